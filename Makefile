@@ -1,0 +1,83 @@
+# Every target works on a fresh machine with python3 (3.11 or newer) and make: it sets up .venv first, once.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Taken from make's command line only: shells and desktops export HOST and USERNAME for purposes of their own.
+HOST = 127.0.0.1
+PORT = 12000
+DB = chat.db
+SERVER = 127.0.0.1
+USERNAME =
+PYTHON ?= python3
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+help: ## show this help
+	@echo 'make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db]'
+	@echo 'make run_client [SERVER=127.0.0.1] [PORT=12000] [USERNAME=alice]'
+	@echo 'make init-db [DB=chat.db]'
+	@echo
+	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
+
+install: $(VENV)/run.stamp ## set up .venv with what the service and the client need
+
+run_server: $(VENV)/run.stamp ## start the chat service (Ctrl-C stops it)
+	@exec $(BIN)/python -m service '$(PORT)' --host '$(HOST)' --db '$(DB)'
+
+run_client: $(VENV)/run.stamp ## chat in this terminal
+	@exec $(BIN)/python -m client '$(SERVER)' '$(PORT)' $(if $(USERNAME),'$(USERNAME)')
+
+init-db: $(VENV)/run.stamp ## make the database, or upgrade an older one
+	@exec $(BIN)/python -m service.admin init-db '$(DB)'
+
+test: $(VENV)/dev.stamp ## run the tests
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp ## check style (ruff), types (mypy) and imports (import-linter)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/dev.stamp ## put the code into the house's format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/run.stamp ## measure deliveries a second for 10, 100 and 1,000 clients
+	@$(BIN)/python -m benchmarks.fanout
+
+lock: $(VENV)/dev.stamp ## pin the newest allowed packages with their hashes
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--upgrade --quiet requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--upgrade --quiet requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove .venv and caches (never a database)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The version and venv checks come before anything is made, so that each failure is one line that says what to install.
+$(VENV)/venv.stamp:
+	@command -v '$(PYTHON)' >/dev/null 2>&1 || { \
+		echo "No $(PYTHON) here. Install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is older than 3.11. Install Python 3.11 or newer, or name it: make PYTHON=python3.11" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "Python's venv module is missing. Install it (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@'$(PYTHON)' -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/run.stamp: requirements.txt | $(VENV)/venv.stamp
+	@echo 'Setting up $(VENV) (once; needs the network) ...'
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
+	@echo 'Adding the test tools to $(VENV) (once; needs the network) ...'
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+.PHONY: help install run_server run_client init-db test lint format bench lock clean

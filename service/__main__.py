@@ -1,0 +1,57 @@
+"""``python3 -m service``: options, signals, exit status. 0: stopped when told to; 1: cannot run; 2: a bad option."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from typing import Final
+
+from service.config import parse_settings
+from service.errors import ConfigError, ServiceError
+from service.server import Server
+
+_log: Final = logging.getLogger("chat")
+
+
+def main() -> int:
+    """Runs the service until SIGINT or SIGTERM."""
+    try:
+        settings = parse_settings(sys.argv[1:], os.environ)
+    except ConfigError as error:
+        return _fail(error, 2)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    ended = threading.Event()
+    crashed = threading.Event()
+
+    def crash(failure: threading.ExceptHookArgs) -> None:
+        """A thread that ends by an exception takes the service with it, rather than leaving half of one."""
+        name = failure.thread.name if failure.thread else "a thread"
+        _log.critical("%s cannot go on", name, exc_info=failure.exc_value)
+        crashed.set()
+        ended.set()
+
+    threading.excepthook = crash
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        server = Server(settings)
+    except ServiceError as error:
+        return _fail(error, 1)
+    ended.wait()
+    server.stop()
+    return 1 if crashed.is_set() else 0
+
+
+def _fail(error: ServiceError, status: int) -> int:
+    sys.stderr.write(f"chat service: {error}\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

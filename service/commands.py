@@ -1,0 +1,388 @@
+"""What each command does, as a table. No socket, no thread: a function gets the session and the decoded command.
+
+They run on the connection thread of their client, one after the other, and their replies leave in that order. Messages
+are handed to the writer, and the next line is read at once; whatever is not a message first waits for them. What
+follows a commit (`_deliver`, `_join`, `_end_others` …) runs on the delivery thread, in the order of the ids.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from msgspec import UNSET, UnsetType
+
+from service import protocol
+from service.accounts import map_name
+from service.clock import format_time, utcnow
+from service.config import MAX_ID
+from service.errors import PeerError
+from service.protocol import AckReply, StoredMessage, encode
+from service.storage import messages, users
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from service.accounts import NewToken
+    from service.presence import Roster
+    from service.session import Session
+
+_log: Final = logging.getLogger("chat.session")
+# Of a page's line: its names, the query or the name repeated in it, and a `ref`. A query's own length comes on top.
+_PAGE_OVERHEAD: Final = 1024  # bytes
+
+AnyEntry = protocol.Login | protocol.Register | protocol.Resume
+AnyPost = protocol.Pm | protocol.Dm
+
+
+class Account(NamedTuple):
+    """Who is logged in, in one session."""
+
+    id: int
+    name: str
+    last_id: int  # the seam: what came later was sent live
+    confirm: bool  # the client says itself what was seen
+
+
+class Rule(NamedTuple):
+    """A command: what does it, and when it is allowed."""
+
+    handler: Callable[[Session, Any], None]
+    allowed: Literal["before login", "after login", "always"]
+
+
+# -- coming in --------------------------------------------------------------------------------------------------------
+def log_in(session: Session, command: protocol.Login) -> None:
+    """With a password: logs in. Without: says whether to ask for one."""
+    accounts = session.services.accounts
+    name = map_name(command.username)
+    if command.password is UNSET:
+        session.reply_to(command, protocol.PasswordRequiredReply(name, accounts.is_registered(name)))
+        return
+    user = accounts.verify(name, command.password)
+    if user is None:
+        session.reply_to(command, protocol.PasswordRequiredReply(name, registered=False))
+        return
+    token = accounts.new_token()
+    _enter(session, command, token, users.log_in, user, *token[1:])
+
+
+def register(session: Session, command: protocol.Register) -> None:
+    """Makes an account and logs in."""
+    accounts = session.services.accounts
+    name = map_name(command.username)
+    accounts.check_registration(name)
+    password_hash = accounts.hash_new(command.password)
+    token = accounts.new_token()
+    _enter(session, command, token, users.register, name, password_hash, *token[1:])
+    _log.info("registered %s %s", name, session.peer)
+
+
+def resume(session: Session, command: protocol.Resume) -> None:
+    """Logs in with a token."""
+    token = session.services.accounts.renew_token(command.token)
+    _enter(session, command, token, users.resume, *token[1:])
+
+
+def _enter(
+    session: Session, command: AnyEntry, token: NewToken, work: Callable[..., users.Login], *arguments: Any
+) -> None:
+    """Logs in through the writer, so that the counts, the seam and the first live message fit together."""
+    session.services.receipts.flush()  # the counts are to know what other sessions have shown
+    login = session.services.storage.call(work, *arguments, then=partial(_join, session, command, token))
+    session.account = Account(login.user_id, login.name, login.last_id, command.confirm)
+    _log.info("login %s %s", login.name, session.peer)
+
+
+def _join(session: Session, command: AnyEntry, token: NewToken, login: object) -> None:
+    if not isinstance(login, users.Login):
+        return  # refused; the connection thread says so
+    services = session.services
+    if not command.confirm:
+        session.outbox.on_written = partial(services.receipts.note, login.user_id)
+    arrived = services.roster.add(login.user_id, login.name, session)
+    session.outbox.append(
+        encode(
+            protocol.LoginOkReply(
+                username=login.name,
+                users=services.roster.names(),
+                missed=login.missed,
+                unread=login.unread,
+                last_id=login.last_id,
+                token=token.text,
+                time=token.now,
+                ref=command.ref,
+            )
+        )
+    )
+    if arrived:
+        services.delivery.announce()
+
+
+# -- messages ---------------------------------------------------------------------------------------------------------
+def pm(session: Session, command: protocol.Pm) -> None:
+    """A public message, or the question whether one may follow."""
+    if command.message is UNSET:
+        session.reply_to(command, protocol.ReadyReply(command="pm"))
+    else:
+        _post(session, command, command.message, None)
+
+
+def dm(session: Session, command: protocol.Dm) -> None:
+    """A direct message, or the question whom one could write to."""
+    if command.message is UNSET:
+        session.settle()
+        session.services.delivery.run(partial(_offer_users, session), command)
+    elif command.to is UNSET:
+        raise PeerError("bad_request", 'field "to" is missing: the name of the one to write to')
+    else:
+        _post(session, command, command.message, _known_name(command.to))
+
+
+def _offer_users(session: Session, command: protocol.Dm) -> None:
+    names = session.services.roster.names()
+    session.outbox.append(encode(protocol.ReadyReply(command="dm", users=names, ref=command.ref)))
+
+
+def _post(session: Session, command: AnyPost, text: str, recipient: str | None) -> None:
+    limit = session.services.settings.max_message
+    if not text:
+        raise PeerError("empty_message", "the message is empty")
+    if len(text) > limit:
+        raise PeerError("message_too_long", f"a message has at most {limit} characters; this one has {len(text)}")
+    nonce = None if command.nonce is UNSET else command.nonce
+    if "\0" in text or (nonce is not None and "\0" in nonce):
+        raise PeerError("bad_request", "a message and its nonce may not contain NUL")
+    sender = session.logged_in_account()
+    session.last_write = session.services.storage.submit(
+        messages.store, sender.id, recipient, text, nonce, then=partial(_deliver, session, sender, command)
+    )
+
+
+def _deliver(session: Session, sender: Account, command: AnyPost, outcome: object) -> None:
+    """After the commit: the sender gets the ack, and the others the message unless this was a retry."""
+    if not isinstance(outcome, messages.Receipt):
+        session.outbox.append(encode(session.explain(outcome, command)))
+    elif outcome.recipient is None:
+        _deliver_public(session, sender, command, outcome)
+    else:
+        _deliver_direct(session, sender, command, outcome, outcome.recipient)
+
+
+def _deliver_public(session: Session, sender: Account, command: AnyPost, stored: messages.Receipt) -> None:
+    ack = AckReply(command="pm", id=stored.id, time=stored.time, nonce=command.nonce, ref=command.ref)
+    session.outbox.append(encode(ack))
+    if not stored.fresh:
+        return
+    line = encode(
+        protocol.BroadcastEvent(id=stored.id, time=stored.time, from_=sender.name, message=str(command.message))
+    )
+    note = (stored.id, ())
+    for other in session.services.roster.everyone():
+        if other is not session:
+            other.outbox.append(line, note)
+
+
+def _deliver_direct(
+    session: Session, sender: Account, command: AnyPost, stored: messages.Receipt, recipient: str
+) -> None:
+    roster = session.services.roster
+    receivers = roster.sessions_of(stored.recipient_id)
+    ack = AckReply(
+        command="dm",
+        id=stored.id,
+        time=stored.time,
+        to=recipient,
+        status="delivered" if receivers or stored.seen else "stored",
+        nonce=command.nonce,
+        ref=command.ref,
+    )
+    session.outbox.append(encode(ack))
+    if not stored.fresh:
+        return
+    line = encode(
+        protocol.DirectEvent(
+            id=stored.id, time=stored.time, from_=sender.name, to=recipient, message=str(command.message)
+        )
+    )
+    for other in receivers:
+        if other is not session:
+            other.outbox.append(line, (0, (stored.id,)))
+    if stored.recipient_id != sender.id:
+        for other in roster.sessions_of(sender.id):
+            if other is not session:
+                other.outbox.append(line)
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+def list_users(session: Session, command: protocol.Users) -> None:
+    """Who is online."""
+    session.settle()
+    # Made on the delivery thread: a list made here could reach the client after a newer one.
+    session.services.delivery.run(partial(_send_users, session), command)
+
+
+def _send_users(session: Session, command: protocol.Users) -> None:
+    session.outbox.append(encode(users_event(session.services.roster, command.ref)))
+
+
+def users_event(roster: Roster[Session], ref: str | UnsetType = UNSET) -> protocol.UsersEvent:
+    """Who is online now; on the delivery thread."""
+    return protocol.UsersEvent(users=roster.names(), time=format_time(utcnow()), ref=ref)
+
+
+def missed(session: Session, command: protocol.Missed) -> None:
+    """Direct messages not yet seen."""
+    account = session.logged_in_account()
+    session.settle()
+    noted = session.services.receipts.flush(account.id)
+    if noted is not None:
+        session.services.storage.wait(noted)
+    # A client that does not confirm has, or will have, all after the seam live: missed must not tell it twice.
+    up_to = MAX_ID if account.confirm else account.last_id
+    page = session.services.storage.read(messages.missed_page, account.id, up_to, command.limit)
+    shown, more = _fit(session, page)
+    session.reply_to(command, protocol.MissedReply(shown, more), (0, [message.id for message in shown]))
+
+
+def history(session: Session, command: protocol.History) -> None:
+    """A page of the public room or of a talk."""
+    account = session.logged_in_account()
+    session.settle()
+    partner = _find_partner(session, command.with_)
+    page = session.services.storage.read(
+        messages.history_page,
+        None if partner is None else (account.id, partner.id),
+        None if command.before is UNSET else command.before,
+        None if command.after is UNSET else command.after,
+        command.limit,
+    )
+    shown, more = _fit(session, page)
+    if command.after is UNSET:
+        shown.reverse()
+    name = UNSET if partner is None else partner.name
+    session.reply_to(command, protocol.HistoryReply(with_=name, messages=shown, more=more))
+
+
+def search(session: Session, command: protocol.Search) -> None:
+    """Messages with all the words, newest first."""
+    account = session.logged_in_account()
+    session.settle()
+    partner = _find_partner(session, command.with_)
+    session.services.storage.index_search()
+    page = session.services.storage.read(
+        messages.search_page,
+        command.query,
+        account.id,
+        None if partner is None else partner.id,
+        None if command.before is UNSET else command.before,
+        command.limit,
+    )
+    shown, more = _fit(session, page, extra=len(command.query.encode()))
+    name = UNSET if partner is None else partner.name
+    session.reply_to(command, protocol.SearchReply(query=command.query, with_=name, messages=shown, more=more))
+
+
+def _find_partner(session: Session, name: str | UnsetType) -> users.User | None:
+    if name is UNSET:
+        return None
+    known = _known_name(name)
+    user = session.services.storage.read(users.find_user, known)
+    if user is None:
+        raise PeerError("unknown_user", f'there is no user "{known}"')
+    return user
+
+
+def _known_name(text: str) -> str:
+    """The name that `text` means. What can be no name is no user either."""
+    try:
+        return map_name(text)
+    except PeerError:
+        raise PeerError("unknown_user", "there is no such user") from None
+
+
+def _fit(session: Session, page: messages.Page, *, extra: int = 0) -> tuple[list[StoredMessage], bool]:
+    """As many of the page's messages, from its start, as fit into a line, and whether others follow."""
+    room = session.services.settings.max_line - _PAGE_OVERHEAD - extra
+    shown: list[StoredMessage] = []
+    for message in page.messages:
+        entry = StoredMessage(
+            id=message.id,
+            time=message.time,
+            from_=message.sender,
+            to=UNSET if message.recipient is None else message.recipient,
+            message=message.body,
+        )
+        room -= protocol.encoded_size(entry)
+        if room < 0 and shown:  # the first one always goes, or a page could never be passed
+            return shown, True
+        shown.append(entry)
+    return shown, page.more
+
+
+# -- the rest ---------------------------------------------------------------------------------------------------------
+def seen(session: Session, command: protocol.Seen) -> None:
+    """Marks messages as seen."""
+    account, now = session.logged_in_account(), format_time(utcnow())
+    then = partial(_acknowledge_seen, session, command)
+    if (command.id is UNSET) == (command.ids is UNSET):
+        raise PeerError("bad_request", 'give one of the fields "id" and "ids"')
+    storage = session.services.storage
+    if command.id is not UNSET:
+        session.last_write = storage.submit(users.see_up_to, account.id, command.id, now, then=then)
+    elif command.ids is not UNSET:
+        session.last_write = storage.submit(messages.mark_seen, account.id, command.ids, now, then=then)
+
+
+def _acknowledge_seen(session: Session, command: protocol.Seen, outcome: object) -> None:
+    if outcome is not None:
+        session.outbox.append(encode(session.explain(outcome, command)))
+    else:
+        session.outbox.append(encode(AckReply(command="seen", id=command.id, ids=command.ids, ref=command.ref)))
+
+
+def change_password(session: Session, command: protocol.Password) -> None:
+    """Changes the password, and ends all that the old one opened."""
+    account, accounts = session.logged_in_account(), session.services.accounts
+    user = accounts.verify(account.name, command.old)
+    if user is None:
+        raise PeerError("bad_credentials", "this account is gone")
+    new_hash = accounts.hash_new(command.new)
+    session.services.storage.call(users.change_password, user, new_hash, then=partial(_end_others, session, account.id))
+    _log.info("password changed %s %s", account.name, session.peer)
+    session.reply_to(command, AckReply(command="password"))
+
+
+def _end_others(session: Session, user_id: int, outcome: object) -> None:
+    if outcome is None:
+        for other in list(session.services.roster.sessions_of(user_id)):
+            if other is not session:
+                other.kick("password_changed")
+
+
+def ping(session: Session, command: protocol.Ping) -> None:
+    """Gives a sign of life."""
+    session.reply_to(command, protocol.PongReply(time=format_time(utcnow())))
+
+
+def leave(session: Session, command: protocol.Ex) -> None:
+    """Says goodbye."""
+    session.end("exit", command.ref)
+
+
+COMMANDS: Final[Mapping[type[protocol.Command], Rule]] = {
+    protocol.Login: Rule(log_in, "before login"),
+    protocol.Register: Rule(register, "before login"),
+    protocol.Resume: Rule(resume, "before login"),
+    protocol.Pm: Rule(pm, "after login"),
+    protocol.Dm: Rule(dm, "after login"),
+    protocol.Users: Rule(list_users, "after login"),
+    protocol.Missed: Rule(missed, "after login"),
+    protocol.Seen: Rule(seen, "after login"),
+    protocol.History: Rule(history, "after login"),
+    protocol.Search: Rule(search, "after login"),
+    protocol.Password: Rule(change_password, "after login"),
+    protocol.Ping: Rule(ping, "always"),
+    protocol.Ex: Rule(leave, "always"),
+}

@@ -1,0 +1,167 @@
+"""Every limit of the service: its default, its unit and the reason for it. Reads options and the environment; no more.
+
+`Settings` holds what an operator may set; each field's metadata is the one source for its option, its ``CHAT_…``
+variable and its line in ``--help``. The constants above it are fixed: by the wire (a client counts on them) or because
+nobody needs another value.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from service.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+# -- fixed by the wire ------------------------------------------------------------------------------------------------
+PROTOCOL_VERSION: Final = 1
+MAX_REF: Final = 64  # characters
+MAX_NONCE: Final = 64  # characters
+MAX_PAGE: Final = 200  # messages in one page, and ids in one `seen`
+MAX_ID: Final = 2**63 - 1  # SQLite's largest integer: a larger one raises OverflowError when it is bound
+MAX_USERNAME: Final = 32  # characters, counted after the name is mapped
+MAX_PASSWORD: Final = 1024  # bytes of UTF-8: hashing more buys no strength and costs time
+DEFAULT_PAGE: Final = 50  # messages: a few screens
+DEFAULT_SEARCH_PAGE: Final = 20  # messages: one screen
+
+# -- the insides ------------------------------------------------------------------------------------------------------
+RECEIVE_BYTES: Final = 65_536  # one recv; the kernel's usual socket buffer holds about two of these
+OUTBOX_BYTES: Final = 1 << 20  # waiting for one slow client; some 8,000 messages, then it is told `bye slow`
+OUTBOX_PAUSE_BYTES: Final = OUTBOX_BYTES // 4  # a client with this much unread is not read from until it catches up
+DELIVERY_QUEUE: Final = 20_000  # lines waiting for the delivery thread; beyond it the writer waits
+WRITE_QUEUE: Final = 10_000  # writes waiting; beyond it connection threads wait, and so their clients
+WRITE_BATCH: Final = 1_000  # writes in one transaction: 2 ms with FULL; larger ones gain nothing and delay acks
+STORAGE_TIMEOUT: Final = 2.0  # seconds to wait for a locked database; leaves room within the 5 s for a shutdown
+INDEX_BATCH: Final = 1_000  # messages put into the search index in one transaction: some 40 ms
+INDEX_DELAY: Final = 0.2  # seconds of quiet before indexing, so that a conversation does not wait for it
+USERS_PACE: Final = 0.1  # seconds between two pushes of the users list under a storm; the last comes within it
+RECEIPTS_INTERVAL: Final = 2.0  # seconds between storing what was written to clients that do not confirm
+PURGE_INTERVAL: Final = 3600.0  # seconds between removals of expired tokens
+LINGER: Final = 2.0  # seconds for a closing client to take its last lines, and to close its side
+STOP_TIMEOUT: Final = 3.0  # seconds for connections to finish at shutdown; the whole must end within 5
+BCRYPT_WAITING: Final = 64  # logins waiting for a core; at cost 12 the last of them waits 8 s on two cores
+TOKEN_BYTES: Final = 32  # 256 random bits
+TOKEN_LIFETIME: Final = 30 * 24 * 3600.0  # seconds; 30 days since the token's last use
+TOKENS_PER_USER: Final = 50  # kept for one account, the newest; a script that logs in each minute fills no table
+REFUSED_KEPT: Final = 16  # refused sockets kept open a while, so that their error line is read before a reset
+LISTEN_BACKLOG: Final = 1024  # connects waiting to be accepted; Linux caps it at net.core.somaxconn
+DESCRIPTORS_SPARE: Final = 64  # file descriptors beside the clients': database, listener, log, libraries
+KEEPALIVE_IDLE: Final = 60  # seconds of silence before the kernel probes a peer; NAT boxes forget after 5 min
+
+_PORT_MAX: Final = 65_535
+_HELP_WIDTH: Final = 32  # columns for the option names in --help
+
+
+def _number(low: float, high: float, kind: type[int] | type[float] = int) -> Callable[[str], float]:
+    """A parser for a number from `low` to `high`, with an error that names the range."""
+
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            word = "a whole number" if kind is int else "a number"
+            raise ValueError(f"must be {word} from {low:g} to {high:g}, not {text!r}")
+        return value
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    """A parser for one of `words`."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be {' or '.join(words)}, not {text!r}")
+        return text
+
+    return parse
+
+
+def _text(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("must not be empty")
+    return text
+
+
+def _setting(default: Any, parse: Callable[[str], Any], metavar: str, explain: str) -> Any:
+    return field(default=default, metadata={"parse": parse, "metavar": metavar, "help": explain})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an operator may set. Field `users_interval` is option ``--users-interval`` and ``CHAT_USERS_INTERVAL``."""
+
+    port: int = _setting(12_000, _number(0, _PORT_MAX), "PORT", "TCP port to listen on; 0 takes a free one")
+    host: str = _setting("127.0.0.1", _text, "ADDRESS", "address to listen on; 0.0.0.0 for every network")
+    db: str = _setting("chat.db", _text, "FILE", "the SQLite file; made or upgraded when needed")
+    name: str = _setting("chat", _text, "NAME", "the server's name, as clients are greeted")
+    users_interval: float = _setting(
+        30.0, _number(0.05, 86_400, float), "SECONDS", "seconds between two pushes of the users list to everyone"
+    )
+    bcrypt_cost: int = _setting(
+        12, _number(4, 16), "COST", "work per password, 4 to 16; each step doubles it (12: about 0.25 s)"
+    )
+    login_timeout: float = _setting(
+        60.0, _number(0.05, 86_400, float), "SECONDS", "seconds that a connection may take to log in"
+    )
+    registration: str = _setting("open", _one_of("open", "closed"), "open|closed", "whether new names may register")
+    min_password: int = _setting(8, _number(1, 256), "CHARACTERS", "the shortest password for a new account")
+    max_line: int = _setting(
+        65_536, _number(512, 16_777_216), "BYTES", "the longest line a client may send, without its line end"
+    )
+    max_message: int = _setting(4_096, _number(1, 1_000_000), "CHARACTERS", "the longest message text")
+    max_connections: int = _setting(
+        2_000, _number(0, 1_000_000), "COUNT", "the most clients at once, a thread each; 0 for no limit"
+    )
+    log_level: str = _setting(
+        "info", _one_of("debug", "info", "warning", "error"), "LEVEL", "debug, info, warning or error; to stderr"
+    )
+
+
+def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+    """The settings from a command line (without the program's name) and ``CHAT_…`` variables; the line wins.
+
+    Raises ConfigError for a value out of range. A misspelt option ends the program with status 2, as argparse does.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python3 -m service",
+        description="The chat service. Each option can also be set by the variable in brackets.",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=_HELP_WIDTH),
+        allow_abbrev=False,
+    )
+    for setting in fields(Settings):
+        names, more = [f"--{setting.name.replace('_', '-')}"], {"dest": setting.name}
+        if setting.name == "port":
+            names, more = ["port"], {"nargs": "?"}
+        default = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default
+        parser.add_argument(
+            *names,
+            metavar=setting.metadata["metavar"],
+            help=f"{setting.metadata['help']} (default {default}) [CHAT_{setting.name.upper()}]",
+            **cast("Any", more),
+        )
+    given = vars(parser.parse_args(arguments))
+    values: dict[str, Any] = {}
+    for setting in fields(Settings):
+        variable = f"CHAT_{setting.name.upper()}"
+        text, source = given[setting.name], f"--{setting.name.replace('_', '-')}"
+        if text is None:
+            text, source = environment.get(variable), variable
+        if text is None:
+            continue
+        try:
+            values[setting.name] = setting.metadata["parse"](text)
+        except ValueError as error:
+            raise ConfigError(f"{source.removeprefix('--') if source == '--port' else source} {error}") from error
+    return Settings(**values)
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,408 @@
+"""The wire: what a client and the service may say, and how a line is cut, decoded and encoded.
+
+No I/O, no threads, no clock. Both sides use it: the service decodes `Command`s and encodes `Event`s, the client the
+other way round. Names and shapes are fixed by protocol version 1; README.txt lists them for people.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from service.config import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID, MAX_NONCE, MAX_PAGE, MAX_REF
+from service.errors import CommandError
+
+Ref = Annotated[str, Meta(max_length=MAX_REF)]
+Nonce = Annotated[str, Meta(max_length=MAX_NONCE)]
+Id = Annotated[int, Meta(ge=0, le=MAX_ID)]  # ids are positive; 0 means "before the first"
+Limit = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
+Ids = Annotated[list[Id], Meta(min_length=1, max_length=MAX_PAGE)]
+
+
+# -- client to service ------------------------------------------------------------------------------------------------
+class Command(Struct, kw_only=True, tag_field="command", tag=str.lower):
+    """What a client says. A `ref` comes back on each direct reply."""
+
+    ref: Ref | UnsetType = UNSET
+
+
+class Login(Command):
+    """Without a password: asks whether the name is registered."""
+
+    username: str
+    password: str | UnsetType = UNSET
+    confirm: bool = False
+
+
+class Register(Command):
+    """Makes an account and logs in."""
+
+    username: str
+    password: str
+    confirm: bool = False
+
+
+class Resume(Command):
+    """Logs in with the token of an earlier login."""
+
+    token: str
+    confirm: bool = False
+
+
+class Pm(Command):
+    """A public message; without a text, a question whether one may follow."""
+
+    message: str | UnsetType = UNSET
+    nonce: Nonce | UnsetType = UNSET
+
+
+class Dm(Command):
+    """A direct message; without a text, a question whom one could write to."""
+
+    to: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    nonce: Nonce | UnsetType = UNSET
+
+
+class Users(Command):
+    """Who is online."""
+
+
+class Missed(Command):
+    """The direct messages not yet seen, oldest first."""
+
+    limit: Limit = DEFAULT_PAGE
+
+
+class Seen(Command):
+    """Marks messages as seen: all up to `id`, or exactly `ids`."""
+
+    id: Id | UnsetType = UNSET
+    ids: Ids | UnsetType = UNSET
+
+
+class History(Command):
+    """A page of the public room, or of the talk with one user; `before` and `after` are ids, exclusive."""
+
+    with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
+    before: Id | UnsetType = UNSET
+    after: Id | UnsetType = UNSET
+    limit: Limit = DEFAULT_PAGE
+
+
+class Search(Command):
+    """Messages with all the words (or their beginnings), newest first."""
+
+    query: str
+    with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
+    before: Id | UnsetType = UNSET
+    limit: Limit = DEFAULT_SEARCH_PAGE
+
+
+class Password(Command):
+    """Changes the password."""
+
+    old: str
+    new: str
+
+
+class Ping(Command):
+    """Asks for a sign of life."""
+
+
+class Ex(Command):
+    """Leaves."""
+
+
+AnyCommand = Login | Register | Resume | Pm | Dm | Users | Missed | Seen | History | Search | Password | Ping | Ex
+COMMANDS: Final = tuple(kind.__struct_config__.tag for kind in AnyCommand.__args__)
+
+
+# -- service to client ------------------------------------------------------------------------------------------------
+class Event(Struct, tag_field="type", tag=True):
+    """What the service says. A field left UNSET is not on the wire."""
+
+
+class Reply(Event, kw_only=True):
+    """What answers a command, and so may carry its `ref`."""
+
+    ref: str | UnsetType = UNSET
+
+
+class HelloEvent(Event, tag="hello"):
+    """The greeting: what this service is and allows."""
+
+    protocol: int
+    server: str
+    version: str
+    registration: str
+    max_line: int
+    max_message: int
+
+
+class PasswordRequiredReply(Reply, tag="password_required"):
+    """The name needs a password: its own if `registered`, else one to register it with."""
+
+    username: str
+    registered: bool
+
+
+class LoginOkReply(Reply, tag="login_ok"):
+    """Logged in. `last_id` is the seam: later messages come live, earlier ones are in `missed` and `history`."""
+
+    username: str
+    users: list[str]
+    missed: int
+    unread: int
+    last_id: int
+    token: str
+    time: str
+
+
+class ReadyReply(Reply, tag="ready"):
+    """The message may follow; for `dm`, these users are online."""
+
+    command: str
+    users: list[str] | UnsetType = UNSET
+
+
+class AckReply(Reply, tag="ack"):
+    """It is done and, for a message, on disk."""
+
+    command: str
+    id: int | UnsetType = UNSET
+    ids: list[int] | UnsetType = UNSET
+    time: str | UnsetType = UNSET
+    to: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+    nonce: str | UnsetType = UNSET
+
+
+class BroadcastEvent(Event, tag="broadcast"):
+    """A public message from someone."""
+
+    id: int
+    time: str
+    from_: str = msgspec.field(name="from")
+    message: str
+
+
+class DirectEvent(Event, tag="direct"):
+    """A direct message to, or from another session of, this user."""
+
+    id: int
+    time: str
+    from_: str = msgspec.field(name="from")
+    to: str
+    message: str
+
+
+class UsersEvent(Reply, tag="users"):
+    """Who is online, sorted: pushed on each change and every 30 seconds, and the reply to `users`."""
+
+    users: list[str]
+    time: str
+
+
+class StoredMessage(Struct, kw_only=True):
+    """One message in a page; `to` is missing on a public one."""
+
+    id: int
+    time: str
+    from_: str = msgspec.field(name="from")
+    to: str | UnsetType = UNSET
+    message: str
+
+
+class MissedReply(Reply, tag="missed"):
+    """Unseen direct messages, oldest first; `more`: there are further ones."""
+
+    messages: list[StoredMessage]
+    more: bool
+
+
+class HistoryReply(Reply, kw_only=True, tag="history"):
+    """A page of a conversation, oldest first; `more`: there are further ones in the direction asked."""
+
+    with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
+    messages: list[StoredMessage]
+    more: bool
+
+
+class SearchReply(Reply, kw_only=True, tag="search"):
+    """What was found, newest first."""
+
+    query: str
+    with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
+    messages: list[StoredMessage]
+    more: bool
+
+
+class PongReply(Reply, tag="pong"):
+    """The sign of life."""
+
+    time: str
+
+
+class ErrorReply(Reply, tag="error"):
+    """A refusal. `message` is for a person; `fatal`: the service closes next; `retry_after` in seconds."""
+
+    code: str
+    message: str
+    command: str | UnsetType = UNSET
+    retry_after: float | UnsetType = UNSET
+    fatal: bool | UnsetType = UNSET
+
+
+class ByeEvent(Reply, tag="bye"):
+    """The last line before the service closes: exit, shutdown, slow, kicked or password_changed."""
+
+    reason: str
+
+
+AnyEvent = (
+    HelloEvent
+    | PasswordRequiredReply
+    | LoginOkReply
+    | ReadyReply
+    | AckReply
+    | BroadcastEvent
+    | DirectEvent
+    | UsersEvent
+    | MissedReply
+    | HistoryReply
+    | SearchReply
+    | PongReply
+    | ErrorReply
+    | ByeEvent
+)
+EVENTS: Final = tuple(kind.__struct_config__.tag for kind in AnyEvent.__args__)
+
+
+# -- lines ------------------------------------------------------------------------------------------------------------
+class Oversize(Enum):
+    """Stands in for a line that was too long; what it held is gone."""
+
+    LINE = "line"
+
+
+class LineDecoder:
+    """Cuts a stream of bytes into lines at LF, and only there; takes a CR before it off; drops empty lines.
+
+    Memory is bounded: of a line over `limit` bytes (its line end not counted) nothing is kept. `feed` then gives
+    `Oversize.LINE` in its place, once, as soon as the limit is passed, and skips to the next LF.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._start = bytearray()  # of a line whose end has not come
+        self._skipping = False
+
+    def feed(self, data: bytes) -> list[bytes | Oversize]:
+        """The lines that `data` completes, in order."""
+        *ended, rest = data.split(b"\n")
+        lines: list[bytes | Oversize] = []
+        for part in ended:
+            self._end_line(part, lines)
+        if rest and not self._skipping:
+            self._start += rest
+            # One more byte than the limit may be the CR of a line end.
+            if len(self._start) > self._limit + 1:
+                lines.append(Oversize.LINE)
+                self._start.clear()
+                self._skipping = True
+        return lines
+
+    def _end_line(self, part: bytes, lines: list[bytes | Oversize]) -> None:
+        if self._skipping:
+            self._skipping = False
+            return
+        if self._start:
+            part = bytes(self._start) + part
+            self._start.clear()
+        line = part.removesuffix(b"\r")
+        if len(line) > self._limit:
+            lines.append(Oversize.LINE)
+        elif line and not line.isspace():
+            lines.append(line)
+
+
+_encoder: Final = msgspec.json.Encoder()
+_commands: Final[msgspec.json.Decoder[AnyCommand]] = msgspec.json.Decoder(AnyCommand)
+_events: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
+# What msgspec raises for hostile bytes: DecodeError, ValidationError and UnicodeDecodeError are ValueErrors; deep
+# nesting is a RecursionError.
+_UNDECODABLE: Final = (ValueError, RecursionError)
+_T = TypeVar("_T")
+
+
+def encode(message: Command | Event) -> bytes:
+    """One line, with its LF."""
+    return _encoder.encode(message) + b"\n"
+
+
+def encoded_size(message: StoredMessage) -> int:
+    """How many bytes `message` takes within a page."""
+    return len(_encoder.encode(message)) + 1  # its comma
+
+
+def decode_command(line: bytes) -> AnyCommand:
+    """The command in a line. Raises CommandError: bad_json, unknown_command or bad_request."""
+    try:
+        return _commands.decode(line)
+    except _UNDECODABLE as error:
+        raise _explain(line, error) from None
+
+
+def decode_event(line: bytes) -> AnyEvent | None:
+    """The event in a line; None for a type that this version does not know. Raises CommandError for anything else."""
+    try:
+        return _events.decode(line)
+    except _UNDECODABLE as error:
+        fields = _decode_object(line)
+        if isinstance(kind := fields.get("type"), str) and kind not in EVENTS:
+            return None
+        raise CommandError("bad_json", f"not a line of protocol 1: {_reason(error)}") from None
+
+
+def _explain(line: bytes, error: BaseException) -> CommandError:
+    """Why `line` is no command, with the `ref` and `command` that it carries, so that its sender knows which it was."""
+    fields = _decode_object(line)
+    ref = fields.get("ref")
+    ref = ref if isinstance(ref, str) and len(ref) <= MAX_REF else None
+    command = fields.get("command")
+    if command is None:
+        return CommandError("bad_request", 'the field "command" is missing', ref=ref)
+    if not isinstance(command, str):
+        return CommandError("bad_request", 'the field "command" must be a string', ref=ref)
+    if command not in COMMANDS:
+        shown = command if len(command) <= MAX_REF else command[:MAX_REF] + "…"
+        return CommandError("unknown_command", f'unknown command "{shown}"; known: {", ".join(COMMANDS)}', ref=ref)
+    return CommandError("bad_request", _reason(error), ref=ref, command=command)
+
+
+def _decode_object(line: bytes) -> dict[str, Any]:
+    """The JSON object in `line`. Raises CommandError: bad_json if it is no JSON, bad_request if no object."""
+    try:
+        fields = msgspec.json.decode(line)
+    except msgspec.ValidationError as error:  # well-formed, but past what a number can hold
+        raise CommandError("bad_request", _reason(error)) from None
+    except _UNDECODABLE as error:
+        raise CommandError("bad_json", f"not a line of JSON: {_reason(error)}") from None
+    if not isinstance(fields, dict):
+        raise CommandError("bad_request", 'a line must be a JSON object, such as {"command":"ping"}')
+    return fields
+
+
+def _reason(error: BaseException) -> str:
+    """The decoder's complaint as a sentence that names the field, such as: field "limit": Expected `int` <= 200."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    complaint, _, path = str(error).partition(" - at `$")
+    field = path.rstrip("`").removeprefix(".")
+    return f'field "{field}": {complaint}' if field else complaint

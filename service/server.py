@@ -1,0 +1,191 @@
+"""Puts the parts together, accepts clients, and shuts down in order."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import select
+import socket
+import sqlite3
+import threading
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from service.accounts import Accounts
+from service.clock import format_time, utcnow
+from service.commands import users_event
+from service.config import (
+    DESCRIPTORS_SPARE,
+    LINGER,
+    PURGE_INTERVAL,
+    RECEIPTS_INTERVAL,
+    REFUSED_KEPT,
+    STOP_TIMEOUT,
+    Settings,
+)
+from service.connection import Connection
+from service.delivery import Delivery
+from service.errors import PeerError
+from service.presence import Roster
+from service.protocol import ByeEvent, encode
+from service.receipts import Receipts
+from service.session import Services, Session, refusal
+from service.storage import Storage, users
+from service.ticker import Ticker
+from service.transport import Stream, format_address, listen
+
+_log: Final = logging.getLogger("chat.server")
+_SLOW: Final = encode(ByeEvent(reason="slow"))
+_JOIN_STEP: Final = 0.05  # seconds
+_ACCEPT_PAUSE: Final = 0.1  # seconds to wait when accepting fails: descriptors run out and come back
+
+
+class Server:
+    """A running service: from the constructor on it accepts clients, until `stop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises ConfigError if it cannot listen, SchemaError if the database is not to be had."""
+        self._listener = listen(settings.host, settings.port)
+        try:
+            self.delivery = Delivery()
+            storage = Storage(Path(settings.db), self.delivery.hand_over)
+        except BaseException:
+            self._listener.close()
+            raise
+        self.services = Services(
+            settings=settings,
+            storage=storage,
+            accounts=Accounts(storage, settings),
+            receipts=Receipts(storage),
+            delivery=self.delivery,
+            roster=Roster(),
+        )
+        self.ticker = Ticker()
+        self.ticker.every(settings.users_interval, self.delivery.announce)
+        self.ticker.every(RECEIPTS_INTERVAL, self.services.receipts.flush)
+        self.ticker.every(PURGE_INTERVAL, self._purge_tokens)
+        self._lock = threading.Lock()  # guards _connections and _stopping
+        self._connections: set[Connection] = set()
+        self._stopping = False
+        self._refused: deque[socket.socket] = deque()
+        self._end_accepting, self._accepting_ended = socket.socketpair()
+        self._acceptor = threading.Thread(target=self._accept, name="chat-accept")
+        address: tuple[object, ...] = self._listener.getsockname()
+        self.port = int(str(address[1]))
+        _raise_descriptor_limit(settings.max_connections)
+        self.delivery.start(self._push_users)
+        self.ticker.start()
+        self._acceptor.start()
+        _log.info(
+            "listening on %s, database %s, SQLite %s", format_address(address), settings.db, sqlite3.sqlite_version
+        )
+
+    def stop(self) -> None:
+        """Stops accepting, says bye to all, stores what was accepted, sends what is due, closes. Idempotent.
+
+        Bounded: STOP_TIMEOUT for the connections, LINGER for their last lines.
+        """
+        with self._lock:
+            if self._stopping:
+                return
+            self._stopping = True
+        _log.info("stopping")
+        self.services.accounts.close()
+        self._end_accepting.send(b"\0")
+        self._acceptor.join()
+        self.ticker.stop()
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            connection.stop()
+        patience = STOP_TIMEOUT
+        for connection in connections:
+            while connection.thread.is_alive() and patience > 0:
+                connection.thread.join(_JOIN_STEP)
+                patience -= _JOIN_STEP if connection.thread.is_alive() else 0
+        self.services.receipts.flush()
+        self.services.storage.close()
+        self.delivery.stop(LINGER)
+        for refused in self._refused:
+            refused.close()
+        self._end_accepting.close()
+        self._accepting_ended.close()
+        _log.info("stopped")
+
+    # -- the thread chat-accept ---------------------------------------------------------------------------------------
+    def _accept(self) -> None:
+        number = 0
+        while True:
+            ready, _, _ = select.select([self._listener, self._accepting_ended], [], [])
+            if self._accepting_ended in ready:
+                break
+            try:
+                connected, address = self._listener.accept()
+            except OSError as error:
+                # Out of descriptors, or the client is gone already; those who are in must not notice.
+                _log.error("cannot accept a client: %s", error)
+                select.select([self._accepting_ended], [], [], _ACCEPT_PAUSE)
+                continue
+            number += 1
+            self._admit(number, connected, address)
+        self._listener.close()
+
+    def _admit(self, number: int, connected: socket.socket, address: tuple[object, ...]) -> None:
+        """Gives a client its thread, or says why not."""
+        limit = self.services.settings.max_connections
+        with self._lock:
+            full = 0 < limit <= len(self._connections)
+        if full:
+            self._refuse(connected, address, "too many clients here just now; try again later")
+            return
+        stream = Stream(connected, address)
+        outbox = self.delivery.open_outbox(stream, _SLOW)
+        session = Session(self.services, outbox, stream.peer)
+        connection = Connection(number, self.services, stream, outbox, session, self._forget)
+        with self._lock:
+            self._connections.add(connection)
+        try:
+            connection.thread.start()
+        except RuntimeError as error:
+            _log.error("no thread to be had: %s", error)
+            self._forget(connection)
+            busy = PeerError("too_many_connections", "no room for another client; try again later", fatal=True)
+            self.delivery.post(outbox.finish, refusal(busy))
+            self.delivery.post(lambda _: outbox.release())
+
+    def _refuse(self, connected: socket.socket, address: tuple[object, ...], reason: str) -> None:
+        _log.info("refused %s: too_many_connections", format_address(address))
+        with suppress(OSError):
+            connected.send(refusal(PeerError("too_many_connections", reason, fatal=True)), socket.MSG_DONTWAIT)
+            connected.shutdown(socket.SHUT_WR)
+        # Closing at once could reset the connection before the line is read, if the client has said something.
+        self._refused.append(connected)
+        if len(self._refused) > REFUSED_KEPT:
+            self._refused.popleft().close()
+
+    def _forget(self, connection: Connection) -> None:
+        with self._lock:
+            self._connections.discard(connection)
+
+    # -- on other threads ---------------------------------------------------------------------------------------------
+    def _push_users(self) -> None:
+        """On the delivery thread: the newest users list for everyone, encoded once."""
+        line = encode(users_event(self.services.roster))
+        for session in self.services.roster.everyone():
+            session.push(line)
+
+    def _purge_tokens(self) -> None:
+        self.services.storage.submit(users.delete_expired_tokens, format_time(utcnow()))
+
+
+def _raise_descriptor_limit(max_connections: int) -> None:
+    """Asks the system for a descriptor for each client, and one more for its reading of the history."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 3 * max_connections + DESCRIPTORS_SPARE if max_connections else hard
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and wanted > soft:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

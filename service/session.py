@@ -1,0 +1,186 @@
+"""One client's session, from the greeting to the last word. No socket, no thread: lines in, replies to an outbox.
+
+What the commands do stands in commands.py; here is what they share: who is logged in, the order of replies, and how
+every failure becomes an answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from msgspec import UNSET, UnsetType
+
+from service import __version__, protocol
+from service.clock import format_time, utcnow
+from service.commands import COMMANDS, Account
+from service.config import PROTOCOL_VERSION
+from service.errors import CommandError, ErrorCode, PeerError, StorageUnavailable
+from service.protocol import ErrorReply, Oversize, encode
+from service.storage import users
+
+if TYPE_CHECKING:
+    from service.accounts import Accounts
+    from service.config import Settings
+    from service.delivery import Delivery, Outbox
+    from service.presence import Roster
+    from service.receipts import Receipts
+    from service.storage import Storage, Write
+
+_log: Final = logging.getLogger("chat.session")
+_LOGGED_REFUSALS: Final[frozenset[ErrorCode]] = frozenset(
+    {"bad_credentials", "bad_token", "rate_limited", "login_timeout", "storage_unavailable"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every session works with."""
+
+    settings: Settings
+    storage: Storage
+    accounts: Accounts
+    receipts: Receipts
+    delivery: Delivery
+    roster: Roster[Session]
+
+
+class Session:
+    """One client. Its connection thread calls everything here but `kick` and `push`, the delivery thread's."""
+
+    def __init__(self, services: Services, outbox: Outbox, peer: str) -> None:
+        self.services = services
+        self.outbox = outbox
+        self.peer = peer
+        self.account: Account | None = None
+        self.last_write: Write | None = None  # the newest one whose reply may be on its way
+        self.ended = False
+
+    def greet(self) -> None:
+        """Says what this service is."""
+        settings = self.services.settings
+        self.reply(
+            protocol.HelloEvent(
+                protocol=PROTOCOL_VERSION,
+                server=settings.name,
+                version=__version__,
+                registration=settings.registration,
+                max_line=settings.max_line,
+                max_message=settings.max_message,
+            )
+        )
+
+    def handle(self, line: bytes | Oversize) -> None:
+        """Does what a line asks and answers it; after the end, nothing. Raises nothing: every failure is an answer."""
+        if self.ended or self.outbox.closing:
+            return
+        command: protocol.AnyCommand | None = None
+        try:
+            command = self._decode(line)
+            COMMANDS[type(command)].handler(self, command)
+        except Exception as error:  # noqa: BLE001 (answered, and logged by `explain` if it is ours)
+            self.reply(self.explain(error, command))
+
+    def _decode(self, line: bytes | Oversize) -> protocol.AnyCommand:
+        """The command in a line, if it is allowed now. Raises PeerError."""
+        if isinstance(line, Oversize):
+            limit = self.services.settings.max_line
+            raise PeerError("line_too_long", f"a line has at most {limit} bytes; the rest of this one is skipped")
+        command = protocol.decode_command(line)
+        allowed = COMMANDS[type(command)].allowed
+        if allowed == "before login" and self.account is not None:
+            raise _refuse(command, "already_logged_in", f'you are logged in as "{self.account.name}" already')
+        if allowed == "after login" and self.account is None:
+            raise _refuse(command, "not_logged_in", 'log in first: {"command":"login","username":"…","password":"…"}')
+        return command
+
+    def expire(self) -> None:
+        """Ends a session that took too long to log in."""
+        seconds = self.services.settings.login_timeout
+        self.reply(self.explain(PeerError("login_timeout", f"no login within {seconds:g} seconds", fatal=True)))
+        self.end()
+
+    def end(self, reason: Literal["exit", "shutdown"] | None = None, ref: str | UnsetType = UNSET) -> None:
+        """Ends the session, with a `bye` if there is a reason; what was accepted is stored first. Idempotent."""
+        if self.ended:
+            return
+        self.ended = True
+        self.settle()
+        bye = b"" if reason is None else encode(protocol.ByeEvent(reason=reason, ref=ref))
+        self.services.delivery.post(self._leave, bye)
+        if self.account is not None:
+            _log.info("logout %s %s", self.account.name, self.peer)
+            self.services.receipts.flush(self.account.id)
+            self.services.storage.submit(users.note_presence, self.account.id, format_time(utcnow()))
+
+    # -- for commands -------------------------------------------------------------------------------------------------
+    def logged_in_account(self) -> Account:
+        """Who is logged in; for commands that the table allows only then."""
+        assert self.account is not None  # noqa: S101 (the table says so)
+        return self.account
+
+    def settle(self) -> None:
+        """Waits until this session's writes are stored and their replies on their way."""
+        if self.last_write is not None:
+            self.services.storage.wait(self.last_write)
+            self.last_write = None
+
+    def reply(self, event: protocol.Event, note: object = None) -> None:
+        """Sends a line, after the replies to all earlier commands. `note` is for the outbox's `on_written`."""
+        self.settle()
+        self.outbox.reply(encode(event), note)
+
+    def reply_to(self, command: protocol.Command, reply: protocol.Reply, note: object = None) -> None:
+        """Sends the reply to a command, with its `ref`."""
+        reply.ref = command.ref
+        self.reply(reply, note)
+
+    def explain(self, error: object, command: protocol.Command | None = None) -> ErrorReply:
+        """The reply for what went wrong; what is ours to mend is logged with an id that the reply carries."""
+        reply = ErrorReply(code="internal", message="")
+        if command is not None:
+            reply.command, reply.ref = str(command.__struct_config__.tag), command.ref
+        if isinstance(error, CommandError):
+            reply.command = error.command if error.command is not None else UNSET
+            reply.ref = error.ref if error.ref is not None else UNSET
+        if isinstance(error, PeerError):
+            reply.code, reply.message = error.code, str(error)
+            reply.fatal = True if error.fatal else UNSET
+            reply.retry_after = UNSET if error.retry_after is None else error.retry_after
+        elif isinstance(error, StorageUnavailable):
+            reply.code = "storage_unavailable"
+            reply.message = "the database cannot be used just now; nothing was stored, try again"
+        else:
+            incident = secrets.token_hex(4)
+            exception = error if isinstance(error, BaseException) else None
+            _log.error("incident %s: %s %s", incident, reply.command, self.peer, exc_info=exception)
+            reply.message = f"something went wrong here; tell the operator: incident {incident}"
+        if reply.code in _LOGGED_REFUSALS:
+            _log.info("refused %s %s: %s", reply.command or "connection", self.peer, reply.code)
+        return reply
+
+    # -- on the delivery thread ---------------------------------------------------------------------------------------
+    def kick(self, reason: Literal["kicked", "password_changed"]) -> None:
+        """Ends the session from outside, with a `bye`; its connection thread then finds the end of the stream."""
+        self._leave(encode(protocol.ByeEvent(reason=reason)))
+
+    def push(self, line: bytes) -> None:
+        """Sends a state line; an older one that still waits is dropped for it."""
+        self.outbox.replace_state(line)
+
+    def _leave(self, last_line: bytes) -> None:
+        if self.account is not None and self.services.roster.remove(self.account.id, self):
+            self.services.delivery.announce()
+        self.outbox.finish(last_line)
+
+
+def refusal(error: PeerError) -> bytes:
+    """The line for a connection that gets no session."""
+    return encode(ErrorReply(code=error.code, message=str(error), fatal=True))
+
+
+def _refuse(command: protocol.Command, code: ErrorCode, message: str) -> CommandError:
+    ref = None if command.ref is UNSET else command.ref
+    return CommandError(code, message, ref=ref, command=str(command.__struct_config__.tag))

@@ -1,0 +1,87 @@
+"""The one door to the database; nothing else in the service touches SQLite.
+
+`Storage` runs the statements of `users` and `messages`: reads at once, on the calling thread's own connection, writes
+through the writer thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
+
+from service.storage import database, messages, schema, users
+from service.storage.writer import Write, Writer
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+__all__ = ["Storage", "Write", "messages", "schema", "users"]
+
+_Ts = TypeVarTuple("_Ts")
+_T = TypeVar("_T")
+
+
+class Storage:
+    """An open database. Owns the thread `chat-writer`."""
+
+    def __init__(self, path: Path, hand_over: Callable[[Iterable[tuple[Callable[[Any], None], Any]]], None]) -> None:
+        """Makes or upgrades the file. `hand_over` gets (then, outcome) pairs in commit order. Raises SchemaError."""
+        schema.prepare(path)
+        self._path = path
+        self._own = threading.local()
+        self._writer = Writer(path, hand_over, messages.index_some)
+        self._thread = threading.Thread(target=self._writer.run, name="chat-writer")
+        self._thread.start()
+
+    def submit(
+        self, work: Callable[[sqlite3.Connection, *_Ts], _T], *args: *_Ts, then: Callable[[Any], None] | None = None
+    ) -> Write:
+        """Queues a write; `then` gets what it gave, or the exception, once it is committed, in commit order."""
+        return self._writer.submit(work, *args, then=then)
+
+    def wait(self, write: Write) -> None:
+        """Returns once the write has its outcome and that is handed on; raises nothing."""
+        self._writer.wait(write)
+
+    def call(
+        self,
+        work: Callable[[sqlite3.Connection, *_Ts], _T],
+        *args: *_Ts,
+        then: Callable[[Any], None] | None = None,
+    ) -> _T:
+        """Writes and waits for it. Raises PeerError as `work` does, StorageUnavailable."""
+        write = self._writer.submit(work, *args, then=then)
+        self._writer.wait(write)
+        if isinstance(write.outcome, BaseException):
+            raise write.outcome
+        result: _T = write.outcome
+        return result
+
+    def read(self, query: Callable[[sqlite3.Connection, *_Ts], _T], *args: *_Ts) -> _T:
+        """Reads on this thread's own connection, opened when first needed. Raises StorageUnavailable.
+
+        A thread that has read calls `release` before it waits for long, and before it ends.
+        """
+        with database.translated_errors():
+            if getattr(self._own, "reader", None) is None:
+                self._own.reader = database.connect_reader(self._path)
+            return query(self._own.reader, *args)
+
+    def release(self) -> None:
+        """Closes this thread's read connection, if it has one: thread-local values do not close by themselves."""
+        reader: sqlite3.Connection | None = getattr(self._own, "reader", None)
+        if reader is not None:
+            self._own.reader = None
+            reader.close()
+
+    def index_search(self) -> None:
+        """Brings the search index up to the newest message, a batch at a time, so that writers wait for none of it."""
+        while self.call(messages.index_some):
+            pass
+
+    def close(self) -> None:
+        """Stores what was submitted and ends the writer thread."""
+        self._writer.close()
+        self._thread.join()

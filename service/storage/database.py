@@ -1,0 +1,109 @@
+"""Connections to the SQLite file, with the pragmas that the promises rest on. No statements of the chat's own."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from service.config import STORAGE_TIMEOUT
+from service.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_FILE_MODE: Final = 0o600
+_READER_CACHE_KIB: Final = 256  # of pages; a reader lives for a page of history or two
+_JOURNAL_LIMIT: Final = 16 << 20  # bytes that the -wal keeps after a checkpoint
+# Before 3.12 `isolation_level=None` alone keeps the module from opening transactions of its own.
+_MANUAL: Final[dict[str, Any]] = {"isolation_level": None} | (
+    {"autocommit": True} if sys.version_info >= (3, 12) else {}
+)
+
+
+def connect(path: Path, *, timeout: float = STORAGE_TIMEOUT, read_only: bool = False) -> sqlite3.Connection:
+    """A connection without transactions of its own; the caller closes it. The file must be there.
+
+    `timeout`: seconds to wait for a lock. Raises sqlite3.Error.
+    """
+    mode = "ro" if read_only else "rw"
+    connection: sqlite3.Connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=timeout, **_MANUAL
+    )
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """The connection of the writer thread: what it commits is on disk, also after a power cut."""
+    connection = connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write; not `mode=ro`, which cannot open a WAL whose -shm is not there yet."""
+    connection = connect(path)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def create_file(path: Path) -> bool:
+    """Makes an empty file of mode 0600, or gives an old one that mode; true if it is new. Raises OSError.
+
+    SQLite gives the -wal and -shm the mode of the file. An old file is not opened here: closing it would drop the locks
+    that SQLite holds on it elsewhere in this process.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _FILE_MODE))
+    except FileExistsError:
+        return False
+    return True
+
+
+def restrict_mode(path: Path) -> None:
+    """Takes the file, and what SQLite may have left beside it, from everyone but its owner. Raises OSError."""
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.chmod(_FILE_MODE)
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turns what SQLite raises when the file cannot be used into StorageUnavailable; a bug stays what it is."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if is_unavailable(error):
+            raise StorageUnavailable(str(error)) from error
+        raise
+
+
+def is_unavailable(error: sqlite3.Error) -> bool:
+    """Whether the file (locked, full, read-only, damaged) is to blame rather than a statement or its values."""
+    return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
+
+
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Moves the -wal into the file and empties it, as far as readers allow. Only the writer's connection may."""
+    with closing(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")) as cursor:
+        cursor.fetchall()

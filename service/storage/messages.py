@@ -1,0 +1,217 @@
+"""Statements about messages. Each takes a connection; none begins or ends a transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from service.clock import format_time, utcnow
+from service.config import INDEX_BATCH, MAX_ID
+from service.errors import PeerError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+
+class Message(NamedTuple):
+    """One stored message, for a page; `recipient` is None on a public one."""
+
+    id: int
+    time: str
+    sender: str
+    recipient: str | None
+    body: str
+
+
+class Page(NamedTuple):
+    """Messages in the order they were asked for; `more`: there are further ones that way."""
+
+    messages: list[Message]
+    more: bool
+
+
+class Receipt(NamedTuple):
+    """What storing a message gave. `fresh` is false for a retry, whose first time it then tells of."""
+
+    id: int
+    time: str
+    recipient_id: int | None
+    recipient: str | None
+    fresh: bool
+    seen: bool
+
+
+_SELECT: Final = """
+    SELECT m.id, m.sent_at, s.name, r.name, m.body
+    FROM message AS m {} JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id
+"""
+_MISSED: Final = _SELECT.format(
+    "INDEXED BY message_missed"
+)  # else it prefers message_to, which holds the seen ones too
+_MESSAGE: Final = _SELECT.format("")
+# SQLite takes the partial and the expression indexes only for the very terms that they were made with.
+_PUBLIC: Final = "m.recipient_id IS NULL"
+_TALK: Final = """
+    m.recipient_id IS NOT NULL AND min(m.sender_id, m.recipient_id) = :low AND max(m.sender_id, m.recipient_id) = :high
+"""
+
+
+# -- storing ----------------------------------------------------------------------------------------------------------
+def store(
+    connection: sqlite3.Connection, sender_id: int, recipient: str | None, body: str, nonce: str | None
+) -> Receipt:
+    """Stores a public message (`recipient` None) or a direct one, once for each nonce. Raises PeerError.
+
+    Its time is taken here, by the writer thread, so that times come in the order of the ids.
+    """
+    now = format_time(utcnow())
+    recipient_id = None
+    if recipient is not None:
+        row = connection.execute("SELECT id FROM user WHERE name = ?", (recipient,)).fetchone()
+        if row is None:
+            raise PeerError("unknown_user", f'there is no user "{recipient}"')
+        recipient_id = row[0]
+    cursor = connection.execute(
+        "INSERT INTO message (sent_at, sender_id, recipient_id, body, nonce) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (sender_id, nonce) WHERE nonce IS NOT NULL DO NOTHING",
+        (now, sender_id, recipient_id, body, nonce),
+    )
+    if cursor.rowcount:
+        return Receipt(cursor.lastrowid or 0, now, recipient_id, recipient, fresh=True, seen=False)
+    first = connection.execute(
+        "SELECT id, sent_at, seen_at, recipient_id, body FROM message WHERE sender_id = ? AND nonce = ?",
+        (sender_id, nonce),
+    ).fetchone()
+    if first[3:] != (recipient_id, body):
+        raise PeerError("nonce_reused", "this nonce was used for another message; give each message its own")
+    return Receipt(first[0], first[1], recipient_id, recipient, fresh=False, seen=first[2] is not None)
+
+
+# -- what was seen ----------------------------------------------------------------------------------------------------
+def mark_seen_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now: str) -> None:
+    """Marks every direct message to the user up to that id."""
+    connection.execute(
+        "UPDATE message INDEXED BY message_missed SET seen_at = ? "
+        "WHERE recipient_id = ? AND seen_at IS NULL AND id <= ?",
+        (now, user_id, min(message_id, MAX_ID)),
+    )
+
+
+def mark_seen(connection: sqlite3.Connection, user_id: int, message_ids: Sequence[int], now: str) -> None:
+    """Marks these direct messages to the user; ids of other messages change nothing."""
+    connection.executemany(
+        "UPDATE message SET seen_at = ? WHERE id = ? AND recipient_id = ? AND seen_at IS NULL",
+        [(now, message_id, user_id) for message_id in message_ids],
+    )
+
+
+def count_waiting(connection: sqlite3.Connection, user_id: int) -> tuple[int, int]:
+    """How many direct messages the user has not seen, and how many public ones by others follow the read marker."""
+    (missed,) = connection.execute(
+        "SELECT count(*) FROM message INDEXED BY message_missed WHERE recipient_id = ? AND seen_at IS NULL", (user_id,)
+    ).fetchone()
+    (unread,) = connection.execute(
+        "SELECT count(*) FROM message WHERE recipient_id IS NULL "
+        "AND id > (SELECT read_id FROM user WHERE id = ?1) AND sender_id <> ?1",
+        (user_id,),
+    ).fetchone()
+    return missed, unread
+
+
+def newest_id(connection: sqlite3.Connection, user_id: int) -> int:
+    """The newest id that the user may see; 0 if there is none."""
+    (newest,) = connection.execute(
+        "SELECT max("
+        "coalesce((SELECT max(id) FROM message WHERE recipient_id IS NULL), 0), "
+        "coalesce((SELECT max(id) FROM message WHERE recipient_id = ?1), 0), "
+        "coalesce((SELECT max(id) FROM message WHERE recipient_id IS NOT NULL AND sender_id = ?1), 0))",
+        (user_id,),
+    ).fetchone()
+    return int(newest)
+
+
+# -- pages ------------------------------------------------------------------------------------------------------------
+def missed_page(connection: sqlite3.Connection, user_id: int, up_to: int, limit: int) -> Page:
+    """Direct messages to the user not yet seen, up to an id, oldest first."""
+    return _page(
+        connection,
+        f"{_MISSED} WHERE m.recipient_id = :user AND m.seen_at IS NULL AND m.id <= :up_to ORDER BY m.id LIMIT :limit",
+        {"user": user_id, "up_to": up_to},
+        limit,
+    )
+
+
+def history_page(
+    connection: sqlite3.Connection,
+    talk: tuple[int, int] | None,
+    before: int | None,
+    after: int | None,
+    limit: int,
+) -> Page:
+    """The public room, or the `talk` of two users: from `after` on, oldest first; else back, newest first.
+
+    `before` and `after` are exclusive.
+    """
+    where, order = [_PUBLIC if talk is None else _TALK], "DESC" if after is None else "ASC"
+    if before is not None:
+        where.append("m.id < :before")
+    if after is not None:
+        where.append("m.id > :after")
+    values: dict[str, object] = {"before": before, "after": after}
+    if talk is not None:
+        values |= {"low": min(talk), "high": max(talk)}
+    return _page(
+        connection, f"{_MESSAGE} WHERE {' AND '.join(where)} ORDER BY m.id {order} LIMIT :limit", values, limit
+    )
+
+
+def search_page(
+    connection: sqlite3.Connection, query: str, user_id: int, with_id: int | None, before: int | None, limit: int
+) -> Page:
+    """What the user may read that has all the words of the query, or words that begin with them; newest first."""
+    match = match_expression(query)
+    if not match:
+        return Page([], more=False)
+    values: dict[str, object] = {"match": match, "user": user_id, "before": MAX_ID if before is None else before}
+    if with_id is None:
+        scope = f"({_PUBLIC} OR m.recipient_id = :user OR m.sender_id = :user)"
+    else:
+        scope = _TALK
+        values |= {"low": min(user_id, with_id), "high": max(user_id, with_id)}
+    return _page(
+        connection,
+        f"""{_MESSAGE} JOIN message_search AS f ON f.rowid = m.id
+        WHERE f.body MATCH :match AND f.rowid < :before AND {scope} ORDER BY f.rowid DESC LIMIT :limit""",
+        values,
+        limit,
+    )
+
+
+def match_expression(query: str) -> str:
+    """The FTS5 expression for plain words: each quoted, so that nothing in it is an operator, and open at its end.
+
+    A word without a letter or digit would match nothing and so hide what the others find; it is left out.
+    """
+    words = [word for word in query.replace("\0", " ").split() if any(char.isalnum() for char in word)]
+    return " ".join('"{}"*'.format(word.replace('"', '""')) for word in words)
+
+
+def _page(connection: sqlite3.Connection, statement: str, values: dict[str, object], limit: int) -> Page:
+    # One row more than asked for tells whether there are more. All rows are fetched: an open cursor would keep the WAL
+    # from shrinking.
+    rows = connection.execute(statement, values | {"limit": limit + 1}).fetchall()
+    return Page([Message(*row) for row in rows[:limit]], more=len(rows) > limit)
+
+
+# -- the search index -------------------------------------------------------------------------------------------------
+def index_some(connection: sqlite3.Connection) -> bool:
+    """Puts the next messages into the search index, in id order; says whether there are more to come.
+
+    The index itself knows how far it has come: its docsize table has a row for each message in it.
+    """
+    (indexed,) = connection.execute("SELECT coalesce(max(id), 0) FROM message_search_docsize").fetchone()
+    added = connection.execute(
+        "INSERT INTO message_search (rowid, body) SELECT id, body FROM message WHERE id > ? ORDER BY id LIMIT ?",
+        (indexed, INDEX_BATCH),
+    ).rowcount
+    return added == INDEX_BATCH

@@ -1,0 +1,126 @@
+"""Statements about accounts and their tokens. Each takes a connection; none begins or ends a transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from service.config import MAX_ID, TOKENS_PER_USER
+from service.errors import PeerError
+from service.storage import messages
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+class User(NamedTuple):
+    """An account."""
+
+    id: int
+    name: str
+    password_hash: str
+
+
+class Login(NamedTuple):
+    """An account and what waits for it, at one point in the order of all writes."""
+
+    user_id: int
+    name: str
+    missed: int
+    unread: int
+    last_id: int
+
+
+_NO_SUCH_TOKEN: Final = "the token is unknown, used up or expired; log in with your password"  # noqa: S105
+
+
+def find_user(connection: sqlite3.Connection, name: str) -> User | None:
+    """The account of that (mapped) name."""
+    row = connection.execute("SELECT id, name, password_hash FROM user WHERE name = ?", (name,)).fetchone()
+    return None if row is None else User(*row)
+
+
+def register(
+    connection: sqlite3.Connection, name: str, password_hash: str, token_hash: bytes, now: str, expires_at: str
+) -> Login:
+    """Makes an account, logged in by a first token; all public talk so far counts as read. Raises PeerError."""
+    if find_user(connection, name) is not None:
+        raise PeerError("username_taken", f'the name "{name}" is taken; choose another one')
+    (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
+    user_id = connection.execute(
+        "INSERT INTO user (name, password_hash, created_at, last_seen_at, read_id) VALUES (?, ?, ?, ?, ?)",
+        (name, password_hash, now, now, newest),
+    ).lastrowid
+    assert user_id is not None  # noqa: S101 (an INSERT that raised nothing has a row)
+    return _log_in(connection, user_id, name, token_hash, now, expires_at)
+
+
+def log_in(connection: sqlite3.Connection, user: User, token_hash: bytes, now: str, expires_at: str) -> Login:
+    """Notes a login whose password was right, with a new token. Raises PeerError if the password changed meanwhile."""
+    current = find_user(connection, user.name)
+    if current != user:
+        raise PeerError("bad_credentials", "the password was changed just now; log in with the new one")
+    return _log_in(connection, user.id, user.name, token_hash, now, expires_at)
+
+
+def resume(connection: sqlite3.Connection, token_hash: bytes, now: str, expires_at: str) -> Login:
+    """Logs in by token, and lets it live on. Raises PeerError."""
+    row = connection.execute(
+        "SELECT u.id, u.name FROM token AS t JOIN user AS u ON u.id = t.user_id WHERE t.hash = ? AND t.expires_at > ?",
+        (token_hash, now),
+    ).fetchone()
+    if row is None:
+        raise PeerError("bad_token", _NO_SUCH_TOKEN)
+    user_id, name = row
+    return _log_in(connection, user_id, name, token_hash, now, expires_at)
+
+
+def _log_in(
+    connection: sqlite3.Connection, user_id: int, name: str, token_hash: bytes, now: str, expires_at: str
+) -> Login:
+    connection.execute(
+        "INSERT INTO token (hash, user_id, created_at, expires_at) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (hash) DO UPDATE SET expires_at = excluded.expires_at",
+        (token_hash, user_id, now, expires_at),
+    )
+    connection.execute(
+        "DELETE FROM token WHERE user_id = ?1 AND hash IN "
+        "(SELECT hash FROM token WHERE user_id = ?1 ORDER BY expires_at DESC LIMIT -1 OFFSET ?2)",
+        (user_id, TOKENS_PER_USER),
+    )
+    note_presence(connection, user_id, now)
+    return Login(user_id, name, *messages.count_waiting(connection, user_id), messages.newest_id(connection, user_id))
+
+
+def note_presence(connection: sqlite3.Connection, user_id: int, now: str) -> None:
+    """Notes that the user was here at `now`."""
+    connection.execute("UPDATE user SET last_seen_at = ? WHERE id = ?", (now, user_id))
+
+
+def move_read_marker(connection: sqlite3.Connection, user_id: int, message_id: int) -> None:
+    """Moves the user's public read marker to that id, never back and never beyond the newest message."""
+    connection.execute(
+        "UPDATE user SET read_id = max(read_id, min(?, (SELECT coalesce(max(id), 0) FROM message))) WHERE id = ?",
+        (min(message_id, MAX_ID), user_id),
+    )
+
+
+def see_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now: str) -> None:
+    """Marks every direct message to the user up to that id as seen, and moves the public read marker there."""
+    messages.mark_seen_up_to(connection, user_id, message_id, now)
+    move_read_marker(connection, user_id, message_id)
+
+
+def change_password(connection: sqlite3.Connection, user: User, password_hash: str) -> None:
+    """Replaces the hash and ends every token. Raises PeerError if another session did so meanwhile."""
+    changed = connection.execute(
+        "UPDATE user SET password_hash = ? WHERE id = ? AND password_hash = ?",
+        (password_hash, user.id, user.password_hash),
+    ).rowcount
+    if not changed:
+        raise PeerError("bad_credentials", "the password was changed just now; log in with the new one")
+    connection.execute("DELETE FROM token WHERE user_id = ?", (user.id,))
+
+
+def delete_expired_tokens(connection: sqlite3.Connection, now: str) -> int:
+    """Removes the tokens that have expired; says how many."""
+    return connection.execute("DELETE FROM token WHERE expires_at <= ?", (now,)).rowcount

@@ -1,0 +1,217 @@
+"""The writer thread: the one connection that writes to or checkpoints the database. Knows no statement of the chat's.
+
+Whatever waits in its bounded queue is stored in one transaction (group commit); only after the COMMIT are the results
+handed on, in the order of the writes. What the thread hands on to, and what it does when idle, is injected.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from service.config import INDEX_DELAY, WRITE_BATCH, WRITE_QUEUE
+from service.errors import ChatError, StorageUnavailable
+from service.storage import database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+_log: Final = logging.getLogger("chat.storage")
+
+
+class Write:
+    """One write on its way: what to do, who is told, and what came of it."""
+
+    __slots__ = ("_finished", "arguments", "done", "outcome", "then", "work")
+
+    def __init__(
+        self, work: Callable[..., Any], arguments: tuple[Any, ...], then: Callable[[Any], None] | None
+    ) -> None:
+        self.work = work
+        self.arguments = arguments
+        self.then = then
+        self.outcome: Any = None
+        self.done = False
+        self._finished: threading.Event | None = None  # made only for those who wait: most writes are not waited for
+
+    def waiting_event(self) -> threading.Event:
+        """Set once this write is done and handed on; call with the writer's lock held."""
+        if self._finished is None:
+            self._finished = threading.Event()
+        return self._finished
+
+    def finish(self) -> None:
+        """Marks it as done and handed on; call with the writer's lock held."""
+        self.done = True
+        if self._finished is not None:
+            self._finished.set()
+
+
+class Writer:
+    """Owns the thread `chat-writer`.
+
+    A work runs inside the transaction and must not begin or end one. A refusal (PeerError) must be raised before its
+    first change: it concerns that work alone. Any other exception that is not SQLite's is a bug: the transaction is
+    rolled back and the others run again without that work. If SQLite itself fails (locked, full, read-only), every work
+    of the batch ends with StorageUnavailable and nothing of it is stored; the next batch tries
+    afresh, on a new connection.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        hand_over: Callable[[Iterable[tuple[Callable[[Any], None], Any]]], None],
+        when_idle: Callable[[sqlite3.Connection], bool],
+    ) -> None:
+        """`hand_over` gets (then, outcome) pairs after each commit; `when_idle` does a piece of upkeep.
+
+        That piece is small and runs in a transaction of its own; it says whether there is more to do.
+        """
+        self._path = path
+        self._hand_over = hand_over
+        self._when_idle = when_idle
+        self._connection: sqlite3.Connection | None = None  # opened by the thread, and again after a failure
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
+        self._room = threading.Condition(self._lock)
+        self._queue: deque[Write] = deque()
+        self._closing = False
+        self._upkeep_due = True
+
+    # -- from any thread ----------------------------------------------------------------------------------------------
+    def submit(self, work: Callable[..., Any], *arguments: Any, then: Callable[[Any], None] | None = None) -> Write:
+        """Queues `work(connection, *arguments)`; waits while the queue is full. `then` gets the outcome.
+
+        After the end of the service the write fails at once, with StorageUnavailable as its outcome.
+        """
+        write = Write(work, arguments, then)
+        with self._lock:
+            while len(self._queue) >= WRITE_QUEUE and not self._closing:
+                self._room.wait()
+            if not self._closing:
+                self._queue.append(write)
+                self._arrived.notify()
+                return write
+            write.outcome = StorageUnavailable("the service is stopping")
+            write.finish()
+        if then is not None:
+            self._hand_over([(then, write.outcome)])
+        return write
+
+    def wait(self, write: Write) -> None:
+        """Returns once the write has its outcome and that is handed on."""
+        with self._lock:
+            finished = None if write.done else write.waiting_event()
+        if finished is not None:
+            finished.wait()
+
+    def close(self) -> None:
+        """Takes no more writes; the thread ends once the queued ones are done."""
+        with self._lock:
+            self._closing = True
+            self._arrived.notify_all()
+            self._room.notify_all()
+
+    # -- the thread ---------------------------------------------------------------------------------------------------
+    def run(self) -> None:
+        """The thread's loop; ends after `close`."""
+        try:
+            while (batch := self._take()) is not None:
+                if batch:
+                    self._commit(batch)
+                    self._finish(batch)
+                else:
+                    self._keep_up()
+        finally:
+            self._disconnect()
+
+    def _take(self) -> list[Write] | None:
+        """What waits, at most a batch; empty when it is time for upkeep; None when all is done."""
+        with self._lock:
+            while not self._queue:
+                if self._closing:
+                    return None
+                if not self._arrived.wait(INDEX_DELAY if self._upkeep_due else None) and self._upkeep_due:
+                    break
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), WRITE_BATCH))]
+            self._room.notify_all()
+            return batch
+
+    def _finish(self, batch: list[Write]) -> None:
+        self._hand_over([(write.then, write.outcome) for write in batch if write.then is not None])
+        with self._lock:
+            for write in batch:
+                write.finish()
+
+    def _commit(self, batch: list[Write]) -> None:
+        """Gives every write of the batch its outcome."""
+        pending = batch
+        while pending:
+            try:
+                broken = self._attempt(pending)
+            except sqlite3.Error as error:
+                _log.error("storage unavailable, %d writes refused: %s", len(pending), error)
+                self._disconnect()
+                for write in pending:
+                    write.outcome = StorageUnavailable(str(error))
+                return
+            if broken is None:
+                self._upkeep_due = True
+                return
+            self._disconnect()
+            pending = [write for write in pending if write is not broken]
+
+    def _attempt(self, batch: list[Write]) -> Write | None:
+        """One transaction; gives the write whose bug spoilt it, if any. Raises sqlite3.Error if SQLite failed."""
+        connection = self._connect()
+        connection.execute("BEGIN IMMEDIATE")
+        for write in batch:
+            try:
+                write.outcome = write.work(connection, *write.arguments)
+            except ChatError as refusal:
+                write.outcome = refusal
+            except sqlite3.Error as error:
+                if database.is_unavailable(error):
+                    raise
+                return self._blame(write, error)
+            except Exception as error:  # noqa: BLE001 (logged and answered: a bug in one work must not stop the writer)
+                return self._blame(write, error)
+        connection.execute("COMMIT")
+        return None
+
+    @staticmethod
+    def _blame(write: Write, error: Exception) -> Write:
+        _log.error("a write failed: %s", write.work, exc_info=error)
+        write.outcome = error
+        return write
+
+    def _keep_up(self) -> None:
+        """Upkeep while nothing waits; its failure is no one's loss, and the next commit tries again."""
+        try:
+            connection = self._connect()
+            connection.execute("BEGIN IMMEDIATE")
+            self._upkeep_due = self._when_idle(connection)
+            connection.execute("COMMIT")
+            if not self._upkeep_due:
+                database.checkpoint(connection)
+        except sqlite3.Error as error:
+            _log.warning("upkeep put off: %s", error)
+            self._upkeep_due = False
+            self._disconnect()
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = database.connect_writer(self._path)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        """Closes the connection, which rolls back; a new one sees the file as it is by then."""
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None

@@ -1,0 +1,97 @@
+"""The listening socket, and a connected client as a stream of bytes. Knows no lines, no sessions, no threads."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from contextlib import suppress
+from typing import Final
+
+from service.config import KEEPALIVE_IDLE, LISTEN_BACKLOG, RECEIVE_BYTES
+from service.errors import ConfigError
+
+_MICROSECONDS: Final = 1_000_000
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises ConfigError with one line that says what to do."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=LISTEN_BACKLOG)
+    except socket.gaierror as error:
+        raise ConfigError(f"cannot listen on {host!r}: no such address of this machine") from error
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ConfigError(f"cannot listen on {host} port {port}: {reason}. Choose another port or address") from error
+
+
+def format_address(address: tuple[object, ...]) -> str:
+    """``127.0.0.1:4711``, ``[::1]:4711``."""
+    host, port = str(address[0]), address[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class Stream:
+    """One client over plain TCP. One thread receives, another sends; each method says which may call it."""
+
+    def __init__(self, connected: socket.socket, address: tuple[object, ...]) -> None:
+        self._socket = connected
+        self.peer = format_address(address)
+        # Blocking for the thread that receives; `send` asks for non-blocking call by call.
+        connected.settimeout(None)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
+
+    def receive(self) -> bytes:
+        """What has come, waiting for it; empty at the end. For the receiving thread. Raises TimeoutError."""
+        try:
+            return self._socket.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            raise TimeoutError from None
+        except OSError:  # reset, or gone by a time-out of the kernel's: the end all the same
+            return b""
+
+    def set_receive_timeout(self, seconds: float | None) -> None:
+        """How long `receive` may wait. For the receiving thread.
+
+        The kernel's own timer (SO_RCVTIMEO): Python's would make the sends of the other thread wait as well, and cost a
+        poll for each recv.
+        """
+        whole, part = (
+            divmod(round(max(seconds, 1e-3) * _MICROSECONDS), _MICROSECONDS) if seconds is not None else (0, 0)
+        )
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", whole, part))
+
+    def send(self, data: bytes | memoryview) -> int:
+        """How many bytes the kernel took, without waiting. For the sending thread. Raises OSError: the peer is gone."""
+        try:
+            return self._socket.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+
+    def fileno(self) -> int:
+        """For a selector."""
+        return self._socket.fileno()
+
+    def end_sending(self) -> None:
+        """Tells the peer that nothing more comes, after what was sent. For the sending thread."""
+        self._shut_down(socket.SHUT_WR)
+
+    def end_receiving(self) -> None:
+        """Wakes the receiving thread with an end. From any thread."""
+        self._shut_down(socket.SHUT_RD)
+
+    def cut(self) -> None:
+        """Ends both ways at once, and wakes the receiving thread. From any thread."""
+        self._shut_down(socket.SHUT_RDWR)
+
+    def _shut_down(self, how: int) -> None:
+        with suppress(OSError):  # gone already
+            self._socket.shutdown(how)
+
+    def close(self) -> None:
+        """Gives the descriptor back; when neither thread uses it any more."""
+        self._socket.close()

@@ -1,0 +1,1 @@
+"""The tests: one module for each source module, and end to end."""

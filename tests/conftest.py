@@ -1,0 +1,25 @@
+"""What every test runs under."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import freezegun
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The delivery thread measures waits (a peer that lingers, the pace of the users list), not the time of day: these go on
+# while a test has stopped the clock.
+freezegun.configure(extend_ignore_list=["service.delivery", "service.connection"])
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    """Every test ends with the threads that it began with: what starts one also stops it."""
+    before = set(threading.enumerate())
+    yield
+    left = [thread.name for thread in threading.enumerate() if thread not in before]
+    assert not left, f"threads left running: {left}"

@@ -1,0 +1,118 @@
+"""What several tests need: a running server, and a client that speaks raw lines. Holds no test and asserts little."""
+
+from __future__ import annotations
+
+import json
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from service.config import Settings
+from service.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PASSWORD: Final = "correct horse"
+PATIENCE: Final = 20.0  # seconds until a test gives up on a line; never a measure of speed
+
+Line = dict[str, Any]
+
+
+def make_settings(folder: Path, **more: Any) -> Settings:
+    """Settings for a test: a free port, a database in `folder`, the cheapest bcrypt."""
+    return Settings(**{"port": 0, "db": str(folder / "chat.db"), "bcrypt_cost": 4, **more})
+
+
+@contextmanager
+def running_server(folder: Path, **settings: Any) -> Iterator[Server]:
+    """A server in this process, stopped at the end."""
+    server = Server(make_settings(folder, **settings))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+class Wire:
+    """A client of raw lines."""
+
+    def __init__(self, port: int, *, greet: bool = True) -> None:
+        """Connects; reads the greeting into `hello` unless told not to."""
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self._received = b""
+        self.hello: Line = self.read() if greet else {}
+
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drops the connection without a word."""
+        self.socket.close()
+
+    def send_bytes(self, data: bytes) -> None:
+        """Sends bytes as they are."""
+        self.socket.sendall(data)
+
+    def send(self, *commands: Line) -> None:
+        """Sends commands, all in one packet."""
+        self.send_bytes(b"".join(json.dumps(command).encode() + b"\n" for command in commands))
+
+    def read(self) -> Line:
+        """The next line; raises EOFError at the end."""
+        while b"\n" not in self._received:
+            data = self.socket.recv(65_536)
+            if not data:
+                raise EOFError(self._received)
+            self._received += data
+        line, _, self._received = self._received.partition(b"\n")
+        decoded: Line = json.loads(line)
+        return decoded
+
+    def read_type(self, kind: str) -> Line:
+        """The next line of that type; others before it are dropped."""
+        while (line := self.read())["type"] != kind:
+            pass
+        return line
+
+    def ask(self, command: str, **fields: Any) -> Line:
+        """Sends one command and reads its reply; pushed lines before it are dropped."""
+        ref = f"ask-{command}"
+        self.send({"command": command, "ref": ref, **fields})
+        while (line := self.read()).get("ref") != ref:
+            pass
+        del line["ref"]
+        return line
+
+    def read_until_pong(self) -> list[Line]:
+        """What was said to this client so far, users lists left out: all that comes before the answer to a `ping`."""
+        self.send({"command": "ping", "ref": "barrier"})
+        lines = []
+        while (line := self.read()).get("ref") != "barrier":
+            if line["type"] != "users":
+                lines.append(line)
+        return lines
+
+    def read_to_end(self) -> list[Line]:
+        """All that comes until the service closes."""
+        lines = []
+        while True:
+            try:
+                lines.append(self.read())
+            except EOFError:
+                return lines
+
+
+def enter(port: int, name: str, password: str = PASSWORD, **fields: Any) -> Wire:
+    """A client that is logged in, registered if the name is new; its `login_ok` is in `hello`."""
+    wire = Wire(port)
+    reply = wire.ask("login", username=name, password=password, **fields)
+    if reply["type"] == "password_required":
+        reply = wire.ask("register", username=name, password=password, **fields)
+    assert reply["type"] == "login_ok", reply
+    wire.hello = reply
+    return wire

@@ -1,0 +1,179 @@
+"""service/storage/schema.py: a file is made, upgraded, accepted or refused untouched."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service.errors import SchemaError
+from service.storage import schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def dump(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
+
+
+def test_a_missing_file_is_created_and_then_current(tmp_path: Path) -> None:
+    """The first run makes the database, the second finds it current, and neither leaves it readable for others."""
+    path = tmp_path / "chat.db"
+    assert schema.prepare(path) == "created"
+    first = dump(path)
+    assert schema.prepare(path) == "current"
+    assert dump(path) == first
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_empty_file_is_filled(tmp_path: Path) -> None:
+    """A file of no bytes, such as `touch` makes, counts as a database that holds nothing yet."""
+    path = tmp_path / "chat.db"
+    path.touch(0o644)
+    assert schema.prepare(path) == "upgraded"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.fixture
+def newer_migrations(tmp_path: Path) -> Path:
+    """The migrations of a later version: ours and one more."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "versions" / "9999_later.py").write_text(
+        "from alembic import op\n"
+        f"revision = '9999'\ndown_revision = '{schema.revisions()[-1]}'\n"
+        "def upgrade():\n"
+        "    op.execute('CREATE TABLE later (id INTEGER PRIMARY KEY)')\n"
+        "    op.execute('INSERT INTO later VALUES (1)')\n"
+    )
+    return folder
+
+
+def test_an_older_database_is_upgraded_with_its_rows(tmp_path: Path, newer_migrations: Path) -> None:
+    """What an older version stored is there after the upgrade."""
+    path = tmp_path / "chat.db"
+    schema.prepare(path)
+    run(path, "INSERT INTO user VALUES (1, 'alice', 'x', 't', 't', 0)")
+    assert schema.prepare(path, newer_migrations) == "upgraded"
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT name FROM user").fetchall() == [("alice",)]
+        assert connection.execute("SELECT id FROM later").fetchall() == [(1,)]
+
+
+def test_a_newer_database_is_refused_untouched(tmp_path: Path, newer_migrations: Path) -> None:
+    """This version leaves alone what a later one made, and says so in one line."""
+    path = tmp_path / "chat.db"
+    schema.prepare(path, newer_migrations)
+    before = path.read_bytes()
+    with pytest.raises(SchemaError, match=r"newer version.*schema 9999.*Update this program$") as caught:
+        schema.prepare(path)
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_a_failed_upgrade_leaves_the_file_as_it_was(tmp_path: Path, newer_migrations: Path) -> None:
+    """An upgrade is one transaction: when its last statement fails, its first did not happen."""
+    path = tmp_path / "chat.db"
+    schema.prepare(path)
+    before = dump(path)
+    script = newer_migrations / "versions" / "9999_later.py"
+    script.write_text(script.read_text() + "    op.execute('INSERT INTO nowhere VALUES (1)')\n")
+    with pytest.raises(SchemaError, match="no such table: nowhere"):
+        schema.prepare(path, newer_migrations)
+    assert dump(path) == before
+
+
+def test_a_failed_creation_leaves_no_file(tmp_path: Path, newer_migrations: Path) -> None:
+    """Where the schema cannot be made, no half-made file stays behind."""
+    script = newer_migrations / "versions" / "9999_later.py"
+    script.write_text(script.read_text() + "    op.execute('INSERT INTO nowhere VALUES (1)')\n")
+    path = tmp_path / "chat.db"
+    with pytest.raises(SchemaError):
+        schema.prepare(path, newer_migrations)
+    assert not path.exists()
+
+
+def make_foreign_database(path: Path) -> None:
+    run(path, "CREATE TABLE recipe (name TEXT)")
+
+
+def make_foreign_alembic_database(path: Path) -> None:
+    run(path, "CREATE TABLE alembic_version (version_num TEXT)", "INSERT INTO alembic_version VALUES ('0001')")
+
+
+def make_text_file(path: Path) -> None:
+    path.write_text("not a database at all\n" * 100)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (make_foreign_database, "another program's database"),
+        (make_foreign_alembic_database, "another program's database"),
+        (make_text_file, "no SQLite database"),
+    ],
+)
+def test_a_foreign_file_is_refused_untouched(tmp_path: Path, make: object, message: str) -> None:
+    """What is not ours stays as it is, its mode too."""
+    path = tmp_path / "chat.db"
+    assert callable(make)
+    make(path)
+    path.chmod(0o644)
+    before = path.read_bytes()
+    with pytest.raises(SchemaError, match=message):
+        schema.prepare(path)
+    assert path.read_bytes() == before
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_folder_and_a_missing_folder_are_explained(tmp_path: Path) -> None:
+    """A path that can hold no file is named, with the reason."""
+    with pytest.raises(SchemaError, match="is a folder"):
+        schema.prepare(tmp_path)
+    with pytest.raises(SchemaError, match=r"missing/chat\.db: No such file"):
+        schema.prepare(tmp_path / "missing" / "chat.db")
+
+
+def test_two_upgrades_at_once_are_one(tmp_path: Path) -> None:
+    """Two programs that start on the same new file both end well, and the schema is made once."""
+    path = tmp_path / "chat.db"
+    path.touch()
+    outcomes: list[object] = []
+
+    def prepare() -> None:
+        try:
+            outcomes.append(schema.prepare(path))
+        except SchemaError as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=prepare) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes in (["upgraded", "upgraded"], ["upgraded", "current"], ["current", "upgraded"])
+    assert schema.prepare(path) == "current"
+
+
+def test_each_migration_builds_on_the_one_before() -> None:
+    """The files' numbers are the revisions, in one line without branches."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    walked = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert walked[::-1] == schema.revisions()
