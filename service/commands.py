@@ -89,10 +89,19 @@ def _enter(
     session: Session, command: AnyEntry, token: NewToken, work: Callable[..., users.Login], *arguments: Any
 ) -> None:
     """Logs in through the writer, so that the counts, the seam and the first live message fit together."""
-    session.services.receipts.flush()  # the counts are to know what other sessions have shown
+    _store_receipts(session)  # the counts are to know what other sessions have shown
     login = session.services.storage.call(work, *arguments, then=partial(_join, session, command, token))
     session.account = Account(login.user_id, login.name, login.last_id, command.confirm)
     _log.info("login %s %s", login.name, session.peer)
+
+
+def _store_receipts(session: Session) -> None:
+    """Stores, for what follows, that clients which do not confirm have seen what they were sent."""
+    # A client can have read a line before the delivery thread, on its way back from sending it, has taken note.
+    session.services.delivery.settle()
+    noted = session.services.receipts.flush()
+    if noted is not None:
+        session.services.storage.wait(noted)
 
 
 def _join(session: Session, command: AnyEntry, token: NewToken, login: object) -> None:
@@ -236,9 +245,7 @@ def missed(session: Session, command: protocol.Missed) -> None:
     """Direct messages not yet seen."""
     account = session.logged_in_account()
     session.settle()
-    noted = session.services.receipts.flush(account.id)
-    if noted is not None:
-        session.services.storage.wait(noted)
+    _store_receipts(session)
     # A client that does not confirm has, or will have, all after the seam live: missed must not tell it twice.
     up_to = MAX_ID if account.confirm else account.last_id
     page = session.services.storage.read(messages.missed_page, account.id, up_to, command.limit)

@@ -30,8 +30,9 @@ DEFAULT_SEARCH_PAGE: Final = 20  # messages: one screen
 
 # -- the insides ------------------------------------------------------------------------------------------------------
 RECEIVE_BYTES: Final = 65_536  # one recv; the kernel's usual socket buffer holds about two of these
-OUTBOX_BYTES: Final = 1 << 20  # waiting for one slow client; some 8,000 messages, then it is told `bye slow`
-OUTBOX_PAUSE_BYTES: Final = OUTBOX_BYTES // 4  # a client with this much unread is not read from until it catches up
+OUTBOX_BYTES: Final = 4 << 20  # waiting for one slow client: 30,000 short messages, then it is told `bye slow`
+OUTBOX_PAUSE_BYTES: Final = 1 << 18  # a client with this much unread is not read from until it catches up
+SEND_BYTES: Final = 1 << 18  # joined for one send; the lines themselves are shared by all outboxes, a join is not
 DELIVERY_QUEUE: Final = 20_000  # lines waiting for the delivery thread; beyond it the writer waits
 WRITE_QUEUE: Final = 10_000  # writes waiting; beyond it connection threads wait, and so their clients
 WRITE_BATCH: Final = 1_000  # writes in one transaction: 2 ms with FULL; larger ones gain nothing and delay acks

@@ -18,7 +18,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from service.config import DELIVERY_QUEUE, LINGER, OUTBOX_BYTES, OUTBOX_PAUSE_BYTES, USERS_PACE
+from service.config import DELIVERY_QUEUE, LINGER, OUTBOX_BYTES, OUTBOX_PAUSE_BYTES, SEND_BYTES, USERS_PACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -87,8 +87,7 @@ class Outbox:
         """Adds a line; `note` goes to `on_written` once the kernel has all of it."""
         if self.closing:
             return
-        if self._waiting + len(line) > OUTBOX_BYTES:
-            self._overflow()
+        if self._waiting + len(line) > OUTBOX_BYTES and not self._make_room(len(line)):
             return
         self._add(line)
         if note is not None and self.on_written is not None:
@@ -153,30 +152,55 @@ class Outbox:
             self._close_if_done()
 
     def _send(self) -> bool:
-        """One send of all that waits; false if the peer is gone."""
-        data = memoryview(b"".join([self._rest, *self._lines]))
-        self._lines.clear()
-        try:
-            sent = self._stream.send(data)
-        except OSError:
-            self.give_up()
-            return False
-        if sent:
-            self._within_line = data[sent - 1] != _LF
-        self._rest = data[sent:]
-        self._sent += sent
-        self._waiting -= sent
+        """Sends until all is sent or the kernel takes no more; false if the peer is gone."""
+        while self._waiting:
+            data = self._rest or memoryview(self._take_lines())
+            try:
+                sent = self._stream.send(data)
+            except OSError:
+                self.give_up()
+                return False
+            if sent:
+                self._within_line = data[sent - 1] != _LF
+            self._rest = data[sent:]
+            self._sent += sent
+            self._waiting -= sent
+            if self._rest:
+                break
         while self._notes and self._notes[0][0] <= self._sent:
             _, note = self._notes.popleft()
             if self.on_written is not None:
                 self.on_written(note)
         return True
 
+    def _take_lines(self) -> bytes:
+        """The next lines for one send: nearly always all of them."""
+        if self._waiting <= SEND_BYTES:
+            lines, self._lines = self._lines, []
+            return b"".join(lines)
+        size = count = 0
+        while count < len(self._lines) and size < SEND_BYTES:
+            size += len(self._lines[count])
+            count += 1
+        data = b"".join(self._lines[:count])
+        del self._lines[:count]
+        return data
+
+    def _make_room(self, size: int) -> bool:
+        """Whether `size` more bytes may wait, after another try to send; if not, the client is too slow.
+
+        A burst can fill an outbox before its first send: that says nothing about the client yet.
+        """
+        if not self._blocked:
+            self.flush()
+        if self._waiting + size > OUTBOX_BYTES and not self.closing:
+            self._overflow()
+        return not self.closing
+
     def _overflow(self) -> None:
         """Drops what waits, but for the rest of a line that is half sent, and closes with the last word."""
         _log.info("slow client %s: %d bytes unread", self._stream.peer, self._waiting)
-        unsent = b"".join([self._rest, *self._lines])
-        kept = unsent[: unsent.index(b"\n") + 1] if self._within_line else b""
+        kept = bytes(self._rest).partition(b"\n")[0] + b"\n" if self._within_line else b""
         self._lines.clear()
         self._rest = memoryview(kept)
         self._appended = self._sent + len(kept)
@@ -218,11 +242,6 @@ class Delivery:
         self._state: Callable[[], None] | None = None
         self._state_due = False
         self._next_state_at = 0.0  # monotonic
-        self._selector = selectors.DefaultSelector()
-        self._wake_up, self._woken = socket.socketpair()
-        for end in (self._wake_up, self._woken):
-            end.settimeout(0)
-        self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._asleep = False
         self._room = threading.Event()
         self._stop_at: float | None = None  # monotonic; None: not stopping
@@ -232,6 +251,11 @@ class Delivery:
     def start(self, push_state: Callable[[], None]) -> None:
         """Starts the thread. It runs `push_state` soon after each `announce`, not more often than the pace."""
         self._state = push_state
+        self._selector = selectors.DefaultSelector()
+        self._wake_up, self._woken = socket.socketpair()
+        for end in (self._wake_up, self._woken):
+            end.settimeout(0)
+        self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._thread.start()
 
     def open_outbox(self, stream: Stream, slow_line: bytes) -> Outbox:
@@ -258,6 +282,10 @@ class Delivery:
         self.post(run_and_tell, argument)
         while not done.wait(_ALIVE_CHECK) and self._thread.is_alive():
             pass
+
+    def settle(self) -> None:
+        """Returns when what was posted so far is done, and what was sent by then is noted."""
+        self.run(lambda _: None)
 
     def hand_over(self, outcomes: Iterable[tuple[Callable[[Any], None], Any]]) -> None:
         """Runs what follows from a commit, in order; waits while too much is queued. For the writer thread."""

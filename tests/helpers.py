@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from service.config import Settings
@@ -12,8 +16,8 @@ from service.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+ROOT: Final = Path(__file__).resolve().parents[1]
 PASSWORD: Final = "correct horse"
 PATIENCE: Final = 20.0  # seconds until a test gives up on a line; never a measure of speed
 
@@ -33,6 +37,39 @@ def running_server(folder: Path, **settings: Any) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
+
+
+class Process:
+    """The service as its own program, on a free port."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        """Starts it, and waits until it listens."""
+        self.program = subprocess.Popen(
+            [sys.executable, "-m", "service", "0", "--db", str(folder / "chat.db"), "--bcrypt-cost", "4", *options],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.program.stderr is not None
+        self.log: list[str] = []
+        while not self.log or "listening on" not in self.log[-1]:
+            self.log.append(self.program.stderr.readline())
+            assert self.log[-1], self.log
+        self.port = int(self.log[-1].split("listening on ")[1].split(",")[0].rpartition(":")[2])
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Sends a signal and waits for the end; gives the exit status, and the rest of the log in `log`."""
+        self.program.send_signal(number)
+        _, rest = self.program.communicate(timeout=PATIENCE)
+        self.log += rest.splitlines()
+        return self.program.returncode
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.program.returncode is None:
+            self.stop(signal.SIGKILL)
 
 
 class Wire:

@@ -1,0 +1,141 @@
+"""Receipts: what was written to clients becomes seen in a real database, at the latest with the next flush."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from service.receipts import Receipts
+from service.storage import Storage, messages, users
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+NOW, LATER = "2026-11-21T09:30:00.000Z", "2026-12-21T09:30:00.000Z"
+
+
+def hand_over(outcomes: Iterable[tuple[Callable[[Any], None], Any]]) -> None:
+    """Tells who asked, on the writer thread: there is no delivery here."""
+    for then, outcome in outcomes:
+        then(outcome)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    """Alice (1), bob (2) and carol (3), and what alice wrote: 1 to all, 2 to bob, 3 to carol, 4 to bob."""
+    storage = Storage(tmp_path / "chat.db", hand_over)
+    for name in ("alice", "bob", "carol"):
+        storage.call(users.register, name, "no hash", name.encode(), NOW, LATER)
+    for recipient in (None, "bob", "carol", "bob"):
+        storage.call(messages.store, 1, recipient, "hello", None)
+    yield storage
+    storage.release()
+    storage.close()
+
+
+def waiting(storage: Storage, user_id: int) -> tuple[list[int], int]:
+    """The ids of the direct messages that the user has not seen, and how many public ones are unread."""
+    page = storage.read(messages.missed_page, user_id, 2**63 - 1, 200)
+    return [message.id for message in page.messages], storage.read(messages.count_waiting, user_id)[1]
+
+
+def flush(storage: Storage, receipts: Receipts, user_id: int | None = None) -> None:
+    """Flushes and waits; there must be something to flush."""
+    write = receipts.flush(user_id)
+    assert write is not None
+    storage.wait(write)
+
+
+def test_notes_change_nothing_until_they_are_flushed(storage: Storage) -> None:
+    """A note costs no write; a flush stores all that were taken."""
+    receipts = Receipts(storage)
+    for note in ((1, ()), (0, (2,)), (0, [4])):
+        receipts.note(2, note)
+    assert waiting(storage, 2) == ([2, 4], 1)
+    flush(storage, receipts)
+    assert waiting(storage, 2) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("note", "left"),
+    [((1, ()), ([2, 4], 0)), ((0, (2,)), ([4], 1)), ((0, (4,)), ([2], 1)), ((0, (3,)), ([2, 4], 1))],
+    ids=["public", "older direct", "newer direct", "another's direct"],
+)
+def test_a_note_marks_what_it_names_alone(
+    storage: Storage, note: tuple[int, tuple[int, ...]], left: tuple[list[int], int]
+) -> None:
+    """A public id moves the marker and sees no direct message; a direct id sees just that one, if it is the user's."""
+    receipts = Receipts(storage)
+    receipts.note(2, note)
+    flush(storage, receipts)
+    assert waiting(storage, 2) == left
+    assert waiting(storage, 3) == ([3], 1)
+
+
+def test_flush_of_one_user_leaves_the_others(storage: Storage) -> None:
+    """What was noted for other users stays noted, and is stored when all are."""
+    receipts = Receipts(storage)
+    receipts.note(2, (1, (2, 4)))
+    receipts.note(3, (1, (3,)))
+    flush(storage, receipts, 2)
+    assert (waiting(storage, 2), waiting(storage, 3)) == (([], 0), ([3], 1))
+    flush(storage, receipts)
+    assert waiting(storage, 3) == ([], 0)
+
+
+def test_without_notes_there_is_nothing_to_write(storage: Storage) -> None:
+    """A flush submits no write when there is nothing new: not at first, not for another user, not a second time."""
+    receipts = Receipts(storage)
+    assert receipts.flush() is None
+    receipts.note(2, (0, ()))
+    assert receipts.flush() is None
+    receipts.note(2, (0, (2,)))
+    assert receipts.flush(3) is None
+    flush(storage, receipts)
+    assert receipts.flush() is None
+    assert receipts.flush(2) is None
+
+
+def test_marker_moves_only_forward(storage: Storage) -> None:
+    """An older public id that is noted after a newer one takes nothing back, within a flush and after it."""
+    storage.call(messages.store, 1, None, "the fifth", None)
+    receipts = Receipts(storage)
+    receipts.note(2, (5, ()))
+    receipts.note(2, (1, ()))
+    flush(storage, receipts)
+    assert waiting(storage, 2)[1] == 0
+    receipts.note(2, (1, ()))
+    flush(storage, receipts)
+    assert waiting(storage, 2)[1] == 0
+
+
+def test_what_could_not_be_stored_is_stored_later(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When SQLite fails nothing of a flush is stored, and the next one stores it all, with what was noted since."""
+    storage.call(messages.store, 1, None, "the fifth", None)
+    receipts = Receipts(storage)
+    receipts.note(2, (1, (2,)))
+    receipts.note(3, (5, (3,)))
+
+    def fail(*_: object) -> None:
+        receipts.note(2, (5, (4,)))  # written to bob while the flush is under way
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(messages, "mark_seen", fail)
+        flush(storage, receipts)
+    assert (waiting(storage, 2), waiting(storage, 3)) == (([2, 4], 2), ([3], 2))
+    flush(storage, receipts)
+    assert (waiting(storage, 2), waiting(storage, 3)) == (([], 0), ([], 0))
+    assert receipts.flush() is None
+
+
+def test_notes_outlive_a_storage_that_is_closing(storage: Storage) -> None:
+    """A flush that comes after the end of the storage loses nothing: the notes are there for the next."""
+    receipts = Receipts(storage)
+    receipts.note(2, (0, (2,)))
+    storage.close()
+    for _ in range(2):
+        flush(storage, receipts)

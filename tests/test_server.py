@@ -1,0 +1,256 @@
+"""service/server.py and service/connection.py: the users list, the door, and the end."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from freezegun import freeze_time
+
+from service.errors import ConfigError, SchemaError
+from service.server import Server
+from tests.helpers import PASSWORD, Wire, enter, make_settings, running_server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.helpers import Line
+
+
+def read_users(wire: Wire, *names: str) -> Line:
+    """The next users list of exactly these names; older ones before it are dropped."""
+    while (line := wire.read_type("users"))["users"] != list(names):
+        pass
+    return line
+
+
+# -- the users list ---------------------------------------------------------------------------------------------------
+def test_a_login_and_a_logout_are_pushed_to_all(tmp_path: Path) -> None:
+    """Everyone who is logged in gets the new list, also the one who came."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        read_users(alice, "alice")
+        with enter(server.port, "bob") as bob:
+            read_users(alice, "alice", "bob")
+            read_users(bob, "alice", "bob")
+            bob.ask("ex")
+            read_users(alice, "alice")
+
+
+def test_a_dropped_connection_is_pushed(tmp_path: Path) -> None:
+    """Who vanishes without a word leaves the list as well."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        with enter(server.port, "bob"):
+            read_users(alice, "alice", "bob")
+        read_users(alice, "alice")
+
+
+def test_several_sessions_are_one_name(tmp_path: Path) -> None:
+    """The name comes with the first session and goes with the last."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        with enter(server.port, "bob") as bob:
+            with enter(server.port, "bob"):
+                read_users(alice, "alice", "bob")
+            assert alice.ask("users")["users"] == ["alice", "bob"]
+            bob.ask("ex")
+        read_users(alice, "alice")
+
+
+def test_the_timer_pushes_every_thirty_seconds(tmp_path: Path) -> None:
+    """With the clock moved by 30 seconds the list comes again; before that it does not."""
+    start = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+    with freeze_time(start) as clock, running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        read_users(alice, "alice")
+        for seconds in (30, 60, 90):
+            clock.move_to(start + timedelta(seconds=seconds - 1))
+            server.ticker.run_due()
+            assert alice.read_until_pong() == []
+            clock.move_to(start + timedelta(seconds=seconds))
+            server.ticker.poke()
+            assert read_users(alice, "alice")["time"] == f"2026-11-21T09:{30 + seconds // 60}:{seconds % 60:02d}.000Z"
+
+
+def test_the_interval_is_a_setting(tmp_path: Path) -> None:
+    """The list comes by itself, without anybody moving."""
+    with running_server(tmp_path, users_interval=0.05) as server, enter(server.port, "alice") as alice:
+        times = {read_users(alice, "alice")["time"] for _ in range(3)}
+    assert len(times) == 3
+
+
+def test_after_a_storm_the_last_list_is_the_true_one(tmp_path: Path) -> None:
+    """However many come and go at once, the last change arrives."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        tokens = []
+        for n in range(10):
+            with enter(server.port, f"user{n}") as wire:
+                tokens.append(wire.hello["token"])
+        read_users(alice, "alice")
+        staying = []
+        for token in tokens * 5:
+            wire = Wire(server.port)
+            wire.send({"command": "resume", "token": token})
+            staying.append(wire)
+        lists = [alice.read_type("users")["users"]]
+        while len(lists[-1]) < 11:
+            lists.append(alice.read_type("users")["users"])
+        for wire in staying:
+            wire.close()
+        while len(lists[-1]) > 1:
+            lists.append(alice.read_type("users")["users"])
+
+
+# -- the door ---------------------------------------------------------------------------------------------------------
+def test_one_connection_too_many_is_refused(tmp_path: Path) -> None:
+    """At the limit a client gets a fatal error and the end; when another goes there is room again."""
+    with running_server(tmp_path, max_connections=2) as server, enter(server.port, "alice") as alice:
+        with enter(server.port, "bob"):
+            late = Wire(server.port, greet=False)
+            late.send({"command": "ping"})
+            (refusal,) = late.read_to_end()
+            assert (refusal["code"], refusal["fatal"]) == ("too_many_connections", True)
+            late.close()
+        read_users(alice, "alice")
+        with enter_when_there_is_room(server.port) as carol:
+            assert carol.hello["type"] == "hello"
+
+
+def enter_when_there_is_room(port: int) -> Wire:
+    """A connection that was let in: a place is free a moment after its last client's name has left the list."""
+    while True:
+        wire = Wire(port)
+        if wire.hello["type"] == "hello":
+            return wire
+        wire.close()
+
+
+def test_zero_means_no_limit(tmp_path: Path) -> None:
+    """With 0 nobody is refused for their number."""
+    with running_server(tmp_path, max_connections=0) as server, Wire(server.port) as wire:
+        assert wire.hello["type"] == "hello"
+
+
+def test_who_does_not_log_in_is_sent_away(tmp_path: Path) -> None:
+    """After the time to log in comes a fatal error and the end, however busy the client was; others stay."""
+    with running_server(tmp_path, login_timeout=0.3) as server:
+        with enter(server.port, "alice") as alice, Wire(server.port) as idle, Wire(server.port) as half:
+            half.send_bytes(b'{"command":"pi')
+            for wire in (idle, half):
+                error = wire.read_to_end()[-1]
+                assert (error["code"], error["fatal"]) == ("login_timeout", True)
+            assert alice.ask("ping")["type"] == "pong"
+
+
+def test_a_client_that_ends_its_side_gets_its_answers(tmp_path: Path) -> None:
+    """What `printf … | nc` sends is answered in full before the service closes."""
+    with running_server(tmp_path) as server, Wire(server.port) as wire:
+        commands = [{"command": "register", "username": "alice", "password": PASSWORD}]
+        commands += [{"command": "pm", "message": f"{n}"} for n in range(100)]
+        wire.send(*commands)
+        wire.socket.shutdown(socket.SHUT_WR)
+        kinds = [line["type"] for line in wire.read_to_end() if line["type"] != "users"]
+    assert kinds == ["login_ok"] + ["ack"] * 100
+
+
+def test_a_client_that_does_not_read_its_own_replies_is_waited_for(tmp_path: Path) -> None:
+    """Asking for more than one reads is slowed, not ended: all answers are there when they are read at last."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        for _ in range(15):
+            alice.ask("pm", message="x" * 4096)
+        asked = 400
+        sender = threading.Thread(target=alice.send, args=[{"command": "history", "limit": 15, "ref": "h"}] * asked)
+        sender.start()
+        with enter(server.port, "bob") as bob:
+            assert bob.ask("pm", message="not held up")["type"] == "ack"
+        got = 0
+        while got < asked:
+            got += alice.read()["type"] == "history"
+        sender.join()
+
+
+# -- the end ----------------------------------------------------------------------------------------------------------
+def test_a_stop_says_bye_and_stores_what_was_accepted(tmp_path: Path) -> None:
+    """Every ack before the `bye` is for a message that is there after the restart; all threads are gone."""
+    with running_server(tmp_path) as server:
+        alice, idle = enter(server.port, "alice"), Wire(server.port)
+        alice.send(*({"command": "pm", "message": f"{n}"} for n in range(500)))
+        first = alice.read_type("ack")["id"]
+        server.stop()
+        lines = alice.read_to_end()
+        assert lines[-1] == {"type": "bye", "reason": "shutdown"} == idle.read_to_end()[-1]
+        acked = [first, *(line["id"] for line in lines if line["type"] == "ack")]
+        alice.close()
+        idle.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("chat-")]
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        stored: list[int] = []
+        while (page := alice.ask("history", after=stored[-1] if stored else 0, limit=200))["messages"]:
+            stored += [message["id"] for message in page["messages"]]
+    assert set(acked) <= set(stored)
+    assert len(stored) == len(set(stored))
+
+
+def test_direct_messages_wait_over_a_restart(tmp_path: Path) -> None:
+    """Who was away finds them after the service was stopped and started."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        with enter(server.port, "bob"):
+            pass
+        read_users(alice, "alice")
+        alice.ask("dm", to="bob", message="hi", nonce="n")
+    with running_server(tmp_path) as server, enter(server.port, "bob") as bob, enter(server.port, "alice") as alice:
+        assert [message["message"] for message in bob.ask("missed")["messages"]] == ["hi"]
+        assert alice.ask("dm", to="bob", message="hi", nonce="n")["id"] == 1
+
+
+def test_a_stop_waits_for_nobody(tmp_path: Path) -> None:
+    """Clients that send without end and never read do not keep the service from ending."""
+    with running_server(tmp_path) as server:
+        deaf = enter(server.port, "alice")
+        deaf.socket.setblocking(False)
+        flood = b'{"command":"users"}\n' * 1000
+        with pytest.raises(BlockingIOError):
+            while True:
+                deaf.socket.send(flood)
+        server.stop()
+        deaf.close()
+
+
+def test_a_port_in_use_is_explained(tmp_path: Path) -> None:
+    """The error is one line that names the port and says what to do; no file is made."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port {port}: Address already in use. Choose another"):
+            Server(make_settings(tmp_path, port=port))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bad_address_is_explained(tmp_path: Path) -> None:
+    """A host that is not this machine's is named."""
+    with pytest.raises(ConfigError, match="cannot listen on"):
+        Server(make_settings(tmp_path, host="no such host"))
+
+
+def test_a_bad_database_leaves_the_port_free(tmp_path: Path) -> None:
+    """When the database is refused the listening socket is closed again."""
+    with pytest.raises(SchemaError):
+        Server(make_settings(tmp_path, db=str(tmp_path)))
+
+
+# -- a slow reader ----------------------------------------------------------------------------------------------------
+def test_a_slow_reader_is_ended_and_catches_up(tmp_path: Path) -> None:
+    """One that stops reading gets `bye slow` as its last whole line; the others get all; later it has all, too."""
+    text, count = "x" * 4000, 5000
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "slow") as slow:
+        slow.read_until_pong()
+        alice.send(*({"command": "pm", "message": text, "nonce": f"{n}"} for n in range(count)))
+        acked = [alice.read_type("ack")["id"] for _ in range(count)]
+        lines = slow.read_to_end()
+        assert lines[-1] == {"type": "bye", "reason": "slow"}
+        got = [line["id"] for line in lines if line["type"] == "broadcast"]
+        assert got == acked[: len(got)]
+        with enter(server.port, "slow") as back:
+            assert back.hello["unread"] == count - len(got)
+            while (page := back.ask("history", after=got[-1], limit=200))["messages"]:
+                got += [message["id"] for message in page["messages"]]
+    assert got == acked
