@@ -1,0 +1,86 @@
+"""`python3 -m client SERVER PORT [USERNAME]`: reads the command line, connects, and chooses terminal or pipe."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from client import plain
+from client.connection import CannotConnectError, connect
+from client.text import is_sendable, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VARIABLE: Final = "CHAT_PASSWORD"  # never an argument: those are seen by everyone on the machine
+_INTERRUPTED: Final = 130  # as shells report a program that SIGINT ended
+_PORT_MAX: Final = 65_535
+_STATUSES: Final = """\
+At a terminal it asks for the name and the password. In a pipe it does one operation a line
+from stdin, with the password from the variable CHAT_PASSWORD; a new name is registered.
+
+exit status: 0 left; 1 no connection, or it was lost; 2 something was typed wrong;
+3 the server refused something; 4 not logged in (3 and 4 only in a pipe)"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the client; gives the exit status."""
+    options = _parse(arguments)
+    name: str = options.username.strip()
+    password = os.environ.get(VARIABLE, "")
+    in_pipe = not (sys.stdin.isatty() and sys.stdout.isatty())
+    if in_pipe and (problem := _missing_in_pipe(name, password)):
+        return _say(*problem)
+    try:
+        connection = connect(options.server, options.port)
+        if in_pipe:
+            return plain.run(connection, name, password)
+        from client import terminal  # noqa: PLC0415  # a pipe need not wait 0.1 s for prompt_toolkit
+
+        return terminal.run(connection, name)
+    except CannotConnectError as error:
+        return _say(str(error), plain.LOST)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _missing_in_pipe(name: str, password: str) -> tuple[str, int] | None:
+    """What to say, and the exit status, if a pipe lacks something that a person would be asked for."""
+    if not name:
+        return "In a pipe the name must be given: python3 -m client SERVER PORT USERNAME", plain.MISTAKEN
+    if not password:
+        return f"In a pipe the password is read from the variable {VARIABLE}. Set it.", plain.NOT_LOGGED_IN
+    if not is_sendable(name + password):
+        return f"The name or {VARIABLE} is not valid UTF-8.", plain.NOT_LOGGED_IN
+    return None
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m client",
+        description="Chat with the people on a chat server.",
+        epilog=_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("server", metavar="SERVER", help="the server's name or address, such as 127.0.0.1")
+    parser.add_argument("port", metavar="PORT", type=_port, help="its port, such as 12000")
+    parser.add_argument("username", metavar="USERNAME", nargs="?", default="", help="your name; asked for if left out")
+    return parser.parse_args(arguments)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _PORT_MAX):
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to {_PORT_MAX}, not {text!r}")
+    return int(text)
+
+
+def _say(text: str, status: int) -> int:
+    sys.stderr.write(safe(text) + "\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

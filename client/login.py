@@ -1,0 +1,101 @@
+"""From a name to a login, by asking a person: name, password, or a new password twice. Knows no terminal.
+
+Passwords are held no longer than it takes to send them, and stand in no text that is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol
+
+from client.connection import ConnectionLostError
+from client.text import hint, is_sendable, one_line, trouble
+from service.protocol import AnyCommand, AnyEvent, ErrorReply, Login, LoginOkReply, PasswordRequiredReply, Register
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from client.session import Session, Show
+
+
+_ABOUT_PASSWORDS: Final = frozenset({"bad_credentials", "weak_password", "rate_limited"})  # worth another password
+_BACK: Final = "Enter alone goes back to the name."
+
+
+class Ask(Protocol):
+    """Asks the person at the keyboard."""
+
+    def __call__(self, question: str, *, is_secret: bool = False) -> Awaitable[str]:
+        """The answer; a secret one is not shown while it is typed."""
+
+
+class LoginDialogue:
+    """Asks until someone is logged in. Lets through ConnectionLostError, and what `ask` raises if the person leaves."""
+
+    def __init__(self, session: Session, ask: Ask, show: Show) -> None:
+        self._session = session
+        self._ask = ask
+        self._show = show
+
+    async def run(self, name: str) -> None:
+        """Logs in as `name`; asks for a name if it is empty, or turns out to be of no use."""
+        while True:
+            name = name or (await self._ask("Your name: ")).strip()
+            if name and await self._try_name(name):
+                return
+            name = ""
+
+    async def _try_name(self, name: str) -> bool:
+        if not is_sendable(name):
+            self._show([trouble("This name is not valid UTF-8. Take another.")])
+            return False
+        reply = await self._send(Login(username=name, confirm=True))
+        if isinstance(reply, ErrorReply):
+            self._show([trouble(one_line(reply.message))])
+            return False
+        if not isinstance(reply, PasswordRequiredReply):
+            raise ConnectionLostError("The server answered the login with something else. This is no chat to trust.")
+        return await (self._log_in(name) if reply.registered else self._register(name))
+
+    async def _log_in(self, name: str) -> bool:
+        while password := await self._ask_secret(f"Password for {one_line(name)}: "):
+            reply = await self._send(Login(username=name, password=password, confirm=True))
+            if isinstance(reply, LoginOkReply):
+                return True
+            if not self._may_try_again(reply):
+                return False
+            self._show([hint(_BACK)])
+        return False
+
+    async def _register(self, name: str) -> bool:
+        if self._session.hello.registration == "closed":
+            self._show([trouble(f'"{one_line(name)}" is not registered, and this server takes no new names.')])
+            self._show([hint("Check the spelling, or ask who runs the server for an account.")])
+            return False
+        self._show([hint(f'"{one_line(name)}" is a new name.'), hint(f"Choose a password to register it. {_BACK}")])
+        while password := await self._ask_secret("New password: "):
+            if await self._ask_secret("The same again: ") != password:
+                self._show([trouble("The two differ. Type the same one twice.")])
+                continue
+            reply = await self._send(Register(username=name, password=password, confirm=True))
+            if isinstance(reply, LoginOkReply):
+                return True
+            if not self._may_try_again(reply):
+                return False
+        return False
+
+    def _may_try_again(self, reply: AnyEvent) -> bool:
+        """Shows a refusal; whether another password may help (else another name is asked for)."""
+        if isinstance(reply, ErrorReply):
+            self._show([trouble(one_line(reply.message))])
+            return reply.code in _ABOUT_PASSWORDS
+        self._show([trouble("The name was registered or removed just now.")])
+        return False
+
+    async def _ask_secret(self, question: str) -> str:
+        while not is_sendable(secret := await self._ask(question, is_secret=True)):
+            self._show([trouble("This password is not valid UTF-8. Check the terminal's encoding, or take another.")])
+        return secret
+
+    async def _send(self, command: AnyCommand) -> AnyEvent:
+        return await asyncio.wrap_future(self._session.send(command))

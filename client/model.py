@@ -1,0 +1,248 @@
+"""What the user knows: who she is, who is online, what was shown. An event comes in, lines to show come out.
+
+Pure: no socket, no thread, no printing; the time comes from a function given to it. Not safe for two threads at once:
+`Session` holds a lock round it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Final
+
+from msgspec import UNSET, UnsetType
+
+from client.receipts import Receipts
+from client.text import Line, Part, body, hint, listed, one_line, trouble
+from service.protocol import (
+    AckReply,
+    AnyCommand,
+    AnyEvent,
+    BroadcastEvent,
+    DirectEvent,
+    Dm,
+    ErrorReply,
+    History,
+    HistoryReply,
+    Login,
+    LoginOkReply,
+    MissedReply,
+    Pm,
+    Register,
+    Search,
+    SearchReply,
+    Seen,
+    StoredMessage,
+    Users,
+    UsersEvent,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_MANY: Final = 8  # names in one line; a room of hundreds must not push the talk off the screen
+_REMEMBERED: Final = 10_000  # ids, to drop a message that came twice; twins come within seconds of each other
+_KNOWN_NAMES: Final = 1_000  # names for completion
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Model:
+    """One user's view of the chat. `zone` None is the time zone of this machine."""
+
+    def __init__(self, clock: Callable[[], datetime] = _now, zone: tzinfo | None = None) -> None:
+        self.name = ""
+        self.receipts = Receipts()
+        self._clock = clock
+        self._zone = zone
+        self._online: list[str] = []
+        self._known: dict[str, None] = {}  # who wrote or was written to, oldest first
+        self._shown: dict[int, None] = {}  # ids that must not be shown again as news, oldest first
+        self._seam = 0  # messages up to this id do not come live
+        self._older: AnyCommand | None = None
+
+    def names(self) -> list[str]:
+        """Whom she may want to write to: others online, then others met in messages."""
+        away = sorted(set(self._known) - set(self._online))
+        return [name for name in [*self._online, *away] if name != self.name and one_line(name) == name]
+
+    def older(self) -> AnyCommand | None:
+        """The command for the page before the last one shown by HISTORY or SEARCH; None if there is none."""
+        return self._older
+
+    def receive(self, event: AnyEvent, request: AnyCommand | None = None) -> list[Line]:
+        """The lines for an event; `request` is the command that it answers, if it answers one."""
+        match event:
+            case BroadcastEvent() | DirectEvent():
+                return self._live(event)
+            case UsersEvent():
+                return self._users(event, request)
+            case ErrorReply():
+                return self._error(event, request)
+            case _ if request is not None:
+                return self._reply(event, request)
+        return []
+
+    def unconfirmed(self, commands: Sequence[AnyCommand]) -> list[Line]:
+        """What to say of messages whose reply did not come before the connection ended."""
+        texts = [_text(command) for command in commands]
+        return [Line(("trouble", "Not confirmed, so perhaps not sent: "), ("", body(text))) for text in texts if text]
+
+    # -- replies ------------------------------------------------------------------------------------------------------
+    def _reply(self, event: AnyEvent, request: AnyCommand) -> list[Line]:
+        match event, request:
+            case LoginOkReply(), _:
+                return self._logged_in(event)
+            case AckReply(), Pm() | Dm():
+                return self._sent(event, request)
+            case MissedReply(), _:
+                return self._missed(event)
+            case HistoryReply(), History():
+                return self._history(event, request)
+            case SearchReply(), Search():
+                return self._found(event, request)
+        return []
+
+    def _logged_in(self, login: LoginOkReply) -> list[Line]:
+        self.name, self._online, self._seam = login.username, sorted(set(login.users)), login.last_id
+        self.receipts.start(login)
+        others = [name for name in self._online if name != self.name]
+        here = f"Online: {listed(others, _MANY)}." if others else "Nobody else is online."
+        lines = [
+            hint(f"You are {one_line(self.name)}. {here}"),
+            hint(_offer(login.missed, "direct", "missed", "MISSED")),
+        ]
+        if login.unread:
+            lines.append(hint(_offer(login.unread, "public", "unread", "HISTORY")))
+        return [*lines, hint("PM writes to everyone, DM to one person, EX leaves; HELP shows more.")]
+
+    def _sent(self, ack: AckReply, request: Pm | Dm) -> list[Line]:
+        if ack.id is not UNSET:
+            self._remember(ack.id)
+            if ack.to == self.name:  # a note to oneself comes back to no session of this kind; it has been seen
+                self.receipts.direct(ack.id)
+        whom: list[Part] = [("own", "you")]
+        if isinstance(request, Dm):
+            self._know(ack.to or request.to or "")
+            status = "stored until they log in" if ack.status == "stored" else one_line(ack.status or "sent")
+            whom += [("direct", f" -> {one_line(ack.to or request.to or '')}"), ("hint", f" ({status})")]
+        return [Line(self._time(ack.time), *whom, ("", f": {body(request.message or '')}"))]
+
+    def _error(self, error: ErrorReply, request: AnyCommand | None) -> list[Line]:
+        if isinstance(request, (Login, Register)):
+            return []  # whoever asks for the password says it, with what to do next
+        if isinstance(request, Seen):
+            return []  # she asked for nothing; the messages stay unseen and are offered again
+        reason = one_line(error.message)
+        text = _text(request) if request is not None else ""
+        if text:  # the text is repeated: the line that it was typed on is gone
+            return [
+                Line(("trouble", f"Not sent: {reason.rstrip('.')}."), ("hint", " Your text was: "), ("", body(text)))
+            ]
+        return [trouble(reason)]
+
+    # -- who is online ------------------------------------------------------------------------------------------------
+    def _users(self, event: UsersEvent, request: AnyCommand | None) -> list[Line]:
+        before, now = set(self._online), set(event.users)
+        self._online = sorted(now)
+        lines = []
+        for changed, what in ((sorted(now - before), "online"), (sorted(before - now), "gone")):
+            others = [name for name in changed if name != self.name]
+            if others:
+                verb = "is" if len(others) == 1 else "are"
+                text = f"* {listed(others, _MANY)} {verb} {what}"
+                lines.append(Line(self._time(event.time), ("presence", text)))
+        if isinstance(request, Users):
+            names = ", ".join(one_line(name) + (" (you)" if name == self.name else "") for name in self._online)
+            lines.append(hint(f"Online ({len(self._online)}): {names}"))
+        return lines
+
+    # -- messages -----------------------------------------------------------------------------------------------------
+    def _live(self, message: BroadcastEvent | DirectEvent) -> list[Line]:
+        self.receipts.live(message.id)
+        if message.id in self._shown:
+            return []
+        self._remember(message.id)
+        to = message.to if isinstance(message, DirectEvent) else UNSET
+        if to == self.name:
+            self.receipts.direct(message.id)
+        return [self._line(message.time, message.from_, to, message.message)]
+
+    def _missed(self, page: MissedReply) -> list[Line]:
+        fresh = [message for message in page.messages if message.id not in self._shown]
+        self.receipts.missed_page(page.messages, more=page.more)
+        lines = [hint(f"-- {_count(len(fresh), 'direct message')} missed --"), *self._page(fresh)]
+        return [*lines, hint("There are more: MISSED shows the next ones.")] if page.more else lines
+
+    def _history(self, page: HistoryReply, asked: History) -> list[Line]:
+        room = asked.with_ is UNSET
+        if room:
+            self.receipts.room_page(asked, page.messages, more=page.more)
+        else:
+            self.receipts.page(page.messages)
+        more = page.more and bool(page.messages)
+        self._older = History(with_=asked.with_, before=page.messages[0].id) if more else None
+        whose = "the room" if room else f"you and {one_line(page.with_ or asked.with_ or '')}"
+        lines = [hint(f"-- {whose}: {_count(len(page.messages), 'message')} --"), *self._page(page.messages)]
+        if more and room and self.receipts.unread:
+            lines.append(hint(f"{self.receipts.unread} older ones are unread: OLDER shows what came before."))
+        elif more:
+            lines.append(hint("OLDER shows what came before."))
+        return lines
+
+    def _found(self, page: SearchReply, asked: Search) -> list[Line]:
+        self.receipts.page(page.messages)
+        more = page.more and bool(page.messages)
+        self._older = Search(query=asked.query, with_=asked.with_, before=page.messages[-1].id) if more else None
+        lines = [
+            hint(f'-- {_count(len(page.messages), "message")} with "{one_line(asked.query)}" --'),
+            *self._page(page.messages[::-1]),  # the newest stands last, as everywhere else
+        ]
+        return [*lines, hint("OLDER shows older ones.")] if more else lines
+
+    def _page(self, messages: Sequence[StoredMessage]) -> list[Line]:
+        for message in messages:
+            if message.id > self._seam:  # it may still be on its way here
+                self._remember(message.id)
+        return [self._line(message.time, message.from_, message.to, message.message) for message in messages]
+
+    def _line(self, time: str, sender: str, to: str | UnsetType, text: str) -> Line:
+        self._know(sender)
+        who: list[Part] = [("own", "you") if sender == self.name else ("name", one_line(sender))]
+        if to is not UNSET:
+            who.append(("direct", f" -> {'you' if to == self.name else one_line(to)}"))
+        return Line(self._time(time), *who, ("", f": {body(text)}"))
+
+    def _know(self, name: str) -> None:
+        self._known[name] = None
+        if len(self._known) > _KNOWN_NAMES:
+            del self._known[next(iter(self._known))]
+
+    def _remember(self, message_id: int) -> None:
+        self._shown[message_id] = None
+        if len(self._shown) > _REMEMBERED:
+            del self._shown[next(iter(self._shown))]
+
+    def _time(self, wire: str | UnsetType) -> Part:
+        """A time of the wire in the user's zone; with its date when that is not today."""
+        try:
+            moment = datetime.fromisoformat(wire or "").astimezone(self._zone)
+            today = self._clock().astimezone(self._zone).date()
+        except (ValueError, OverflowError, OSError):  # the last two: years that the zone's arithmetic cannot reach
+            return "time", "--:-- "
+        return "time", moment.strftime("%H:%M " if moment.date() == today else "%Y-%m-%d %H:%M ")
+
+
+def _text(command: AnyCommand) -> str:
+    """The message that a command carries; empty if none."""
+    return (command.message or "") if isinstance(command, (Pm, Dm)) else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'No'} {noun}{'' if number == 1 else 's'}"
+
+
+def _offer(number: int, kind: str, state: str, operation: str) -> str:
+    how = f": {operation} shows {'it' if number == 1 else 'them'}." if number else "."
+    return f"{_count(number, f'{kind} message')} {state}{how}"

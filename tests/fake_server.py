@@ -1,0 +1,138 @@
+"""A scripted server for the client's tests: one connection, one script, no rules of its own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+TIMEOUT = 10.0  # seconds; only a test that fails waits so long
+TIME = "2026-11-21T09:30:00.000Z"
+HELLO = {
+    "type": "hello",
+    "protocol": 1,
+    "server": "test",
+    "version": "0",
+    "registration": "open",
+    "max_line": 65536,
+    "max_message": 4096,
+}
+
+
+class Peer:
+    """The server's side of the connection, for a script."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._file = sock.makefile("rb")
+        self.seen: list[dict[str, Any]] = []  # the `seen` commands so far; they come in their own time
+
+    def raw(self, data: bytes) -> None:
+        """Sends bytes as they are."""
+        self._socket.sendall(data)
+
+    def say(self, **fields: Any) -> None:
+        """Sends one object; `from_` stands for `from`, `with_` for `with`."""
+        self.raw(json.dumps({name.rstrip("_"): value for name, value in fields.items()}).encode() + b"\n")
+
+    def greet(self, **changes: Any) -> None:
+        self.say(**{**HELLO, **changes})
+
+    def hear(self) -> dict[str, Any]:
+        """The next command; EOFError if the client is gone."""
+        line = self._file.readline()
+        if not line:
+            raise EOFError
+        command: dict[str, Any] = json.loads(line)
+        return command
+
+    def expect(self, name: str) -> dict[str, Any]:
+        """The next command, which must be `name`; `seen` commands on the way are noted."""
+        while (command := self.hear())["command"] == "seen" != name:
+            self.seen.append(command)
+        assert command["command"] == name, command
+        return command
+
+    def answer(self, command: dict[str, Any], /, **fields: Any) -> None:
+        """Sends a reply with the command's `ref`."""
+        self.say(**fields, ref=command["ref"])
+
+    def log_in(self, name: str = "alice", **changes: Any) -> dict[str, Any]:
+        """Greets, and lets `name` in at her first login with a password; gives that command."""
+        self.greet()
+        command = self.expect("login")
+        if "password" not in command:
+            self.answer(command, type="password_required", username=name, registered=True)
+            command = self.expect("login")
+        self.answer(command, **login_ok(name, **changes))
+        return command
+
+    def ack(self, command: dict[str, Any], message_id: int, /, **fields: Any) -> None:
+        self.answer(
+            command, type="ack", command=command["command"], id=message_id, time=TIME, nonce=command["nonce"], **fields
+        )
+
+    def see_off(self) -> None:
+        """Waits for `ex` and says bye."""
+        self.answer(self.expect("ex"), type="bye", reason="exit")
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
+
+class FakeServer:
+    """Listens on a free port; the first client's connection is given to `script`. Its failure is raised at the end."""
+
+    def __init__(self, script: Callable[[Peer], object]) -> None:
+        self._script = script
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(TIMEOUT)
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, name="fake-server")
+        self._failure: BaseException | None = None
+
+    def _serve(self) -> None:
+        peer: Peer | None = None
+        try:
+            sock, _ = self._listener.accept()
+            sock.settimeout(TIMEOUT)
+            peer = Peer(sock)
+            self._script(peer)
+        except BaseException as error:  # noqa: BLE001  # raised again in the test's thread
+            self._failure = error
+        finally:
+            if peer:
+                peer.close()
+
+    def __enter__(self) -> FakeServer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.join()
+        self._listener.close()
+        if self._failure:
+            raise self._failure
+
+
+def login_ok(name: str = "alice", **changes: Any) -> dict[str, Any]:
+    """The fields of a `login_ok`."""
+    return {
+        "type": "login_ok",
+        "username": name,
+        "users": sorted({name, "bob"}),
+        "missed": 0,
+        "unread": 0,
+        "last_id": 10,
+        "token": "t",
+        "time": TIME,
+        **changes,
+    }

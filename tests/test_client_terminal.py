@@ -1,0 +1,313 @@
+"""The client at a terminal: a keyboard made of a pipe, a screen that remembers what was written to it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.history import DummyHistory
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+from client.connection import ConnectionLostError, connect
+from client.terminal import _STYLES, Terminal
+from client.text import Style
+from tests.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prompt_toolkit.input import PipeInput
+
+
+class Screen(DummyOutput):
+    """Remembers all that was written; any thread may wait for a text."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._changed = threading.Condition()
+
+    def erase_down(self) -> None:
+        self.write("<erased>")
+
+    def write(self, data: str) -> None:
+        with self._changed:
+            self.text += data
+            self._changed.notify_all()
+
+    def wait_for(self, text: str) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: text in self.text, TIMEOUT), self.text
+
+
+class Desk:
+    """A keyboard and a screen."""
+
+    def __init__(self, keyboard: PipeInput) -> None:
+        self.type = keyboard.send_text
+        self.screen = Screen()
+        self.keyboard = keyboard
+
+    def chat(self, script: Callable[[Peer], object], name: str = "alice") -> int:
+        """Runs a client against `script` until it ends; gives its status. No thread is left."""
+        before = set(threading.enumerate())
+
+        async def run(port: int) -> int:
+            return await Terminal(connect("127.0.0.1", port), self.keyboard, self.screen).run(name)
+
+        with FakeServer(script) as server, create_app_session(self.keyboard, self.screen):
+            during = set(threading.enumerate())
+            status = asyncio.run(run(server.port))
+            assert set(threading.enumerate()) <= during
+        assert set(threading.enumerate()) <= before
+        return status
+
+
+@pytest.fixture(name="desk")
+def new_desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")
+    with create_pipe_input() as keyboard:
+        yield Desk(keyboard)
+
+
+def test_login_and_leave(desk: Desk) -> None:
+    """The name is asked for, the password not shown, the welcome shown; EX leaves with status 0."""
+
+    def script(peer: Peer) -> None:
+        command = peer.log_in(missed=3)
+        assert (command["username"], command["password"], command["confirm"]) == ("alice", "securepassword", True)
+        peer.see_off()
+
+    desk.type("alice\rsecurepassword\rex\r")
+    assert desk.chat(script, name="") == 0
+    assert "3 direct messages missed: MISSED shows them." in desk.screen.text
+    assert "securepassword" not in desk.screen.text
+
+
+def test_a_wrong_password_is_asked_again(desk: Desk) -> None:
+    """After a wrong password the reason is shown, and the next one is tried on the same connection."""
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        peer.answer(peer.expect("login"), type="password_required", username="alice", registered=True)
+        peer.answer(peer.expect("login"), type="error", code="bad_credentials", message="wrong password")
+        command = peer.expect("login")
+        assert command["password"] == "securepassword"
+        peer.answer(command, **login_ok())
+        peer.see_off()
+
+    desk.type("mistyped1\rsecurepassword\rex\r")
+    assert desk.chat(script) == 0
+    assert "wrong password" in desk.screen.text
+
+
+def test_a_new_name_is_registered(desk: Desk) -> None:
+    """A new name is said to be new; its password is asked twice, until both are the same and good enough."""
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        peer.answer(peer.expect("login"), type="password_required", username="alice", registered=False)
+        peer.answer(peer.expect("register"), type="error", code="weak_password", message="too short")
+        command = peer.expect("register")
+        assert command["password"] == "securepassword"
+        peer.answer(command, **login_ok())
+        peer.see_off()
+
+    desk.type("one\rother\rshort\rshort\rsecurepassword\rsecurepassword\rex\r")
+    assert desk.chat(script) == 0
+    for text in ("new name", "The two differ", "too short"):
+        assert text in desk.screen.text
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ({"type": "error", "code": "invalid_username", "message": "no spaces"}, "no spaces"),
+        ({"type": "password_required", "username": "x", "registered": False}, "takes no new names"),
+    ],
+)
+def test_a_useless_name_is_asked_again(desk: Desk, reply: dict[str, Any], text: str) -> None:
+    """A name that cannot log in here is explained, and another one asked for."""
+
+    def script(peer: Peer) -> None:
+        peer.greet(registration="closed")
+        peer.answer(peer.expect("login"), **reply)
+        peer.answer(peer.expect("login"), type="password_required", username="alice", registered=True)
+        peer.answer(peer.expect("login"), **login_ok())
+        peer.see_off()
+
+    desk.type("alice\rsecurepassword\rex\r")
+    assert desk.chat(script, name="a b") == 0
+    assert text in desk.screen.text
+
+
+def test_an_empty_password_asks_for_another_name(desk: Desk) -> None:
+    """Enter at the password leads back to the name."""
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        for name, registered in (("alicia", False), ("alicja", True), ("alice", True)):
+            command = peer.expect("login")
+            assert command["username"] == name
+            peer.answer(command, type="password_required", username=name, registered=registered)
+        peer.answer(peer.expect("login"), **login_ok())
+        peer.see_off()
+
+    desk.type("\ralicja\r\ralice\rsecurepassword\rex\r")
+    assert desk.chat(script, name="alicia") == 0
+
+
+def test_messages_appear_while_a_line_is_typed(desk: Desk) -> None:
+    """What arrives is shown at once; the half-typed line stays and is sent whole."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        desk.type("pm hal")
+        desk.screen.wait_for("hal")
+        peer.say(type="broadcast", id=11, time=TIME, from_="bob", message="wait\x1b[2J!")
+        desk.screen.wait_for("bob")
+        desk.type("f a loaf\r")
+        message = peer.expect("pm")
+        assert message["message"] == "half a loaf"
+        peer.ack(message, 12)
+        desk.screen.wait_for("you")
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("securepassword\r")
+    assert desk.chat(script) == 0
+    # The typed line makes room, and is drawn again below; the escape sequence is its sender's, made visible.
+    assert re.search(r"<erased>[-:0-9 ]+bob: wait\u241b\[2J!\s+<erased>PM/DM/EX>", desk.screen.text)
+
+
+def test_questions_and_completion(desk: Desk) -> None:
+    """DM asks for the recipient and the message; Tab completes an operation and a name."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        message = peer.expect("dm")
+        assert (message["to"], message["message"]) == ("bob", "hello there")
+        peer.ack(message, 11, to="bob", status="delivered")
+        assert peer.expect("history")["with"] == "bob"
+        peer.see_off()
+
+    desk.type("securepassword\rdm\rb\t\rhello there\rhis\t b\t\rex\r")
+    assert desk.chat(script) == 0
+    assert "To:" in desk.screen.text
+    assert "Message to bob:" in desk.screen.text
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"])
+@pytest.mark.parametrize("before", ["", "securepassword\r", "securepassword\rdm\r"])
+def test_ctrl_c_and_ctrl_d_leave(desk: Desk, key: str, before: str) -> None:
+    """Ctrl-C or Ctrl-D at any question says `ex` and leaves with status 0."""
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        peer.answer(peer.expect("login"), type="password_required", username="alice", registered=True)
+        if before:
+            peer.answer(peer.expect("login"), **login_ok())
+        peer.see_off()
+
+    desk.type(before + key)
+    assert desk.chat(script) == 0
+
+
+@pytest.mark.parametrize("half", ["", "pm half a line", "dm\r"])
+def test_the_server_goes_away(desk: Desk, half: str) -> None:
+    """When the server ends, the question ends too; the reason and the draft are shown, and the status is 1."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        desk.screen.wait_for("PM/DM/EX>")
+        desk.type(half)
+        desk.screen.wait_for({"dm\r": "To:"}.get(half, half))
+        peer.say(type="bye", reason="shutdown")
+
+    desk.type("securepassword\r")
+    assert desk.chat(script) == 1
+    assert "The server is shutting down." in desk.screen.text
+    assert ("You were typing: pm half a line" in desk.screen.text) is (half == "pm half a line")
+
+
+def test_the_server_goes_away_before_the_login(desk: Desk) -> None:
+    """A connection that ends at the password question ends the client with its reason."""
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        peer.answer(peer.expect("login"), type="password_required", username="alice", registered=True)
+        desk.screen.wait_for("Password for alice:")
+        peer.say(type="error", code="login_timeout", message="Too slow.", fatal=True)
+
+    assert desk.chat(script) == 1
+    assert "Too slow." in desk.screen.text
+
+
+def test_an_unconfirmed_message_is_not_lost_from_sight(desk: Desk) -> None:
+    """If the connection ends before the ack, the text is shown again."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.expect("pm")
+
+    desk.type("securepassword\rpm a long thought\r")
+    assert desk.chat(script) == 1
+    assert "Not confirmed, so perhaps not sent: a long thought" in desk.screen.text.replace("\r\n", "")
+
+
+def test_missed_messages_are_confirmed_before_the_next_page(desk: Desk) -> None:
+    """MISSED typed again first confirms the page that was shown, so that the service gives the next one."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in(missed=2)
+        for message_id, more in ((4, True), (5, False)):
+            message = {"id": message_id, "time": TIME, "from": "bob", "to": "alice", "message": f"news {message_id}"}
+            peer.answer(peer.expect("missed"), type="missed", messages=[message], more=more)
+            desk.screen.wait_for(f"news {message_id}")
+            desk.type("missed\r" if more else "ex\r")
+        peer.see_off()
+        assert [seen["ids"] for seen in peer.seen] == [[4], [5]]
+
+    desk.type("securepassword\rmissed\r")
+    assert desk.chat(script) == 0
+
+
+def test_what_comes_while_leaving_is_shown(desk: Desk) -> None:
+    """A message that arrives between EX and the server's bye is on the screen at the end."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        command = peer.expect("ex")
+        peer.say(type="broadcast", id=11, time=TIME, from_="bob", message="bye alice")
+        peer.answer(command, type="bye", reason="exit")
+
+    desk.type("securepassword\rex\r")
+    assert desk.chat(script) == 0
+    assert "bye alice" in desk.screen.text
+
+
+def test_a_loss_between_two_questions(desk: Desk) -> None:
+    """A connection that is lost while no question is open lets no further one be asked."""
+
+    async def ask(port: int) -> None:
+        terminal = Terminal(connect("127.0.0.1", port), desk.keyboard, desk.screen)
+        assert isinstance(terminal._logins.history, DummyHistory)  # and no arrow key brings a password back
+        terminal._end(ConnectionLostError("gone"))
+        try:
+            await terminal._ask(terminal._operations, "never: ")
+        finally:
+            terminal._session.leave()
+
+    with FakeServer(Peer.greet) as server, pytest.raises(ConnectionLostError, match="gone"):
+        asyncio.run(ask(server.port))
+    assert "never" not in desk.screen.text
+
+
+def test_every_style_has_a_look() -> None:
+    """Each style that a line may have is known to the terminal."""
+    known = {name for names, _ in _STYLES.style_rules for name in names.split()}
+    assert known == set(get_args(Style)) - {""}

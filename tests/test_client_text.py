@@ -1,0 +1,80 @@
+"""What is shown cannot steer a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from client.text import Line, body, is_sendable, listed, one_line, safe, sendable
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("\x1b[31mred", "\u241b[31mred"),
+        ("\x00\x07\x08\r", "\u2400\u2407\u2408\u240d"),
+        ("\x7f", "\u2421"),
+        ("\x9b2J", "<U+009B>2J"),
+        ("\u202eevil\u202c", "<U+202E>evil<U+202C>"),
+        ("\u2066a\u2069", "<U+2066>a<U+2069>"),
+        ("a\u2028b\u2029c", "a<U+2028>b<U+2029>c"),
+        ("x\U000e0041\U000e007fy", "xy"),
+        ("\ud800", "<U+D800>"),
+        ("a\nb\tc", "a\nb\tc"),
+        ("héllo \U0001f469\u200d\U0001f52c שלום", "héllo \U0001f469\u200d\U0001f52c שלום"),
+    ],
+)
+def test_text_is_made_visible(raw: str, shown: str) -> None:
+    """Control, reordering and line-ending characters become visible, tags vanish, all else stays."""
+    assert safe(raw) == shown
+
+
+def test_nothing_that_steers_is_left() -> None:
+    """Of all characters, none of category Cc but newline and tab survives, and no surrogate."""
+    every = "".join(map(chr, range(0x110000)))
+    left = {char for char in safe(every) if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}}
+    assert left == {"\n", "\t"}
+    assert not left & set(one_line(every))
+
+
+@pytest.mark.parametrize("raw", ["a\nb", "a\tb", "al\u200bice", "a\u200eb", "a\ufeffb", "a\u00adb"])
+def test_a_name_hides_nothing(raw: str) -> None:
+    """In a one-line text newlines, tabs and invisible characters are visible."""
+    shown = one_line(raw)
+    assert shown != raw
+    assert shown.isprintable()
+
+
+def test_a_second_line_cannot_pass_for_a_message() -> None:
+    """Each further line of a message is set in behind a bar."""
+    assert body("hi\r\n09:30 bob: I quit\n") == "hi\n    | 09:30 bob: I quit\n    | "
+
+
+def test_a_line_is_a_filter_too() -> None:
+    """A Line never holds a raw character, whoever made it."""
+    assert Line(("name", "a\x1b"), ("", "b\x9b")).text == "a\u241bb<U+009B>"
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ([], ""),
+        (["bob"], "bob"),
+        (["bob", "carol"], "bob and carol"),
+        (["a", "b", "c"], "a, b and c"),
+        (["a", "b", "c", "d", "e"], "a, b, c and 2 others"),
+        (["a", "b", "c", "d"], "a, b, c and 1 other"),
+        (["b\nob"], "b\u240aob"),
+    ],
+)
+def test_names_in_a_sentence(names: list[str], text: str) -> None:
+    """Names are listed as a person would, the surplus is counted."""
+    assert listed(names, 3) == text
+
+
+def test_bytes_that_are_no_text_are_not_sent() -> None:
+    """A half character, as a terminal may give, is exchanged in a message and refused in a password."""
+    assert sendable("a\udcffb") == "a?b"
+    assert not is_sendable("a\udcffb")
+    assert is_sendable("ä\U0001f600")
