@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
@@ -26,26 +27,24 @@ def main() -> int:
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    ended = threading.Event()
-    crashed = threading.Event()
+    endings: queue.SimpleQueue[int] = queue.SimpleQueue()  # exit statuses; its `put` may be called in a signal handler
 
     def crash(failure: threading.ExceptHookArgs) -> None:
         """A thread that ends by an exception takes the service with it, rather than leaving half of one."""
         name = failure.thread.name if failure.thread else "a thread"
         _log.critical("%s cannot go on", name, exc_info=failure.exc_value)
-        crashed.set()
-        ended.set()
+        endings.put(1)
 
     threading.excepthook = crash
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda *_: endings.put(0))
     try:
         server = Server(settings)
     except ServiceError as error:
         return _fail(error, 1)
-    ended.wait()
+    status = endings.get()
     server.stop()
-    return 1 if crashed.is_set() else 0
+    return status
 
 
 def _fail(error: ServiceError, status: int) -> int:

@@ -115,10 +115,10 @@ class Accounts:
     def hash_new(self, text: str) -> str:
         """The hash to store for a new password. Raises PeerError: weak_password, rate_limited."""
         password = prepare_password(text)
+        if len(text) < self._settings.min_password or (password and len(password) < self._settings.min_password):
+            raise PeerError("weak_password", f"a password has at least {self._settings.min_password} characters")
         if password is None:
             raise PeerError("weak_password", f"a password has at most {MAX_PASSWORD} bytes and no control characters")
-        if len(password) < self._settings.min_password:
-            raise PeerError("weak_password", f"a password has at least {self._settings.min_password} characters")
         return self._hash(password)
 
     def check_registration(self, name: str) -> None:

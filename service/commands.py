@@ -8,6 +8,7 @@ follows a commit (`_deliver`, `_join`, `_end_others` …) runs on the delivery t
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -17,7 +18,7 @@ from service import protocol
 from service.accounts import map_name
 from service.clock import format_time, utcnow
 from service.config import MAX_ID
-from service.errors import PeerError
+from service.errors import PeerError, StorageUnavailable
 from service.protocol import AckReply, StoredMessage, encode
 from service.storage import messages, users
 
@@ -99,9 +100,8 @@ def _store_receipts(session: Session) -> None:
     """Stores, for what follows, that clients which do not confirm have seen what they were sent."""
     # A client can have read a line before the delivery thread, on its way back from sending it, has taken note.
     session.services.delivery.settle()
-    noted = session.services.receipts.flush()
-    if noted is not None:
-        session.services.storage.wait(noted)
+    session.last_write = session.services.receipts.flush() or session.last_write
+    session.settle()
 
 
 def _join(session: Session, command: AnyEntry, token: NewToken, login: object) -> None:
@@ -197,7 +197,7 @@ def _deliver_direct(
     session: Session, sender: Account, command: AnyPost, stored: messages.Receipt, recipient: str
 ) -> None:
     roster = session.services.roster
-    receivers = roster.sessions_of(stored.recipient_id)
+    receivers = [other for other in roster.sessions_of(stored.recipient_id) if other is not session]
     ack = AckReply(
         command="dm",
         id=stored.id,
@@ -216,8 +216,7 @@ def _deliver_direct(
         )
     )
     for other in receivers:
-        if other is not session:
-            other.outbox.append(line, (0, (stored.id,)))
+        other.outbox.append(line, (0, (stored.id,)))
     if stored.recipient_id != sender.id:
         for other in roster.sessions_of(sender.id):
             if other is not session:
@@ -277,7 +276,8 @@ def search(session: Session, command: protocol.Search) -> None:
     account = session.logged_in_account()
     session.settle()
     partner = _find_partner(session, command.with_)
-    session.services.storage.index_search()
+    with suppress(StorageUnavailable):  # then what is indexed already has to do
+        session.services.storage.index_search()
     page = session.services.storage.read(
         messages.search_page,
         command.query,

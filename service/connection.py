@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from service.protocol import LineDecoder
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from service.delivery import Outbox
     from service.session import Services, Session
     from service.transport import Stream
+
+
+_log: Final = logging.getLogger("chat.connection")
 
 
 class Connection:
@@ -31,22 +35,27 @@ class Connection:
         self._services = services
         self._stream = stream
         self._outbox = outbox
-        self._session = session
+        self.session = session
         self._on_end = on_end
         self._stopping = False
         self.thread = threading.Thread(target=self._run, name=f"chat-conn-{number}")
 
     def stop(self) -> None:
-        """Reads no more: what was read is done, then the client is told `bye shutdown`. From any thread."""
+        """Does no further line; the thread ends once the session was told to and its client is gone. From any thread.
+
+        What comes meanwhile is read and dropped: closing with unread input would reset the connection, and take the
+        last lines with it.
+        """
         self._stopping = True
         self._outbox.stop_waiting()
-        self._stream.end_receiving()
 
     def _run(self) -> None:
         try:
             self._serve()
+        except Exception:  # noqa: BLE001 (logged; a bug here ends this client's connection, not the service)
+            _log.exception("a connection failed: %s", self._stream.peer)
         finally:
-            self._session.end("shutdown" if self._stopping else None)
+            self.session.end()
             self._services.storage.release()
             self._services.delivery.post(lambda _: self._outbox.release())
             self._on_end(self)
@@ -55,21 +64,31 @@ class Connection:
         settings = self._services.settings
         decoder = LineDecoder(settings.max_line)
         deadline: float | None = time.monotonic() + settings.login_timeout
-        self._session.greet()
-        while not self._stopping:
+        self.session.greet()
+        while True:
             if deadline is not None:
-                # After an `ex` or an expiry the timer stays off: the outbox cuts off a peer that lingers.
-                if self._session.account is not None or self._session.ended:
-                    deadline = None
-                self._stream.set_receive_timeout(None if deadline is None else deadline - time.monotonic())
+                deadline = self._check_login(deadline)
             try:
                 data = self._stream.receive()
             except TimeoutError:
-                self._session.expire()
                 continue
             if not data:
                 return
             for line in decoder.feed(data):
-                self._session.handle(line)
+                if self._stopping:
+                    break
+                self.session.handle(line)
                 self._outbox.wait_for_room()
             self._services.storage.release()
+
+    def _check_login(self, deadline: float) -> float | None:
+        """Ends a session whose time to log in is over, else sets the timer; None once there is no deadline any more."""
+        left = deadline - time.monotonic()
+        if self.session.account is None and not self.session.ended and left > 0:
+            self._stream.set_receive_timeout(left)
+            return deadline
+        if self.session.account is None:
+            self.session.expire()
+        # From here on the outbox ends it: it cuts off a peer that lingers.
+        self._stream.set_receive_timeout(None)
+        return None

@@ -87,7 +87,8 @@ class Outbox:
         """Adds a line; `note` goes to `on_written` once the kernel has all of it."""
         if self.closing:
             return
-        if self._waiting + len(line) > OUTBOX_BYTES and not self._make_room(len(line)):
+        # One line alone may pass the bound, so that no setting of the largest message cuts everyone off.
+        if self._waiting and self._waiting + len(line) > OUTBOX_BYTES and not self._make_room(len(line)):
             return
         self._add(line)
         if note is not None and self.on_written is not None:
@@ -133,15 +134,16 @@ class Outbox:
         self._close_if_done()
 
     def flush(self) -> None:
-        """Sends as much as the kernel takes now."""
+        """Sends as much as the kernel takes now; the state last, so that a slow client finds only the newest."""
+        self._dirty = True  # what is added below needs no further flush
+        if not self._done:
+            self._send()
+            if self._state and not self._rest and not self._done:
+                self._add(self._state)
+                self._state = b""
+                self._send()
         self._dirty = False
         if self._done:
-            return
-        if self._state:
-            self._add(self._state)
-            self._state = b""
-            self._dirty = False
-        if self._waiting and not self._send():
             return
         self._set_blocked(blocked=bool(self._rest))
         if self._waiting <= OUTBOX_PAUSE_BYTES:
@@ -151,15 +153,15 @@ class Outbox:
             self._stream.end_sending()
             self._close_if_done()
 
-    def _send(self) -> bool:
-        """Sends until all is sent or the kernel takes no more; false if the peer is gone."""
+    def _send(self) -> None:
+        """Sends until all is sent or the kernel takes no more; gives up if the peer is gone."""
         while self._waiting:
             data = self._rest or memoryview(self._take_lines())
             try:
                 sent = self._stream.send(data)
             except OSError:
                 self.give_up()
-                return False
+                return
             if sent:
                 self._within_line = data[sent - 1] != _LF
             self._rest = data[sent:]
@@ -171,7 +173,6 @@ class Outbox:
             _, note = self._notes.popleft()
             if self.on_written is not None:
                 self.on_written(note)
-        return True
 
     def _take_lines(self) -> bytes:
         """The next lines for one send: nearly always all of them."""
@@ -193,7 +194,7 @@ class Outbox:
         """
         if not self._blocked:
             self.flush()
-        if self._waiting + size > OUTBOX_BYTES and not self.closing:
+        if self._waiting and self._waiting + size > OUTBOX_BYTES and not self.closing:
             self._overflow()
         return not self.closing
 
@@ -291,10 +292,10 @@ class Delivery:
         """Runs what follows from a commit, in order; waits while too much is queued. For the writer thread."""
         self._actions.extend(outcomes)
         self._wake()
-        while len(self._actions) > DELIVERY_QUEUE:
+        while len(self._actions) > DELIVERY_QUEUE and self._thread.is_alive():
             self._room.clear()
             if len(self._actions) > DELIVERY_QUEUE:
-                self._room.wait()
+                self._room.wait(_ALIVE_CHECK)
 
     def announce(self) -> None:
         """The state of the whole has changed: everyone gets the newest, within the pace."""

@@ -7,7 +7,7 @@ other way round. Names and shapes are fixed by protocol version 1; README.txt li
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -336,7 +336,6 @@ _events: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
 # What msgspec raises for hostile bytes: DecodeError, ValidationError and UnicodeDecodeError are ValueErrors; deep
 # nesting is a RecursionError.
 _UNDECODABLE: Final = (ValueError, RecursionError)
-_T = TypeVar("_T")
 
 
 def encode(message: Command | Event) -> bytes:
@@ -362,21 +361,34 @@ def decode_event(line: bytes) -> AnyEvent | None:
     try:
         return _events.decode(line)
     except _UNDECODABLE as error:
-        fields = _decode_object(line)
-        if isinstance(kind := fields.get("type"), str) and kind not in EVENTS:
+        kind = _string(_decode_head(line).type)
+        if kind is not None and kind not in EVENTS:
             return None
         raise CommandError("bad_json", f"not a line of protocol 1: {_reason(error)}") from None
 
 
+class _Head(Struct):
+    """The fields that tell which command a line was meant to be; the others are skipped, whatever they hold."""
+
+    command: msgspec.Raw | UnsetType = UNSET
+    type: msgspec.Raw | UnsetType = UNSET
+    ref: msgspec.Raw | UnsetType = UNSET
+
+
+_heads: Final = msgspec.json.Decoder(_Head)
+
+
 def _explain(line: bytes, error: BaseException) -> CommandError:
     """Why `line` is no command, with the `ref` and `command` that it carries, so that its sender knows which it was."""
-    fields = _decode_object(line)
-    ref = fields.get("ref")
-    ref = ref if isinstance(ref, str) and len(ref) <= MAX_REF else None
-    command = fields.get("command")
-    if command is None:
+    head = _decode_head(line)
+    ref = _string(head.ref)
+    ref = ref if ref is not None and len(ref) <= MAX_REF else None
+    if not isinstance(error, msgspec.ValidationError):  # such as half a surrogate pair, in a string
+        return CommandError("bad_json", f"not a line of JSON: {_reason(error)}", ref=ref)
+    if head.command is UNSET:
         return CommandError("bad_request", 'the field "command" is missing', ref=ref)
-    if not isinstance(command, str):
+    command = _string(head.command)
+    if command is None:
         return CommandError("bad_request", 'the field "command" must be a string', ref=ref)
     if command not in COMMANDS:
         shown = command if len(command) <= MAX_REF else command[:MAX_REF] + "…"
@@ -384,17 +396,25 @@ def _explain(line: bytes, error: BaseException) -> CommandError:
     return CommandError("bad_request", _reason(error), ref=ref, command=command)
 
 
-def _decode_object(line: bytes) -> dict[str, Any]:
-    """The JSON object in `line`. Raises CommandError: bad_json if it is no JSON, bad_request if no object."""
+def _decode_head(line: bytes) -> _Head:
+    """What a line claims to be. Raises CommandError: bad_json if it is no JSON, bad_request if no object."""
     try:
-        fields = msgspec.json.decode(line)
-    except msgspec.ValidationError as error:  # well-formed, but past what a number can hold
-        raise CommandError("bad_request", _reason(error)) from None
+        line.decode()  # msgspec does not look into the strings that it skips
+        msgspec.json.decode(line, type=msgspec.Raw)
     except _UNDECODABLE as error:
         raise CommandError("bad_json", f"not a line of JSON: {_reason(error)}") from None
-    if not isinstance(fields, dict):
-        raise CommandError("bad_request", 'a line must be a JSON object, such as {"command":"ping"}')
-    return fields
+    try:
+        return _heads.decode(line)
+    except msgspec.ValidationError:
+        raise CommandError("bad_request", 'a line must be a JSON object, such as {"command":"ping"}') from None
+
+
+def _string(raw: msgspec.Raw | UnsetType) -> str | None:
+    """A field's value if it is a string."""
+    try:
+        return None if raw is UNSET else msgspec.json.decode(raw, type=str)
+    except _UNDECODABLE:
+        return None
 
 
 def _reason(error: BaseException) -> str:

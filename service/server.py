@@ -8,6 +8,7 @@ import select
 import socket
 import sqlite3
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,6 @@ from service.clock import format_time, utcnow
 from service.commands import users_event
 from service.config import (
     DESCRIPTORS_SPARE,
-    LINGER,
     PURGE_INTERVAL,
     RECEIPTS_INTERVAL,
     REFUSED_KEPT,
@@ -38,7 +38,6 @@ from service.transport import Stream, format_address, listen
 
 _log: Final = logging.getLogger("chat.server")
 _SLOW: Final = encode(ByeEvent(reason="slow"))
-_JOIN_STEP: Final = 0.05  # seconds
 _ACCEPT_PAUSE: Final = 0.1  # seconds to wait when accepting fails: descriptors run out and come back
 
 
@@ -83,16 +82,18 @@ class Server:
         )
 
     def stop(self) -> None:
-        """Stops accepting, says bye to all, stores what was accepted, sends what is due, closes. Idempotent.
+        """Stops accepting, stores what was accepted, says bye to all, sends what is due, closes. Idempotent.
 
-        Bounded: STOP_TIMEOUT for the connections, LINGER for their last lines.
+        Bounded, whatever the database and the clients do: see STOP_TIMEOUT.
         """
         with self._lock:
             if self._stopping:
                 return
             self._stopping = True
         _log.info("stopping")
+        storage = self.services.storage
         self.services.accounts.close()
+        storage.hurry()
         self._end_accepting.send(b"\0")
         self._acceptor.join()
         self.ticker.stop()
@@ -100,14 +101,14 @@ class Server:
             connections = list(self._connections)
         for connection in connections:
             connection.stop()
-        patience = STOP_TIMEOUT
+        storage.settle()  # the acks of what was accepted come before the last word
+        self.delivery.post(_say_bye, connections)
+        deadline = time.monotonic() + STOP_TIMEOUT
         for connection in connections:
-            while connection.thread.is_alive() and patience > 0:
-                connection.thread.join(_JOIN_STEP)
-                patience -= _JOIN_STEP if connection.thread.is_alive() else 0
+            connection.thread.join(max(0.0, deadline - time.monotonic()))
+        self.delivery.stop(max(0.0, deadline - time.monotonic()))
         self.services.receipts.flush()
-        self.services.storage.close()
-        self.delivery.stop(LINGER)
+        storage.close()
         for refused in self._refused:
             refused.close()
         self._end_accepting.close()
@@ -178,6 +179,12 @@ class Server:
 
     def _purge_tokens(self) -> None:
         self.services.storage.submit(users.delete_expired_tokens, format_time(utcnow()))
+
+
+def _say_bye(connections: list[Connection]) -> None:
+    """In one go, so that nobody is told of the others' leaving."""
+    for connection in connections:
+        connection.session.kick("shutdown")
 
 
 def _raise_descriptor_limit(max_connections: int) -> None:

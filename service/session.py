@@ -98,11 +98,12 @@ class Session:
 
     def expire(self) -> None:
         """Ends a session that took too long to log in."""
-        seconds = self.services.settings.login_timeout
-        self.reply(self.explain(PeerError("login_timeout", f"no login within {seconds:g} seconds", fatal=True)))
-        self.end()
+        if not self.ended:
+            seconds = self.services.settings.login_timeout
+            self.reply(self.explain(PeerError("login_timeout", f"no login within {seconds:g} seconds", fatal=True)))
+            self.end("kicked")
 
-    def end(self, reason: Literal["exit", "shutdown"] | None = None, ref: str | UnsetType = UNSET) -> None:
+    def end(self, reason: Literal["exit", "kicked"] | None = None, ref: str | UnsetType = UNSET) -> None:
         """Ends the session, with a `bye` if there is a reason; what was accepted is stored first. Idempotent."""
         if self.ended:
             return
@@ -162,7 +163,7 @@ class Session:
         return reply
 
     # -- on the delivery thread ---------------------------------------------------------------------------------------
-    def kick(self, reason: Literal["kicked", "password_changed"]) -> None:
+    def kick(self, reason: Literal["shutdown", "password_changed"]) -> None:
         """Ends the session from outside, with a `bye`; its connection thread then finds the end of the stream."""
         self._leave(encode(protocol.ByeEvent(reason=reason)))
 
@@ -177,8 +178,10 @@ class Session:
 
 
 def refusal(error: PeerError) -> bytes:
-    """The line for a connection that gets no session."""
-    return encode(ErrorReply(code=error.code, message=str(error), fatal=True))
+    """The lines for a connection that gets no session."""
+    return encode(ErrorReply(code=error.code, message=str(error), fatal=True)) + encode(
+        protocol.ByeEvent(reason="kicked")
+    )
 
 
 def _refuse(command: protocol.Command, code: ErrorCode, message: str) -> CommandError:

@@ -19,7 +19,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=LISTEN_BACKLOG)
-    except socket.gaierror as error:
+    except (socket.gaierror, UnicodeError) as error:
         raise ConfigError(f"cannot listen on {host!r}: no such address of this machine") from error
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
@@ -79,10 +79,6 @@ class Stream:
     def end_sending(self) -> None:
         """Tells the peer that nothing more comes, after what was sent. For the sending thread."""
         self._shut_down(socket.SHUT_WR)
-
-    def end_receiving(self) -> None:
-        """Wakes the receiving thread with an end. From any thread."""
-        self._shut_down(socket.SHUT_RD)
 
     def cut(self) -> None:
         """Ends both ways at once, and wakes the receiving thread. From any thread."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # The delivery thread measures waits (a peer that lingers, the pace of the users list), not the time of day: these go on
 # while a test has stopped the clock.
-freezegun.configure(extend_ignore_list=["service.delivery", "service.connection"])
+freezegun.configure(extend_ignore_list=["service.delivery", "service.connection", "service.server"])
 
 
 @pytest.fixture(autouse=True)

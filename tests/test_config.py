@@ -34,8 +34,8 @@ RANGES: Final = {
     "bcrypt_cost": ("4", "16", "3", "17"),
     "login_timeout": ("0.05", "86400", "0.049", "86400.1"),
     "min_password": ("1", "256", "0", "257"),
-    "max_line": ("512", "16777216", "511", "16777217"),
-    "max_message": ("1", "1000000", "0", "1000001"),
+    "max_line": ("512", "1048576", "511", "1048577"),
+    "max_message": ("1", "100000", "0", "100001"),
     "max_connections": ("0", "1000000", "-1", "1000001"),
 }
 
@@ -66,7 +66,7 @@ def test_defaults_hold_when_nothing_is_said() -> None:
 
 
 @pytest.mark.parametrize(("name", "text", "value"), [(name, *other) for name, other in OTHERS.items()])
-def test_option_and_variable_set_the_same(name: str, text: str, value: object) -> None:
+def test_option_and_variable_set_the_same(name: str, text: str, value: Any) -> None:
     """Each setting, and it alone, can be set by its option and by its variable, with a value of its type."""
     expected = Settings(**{name: value})
     by_option, by_variable = parse_settings(option(name, text), {}), parse_settings([], variable(name, text))
@@ -125,6 +125,7 @@ def test_counts_are_whole_numbers(name: str) -> None:
         ("host", "", "must not be empty"),
         ("db", "", "must not be empty"),
         ("name", "", "must not be empty"),
+        ("name", "caf\udce9", "must be UTF-8"),
     ],
 )
 def test_bad_words_are_refused(name: str, text: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""``python3 -m service`` and ``python3 -m service.admin`` as programs: options, signals, exit statuses, one-line errors."""
+"""``python3 -m service`` and ``python3 -m service.admin`` as programs: options, signals, exit statuses, errors."""
 
 from __future__ import annotations
 

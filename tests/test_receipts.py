@@ -92,11 +92,12 @@ def test_without_notes_there_is_nothing_to_write(storage: Storage) -> None:
     assert receipts.flush() is None
     receipts.note(2, (0, ()))
     assert receipts.flush() is None
-    receipts.note(2, (0, (2,)))
-    assert receipts.flush(3) is None
-    flush(storage, receipts)
-    assert receipts.flush() is None
-    assert receipts.flush(2) is None
+    for user_id in (None, 2):
+        receipts.note(2, (1, (2,)))
+        assert receipts.flush(3) is None
+        flush(storage, receipts, user_id)
+        assert receipts.flush() is None
+        assert receipts.flush(2) is None
 
 
 def test_marker_moves_only_forward(storage: Storage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -108,8 +109,9 @@ def test_one_connection_too_many_is_refused(tmp_path: Path) -> None:
         with enter(server.port, "bob"):
             late = Wire(server.port, greet=False)
             late.send({"command": "ping"})
-            (refusal,) = late.read_to_end()
+            refusal, bye = late.read_to_end()
             assert (refusal["code"], refusal["fatal"]) == ("too_many_connections", True)
+            assert bye == {"type": "bye", "reason": "kicked"}
             late.close()
         read_users(alice, "alice")
         with enter_when_there_is_room(server.port) as carol:
@@ -133,13 +135,15 @@ def test_zero_means_no_limit(tmp_path: Path) -> None:
 
 def test_who_does_not_log_in_is_sent_away(tmp_path: Path) -> None:
     """After the time to log in comes a fatal error and the end, however busy the client was; others stay."""
-    with running_server(tmp_path, login_timeout=0.3) as server:
-        with enter(server.port, "alice") as alice, Wire(server.port) as idle, Wire(server.port) as half:
-            half.send_bytes(b'{"command":"pi')
-            for wire in (idle, half):
-                error = wire.read_to_end()[-1]
-                assert (error["code"], error["fatal"]) == ("login_timeout", True)
-            assert alice.ask("ping")["type"] == "pong"
+    with running_server(tmp_path, login_timeout=0.3) as server, enter(server.port, "alice") as alice:
+        idle, half = Wire(server.port), Wire(server.port)
+        half.send_bytes(b'{"command":"pi')
+        for wire in (idle, half):
+            error, bye = wire.read_to_end()
+            assert (error["code"], error["fatal"]) == ("login_timeout", True)
+            assert bye == {"type": "bye", "reason": "kicked"}
+            wire.close()
+        assert alice.ask("ping")["type"] == "pong"
 
 
 def test_a_client_that_ends_its_side_gets_its_answers(tmp_path: Path) -> None:
@@ -209,7 +213,7 @@ def test_a_stop_waits_for_nobody(tmp_path: Path) -> None:
         deaf = enter(server.port, "alice")
         deaf.socket.setblocking(False)
         flood = b'{"command":"users"}\n' * 1000
-        with pytest.raises(BlockingIOError):
+        with suppress(BlockingIOError):
             while True:
                 deaf.socket.send(flood)
         server.stop()
@@ -254,3 +258,60 @@ def test_a_slow_reader_is_ended_and_catches_up(tmp_path: Path) -> None:
             while (page := back.ask("history", after=got[-1], limit=200))["messages"]:
                 got += [message["id"] for message in page["messages"]]
     assert got == acked
+
+
+def test_a_stop_says_bye_to_a_client_that_is_still_sending(tmp_path: Path) -> None:
+    """Unread input does not reset the connection: the last lines arrive, the `bye` at their end."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        alice.send(*[{"command": "ping"}] * 20_000)
+        stopper = threading.Thread(target=server.stop)
+        stopper.start()
+        assert alice.read_to_end()[-1] == {"type": "bye", "reason": "shutdown"}
+        alice.close()
+        stopper.join()
+
+
+def test_what_was_written_before_a_stop_counts_as_seen(tmp_path: Path) -> None:
+    """A client that does not confirm has seen all that it got before the `bye`; it is not missed after the restart."""
+    with running_server(tmp_path) as server, enter(server.port, "bob") as bob, enter(server.port, "alice") as alice:
+        alice.send(*[{"command": "dm", "to": "bob", "message": "x"}] * 150)
+        for _ in range(150):
+            alice.read_type("ack")
+        server.stop()
+        got = [line for line in bob.read_to_end() if line["type"] == "direct"]
+    with running_server(tmp_path) as server, enter(server.port, "bob") as bob:
+        assert (len(got), bob.hello["missed"]) == (150, 0)
+
+
+def test_a_busy_client_that_does_not_log_in_is_sent_away_too(tmp_path: Path) -> None:
+    """Sending without end puts off no deadline."""
+    with running_server(tmp_path, login_timeout=0.3) as server, Wire(server.port) as wire:
+        with suppress(OSError):
+            while True:
+                wire.send_bytes(b"\n" * 100)
+        with suppress(OSError):
+            assert wire.read()["code"] == "login_timeout"
+
+
+def test_a_client_is_told_of_no_one_else_at_a_stop(tmp_path: Path) -> None:
+    """The others' leaving is no news when all leave."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:
+        read_users(alice, "alice", "bob")
+        stopper = threading.Thread(target=server.stop)
+        stopper.start()
+        assert [line["type"] for line in alice.read_to_end() if line.get("users") != ["alice", "bob"]] == ["bye"]
+        for wire in (alice, bob):
+            wire.close()
+        stopper.join()
+
+
+def test_a_bug_in_a_connection_ends_only_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, its client is let go, and the others talk on."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        monkeypatch.setattr("service.session.Session.greet", lambda _: 1 / 0)
+        with Wire(server.port, greet=False) as victim:
+            assert victim.read_to_end() == []
+        assert alice.ask("ping")["type"] == "pong"
+    assert "a connection failed" in caplog.text

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.config import MAX_ID, TOKENS_PER_USER
+from service.config import MAX_ID, MAX_SEARCH_WORDS, TOKENS_PER_USER
 from service.errors import PeerError, StorageUnavailable
 from service.storage import Storage, messages, users
 
@@ -25,6 +25,7 @@ NOW, LATER, EXPIRY = "2026-11-21T09:30:00.000Z", "2026-11-21T09:31:00.000Z", "20
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
     """An empty, open storage."""
+
     def hand_over(outcomes: Iterable[tuple[Any, Any]]) -> None:
         for then, outcome in outcomes:
             then(outcome)
@@ -370,3 +371,47 @@ def test_the_promised_views(storage: Storage, tmp_path: Path) -> None:
         assert connection.execute("SELECT * FROM users").fetchall() == [("alice", NOW, NOW), ("bob", NOW, NOW)]
     assert rows == [(1, "alice", None, "all"), (2, "alice", "bob", "you")]
     assert names == [["id", "time", "sender", "recipient", "message"], ["name", "created", "last_seen"]]
+
+
+def test_a_search_has_a_bounded_number_of_words(storage: Storage) -> None:
+    """Repeats do not count; one word too many is refused with the bound."""
+    words = [f"w{n}" for n in range(MAX_SEARCH_WORDS)]
+    assert storage.read(messages.search_page, " ".join(words * 2), 1, None, None, 20).messages == []
+    with pytest.raises(PeerError, match=f"at most {MAX_SEARCH_WORDS} different words") as caught:
+        storage.read(messages.search_page, " ".join([*words, "more"]), 1, None, None, 20)
+    assert caught.value.code == "bad_request"
+
+
+def test_a_damaged_search_index_costs_only_the_search(storage: Storage) -> None:
+    """Messages are stored while it cannot be filled; nothing of a failed filling stays."""
+    alice = add(storage, "alice")
+    storage.call(lambda c: c.execute("DELETE FROM message_search_data") and None)
+    say(storage, alice, "word")
+    with pytest.raises(StorageUnavailable, match="search index"):
+        storage.index_search()
+    assert say(storage, alice, "still stored") == 2
+    assert len(storage.read(messages.history_page, None, None, None, 9).messages) == 2
+
+
+def test_reads_under_way_end_when_the_service_stops(storage: Storage) -> None:
+    """A query without end is interrupted."""
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    started = threading.Event()
+    caught: list[StorageUnavailable] = []
+
+    def read(connection: sqlite3.Connection) -> None:
+        connection.set_progress_handler(started.set, 1000)  # None goes on
+        connection.execute(endless).fetchone()
+
+    def run() -> None:
+        with pytest.raises(StorageUnavailable, match="interrupted") as info:
+            storage.read(read)
+        caught.append(info.value)
+        storage.release()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    started.wait()
+    storage.hurry()
+    thread.join()
+    assert len(caught) == 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from service.config import WRITE_BATCH
 from service.errors import PeerError, StorageUnavailable
 from service.storage import Storage, database, writer
 
@@ -234,3 +235,32 @@ def test_an_acknowledged_write_is_synced(bench: Bench) -> None:
         ]
     )
     assert pragmas == ["wal", 2]
+
+
+def test_a_checkpoint_waits_for_no_reader(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A query that someone leaves open holds up no write, however long the time-out for locks is."""
+    bench.storage.call(insert, 1)
+    with closing(sqlite3.connect(bench.path)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM scratch").fetchall()
+        bench.storage.call(insert, 2)
+        monkeypatch.setattr(database, "STORAGE_TIMEOUT", 3600)
+        with closing(database.connect_writer(bench.path)) as connection:
+            database.checkpoint(connection)
+            assert connection.execute("PRAGMA busy_timeout").fetchone() == (3_600_000,)
+
+
+def test_a_stop_does_not_try_a_locked_database_again_and_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first failure of a hurried writer all that is queued fails at once."""
+    bench.storage.hurry()
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageUnavailable, match="locked"):
+            bench.storage.call(insert, 0)
+        monkeypatch.setattr(database, "connect_writer", lambda _: pytest.fail("tried again"))
+        for n in range(3 * WRITE_BATCH):
+            bench.submit(insert, n)
+        bench.storage.close()
+        other.execute("ROLLBACK")
+    assert {type(outcome) for outcome in bench.outcomes} == {StorageUnavailable}
+    assert len(bench.outcomes) == 3 * WRITE_BATCH

@@ -114,6 +114,13 @@ def test_poke_makes_the_thread_look_at_the_clock(clock: FrozenDateTimeFactory) -
     assert not called.acquire(blocking=False)
 
 
+def test_a_poke_that_comes_before_the_wait_is_not_lost() -> None:
+    """A thread that is poked just before it would sleep does not sleep."""
+    ticker = Ticker()
+    ticker.poke()
+    assert ticker._wait(3_600)
+
+
 def test_the_thread_calls_what_is_due_by_itself() -> None:
     """Nobody needs to poke: the thread wakes when the time has come, again and again."""
     ticker, called = Ticker(), threading.Semaphore(0)

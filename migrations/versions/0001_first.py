@@ -43,7 +43,7 @@ STATEMENTS = (
     """,
     "CREATE UNIQUE INDEX message_nonce ON message (sender_id, nonce) WHERE nonce IS NOT NULL",
     # Each index below ends with the id that its pages are ordered by.
-    "CREATE INDEX message_public ON message (id, sender_id) WHERE recipient_id IS NULL",
+    "CREATE INDEX message_public ON message (id, sender_id, recipient_id) WHERE recipient_id IS NULL",
     """
     CREATE INDEX message_talk ON message (min(sender_id, recipient_id), max(sender_id, recipient_id), id)
         WHERE recipient_id IS NOT NULL

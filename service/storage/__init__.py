@@ -31,6 +31,7 @@ class Storage:
         schema.prepare(path)
         self._path = path
         self._own = threading.local()
+        self._readers: set[sqlite3.Connection] = set()  # open ones, of all threads
         self._writer = Writer(path, hand_over, messages.index_some)
         self._thread = threading.Thread(target=self._writer.run, name="chat-writer")
         self._thread.start()
@@ -67,6 +68,7 @@ class Storage:
         with database.translated_errors():
             if getattr(self._own, "reader", None) is None:
                 self._own.reader = database.connect_reader(self._path)
+                self._readers.add(self._own.reader)
             return query(self._own.reader, *args)
 
     def release(self) -> None:
@@ -74,12 +76,26 @@ class Storage:
         reader: sqlite3.Connection | None = getattr(self._own, "reader", None)
         if reader is not None:
             self._own.reader = None
+            self._readers.discard(reader)
             reader.close()
 
     def index_search(self) -> None:
-        """Brings the search index up to the newest message, a batch at a time, so that writers wait for none of it."""
+        """Brings the search index up to the newest message, a batch at a time, so that writers wait for none of it.
+
+        Raises StorageUnavailable; what was indexed before can be searched all the same.
+        """
         while self.call(messages.index_some):
             pass
+
+    def settle(self) -> None:
+        """Returns when every write submitted so far has its outcome, and that is handed on; raises nothing."""
+        self._writer.wait(self._writer.submit(lambda _: None))
+
+    def hurry(self) -> None:
+        """For a shutdown: reads under way end with StorageUnavailable, and writes wait no longer for locks."""
+        self._writer.hurry()
+        for reader in list(self._readers):
+            reader.interrupt()
 
     def close(self) -> None:
         """Stores what was submitted and ends the writer thread."""

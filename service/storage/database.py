@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from service.config import STORAGE_TIMEOUT
@@ -104,6 +104,17 @@ def is_unavailable(error: sqlite3.Error) -> bool:
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
-    """Moves the -wal into the file and empties it, as far as readers allow. Only the writer's connection may."""
-    with closing(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")) as cursor:
-        cursor.fetchall()
+    """Moves the -wal into the file and empties it, if no reader is at work. Only the writer's connection may.
+
+    It does not wait for readers: someone who leaves a query open in sqlite3 must not hold up the writes that come next.
+    """
+    set_timeout(connection, 0)
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        set_timeout(connection, STORAGE_TIMEOUT)
+
+
+def set_timeout(connection: sqlite3.Connection, seconds: float) -> None:
+    """How long this connection waits for a lock."""
+    connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}").fetchall()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from service.clock import format_time, utcnow
-from service.config import INDEX_BATCH, MAX_ID
-from service.errors import PeerError
+from service.config import INDEX_BATCH, MAX_ID, MAX_SEARCH_WORDS
+from service.errors import PeerError, StorageUnavailable
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
 
@@ -190,9 +190,12 @@ def search_page(
 def match_expression(query: str) -> str:
     """The FTS5 expression for plain words: each quoted, so that nothing in it is an operator, and open at its end.
 
-    A word without a letter or digit would match nothing and so hide what the others find; it is left out.
+    A word without a letter or digit would match nothing and so hide what the others find; it is left out. Raises
+    PeerError if there are too many.
     """
-    words = [word for word in query.replace("\0", " ").split() if any(char.isalnum() for char in word)]
+    words = {word: None for word in query.replace("\0", " ").split() if any(char.isalnum() for char in word)}
+    if len(words) > MAX_SEARCH_WORDS:
+        raise PeerError("bad_request", f'field "query": at most {MAX_SEARCH_WORDS} different words')
     return " ".join('"{}"*'.format(word.replace('"', '""')) for word in words)
 
 
@@ -207,11 +210,19 @@ def _page(connection: sqlite3.Connection, statement: str, values: dict[str, obje
 def index_some(connection: sqlite3.Connection) -> bool:
     """Puts the next messages into the search index, in id order; says whether there are more to come.
 
-    The index itself knows how far it has come: its docsize table has a row for each message in it.
+    The index itself knows how far it has come: its docsize table has a row for each message in it. An index that is
+    damaged raises StorageUnavailable, undone to its savepoint: messages are stored all the same.
     """
-    (indexed,) = connection.execute("SELECT coalesce(max(id), 0) FROM message_search_docsize").fetchone()
-    added = connection.execute(
-        "INSERT INTO message_search (rowid, body) SELECT id, body FROM message WHERE id > ? ORDER BY id LIMIT ?",
-        (indexed, INDEX_BATCH),
-    ).rowcount
+    connection.execute("SAVEPOINT indexing")
+    try:
+        (indexed,) = connection.execute("SELECT coalesce(max(id), 0) FROM message_search_docsize").fetchone()
+        added = connection.execute(
+            "INSERT INTO message_search (rowid, body) SELECT id, body FROM message WHERE id > ? ORDER BY id LIMIT ?",
+            (indexed, INDEX_BATCH),
+        ).rowcount
+    except sqlite3.DatabaseError as error:
+        connection.execute("ROLLBACK TO indexing")
+        raise StorageUnavailable(f"the search index: {error}") from error
+    finally:
+        connection.execute("RELEASE indexing")
     return added == INDEX_BATCH

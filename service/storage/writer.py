@@ -13,7 +13,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from service.config import INDEX_DELAY, WRITE_BATCH, WRITE_QUEUE
+from service.config import HURRIED_STORAGE_TIMEOUT, INDEX_DELAY, WRITE_BATCH, WRITE_QUEUE
 from service.errors import ChatError, StorageUnavailable
 from service.storage import database
 
@@ -81,6 +81,8 @@ class Writer:
         self._room = threading.Condition(self._lock)
         self._queue: deque[Write] = deque()
         self._closing = False
+        self._hurrying = False
+        self._given_up: StorageUnavailable | None = None  # while hurrying: why nothing more is tried
         self._upkeep_due = True
 
     # -- from any thread ----------------------------------------------------------------------------------------------
@@ -109,6 +111,10 @@ class Writer:
             finished = None if write.done else write.waiting_event()
         if finished is not None:
             finished.wait()
+
+    def hurry(self) -> None:
+        """Waits no longer for locks: the service is stopping. After the first failure all the rest fails at once."""
+        self._hurrying = True
 
     def close(self) -> None:
         """Takes no more writes; the thread ends once the queued ones are done."""
@@ -154,11 +160,13 @@ class Writer:
         while pending:
             try:
                 broken = self._attempt(pending)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, StorageUnavailable) as error:
                 _log.error("storage unavailable, %d writes refused: %s", len(pending), error)
                 self._disconnect()
+                unavailable = StorageUnavailable(str(error))
+                self._given_up = unavailable if self._hurrying else None
                 for write in pending:
-                    write.outcome = StorageUnavailable(str(error))
+                    write.outcome = unavailable
                 return
             if broken is None:
                 self._upkeep_due = True
@@ -168,7 +176,11 @@ class Writer:
 
     def _attempt(self, batch: list[Write]) -> Write | None:
         """One transaction; gives the write whose bug spoilt it, if any. Raises sqlite3.Error if SQLite failed."""
+        if self._given_up is not None:
+            raise self._given_up
         connection = self._connect()
+        if self._hurrying:
+            database.set_timeout(connection, HURRIED_STORAGE_TIMEOUT)
         connection.execute("BEGIN IMMEDIATE")
         for write in batch:
             try:
@@ -199,7 +211,7 @@ class Writer:
             connection.execute("COMMIT")
             if not self._upkeep_due:
                 database.checkpoint(connection)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StorageUnavailable) as error:
             _log.warning("upkeep put off: %s", error)
             self._upkeep_due = False
             self._disconnect()

@@ -1,0 +1,242 @@
+"""Real clients on real terminals beside the real service: what people type, and what they then see."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import pexpect
+import pyte
+import pytest
+
+from tests.helpers import PASSWORD, PATIENCE, ROOT, Process, enter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+WIDTH, HEIGHT = 80, 24
+ENVIRONMENT = os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "TZ": "UTC"}
+
+
+class Terminal:
+    """A client on a terminal of 80 by 24, and the screen that its user sees."""
+
+    def __init__(self, port: int, *name: str) -> None:
+        self._screen = pyte.Screen(WIDTH, HEIGHT)
+        self._stream = pyte.Stream(self._screen)
+        self.program = pexpect.spawn(
+            sys.executable,
+            ["-m", "client", "127.0.0.1", str(port), *name],
+            cwd=str(ROOT),
+            env=ENVIRONMENT,
+            dimensions=(HEIGHT, WIDTH),
+            encoding="utf-8",
+            timeout=PATIENCE,
+        )
+
+    def type(self, text: str) -> None:
+        """Types without Enter."""
+        self.program.send(text)
+
+    def enter(self, text: str) -> None:
+        """Types a line."""
+        self.program.send(f"{text}\r")
+
+    def lines(self) -> list[str]:
+        """The screen's lines that are not empty."""
+        return [line.rstrip() for line in self._screen.display if line.strip()]
+
+    def wait_for(self, *texts: str) -> None:
+        """Reads until each text stands on the screen; fails with the screen after a while."""
+        self.wait_until(lambda lines: all(any(text in line for line in lines) for text in texts), *texts)
+
+    def wait_until(self, shows: Callable[[list[str]], bool], *texts: str) -> None:
+        """Reads until the screen is as it should be."""
+        while not shows(self.lines()):
+            try:
+                self._stream.feed(self.program.read_nonblocking(4096, timeout=PATIENCE))
+            except (pexpect.TIMEOUT, pexpect.EOF):
+                shown = "\n".join(self.lines())
+                pytest.fail(f"{texts} did not appear on:\n{shown}")
+
+    def wait_for_end(self) -> int:
+        """Reads to the end; gives the exit status."""
+        while True:
+            try:
+                self._stream.feed(self.program.read_nonblocking(4096, timeout=PATIENCE))
+            except pexpect.EOF:
+                break
+        self.program.close()
+        assert self.program.exitstatus is not None
+        return self.program.exitstatus
+
+    def register(self, name: str) -> None:
+        """Goes from the first question to the prompt as a new user."""
+        self.wait_for("Your name:")
+        self.enter(name)
+        self.wait_for(f'"{name}" is a new name.', "New password:")
+        self.enter(PASSWORD)
+        self.wait_for("The same again:")
+        self.enter(PASSWORD)
+        self.wait_for(f"You are {name}.", "PM/DM/EX>")
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Process]:
+    """The service as its own program."""
+    with Process(tmp_path) as service:
+        yield service
+
+
+@contextmanager
+def terminal(service: Process, *name: str) -> Iterator[Terminal]:
+    """A client, ended at the end."""
+    opened = Terminal(service.port, *name)
+    try:
+        yield opened
+    finally:
+        opened.program.close(force=True)
+
+
+def test_a_first_chat(service: Process, tmp_path: Path) -> None:
+    """Register, public and direct messages both ways, leave, a message for one who is away, missed, history, search."""
+    with terminal(service) as alice, terminal(service) as bob:
+        alice.register("alice")
+        bob.register("bob")
+        bob.wait_for("Online: alice.")
+        alice.wait_for("bob is online")
+
+        alice.enter("pm")
+        alice.wait_for("Message to all:")
+        alice.enter("Hello, everyone!")
+        alice.wait_for("you: Hello, everyone!")
+        bob.wait_for("alice: Hello, everyone!")
+
+        bob.enter("DM")
+        bob.wait_for("To:")
+        bob.enter("alice")
+        bob.wait_for("Message to alice:")
+        bob.enter("only for you")
+        bob.wait_for("you -> alice (delivered): only for you")
+        alice.wait_for("bob -> you: only for you")
+
+        bob.enter("Ex")
+        assert bob.wait_for_end() == 0
+        alice.wait_for("bob is gone")
+        alice.enter("dm bob until tomorrow")
+        alice.wait_for("you -> bob (stored until they log in): until tomorrow")
+        alice.enter("dm zoe hi")
+        alice.wait_for('there is no user "zoe"')
+        alice.enter("dance")
+        alice.wait_for('No operation "dance"')
+
+        with terminal(service, "bob") as back:
+            back.wait_for("Password for bob:")
+            back.enter("wrong password")
+            back.wait_for("wrong name or password")
+            back.enter(PASSWORD)
+            back.wait_for("1 direct message missed")
+            back.enter("missed")
+            back.wait_for("alice -> you: until tomorrow")
+            back.enter("history")
+            back.wait_for("the room: 1 message", "alice: Hello, everyone!")
+            back.enter("search EVERY")
+            back.wait_for('with "EVERY"')
+            back.enter("users")
+            back.wait_for("Online (2): alice, bob (you)")
+            assert PASSWORD not in "\n".join(back.lines())
+            back.enter("ex")
+            assert back.wait_for_end() == 0
+        alice.enter("ex")
+        assert alice.wait_for_end() == 0
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
+        rows = connection.execute("SELECT sender, recipient, message FROM history").fetchall()
+    assert rows == [
+        ("alice", None, "Hello, everyone!"),
+        ("bob", "alice", "only for you"),
+        ("alice", "bob", "until tomorrow"),
+    ]
+
+
+def test_the_typed_line_stays_whole(service: Process) -> None:
+    """Messages that arrive while a line is typed stand above it, and the line is sent as it was typed."""
+    with terminal(service) as alice, enter(service.port, "bob") as bob:
+        alice.register("alice")
+        alice.type("pm half a li")
+        alice.wait_for("PM/DM/EX> pm half a li")
+        for n in range(30):
+            bob.ask("pm", message=f"message {n}")
+        alice.wait_for("bob: message 29")
+        alice.wait_until(lambda lines: lines[-1] == "PM/DM/EX> pm half a li")
+        assert [line for line in alice.lines() if "half a li" in line] == ["PM/DM/EX> pm half a li"]
+        alice.enter("ne")
+        assert bob.read_type("broadcast")["message"] == "half a line"
+
+
+def test_the_service_goes_away(service: Process) -> None:
+    """The client says so and ends with status 1."""
+    with terminal(service) as alice:
+        alice.register("alice")
+        service.stop()
+        alice.wait_for("The server is shutting down")
+        assert alice.wait_for_end() == 1
+
+
+def test_nothing_hostile_reaches_the_terminal(service: Process) -> None:
+    """Escape sequences in a text are shown as text: they neither colour, move nor title anything."""
+    with terminal(service) as alice, enter(service.port, "bob") as bob:
+        alice.register("alice")
+        hostile = "red \x1b[31m title \x1b]0;owned\x07 up \x9b5A \rover bell\x07 end"
+        bob.ask("pm", message=hostile)
+        alice.wait_for("end")
+        shown = " ".join(alice.lines())
+        assert "[31m" in shown
+        assert "title" in shown
+        assert alice._screen.title != "owned"
+
+
+def test_a_pipe(service: Process) -> None:
+    """A script sends lines and reads what became of them; the password is in a variable."""
+    with enter(service.port, "bob") as bob:
+        ended = pipe(service, "pm hi\ndm bob one line\nex\n")
+        assert (ended.returncode, ended.stderr.count("Traceback")) == (0, 0)
+        assert bob.read_type("broadcast")["message"] == "hi"
+        assert bob.read_type("direct")["message"] == "one line"
+        refused = pipe(service, "dm zoe hi\n")
+        assert refused.returncode == 3
+        assert 'no user "zoe"' in refused.stderr
+
+
+def pipe(service: Process, text: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "client", "127.0.0.1", str(service.port), "alice"],
+        cwd=ROOT,
+        env=ENVIRONMENT | {"CHAT_PASSWORD": PASSWORD},
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def test_nobody_there_is_explained() -> None:
+    """A port where nothing listens is one clear line and status 1."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "client", "127.0.0.1", "1", "alice"],
+        cwd=ROOT,
+        env=ENVIRONMENT | {"CHAT_PASSWORD": PASSWORD},
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert "127.0.0.1" in ended.stderr
