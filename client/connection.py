@@ -20,6 +20,7 @@ import msgspec
 from client.text import one_line
 from service.config import KEEPALIVE_IDLE, PROTOCOL_VERSION, RECEIVE_BYTES
 from service.errors import CommandError
+from service.lines import LineDecoder, Oversize
 from service.protocol import (
     AnyCommand,
     AnyEvent,
@@ -28,8 +29,6 @@ from service.protocol import (
     ErrorReply,
     Ex,
     HelloEvent,
-    LineDecoder,
-    Oversize,
     Pm,
     Reply,
     decode_event,

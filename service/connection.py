@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from service.protocol import LineDecoder
+from service.lines import LineDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -373,7 +373,8 @@ class Delivery:
     def _sleep(self, now: float) -> None:
         """Waits for an action, a writable client or the next thing due; only looks when there is work at hand."""
         self._asleep = True
-        if self._actions or self.dirty:  # looked at after _asleep is set: who posts now does wake us
+        ending = self._stop_at is not None and not self._open
+        if self._actions or self.dirty or ending:  # looked at after _asleep is set: who comes later does wake us
             self._asleep = False
         due = [at for at in (self._stop_at, self._next_state_at if self._state_due else None) if at is not None]
         if self._lingering:

@@ -1,4 +1,4 @@
-"""The wire: what a client and the service may say, and how a line is cut, decoded and encoded.
+"""The wire: what a client and the service may say, and how a line is decoded and encoded; lines.py cuts it.
 
 No I/O, no threads, no clock. Both sides use it: the service decodes `Command`s and encodes `Event`s, the client the
 other way round. Names and shapes are fixed by protocol version 1; README.txt lists them for people.
@@ -6,7 +6,6 @@ other way round. Names and shapes are fixed by protocol version 1; README.txt li
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Annotated, Final
 
 import msgspec
@@ -282,54 +281,7 @@ AnyEvent = (
 EVENTS: Final = tuple(kind.__struct_config__.tag for kind in AnyEvent.__args__)
 
 
-# -- lines ------------------------------------------------------------------------------------------------------------
-class Oversize(Enum):
-    """Stands in for a line that was too long; what it held is gone."""
-
-    LINE = "line"
-
-
-class LineDecoder:
-    """Cuts a stream of bytes into lines at LF, and only there; takes a CR before it off; drops empty lines.
-
-    Memory is bounded: of a line over `limit` bytes (its line end not counted) nothing is kept. `feed` then gives
-    `Oversize.LINE` in its place, once, as soon as the limit is passed, and skips to the next LF.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._start = bytearray()  # of a line whose end has not come
-        self._skipping = False
-
-    def feed(self, data: bytes) -> list[bytes | Oversize]:
-        """The lines that `data` completes, in order."""
-        *ended, rest = data.split(b"\n")
-        lines: list[bytes | Oversize] = []
-        for part in ended:
-            self._end_line(part, lines)
-        if rest and not self._skipping:
-            self._start += rest
-            # One more byte than the limit may be the CR of a line end.
-            if len(self._start) > self._limit + 1:
-                lines.append(Oversize.LINE)
-                self._start.clear()
-                self._skipping = True
-        return lines
-
-    def _end_line(self, part: bytes, lines: list[bytes | Oversize]) -> None:
-        if self._skipping:
-            self._skipping = False
-            return
-        if self._start:
-            part = bytes(self._start) + part
-            self._start.clear()
-        line = part.removesuffix(b"\r")
-        if len(line) > self._limit:
-            lines.append(Oversize.LINE)
-        elif line and not line.isspace():
-            lines.append(line)
-
-
+# -- a line and what it says ------------------------------------------------------------------------------------------
 _encoder: Final = msgspec.json.Encoder()
 _commands: Final[msgspec.json.Decoder[AnyCommand]] = msgspec.json.Decoder(AnyCommand)
 _events: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)

@@ -40,15 +40,11 @@ class Receipts:
             if direct_ids:
                 self._direct.setdefault(user_id, []).extend(direct_ids)
 
-    def flush(self, user_id: int | None = None) -> Write | None:
-        """Submits the notes of one user, or of all; None if there are none. What cannot be stored is noted again."""
+    def flush(self) -> Write | None:
+        """Submits the notes of all users; None if there are none. What cannot be stored is noted again."""
         with self._lock:
-            if user_id is None:
-                public, self._public = self._public, {}
-                direct, self._direct = self._direct, {}
-            else:
-                public = {user_id: self._public.pop(user_id)} if user_id in self._public else {}
-                direct = {user_id: self._direct.pop(user_id)} if user_id in self._direct else {}
+            public, self._public = self._public, {}
+            direct, self._direct = self._direct, {}
         if not public and not direct:
             return None
 

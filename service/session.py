@@ -18,7 +18,8 @@ from service.clock import format_time, utcnow
 from service.commands import COMMANDS, Account
 from service.config import PROTOCOL_VERSION
 from service.errors import CommandError, ErrorCode, PeerError, StorageUnavailable
-from service.protocol import ErrorReply, Oversize, encode
+from service.lines import Oversize
+from service.protocol import ErrorReply, encode
 from service.storage import users
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Session:
         self.services.delivery.post(self._leave, bye)
         if self.account is not None:
             _log.info("logout %s %s", self.account.name, self.peer)
-            self.services.receipts.flush(self.account.id)
+            self.services.receipts.flush()
             self.services.storage.submit(users.note_presence, self.account.id, format_time(utcnow()))
 
     # -- for commands -------------------------------------------------------------------------------------------------

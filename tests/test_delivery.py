@@ -487,6 +487,7 @@ def test_an_end_ends_the_wait_for_room(peer: Peer, monkeypatch: pytest.MonkeyPat
 def test_the_writer_waits_while_too_much_is_queued(delivery: StillDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who hands over more than the queue's bound goes on only when the delivery thread has caught up."""
     monkeypatch.setattr(module, "DELIVERY_QUEUE", 5)
+    monkeypatch.setattr(module, "_ALIVE_CHECK", 3_600.0)  # it must be woken, not find out by itself
     ran: list[int] = []
     delivery._room = room = Noticed(delivery.go)
     delivery.hand_over([(ran.append, number) for number in range(5)])

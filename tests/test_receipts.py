@@ -42,9 +42,9 @@ def waiting(storage: Storage, user_id: int) -> tuple[list[int], int]:
     return [message.id for message in page.messages], storage.read(messages.count_waiting, user_id)[1]
 
 
-def flush(storage: Storage, receipts: Receipts, user_id: int | None = None) -> None:
+def flush(storage: Storage, receipts: Receipts) -> None:
     """Flushes and waits; there must be something to flush."""
-    write = receipts.flush(user_id)
+    write = receipts.flush()
     assert write is not None
     storage.wait(write)
 
@@ -75,29 +75,24 @@ def test_a_note_marks_what_it_names_alone(
     assert waiting(storage, 3) == ([3], 1)
 
 
-def test_flush_of_one_user_leaves_the_others(storage: Storage) -> None:
-    """What was noted for other users stays noted, and is stored when all are."""
+def test_a_flush_stores_the_notes_of_all(storage: Storage) -> None:
+    """What was noted for several users is one write, and each gets what is theirs."""
     receipts = Receipts(storage)
     receipts.note(2, (1, (2, 4)))
     receipts.note(3, (1, (3,)))
-    flush(storage, receipts, 2)
-    assert (waiting(storage, 2), waiting(storage, 3)) == (([], 0), ([3], 1))
     flush(storage, receipts)
-    assert waiting(storage, 3) == ([], 0)
+    assert (waiting(storage, 2), waiting(storage, 3)) == (([], 0), ([], 0))
 
 
 def test_without_notes_there_is_nothing_to_write(storage: Storage) -> None:
-    """A flush submits no write when there is nothing new: not at first, not for another user, not a second time."""
+    """A flush submits no write when there is nothing new: not at first, not a second time."""
     receipts = Receipts(storage)
     assert receipts.flush() is None
     receipts.note(2, (0, ()))
     assert receipts.flush() is None
-    for user_id in (None, 2):
-        receipts.note(2, (1, (2,)))
-        assert receipts.flush(3) is None
-        flush(storage, receipts, user_id)
-        assert receipts.flush() is None
-        assert receipts.flush(2) is None
+    receipts.note(2, (1, (2,)))
+    flush(storage, receipts)
+    assert receipts.flush() is None
 
 
 def test_marker_moves_only_forward(storage: Storage) -> None:

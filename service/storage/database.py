@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 _FILE_MODE: Final = 0o600
 _READER_CACHE_KIB: Final = 256  # of pages; a reader lives for a page of history or two
 _JOURNAL_LIMIT: Final = 16 << 20  # bytes that the -wal keeps after a checkpoint
-# Before 3.12 `isolation_level=None` alone keeps the module from opening transactions of its own.
-_MANUAL: Final[dict[str, Any]] = {"isolation_level": None} | (
-    {"autocommit": True} if sys.version_info >= (3, 12) else {}
-)
+# No transactions but our own. The second is the default still, and named because a later Python will change it.
+_MANUAL: Final[dict[str, Any]] = {"isolation_level": None}
+if sys.version_info >= (3, 12):
+    _MANUAL["autocommit"] = sqlite3.LEGACY_TRANSACTION_CONTROL
 
 
 def connect(path: Path, *, timeout: float = STORAGE_TIMEOUT, read_only: bool = False) -> sqlite3.Connection:
