@@ -186,7 +186,7 @@ def test_good_lines_are_taken(line: str, command: protocol.Command) -> None:
     [
         b"x",
         b"[" * 100_000,
-        b'{"command":"ping","later":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        b'{"command":"ping","later":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b'{"command":"missed","limit":NaN}',
         b'{"command":"missed","limit":Infinity}',
         b'{"command":"missed","limit":05}',

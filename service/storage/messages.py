@@ -112,8 +112,8 @@ def count_waiting(connection: sqlite3.Connection, user_id: int) -> tuple[int, in
     ).fetchone()
     (unread,) = connection.execute(
         "SELECT count(*) FROM message WHERE recipient_id IS NULL "
-        "AND id > (SELECT read_id FROM user WHERE id = ?1) AND sender_id <> ?1",
-        (user_id,),
+        "AND id > (SELECT read_id FROM user WHERE id = :user) AND sender_id <> :user",
+        {"user": user_id},
     ).fetchone()
     return missed, unread
 
@@ -123,9 +123,9 @@ def newest_id(connection: sqlite3.Connection, user_id: int) -> int:
     (newest,) = connection.execute(
         "SELECT max("
         "coalesce((SELECT max(id) FROM message WHERE recipient_id IS NULL), 0), "
-        "coalesce((SELECT max(id) FROM message WHERE recipient_id = ?1), 0), "
-        "coalesce((SELECT max(id) FROM message WHERE recipient_id IS NOT NULL AND sender_id = ?1), 0))",
-        (user_id,),
+        "coalesce((SELECT max(id) FROM message WHERE recipient_id = :user), 0), "
+        "coalesce((SELECT max(id) FROM message WHERE recipient_id IS NOT NULL AND sender_id = :user), 0))",
+        {"user": user_id},
     ).fetchone()
     return int(newest)
 

@@ -83,9 +83,9 @@ def _log_in(
         (token_hash, user_id, now, expires_at),
     )
     connection.execute(
-        "DELETE FROM token WHERE user_id = ?1 AND hash IN "
-        "(SELECT hash FROM token WHERE user_id = ?1 ORDER BY expires_at DESC LIMIT -1 OFFSET ?2)",
-        (user_id, TOKENS_PER_USER),
+        "DELETE FROM token WHERE user_id = :user AND hash IN "
+        "(SELECT hash FROM token WHERE user_id = :user ORDER BY expires_at DESC LIMIT -1 OFFSET :kept)",
+        {"user": user_id, "kept": TOKENS_PER_USER},
     )
     note_presence(connection, user_id, now)
     return Login(user_id, name, *messages.count_waiting(connection, user_id), messages.newest_id(connection, user_id))
