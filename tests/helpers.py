@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from service.config import Settings
 from service.server import Server
+from service.storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PASSWORD: Final = "correct horse"
@@ -37,6 +38,22 @@ def running_server(folder: Path, **settings: Any) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def open_storage(path: Path) -> Iterator[Storage]:
+    """A storage without a service: who asked is told on the writer thread, as there is no delivery."""
+
+    def hand_over(outcomes: Iterable[tuple[Callable[[Any], None], Any]]) -> None:
+        for then, outcome in outcomes:
+            then(outcome)
+
+    storage = Storage(path, hand_over)
+    try:
+        yield storage
+    finally:
+        storage.release()
+        storage.close()
 
 
 class Process:

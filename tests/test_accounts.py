@@ -22,10 +22,10 @@ from service.clock import format_time, utcnow
 from service.config import Settings
 from service.errors import PeerError
 from service.storage import Storage, users
-from tests.helpers import PATIENCE
+from tests.helpers import PATIENCE, open_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from freezegun.api import FrozenDateTimeFactory
@@ -33,19 +33,11 @@ if TYPE_CHECKING:
 PASSWORD = "correct horse"
 
 
-def hand_over(outcomes: Iterable[tuple[Callable[[Any], None], Any]]) -> None:
-    """Tells who asked, on the writer thread: there is no delivery here."""
-    for then, outcome in outcomes:
-        then(outcome)
-
-
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
     """An empty database."""
-    storage = Storage(tmp_path / "chat.db", hand_over)
-    yield storage
-    storage.release()
-    storage.close()
+    with open_storage(tmp_path / "chat.db") as storage:
+        yield storage
 
 
 def make(storage: Storage, **more: Any) -> Accounts:

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from service.receipts import Receipts
 from service.storage import Storage, messages, users
+from tests.helpers import open_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 NOW, LATER = "2026-11-21T09:30:00.000Z", "2026-12-21T09:30:00.000Z"
 
 
-def hand_over(outcomes: Iterable[tuple[Callable[[Any], None], Any]]) -> None:
-    """Tells who asked, on the writer thread: there is no delivery here."""
-    for then, outcome in outcomes:
-        then(outcome)
-
-
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
     """Alice (1), bob (2) and carol (3), and what alice wrote: 1 to all, 2 to bob, 3 to carol, 4 to bob."""
-    storage = Storage(tmp_path / "chat.db", hand_over)
-    for name in ("alice", "bob", "carol"):
-        storage.call(users.register, name, "no hash", name.encode(), NOW, LATER)
-    for recipient in (None, "bob", "carol", "bob"):
-        storage.call(messages.store, 1, recipient, "hello", None)
-    yield storage
-    storage.release()
-    storage.close()
+    with open_storage(tmp_path / "chat.db") as storage:
+        for name in ("alice", "bob", "carol"):
+            storage.call(users.register, name, "no hash", name.encode(), NOW, LATER)
+        for recipient in (None, "bob", "carol", "bob"):
+            storage.call(messages.store, 1, recipient, "hello", None)
+        yield storage
 
 
 def waiting(storage: Storage, user_id: int) -> tuple[list[int], int]:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from service.config import MAX_ID, MAX_SEARCH_WORDS, TOKENS_PER_USER
 from service.errors import PeerError, StorageUnavailable
 from service.storage import Storage, messages, users
+from tests.helpers import open_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 NOW, LATER, EXPIRY = "2026-11-21T09:30:00.000Z", "2026-11-21T09:31:00.000Z", "2026-12-21T09:30:00.000Z"
@@ -25,15 +26,8 @@ NOW, LATER, EXPIRY = "2026-11-21T09:30:00.000Z", "2026-11-21T09:31:00.000Z", "20
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
     """An empty, open storage."""
-
-    def hand_over(outcomes: Iterable[tuple[Any, Any]]) -> None:
-        for then, outcome in outcomes:
-            then(outcome)
-
-    storage = Storage(tmp_path / "chat.db", hand_over)
-    yield storage
-    storage.release()
-    storage.close()
+    with open_storage(tmp_path / "chat.db") as storage:
+        yield storage
 
 
 def add(storage: Storage, name: str) -> int:

@@ -6,14 +6,15 @@ through the writer thread.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from service.storage import database, messages, schema, users
 from service.storage.writer import Write, Writer
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
@@ -95,7 +96,8 @@ class Storage:
         """For a shutdown: reads under way end with StorageUnavailable, and writes wait no longer for locks."""
         self._writer.hurry()
         for reader in list(self._readers):
-            reader.interrupt()
+            with suppress(sqlite3.ProgrammingError):  # closed by its own thread just now
+                reader.interrupt()
 
     def close(self) -> None:
         """Stores what was submitted and ends the writer thread."""
