@@ -43,7 +43,11 @@ def main() -> int:
     except ServiceError as error:
         return _fail(error, 1)
     status = endings.get()
-    server.stop()
+    try:
+        server.stop()
+    except Exception:  # noqa: BLE001 (logged; threads that were not ended must not keep the process for ever)
+        _log.critical("the stop failed", exc_info=True)
+        os._exit(1)
     return status
 
 

@@ -89,6 +89,7 @@ class Accounts:
         self._hashing = threading.BoundedSemaphore(cores())
         self._waiting = threading.BoundedSemaphore(cores() + BCRYPT_WAITING)
         self._closed = False
+        self._ids: dict[str, int] = {}  # of names asked for; an account keeps its name and its id for ever
         # What an unknown name's password is checked against, so that it takes as long as a known one's.
         self._dummy_hash = self._hash(secrets.token_hex())
 
@@ -96,6 +97,13 @@ class Accounts:
     def registration_open(self) -> bool:
         """Whether new names may register."""
         return self._settings.registration == "open"
+
+    def find_id(self, name: str) -> int | None:
+        """The id of the account of that (mapped) name. Raises StorageUnavailable."""
+        user_id = self._ids.get(name)
+        if user_id is None and (user := self._storage.read(users.find_user, name)) is not None:
+            user_id = self._ids[name] = user.id
+        return user_id
 
     def is_registered(self, name: str) -> bool:
         """Whether to ask for the password of `name`; with registration closed, for every name, known or not."""

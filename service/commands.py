@@ -19,6 +19,7 @@ from service.accounts import map_name
 from service.clock import format_time, utcnow
 from service.config import MAX_ID
 from service.errors import PeerError, StorageUnavailable
+from service.posting import Account, AnyPost
 from service.protocol import AckReply, StoredMessage, encode
 from service.storage import messages, users
 
@@ -34,16 +35,6 @@ _log: Final = logging.getLogger("chat.session")
 _PAGE_OVERHEAD: Final = 1024  # bytes
 
 AnyEntry = protocol.Login | protocol.Register | protocol.Resume
-AnyPost = protocol.Pm | protocol.Dm
-
-
-class Account(NamedTuple):
-    """Who is logged in, in one session."""
-
-    id: int
-    name: str
-    last_id: int  # the seam: what came later was sent live
-    confirm: bool  # the client says itself what was seen
 
 
 class Rule(NamedTuple):
@@ -100,8 +91,9 @@ def _store_receipts(session: Session) -> None:
     """Stores, for what follows, that clients which do not confirm have seen what they were sent."""
     # A client can have read a line before the delivery thread, on its way back from sending it, has taken note.
     session.services.delivery.settle()
-    session.last_write = session.services.receipts.flush() or session.last_write
-    session.settle()
+    noted = session.services.receipts.flush()
+    if noted is not None:
+        session.services.storage.wait(noted)
 
 
 def _join(session: Session, command: AnyEntry, token: NewToken, login: object) -> None:
@@ -110,6 +102,7 @@ def _join(session: Session, command: AnyEntry, token: NewToken, login: object) -
     services = session.services
     if not command.confirm:
         session.outbox.on_written = partial(services.receipts.note, login.user_id)
+    services.delivery.join(session.outbox)
     arrived = services.roster.add(login.user_id, login.name, session)
     session.outbox.append(
         encode(
@@ -154,7 +147,7 @@ def _offer_users(session: Session, command: protocol.Dm) -> None:
     session.outbox.append(encode(protocol.ReadyReply(command="dm", users=names, ref=command.ref)))
 
 
-def _post(session: Session, command: AnyPost, text: str, recipient: str | None) -> None:
+def _post(session: Session, command: AnyPost, text: str, to: str | None) -> None:
     limit = session.services.settings.max_message
     if not text:
         raise PeerError("empty_message", "the message is empty")
@@ -163,64 +156,7 @@ def _post(session: Session, command: AnyPost, text: str, recipient: str | None) 
     nonce = None if command.nonce is UNSET else command.nonce
     if "\0" in text or (nonce is not None and "\0" in nonce):
         raise PeerError("bad_request", "a message and its nonce may not contain NUL")
-    sender = session.logged_in_account()
-    session.last_write = session.services.storage.submit(
-        messages.store, sender.id, recipient, text, nonce, then=partial(_deliver, session, sender, command)
-    )
-
-
-def _deliver(session: Session, sender: Account, command: AnyPost, outcome: object) -> None:
-    """After the commit: the sender gets the ack, and the others the message unless this was a retry."""
-    if not isinstance(outcome, messages.Receipt):
-        session.outbox.append(encode(session.explain(outcome, command)))
-    elif outcome.recipient is None:
-        _deliver_public(session, sender, command, outcome)
-    else:
-        _deliver_direct(session, sender, command, outcome, outcome.recipient)
-
-
-def _deliver_public(session: Session, sender: Account, command: AnyPost, stored: messages.Receipt) -> None:
-    ack = AckReply(command="pm", id=stored.id, time=stored.time, nonce=command.nonce, ref=command.ref)
-    session.outbox.append(encode(ack))
-    if not stored.fresh:
-        return
-    line = encode(
-        protocol.BroadcastEvent(id=stored.id, time=stored.time, from_=sender.name, message=str(command.message))
-    )
-    note = (stored.id, ())
-    for other in session.services.roster.everyone():
-        if other is not session:
-            other.outbox.append(line, note)
-
-
-def _deliver_direct(
-    session: Session, sender: Account, command: AnyPost, stored: messages.Receipt, recipient: str
-) -> None:
-    roster = session.services.roster
-    receivers = [other for other in roster.sessions_of(stored.recipient_id) if other is not session]
-    ack = AckReply(
-        command="dm",
-        id=stored.id,
-        time=stored.time,
-        to=recipient,
-        status="delivered" if receivers or stored.seen else "stored",
-        nonce=command.nonce,
-        ref=command.ref,
-    )
-    session.outbox.append(encode(ack))
-    if not stored.fresh:
-        return
-    line = encode(
-        protocol.DirectEvent(
-            id=stored.id, time=stored.time, from_=sender.name, to=recipient, message=str(command.message)
-        )
-    )
-    for other in receivers:
-        other.outbox.append(line, (0, (stored.id,)))
-    if stored.recipient_id != sender.id:
-        for other in roster.sessions_of(sender.id):
-            if other is not session:
-                other.outbox.append(line)
+    session.posts.append((command, to, messages.Post(None if to is None else _find_id(session, to), text, nonce)))
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -256,10 +192,10 @@ def history(session: Session, command: protocol.History) -> None:
     """A page of the public room or of a talk."""
     account = session.logged_in_account()
     session.settle()
-    partner = _find_partner(session, command.with_)
+    partner_id, partner = _find_partner(session, command.with_)
     page = session.services.storage.read(
         messages.history_page,
-        None if partner is None else (account.id, partner.id),
+        None if partner_id is None else (account.id, partner_id),
         None if command.before is UNSET else command.before,
         None if command.after is UNSET else command.after,
         command.limit,
@@ -267,38 +203,41 @@ def history(session: Session, command: protocol.History) -> None:
     shown, more = _fit(session, page)
     if command.after is UNSET:
         shown.reverse()
-    name = UNSET if partner is None else partner.name
-    session.reply_to(command, protocol.HistoryReply(with_=name, messages=shown, more=more))
+    session.reply_to(command, protocol.HistoryReply(with_=partner, messages=shown, more=more))
 
 
 def search(session: Session, command: protocol.Search) -> None:
     """Messages with all the words, newest first."""
     account = session.logged_in_account()
     session.settle()
-    partner = _find_partner(session, command.with_)
+    partner_id, partner = _find_partner(session, command.with_)
     with suppress(StorageUnavailable):  # then what is indexed already has to do
         session.services.storage.index_search()
     page = session.services.storage.read(
         messages.search_page,
         command.query,
         account.id,
-        None if partner is None else partner.id,
+        partner_id,
         None if command.before is UNSET else command.before,
         command.limit,
     )
     shown, more = _fit(session, page, extra=len(command.query.encode()))
-    name = UNSET if partner is None else partner.name
-    session.reply_to(command, protocol.SearchReply(query=command.query, with_=name, messages=shown, more=more))
+    session.reply_to(command, protocol.SearchReply(query=command.query, with_=partner, messages=shown, more=more))
 
 
-def _find_partner(session: Session, name: str | UnsetType) -> users.User | None:
+def _find_partner(session: Session, name: str | UnsetType) -> tuple[int | None, str | UnsetType]:
+    """The id and the mapped name of whom a page is about; neither for the public room."""
     if name is UNSET:
-        return None
+        return None, UNSET
     known = _known_name(name)
-    user = session.services.storage.read(users.find_user, known)
-    if user is None:
-        raise PeerError("unknown_user", f'there is no user "{known}"')
-    return user
+    return _find_id(session, known), known
+
+
+def _find_id(session: Session, name: str) -> int:
+    user_id = session.services.accounts.find_id(name)
+    if user_id is None:
+        raise PeerError("unknown_user", f'there is no user "{name}"')
+    return user_id
 
 
 def _known_name(text: str) -> str:

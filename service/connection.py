@@ -12,7 +12,7 @@ from service.lines import LineDecoder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from service.delivery import Outbox
+    from service.outbox import Outbox
     from service.session import Services, Session
     from service.transport import Stream
 
@@ -78,7 +78,8 @@ class Connection:
                 if self._stopping:
                     break
                 self.session.handle(line)
-                self._outbox.wait_for_room()
+            self.session.submit_posts()
+            self._outbox.wait_for_room()
             self._services.storage.release()
 
     def _check_login(self, deadline: float) -> float | None:

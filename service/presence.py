@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
 Member = TypeVar("Member")  # a logged-in session
 
@@ -16,22 +16,19 @@ class Roster(Generic[Member]):
     def __init__(self) -> None:
         self._sessions: dict[int, dict[Member, None]] = {}  # a dict for its order: the same for everyone, each time
         self._names: dict[int, str] = {}
-        self._everyone: dict[Member, None] = {}
 
     def add(self, user_id: int, name: str, member: Member) -> bool:
         """Takes a session in; true if the name is new in the list."""
         arrived = user_id not in self._names
         self._names[user_id] = name
         self._sessions.setdefault(user_id, {})[member] = None
-        self._everyone[member] = None
         return arrived
 
     def remove(self, user_id: int, member: Member) -> bool:
         """Takes a session out; true if the name left the list. One that is not in changes nothing."""
-        if member not in self._everyone:
+        sessions = self._sessions.get(user_id, {})
+        if member not in sessions:
             return False
-        del self._everyone[member]
-        sessions = self._sessions[user_id]
         del sessions[member]
         if sessions:
             return False
@@ -45,7 +42,3 @@ class Roster(Generic[Member]):
     def sessions_of(self, user_id: int | None) -> Collection[Member]:
         """This account's sessions; none if it is not online."""
         return self._sessions.get(user_id, {}) if user_id is not None else ()
-
-    def everyone(self) -> Iterable[Member]:
-        """All sessions, of all accounts, in the order of their logins."""
-        return self._everyone

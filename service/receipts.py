@@ -15,11 +15,9 @@ from service.storage import messages, users
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
 
+    from service.outbox import Note
     from service.storage import Storage, Write
-
-Note = tuple[int, "Sequence[int]"]  # (public id or 0, direct ids): what one line showed
 
 
 class Receipts:

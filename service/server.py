@@ -74,7 +74,7 @@ class Server:
         address: tuple[object, ...] = self._listener.getsockname()
         self.port = int(str(address[1]))
         _raise_descriptor_limit(settings.max_connections)
-        self.delivery.start(self._push_users)
+        self.delivery.start(self._make_users_line)
         self.ticker.start()
         self._acceptor.start()
         _log.info(
@@ -171,11 +171,9 @@ class Server:
             self._connections.discard(connection)
 
     # -- on other threads ---------------------------------------------------------------------------------------------
-    def _push_users(self) -> None:
-        """On the delivery thread: the newest users list for everyone, encoded once."""
-        line = encode(users_event(self.services.roster))
-        for session in self.services.roster.everyone():
-            session.push(line)
+    def _make_users_line(self) -> bytes:
+        """On the delivery thread."""
+        return encode(users_event(self.services.roster))
 
     def _purge_tokens(self) -> None:
         self.services.storage.submit(users.delete_expired_tokens, format_time(utcnow()))

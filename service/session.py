@@ -9,23 +9,26 @@ from __future__ import annotations
 import logging
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import UNSET, UnsetType
 
 from service import __version__, protocol
 from service.clock import format_time, utcnow
-from service.commands import COMMANDS, Account
+from service.commands import COMMANDS
 from service.config import PROTOCOL_VERSION
 from service.errors import CommandError, ErrorCode, PeerError, StorageUnavailable
 from service.lines import Oversize
+from service.posting import Account, Posted, deliver
 from service.protocol import ErrorReply, encode
 from service.storage import users
 
 if TYPE_CHECKING:
     from service.accounts import Accounts
     from service.config import Settings
-    from service.delivery import Delivery, Outbox
+    from service.delivery import Delivery
+    from service.outbox import Note, Outbox
     from service.presence import Roster
     from service.receipts import Receipts
     from service.storage import Storage, Write
@@ -49,13 +52,14 @@ class Services:
 
 
 class Session:
-    """One client. Its connection thread calls everything here but `kick` and `push`, the delivery thread's."""
+    """One client. Its connection thread calls everything here but `kick`, the delivery thread's."""
 
     def __init__(self, services: Services, outbox: Outbox, peer: str) -> None:
         self.services = services
         self.outbox = outbox
         self.peer = peer
         self.account: Account | None = None
+        self.posts: list[Posted] = []  # messages received and not yet submitted
         self.last_write: Write | None = None  # the newest one whose reply may be on its way
         self.ended = False
 
@@ -123,18 +127,29 @@ class Session:
         assert self.account is not None  # noqa: S101 (the table says so)
         return self.account
 
+    def submit_posts(self) -> None:
+        """Hands the messages of one receive to the writer, all at once."""
+        if self.posts:
+            posts, self.posts = self.posts, []
+            sender = self.logged_in_account()
+            self.last_write = self.services.storage.submit_posts(
+                sender.id, [post for _, _, post in posts], then=partial(deliver, self, sender, posts)
+            )
+
     def settle(self) -> None:
         """Waits until this session's writes are stored and their replies on their way."""
+        self.submit_posts()
         if self.last_write is not None:
             self.services.storage.wait(self.last_write)
             self.last_write = None
 
-    def reply(self, event: protocol.Event, note: object = None) -> None:
+    def reply(self, event: protocol.Event, note: Note | None = None) -> None:
         """Sends a line, after the replies to all earlier commands. `note` is for the outbox's `on_written`."""
         self.settle()
         self.outbox.reply(encode(event), note)
+        self.outbox.wait_for_room()
 
-    def reply_to(self, command: protocol.Command, reply: protocol.Reply, note: object = None) -> None:
+    def reply_to(self, command: protocol.Command, reply: protocol.Reply, note: Note | None = None) -> None:
         """Sends the reply to a command, with its `ref`."""
         reply.ref = command.ref
         self.reply(reply, note)
@@ -168,11 +183,8 @@ class Session:
         """Ends the session from outside, with a `bye`; its connection thread then finds the end of the stream."""
         self._leave(encode(protocol.ByeEvent(reason=reason)))
 
-    def push(self, line: bytes) -> None:
-        """Sends a state line; an older one that still waits is dropped for it."""
-        self.outbox.replace_state(line)
-
     def _leave(self, last_line: bytes) -> None:
+        self.services.delivery.leave(self.outbox)
         if self.account is not None and self.services.roster.remove(self.account.id, self):
             self.services.delivery.announce()
         self.outbox.finish(last_line)

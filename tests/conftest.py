@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import freezegun
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 # The delivery thread measures waits (a peer that lingers, the pace of the users list), not the time of day: these go on
 # while a test has stopped the clock.
 freezegun.configure(extend_ignore_list=["service.delivery", "service.connection", "service.server"])
+
+# How long an example takes says something of the machine, not of the code: it decides no test.
+settings.register_profile("chat", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("chat")
 
 
 @pytest.fixture(autouse=True)

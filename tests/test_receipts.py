@@ -24,8 +24,8 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
     with open_storage(tmp_path / "chat.db") as storage:
         for name in ("alice", "bob", "carol"):
             storage.call(users.register, name, "no hash", name.encode(), NOW, LATER)
-        for recipient in (None, "bob", "carol", "bob"):
-            storage.call(messages.store, 1, recipient, "hello", None)
+        posts = [messages.Post(recipient, "hello", None) for recipient in (None, 2, 3, 2)]
+        storage.wait(storage.submit_posts(1, posts))
         yield storage
 
 
@@ -90,7 +90,7 @@ def test_without_notes_there_is_nothing_to_write(storage: Storage) -> None:
 
 def test_marker_moves_only_forward(storage: Storage) -> None:
     """An older public id that is noted after a newer one takes nothing back, within a flush and after it."""
-    storage.call(messages.store, 1, None, "the fifth", None)
+    storage.wait(storage.submit_posts(1, [messages.Post(None, "the fifth", None)]))
     receipts = Receipts(storage)
     receipts.note(2, (5, ()))
     receipts.note(2, (1, ()))
@@ -103,7 +103,7 @@ def test_marker_moves_only_forward(storage: Storage) -> None:
 
 def test_what_could_not_be_stored_is_stored_later(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     """When SQLite fails nothing of a flush is stored, and the next one stores it all, with what was noted since."""
-    storage.call(messages.store, 1, None, "the fifth", None)
+    storage.wait(storage.submit_posts(1, [messages.Post(None, "the fifth", None)]))
     receipts = Receipts(storage)
     receipts.note(2, (1, (2,)))
     receipts.note(3, (5, (3,)))

@@ -38,7 +38,25 @@ def add(storage: Storage, name: str) -> int:
 
 def say(storage: Storage, sender: int, text: str, to: str | None = None, nonce: str | None = None) -> int:
     """A stored message's id."""
-    return storage.call(messages.store, sender, to, text, nonce).id
+    receipt = store(storage, sender, text, to, nonce)
+    assert isinstance(receipt, messages.Receipt)
+    return receipt.id
+
+
+def store_posts(storage: Storage, sender: int, *posts: messages.Post) -> list[messages.Receipt | PeerError]:
+    """What came of storing these, all at once."""
+    outcomes: list[list[messages.Receipt | PeerError]] = []
+    storage.wait(storage.submit_posts(sender, posts, then=outcomes.append))
+    return outcomes[0]
+
+
+def store(
+    storage: Storage, sender: int, text: str, to: str | None = None, nonce: str | None = None
+) -> messages.Receipt | PeerError:
+    """What came of storing one message."""
+    user = storage.read(users.find_user, to) if to else None
+    post = messages.Post(user.id if user else None, text, nonce)
+    return store_posts(storage, sender, post)[0]
 
 
 def waiting(storage: Storage, user_id: int) -> tuple[int, int]:
@@ -70,24 +88,28 @@ def test_a_new_account_has_read_everything(storage: Storage) -> None:
 def test_a_nonce_stores_once(storage: Storage) -> None:
     """The same nonce gives the first id and time again; with another text or target it is refused."""
     alice, bob = add(storage, "alice"), add(storage, "bob")
-    first = storage.call(messages.store, alice, None, "hi", "n1")
-    again = storage.call(messages.store, alice, None, "hi", "n1")
+    first, again = (store(storage, alice, "hi", nonce="n1") for _ in range(2))
+    assert isinstance(first, messages.Receipt)
     assert again == first._replace(fresh=False)
     for recipient, text in ((None, "ho"), ("bob", "hi")):
-        with pytest.raises(PeerError) as caught:
-            storage.call(messages.store, alice, recipient, text, "n1")
-        assert caught.value.code == "nonce_reused"
-    assert storage.call(messages.store, bob, None, "hi", "n1").fresh
+        refused = store(storage, alice, text, recipient, "n1")
+        assert isinstance(refused, PeerError)
+        assert refused.code == "nonce_reused"
+    assert say(storage, bob, "hi", nonce="n1") > first.id
     assert len(storage.read(messages.history_page, None, None, None, 200).messages) == 2
 
 
-def test_a_message_to_nobody_is_refused(storage: Storage) -> None:
-    """An unknown recipient is an error, and nothing is stored."""
+def test_a_refused_message_spares_the_others_of_its_batch(storage: Storage) -> None:
+    """Messages that come together are stored in order; a reused nonce among them concerns itself alone."""
     alice = add(storage, "alice")
-    with pytest.raises(PeerError, match='no user "zoe"') as caught:
-        say(storage, alice, "hi", to="zoe")
-    assert caught.value.code == "unknown_user"
-    assert storage.read(messages.newest_id, alice) == 0
+    posts = [messages.Post(None, text, nonce) for text, nonce in (("1", "n"), ("other", "n"), ("1", "n"), ("2", None))]
+    first, refused, again, last = store_posts(storage, alice, *posts)
+    assert isinstance(refused, PeerError)
+    assert isinstance(first, messages.Receipt)
+    assert again == first._replace(fresh=False)
+    page = storage.read(messages.history_page, None, None, 0, 9)
+    assert isinstance(last, messages.Receipt)
+    assert [(m.id, m.body) for m in page.messages] == [(first.id, "1"), (last.id, "2")]
 
 
 def test_direct_messages_wait_until_seen(storage: Storage) -> None:

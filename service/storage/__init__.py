@@ -15,7 +15,7 @@ from service.storage import database, messages, schema, users
 from service.storage.writer import Write, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 __all__ = ["Storage", "Write", "messages", "schema", "users"]
@@ -33,7 +33,7 @@ class Storage:
         self._path = path
         self._own = threading.local()
         self._readers: set[sqlite3.Connection] = set()  # open ones, of all threads
-        self._writer = Writer(path, hand_over, messages.index_some)
+        self._writer = Writer(path, hand_over, messages.index_some, bulk=messages.store_all)
         self._thread = threading.Thread(target=self._writer.run, name="chat-writer")
         self._thread.start()
 
@@ -42,6 +42,12 @@ class Storage:
     ) -> Write:
         """Queues a write; `then` gets what it gave, or the exception, once it is committed, in commit order."""
         return self._writer.submit(work, *args, then=then)
+
+    def submit_posts(
+        self, sender_id: int, posts: Sequence[messages.Post], then: Callable[[Any], None] | None = None
+    ) -> Write:
+        """Queues messages of one sender; `then` gets a list, with a Receipt or a PeerError for each."""
+        return self._writer.submit(messages.store_all, sender_id, posts, then=then)
 
     def wait(self, write: Write) -> None:
         """Returns once the write has its outcome and that is handed on; raises nothing."""

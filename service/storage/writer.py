@@ -11,6 +11,8 @@ import sqlite3
 import threading
 from collections import deque
 from contextlib import suppress
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from service.config import HURRIED_STORAGE_TIMEOUT, INDEX_DELAY, WRITE_BATCH, WRITE_QUEUE
@@ -67,11 +69,14 @@ class Writer:
         path: Path,
         hand_over: Callable[[Iterable[tuple[Callable[[Any], None], Any]]], None],
         when_idle: Callable[[sqlite3.Connection], bool],
+        bulk: Callable[[sqlite3.Connection, Any], list[Any]] | None = None,
     ) -> None:
         """`hand_over` gets (then, outcome) pairs after each commit; `when_idle` does a piece of upkeep.
 
-        That piece is small and runs in a transaction of its own; it says whether there is more to do.
+        That piece is small and runs in a transaction of its own; it says whether there is more to do. The work `bulk`
+        is not called for each write: it gets a list of the arguments of several in a row, and gives their outcomes.
         """
+        self._bulk = bulk
         self._path = path
         self._hand_over = hand_over
         self._when_idle = when_idle
@@ -168,39 +173,44 @@ class Writer:
                 for write in pending:
                     write.outcome = unavailable
                 return
-            if broken is None:
+            if not broken:
                 self._upkeep_due = True
                 return
             self._disconnect()
-            pending = [write for write in pending if write is not broken]
+            pending = [write for write in pending if write not in broken]
 
-    def _attempt(self, batch: list[Write]) -> Write | None:
-        """One transaction; gives the write whose bug spoilt it, if any. Raises sqlite3.Error if SQLite failed."""
+    def _attempt(self, batch: list[Write]) -> list[Write]:
+        """One transaction; gives the writes whose bug spoilt it, if any. Raises sqlite3.Error if SQLite failed."""
         if self._given_up is not None:
             raise self._given_up
         connection = self._connect()
         if self._hurrying:
             database.set_timeout(connection, HURRIED_STORAGE_TIMEOUT)
         connection.execute("BEGIN IMMEDIATE")
-        for write in batch:
-            try:
-                write.outcome = write.work(connection, *write.arguments)
-            except ChatError as refusal:
-                write.outcome = refusal
-            except sqlite3.Error as error:
-                if database.is_unavailable(error):
-                    raise
-                return self._blame(write, error)
-            except Exception as error:  # noqa: BLE001 (logged and answered: a bug in one work must not stop the writer)
-                return self._blame(write, error)
+        for work, group in groupby(batch, key=attrgetter("work")):
+            for writes in [list(group)] if work is self._bulk else [[write] for write in group]:
+                try:
+                    self._run(connection, writes)
+                except ChatError as refusal:
+                    writes[0].outcome = refusal
+                except Exception as error:  # a bug in one work must not stop the writer
+                    if isinstance(error, sqlite3.Error) and database.is_unavailable(error):
+                        raise
+                    _log.exception("a write failed: %s", work)
+                    for write in writes:
+                        write.outcome = error
+                    return writes
         connection.execute("COMMIT")
-        return None
+        return []
 
-    @staticmethod
-    def _blame(write: Write, error: Exception) -> Write:
-        _log.error("a write failed: %s", write.work, exc_info=error)
-        write.outcome = error
-        return write
+    def _run(self, connection: sqlite3.Connection, writes: list[Write]) -> None:
+        """Does one write, or several of the bulk work."""
+        if writes[0].work is not self._bulk:
+            writes[0].outcome = writes[0].work(connection, *writes[0].arguments)
+            return
+        outcomes = self._bulk(connection, [write.arguments for write in writes])
+        for write, outcome in zip(writes, outcomes, strict=True):
+            write.outcome = outcome
 
     def _keep_up(self) -> None:
         """Upkeep while nothing waits; its failure is no one's loss, and the next commit tries again."""
