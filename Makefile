@@ -9,6 +9,8 @@ PORT = 12000
 DB = chat.db
 SERVER = 127.0.0.1
 USERNAME =
+CELL = all
+PEER = ngircd
 PYTHON ?= python3
 
 VENV := .venv
@@ -46,8 +48,8 @@ format: $(VENV)/dev.stamp ## put the code into the house's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/run.stamp ## measure deliveries a second for 10, 100 and 1,000 clients
-	@$(BIN)/python -m benchmarks.fanout
+bench: $(VENV)/run.stamp ## measure, beside ngircd where it is installed [CELL=fan100] [PEER=none]
+	@$(BIN)/python -m benchmarks '$(CELL)' '$(PEER)'
 
 lock: $(VENV)/dev.stamp ## pin the newest allowed packages with their hashes
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \

@@ -53,9 +53,7 @@ _SELECT: Final = """
     SELECT m.id, m.sent_at, s.name, r.name, m.body
     FROM message AS m {} JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id
 """
-_MISSED: Final = _SELECT.format(
-    "INDEXED BY message_missed"
-)  # else it prefers message_to, which holds the seen ones too
+_MISSED: Final = _SELECT.format("INDEXED BY message_missed")
 _MESSAGE: Final = _SELECT.format("")
 # SQLite takes the partial and the expression indexes only for the very terms that they were made with.
 _PUBLIC: Final = "m.recipient_id IS NULL"
@@ -81,6 +79,13 @@ def store_all(
         left = len(rows) - len(outcomes)
         size = next(size for size in _ROWS_AT_ONCE if size <= left)
         outcomes += _store_rows(connection, rows[len(outcomes) : len(outcomes) + size])
+    newest = {
+        row[1]: outcome.id
+        for row, outcome in zip(rows, outcomes, strict=True)
+        if row[2] is not None and isinstance(outcome, Receipt) and outcome.fresh
+    }
+    for sender_id, message_id in newest.items():
+        _note_direct(connection, sender_id, message_id)
     each = iter(outcomes)
     return [list(islice(each, len(posts))) for _, posts in calls]
 
@@ -129,19 +134,36 @@ def _store(
 # -- what was seen ----------------------------------------------------------------------------------------------------
 def mark_seen_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now: str) -> None:
     """Marks every direct message to the user up to that id."""
-    connection.execute(
-        "UPDATE message INDEXED BY message_missed SET seen_at = ? "
-        "WHERE recipient_id = ? AND seen_at IS NULL AND id <= ?",
-        (now, user_id, min(message_id, MAX_ID)),
-    )
+    (newest,) = connection.execute(
+        "SELECT max(id) FROM message INDEXED BY message_missed WHERE recipient_id = ? AND seen_at IS NULL AND id <= ?",
+        (user_id, message_id),
+    ).fetchone()
+    if newest is not None:
+        connection.execute(
+            "UPDATE message INDEXED BY message_missed SET seen_at = ? "
+            "WHERE recipient_id = ? AND seen_at IS NULL AND id <= ?",
+            (now, user_id, message_id),
+        )
+        _note_direct(connection, user_id, newest)
 
 
 def mark_seen(connection: sqlite3.Connection, user_id: int, message_ids: Sequence[int], now: str) -> None:
     """Marks these direct messages to the user; ids of other messages change nothing."""
-    connection.executemany(
-        "UPDATE message SET seen_at = ? WHERE id = ? AND recipient_id = ? AND seen_at IS NULL",
-        [(now, message_id, user_id) for message_id in message_ids],
-    )
+    newest = 0
+    for message_id in message_ids:
+        cursor = connection.execute(
+            "UPDATE message SET seen_at = ? WHERE id = ? AND recipient_id = ? AND seen_at IS NULL",
+            (now, message_id, user_id),
+        )
+        if cursor.rowcount:
+            newest = max(newest, message_id)
+    if newest:
+        _note_direct(connection, user_id, newest)
+
+
+def _note_direct(connection: sqlite3.Connection, user_id: int, message_id: int) -> None:
+    """Notes the newest direct message that the user has sent or seen."""
+    connection.execute("UPDATE user SET direct_id = max(direct_id, ?) WHERE id = ?", (message_id, user_id))
 
 
 def count_waiting(connection: sqlite3.Connection, user_id: int) -> tuple[int, int]:
@@ -162,8 +184,9 @@ def newest_id(connection: sqlite3.Connection, user_id: int) -> int:
     (newest,) = connection.execute(
         "SELECT max("
         "coalesce((SELECT max(id) FROM message WHERE recipient_id IS NULL), 0), "
-        "coalesce((SELECT max(id) FROM message WHERE recipient_id = :user), 0), "
-        "coalesce((SELECT max(id) FROM message WHERE recipient_id IS NOT NULL AND sender_id = :user), 0))",
+        "coalesce((SELECT max(id) FROM message INDEXED BY message_missed "
+        "WHERE recipient_id = :user AND seen_at IS NULL), 0), "
+        "coalesce((SELECT direct_id FROM user WHERE id = :user), 0))",
         {"user": user_id},
     ).fetchone()
     return int(newest)

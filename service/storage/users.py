@@ -47,7 +47,8 @@ def register(
         raise PeerError("username_taken", f'the name "{name}" is taken; choose another one')
     (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
     user_id = connection.execute(
-        "INSERT INTO user (name, password_hash, created_at, last_seen_at, read_id) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO user (name, password_hash, created_at, last_seen_at, read_id, direct_id) "
+        "VALUES (?, ?, ?, ?, ?, 0)",
         (name, password_hash, now, now, newest),
     ).lastrowid
     assert user_id is not None  # noqa: S101 (an INSERT that raised nothing has a row)
