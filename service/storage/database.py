@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FILE_MODE: Final = 0o600
+_WRITER_CACHE_KIB: Final = 65_536  # of pages, at most: the ends of the indexes of a large history
 _READER_CACHE_KIB: Final = 256  # of pages; a reader lives for a page of history or two
 _JOURNAL_LIMIT: Final = 16 << 20  # bytes that the -wal keeps after a checkpoint
 # No transactions but our own. The second is the default still, and named because a later Python will change it.
@@ -45,8 +46,10 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     """The connection of the writer thread: what it commits is on disk, also after a power cut."""
     connection = connect(path)
     try:
+        connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA temp_store = MEMORY")  # savepoints: on disk each of them makes and removes a file
         connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
     except sqlite3.Error:
         connection.close()
