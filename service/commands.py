@@ -88,12 +88,12 @@ def _enter(
 
 
 def _store_receipts(session: Session) -> None:
-    """Stores, for what follows, that clients which do not confirm have seen what they were sent."""
+    """Stores, before what is written next, that clients which do not confirm have seen what they were sent."""
     # A client can have read a line before the delivery thread, on its way back from sending it, has taken note.
     session.services.delivery.settle()
     noted = session.services.receipts.flush()
     if noted is not None:
-        session.services.storage.wait(noted)
+        session.last_write = noted
 
 
 def _join(session: Session, command: AnyEntry, token: NewToken, login: object) -> None:
@@ -156,7 +156,7 @@ def _post(session: Session, command: AnyPost, text: str, to: str | None) -> None
     nonce = None if command.nonce is UNSET else command.nonce
     if "\0" in text or (nonce is not None and "\0" in nonce):
         raise PeerError("bad_request", "a message and its nonce may not contain NUL")
-    session.posts.append((command, to, messages.Post(None if to is None else _find_id(session, to), text, nonce)))
+    session.post((command, to, messages.Post(None if to is None else _find_id(session, to), text, nonce)))
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -181,6 +181,7 @@ def missed(session: Session, command: protocol.Missed) -> None:
     account = session.logged_in_account()
     session.settle()
     _store_receipts(session)
+    session.settle()
     # A client that does not confirm has, or will have, all after the seam live: missed must not tell it twice.
     up_to = MAX_ID if account.confirm else account.last_id
     page = session.services.storage.read(messages.missed_page, account.id, up_to, command.limit)

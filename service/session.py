@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 from service import __version__, protocol
 from service.clock import format_time, utcnow
 from service.commands import COMMANDS
-from service.config import PROTOCOL_VERSION
+from service.config import POSTS_AT_ONCE, PROTOCOL_VERSION
 from service.errors import CommandError, ErrorCode, PeerError, StorageUnavailable
 from service.lines import Oversize
 from service.posting import Account, Posted, deliver
@@ -127,8 +127,14 @@ class Session:
         assert self.account is not None  # noqa: S101 (the table says so)
         return self.account
 
+    def post(self, posted: Posted) -> None:
+        """Takes a message in; it goes to the writer with the others of the same receive."""
+        self.posts.append(posted)
+        if len(self.posts) >= POSTS_AT_ONCE:
+            self.submit_posts()
+
     def submit_posts(self) -> None:
-        """Hands the messages of one receive to the writer, all at once."""
+        """Hands the messages that were taken in to the writer, all at once."""
         if self.posts:
             posts, self.posts = self.posts, []
             sender = self.logged_in_account()

@@ -11,7 +11,7 @@ import pytest
 
 from service.config import WRITE_BATCH
 from service.errors import PeerError, StorageUnavailable
-from service.storage import Storage, database, writer
+from service.storage import Storage, database, messages, users, writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -264,3 +264,35 @@ def test_a_stop_does_not_try_a_locked_database_again_and_again(bench: Bench, mon
         other.execute("ROLLBACK")
     assert {type(outcome) for outcome in bench.outcomes} == {StorageUnavailable}
     assert len(bench.outcomes) == 3 * WRITE_BATCH
+
+
+def test_a_batch_is_bounded_by_what_its_writes_store(bench: Bench) -> None:
+    """Messages that come by the dozen count each: a transaction holds no more of them than of single ones."""
+    commits: list[str] = []
+    bench.storage.call(
+        lambda connection: connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    )
+    token = b"alice".ljust(32, b".")
+    alice = bench.storage.call(users.register, "alice", "x", token, "2026-11-21", "2026-12-21").user_id
+    released = bench.hold()
+    posts = [messages.Post(None, "x", None)] * (WRITE_BATCH // 2)
+    writes = [bench.storage.submit_posts(alice, posts) for _ in range(6)]
+    commits.clear()
+    released.set()
+    bench.storage.wait(writes[-1])
+    assert len(commits) == 4  # the held write's, and one for each two
+
+
+def test_the_queue_is_bounded_by_what_its_writes_store(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One write of many messages fills it as many writes of one do."""
+    monkeypatch.setattr(writer, "WRITE_QUEUE", 3)
+    released = bench.hold()
+    bench.storage.submit_posts(0, [messages.Post(None, "x", None)] * 3)
+    late = threading.Thread(target=bench.submit, args=(insert, 1))
+    late.start()
+    late.join(0.05)
+    assert late.is_alive()
+    released.set()
+    late.join()
+    bench.storage.close()
+    assert stored(bench) == [1]

@@ -47,7 +47,7 @@ class Storage:
         self, sender_id: int, posts: Sequence[messages.Post], then: Callable[[Any], None] | None = None
     ) -> Write:
         """Queues messages of one sender; `then` gets a list, with a Receipt or a PeerError for each."""
-        return self._writer.submit(messages.store_all, sender_id, posts, then=then)
+        return self._writer.submit(messages.store_all, sender_id, posts, then=then, size=len(posts))
 
     def wait(self, write: Write) -> None:
         """Returns once the write has its outcome and that is handed on; raises nothing."""

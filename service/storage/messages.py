@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from service.clock import format_time, utcnow
-from service.config import INDEX_BATCH, MAX_ID, MAX_SEARCH_WORDS
+from service.config import INDEX_BATCH, MAX_ID, MAX_SEARCH_WORDS, POSTS_AT_ONCE
 from service.errors import PeerError, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ _TALK: Final = """
     m.recipient_id IS NOT NULL AND min(m.sender_id, m.recipient_id) = :low AND max(m.sender_id, m.recipient_id) = :high
 """
 
-_ROWS_AT_ONCE: Final = (64, 16, 4, 1)  # few sizes, so that SQLite keeps each statement prepared
+_ROWS_AT_ONCE: Final = (POSTS_AT_ONCE, 16, 4, 1)  # few sizes, so that SQLite keeps each statement prepared
 
 
 # -- storing ----------------------------------------------------------------------------------------------------------

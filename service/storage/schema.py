@@ -78,7 +78,6 @@ def _read_revision(path: Path, known: list[str]) -> str | None:
 
 def _upgrade(path: Path, migrations: Path) -> None:
     """Runs what is missing in one transaction. Two at once are safe: the second finds nothing to do."""
-    # pylint: disable=import-outside-toplevel
     import alembic.command  # noqa: PLC0415 (see the module's first lines)
     import alembic.config  # noqa: PLC0415
     import sqlalchemy  # noqa: PLC0415

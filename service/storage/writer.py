@@ -29,13 +29,14 @@ _log: Final = logging.getLogger("chat.storage")
 class Write:
     """One write on its way: what to do, who is told, and what came of it."""
 
-    __slots__ = ("_finished", "arguments", "done", "outcome", "then", "work")
+    __slots__ = ("_finished", "arguments", "done", "outcome", "size", "then", "work")
 
     def __init__(
-        self, work: Callable[..., Any], arguments: tuple[Any, ...], then: Callable[[Any], None] | None
+        self, work: Callable[..., Any], arguments: tuple[Any, ...], then: Callable[[Any], None] | None, size: int
     ) -> None:
         self.work = work
         self.arguments = arguments
+        self.size = size  # how many it counts for in the bounds of the queue and of a batch
         self.then = then
         self.outcome: Any = None
         self.done = False
@@ -85,23 +86,29 @@ class Writer:
         self._arrived = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
         self._queue: deque[Write] = deque()
+        self._queued = 0  # their sizes
         self._closing = False
         self._hurrying = False
         self._given_up: StorageUnavailable | None = None  # while hurrying: why nothing more is tried
         self._upkeep_due = True
 
     # -- from any thread ----------------------------------------------------------------------------------------------
-    def submit(self, work: Callable[..., Any], *arguments: Any, then: Callable[[Any], None] | None = None) -> Write:
+    def submit(
+        self, work: Callable[..., Any], *arguments: Any, then: Callable[[Any], None] | None = None, size: int = 1
+    ) -> Write:
         """Queues `work(connection, *arguments)`; waits while the queue is full. `then` gets the outcome.
+
+        `size` says how many messages, or other such things, it stores.
 
         After the end of the service the write fails at once, with StorageUnavailable as its outcome.
         """
-        write = Write(work, arguments, then)
+        write = Write(work, arguments, then, size)
         with self._lock:
-            while len(self._queue) >= WRITE_QUEUE and not self._closing:
+            while self._queued >= WRITE_QUEUE and not self._closing:
                 self._room.wait()
             if not self._closing:
                 self._queue.append(write)
+                self._queued += size
                 self._arrived.notify()
                 return write
             write.outcome = StorageUnavailable("the service is stopping")
@@ -149,7 +156,12 @@ class Writer:
                     return None
                 if not self._arrived.wait(INDEX_DELAY if self._upkeep_due else None) and self._upkeep_due:
                     break
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), WRITE_BATCH))]
+            batch: list[Write] = []
+            taken = 0
+            while self._queue and taken < WRITE_BATCH:
+                batch.append(self._queue.popleft())
+                taken += batch[-1].size
+            self._queued -= taken
             self._room.notify_all()
             return batch
 
@@ -192,7 +204,8 @@ class Writer:
                 try:
                     self._run(connection, writes)
                 except ChatError as refusal:
-                    writes[0].outcome = refusal
+                    for write in writes:
+                        write.outcome = refusal
                 except Exception as error:  # a bug in one work must not stop the writer
                     if isinstance(error, sqlite3.Error) and database.is_unavailable(error):
                         raise
