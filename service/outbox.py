@@ -86,11 +86,11 @@ class Outbox:
         self.on_written: Callable[[Note], None] | None = None  # gets the notes of lines that were written whole
         self.closing = False  # no more lines are taken
         self._lines: list[bytes] = []
-        self._rest = memoryview(b"")  # of a send that did not fit
+        self._rest: bytes | memoryview = b""  # of a send that did not fit
         self._within_line = False  # whether what was sent last ends within a line
         self._state = b""  # the newest state line; replaces an older one that was not sent
         self._waiting = 0  # bytes in _lines and _rest
-        self._appended = self._sent = 0  # bytes since the start
+        self._sent = 0  # bytes since the start
         self._notes: deque[tuple[int, int, Note, Shown | None]] = deque()  # (where it ends in the stream, size, …)
         self._marks: list[Mark] = []  # in the delivery's present run
         self.is_member = False  # gets what is for everyone
@@ -100,6 +100,7 @@ class Outbox:
         self._released = False  # the receiving thread is done with the stream
         self._posted = self._replied = 0  # bytes of replies given to the delivery thread, and taken by it
         self._room = threading.Event()
+        self._is_awaited = False  # the connection thread waits for room, or is about to: only then is the event set
         self._hurrying = False
 
     # -- from the client's connection thread --------------------------------------------------------------------------
@@ -112,8 +113,10 @@ class Outbox:
         """Waits while the client leaves more unread than it should: it is slowed, not cut off, for its own replies."""
         while self._must_wait():
             self._room.clear()
-            if self._must_wait():
+            self._is_awaited = True
+            if self._must_wait():  # looked at after the flag is set: who makes room from now on does tell
                 self._room.wait()
+            self._is_awaited = False
 
     def stop_waiting(self) -> None:
         """Ends the wait for room, and every later one: the service is stopping. From any thread."""
@@ -165,7 +168,7 @@ class Outbox:
             return
         self._add(data)
         if note is not None and self.on_written is not None:
-            self._notes.append((self._appended, len(data), note, shown))
+            self._notes.append((self._sent + self._waiting, len(data), note, shown))
 
     def replace_state(self, line: bytes) -> None:
         """Sends the newest state; an older one that still waits is dropped for it."""
@@ -201,10 +204,10 @@ class Outbox:
         self._cut_notes(self._sent)
         self._tell_written()
         self._lines.clear()
-        self._rest = memoryview(b"")
+        self._rest = b""
         self._state = b""
         self._waiting = 0
-        self._set_blocked(blocked=False)
+        self._watch_if_blocked()
         self._room.set()
         self._stream.cut()
         self._close_if_done()
@@ -221,8 +224,9 @@ class Outbox:
         self._dirty = False
         if self._done:
             return
-        self._set_blocked(blocked=bool(self._rest))
-        if self._waiting <= OUTBOX_PAUSE_BYTES:
+        if self._blocked or self._rest:
+            self._watch_if_blocked()
+        if self._is_awaited and self._waiting <= OUTBOX_PAUSE_BYTES:
             self._room.set()
         if self.closing and not self._rest:
             self._done = True
@@ -232,20 +236,23 @@ class Outbox:
     def _send(self) -> None:
         """Sends until all is sent or the kernel takes no more; gives up if the peer is gone."""
         while self._waiting:
-            data = self._rest or memoryview(self._take_lines())
+            data = self._rest or self._take_lines()
             try:
                 sent = self._stream.send(data)
             except OSError:
                 self.give_up()
                 return
-            if sent:
-                self._within_line = data[sent - 1] != _LF
-            self._rest = data[sent:]
             self._sent += sent
             self._waiting -= sent
-            if self._rest:
+            if sent < len(data):
+                if sent:
+                    self._within_line = data[sent - 1] != _LF
+                self._rest = memoryview(data)[sent:]
                 break
-        self._tell_written()
+            self._rest = b""
+            self._within_line = False
+        if self._notes:
+            self._tell_written()
 
     def _tell_written(self) -> None:
         while self._notes and self._notes[0][0] <= self._sent:
@@ -263,8 +270,9 @@ class Outbox:
     def _take_lines(self) -> bytes:
         """The next lines for one send: nearly always all of them."""
         if self._waiting <= SEND_BYTES:
-            lines, self._lines = self._lines, []
-            return b"".join(lines)
+            data = b"".join(self._lines)
+            self._lines.clear()
+            return data
         size = count = 0
         while count < len(self._lines) and size < SEND_BYTES:
             size += len(self._lines[count])
@@ -289,16 +297,14 @@ class Outbox:
         _log.info("slow client %s: %d bytes unread", self._stream.peer, self._waiting)
         kept = bytes(self._rest).partition(b"\n")[0] + b"\n" if self._within_line else b""
         self._lines.clear()
-        self._rest = memoryview(kept)
-        self._appended = self._sent + len(kept)
+        self._rest = kept
         self._waiting = len(kept)
-        self._cut_notes(self._appended)
+        self._cut_notes(self._sent + self._waiting)
         self.finish(self._slow_line)
 
     def _add(self, line: bytes) -> None:
         self._lines.append(line)
         self._waiting += len(line)
-        self._appended += len(line)
         self._mark_dirty()
 
     def _mark_dirty(self) -> None:
@@ -306,10 +312,11 @@ class Outbox:
             self._dirty = True
             self._delivery.dirty.append(self)
 
-    def _set_blocked(self, *, blocked: bool) -> None:
-        if blocked != self._blocked:
-            self._blocked = blocked
-            self._delivery.watch(self, self._stream, blocked=blocked)
+    def _watch_if_blocked(self) -> None:
+        """Has the selector wait for the kernel while there is a rest, and only then."""
+        if bool(self._rest) != self._blocked:
+            self._blocked = not self._blocked
+            self._delivery.watch(self, self._stream, blocked=self._blocked)
 
     def _close_if_done(self) -> None:
         if self._done and self._released:

@@ -12,6 +12,7 @@ from service.config import KEEPALIVE_IDLE, LISTEN_BACKLOG, RECEIVE_BYTES
 from service.errors import ConfigError
 
 _MICROSECONDS: Final = 1_000_000
+_DONT_WAIT: Final = int(socket.MSG_DONTWAIT)  # a plain number: the enumeration's members cost more at each call
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -68,7 +69,7 @@ class Stream:
     def send(self, data: bytes | memoryview) -> int:
         """How many bytes the kernel took, without waiting. For the sending thread. Raises OSError: the peer is gone."""
         try:
-            return self._socket.send(data, socket.MSG_DONTWAIT)
+            return self._socket.send(data, _DONT_WAIT)
         except BlockingIOError:
             return 0
 
