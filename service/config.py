@@ -29,7 +29,8 @@ DEFAULT_PAGE: Final = 50  # messages: a few screens
 DEFAULT_SEARCH_PAGE: Final = 20  # messages: one screen
 
 # -- the insides ------------------------------------------------------------------------------------------------------
-RECEIVE_BYTES: Final = 65_536  # one recv; the kernel's usual socket buffer holds about two of these
+IDLE_RECEIVE_BYTES: Final = 4_096  # one recv of a client that says little: the buffer is held while it is silent
+RECEIVE_BYTES: Final = 65_536  # one recv after a full one; the kernel's usual socket buffer holds about two of these
 OUTBOX_BYTES: Final = 4 << 20  # waiting for one slow client: 30,000 short messages, then it is told `bye slow`
 OUTBOX_PAUSE_BYTES: Final = 1 << 18  # a client with this much unread is not read from until it catches up
 SEND_BYTES: Final = 1 << 18  # joined for one send; the lines themselves are shared by all outboxes, a join is not
@@ -41,7 +42,12 @@ STORAGE_TIMEOUT: Final = 2.0  # seconds to wait for a locked database; leaves ro
 HURRIED_STORAGE_TIMEOUT: Final = 0.5  # seconds, in its place while the service stops
 INDEX_BATCH: Final = 1_000  # messages put into the search index in one transaction: some 40 ms
 INDEX_DELAY: Final = 0.2  # seconds of quiet before indexing, so that a conversation does not wait for it
-USERS_PACE: Final = 0.1  # seconds between two pushes of the users list under a storm; the last comes within it
+STATE_PACE_MIN: Final = 0.1  # seconds between two pushes of the users list, when they cost little
+STATE_PACE: Final = 0.5  # seconds, at most: the last change is to arrive within one second,
+STATE_PACE_CROWD: Final = 4.0  # and within five seconds where more than
+STATE_CROWD: Final = 2_000  # clients get it
+STATE_SHARE: Final = 0.1  # of a core's time that pushes may take, up to those longest paces
+STATE_SLICE: Final = 1 << 21  # bytes of users lists between two looks at the messages: some milliseconds' worth
 RECEIPTS_INTERVAL: Final = 2.0  # seconds between storing what was written to clients that do not confirm
 PURGE_INTERVAL: Final = 3600.0  # seconds between removals of expired tokens
 LINGER: Final = 1.0  # seconds for a closing client to take its last lines, and to close its side

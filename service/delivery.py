@@ -15,8 +15,9 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from service.config import DELIVERY_QUEUE, LINGER, SEND_BYTES, USERS_PACE
-from service.outbox import Mark, Outbox, Run
+from service.config import DELIVERY_QUEUE, LINGER, SEND_BYTES
+from service.outbox import Outbox, Run
+from service.state import NEVER, StatePush
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,8 +39,7 @@ class Delivery:
         self._members: dict[Outbox, None] = {}  # who gets what is for everyone; a dict for its order
         self.present_run = Run()  # what was said to everyone in this round
         self._make_state: Callable[[], bytes] | None = None
-        self._state_due = False
-        self._next_state_at = 0.0  # monotonic
+        self._state = StatePush()
         self._asleep = False
         self._room = threading.Event()
         self._stop_at: float | None = None  # monotonic; None: not stopping
@@ -96,7 +96,7 @@ class Delivery:
 
     def announce(self) -> None:
         """The state of the whole has changed: everyone gets the newest, within the pace."""
-        self._state_due = True
+        self._state.is_due = True
         self._wake()
 
     def stop(self, timeout: float) -> None:
@@ -127,7 +127,7 @@ class Delivery:
     def broadcast(self, line: bytes, public_id: int, sender: Outbox, ack: bytes) -> None:
         """Sends a line to everyone but its sender, who gets the ack in its place."""
         run = self.present_run
-        sender.mark(run, Mark(len(run.shown.lines), replaces=True, line=ack, note=None))
+        sender.mark(run, (len(run.shown.lines), True, ack, None))
         run.add(line, public_id)
         if run.size >= SEND_BYTES:
             self.end_run()
@@ -159,10 +159,10 @@ class Delivery:
         while True:
             self._run_actions()
             now = time.monotonic()
-            self._push_due_state(now)
             dirty, self.dirty = self.dirty, []
             for outbox in dirty:
                 outbox.flush()
+            self._push_due_state(now)
             while self._lingering and self._lingering[0][0] <= now:
                 self._lingering.popleft()[1].give_up()
             if self._stop_at is not None and not self._actions and (not self._open or now >= self._stop_at):
@@ -187,16 +187,15 @@ class Delivery:
         self._room.set()
 
     def _push_due_state(self, now: float) -> None:
-        if self._make_state is not None and self._state_due and now >= self._next_state_at:
-            self._state_due = False
-            self._next_state_at = now + USERS_PACE
+        state = self._state
+        if state.is_due and state.due_at() <= now and self._make_state is not None and not state.is_under_way:
+            state.is_due = False
             try:
-                state = self._make_state()
+                state.begin(self._make_state(), self._members, now)
             except Exception:  # noqa: BLE001 (logged; the next one may go well)
                 _log.exception("the users list was not made")
-                return
-            for outbox in self._members:
-                outbox.replace_state(state)
+        if state.is_under_way:
+            state.push_slice()
 
     def _sleep(self, now: float) -> None:
         """Waits for an action, a writable client or the next thing due; only looks when there is work at hand."""
@@ -204,14 +203,20 @@ class Delivery:
         ending = self._stop_at is not None and not self._open
         if self._actions or self.dirty or ending:  # looked at after _asleep is set: who comes later does wake us
             self._asleep = False
-        due = [at for at in (self._stop_at, self._next_state_at if self._state_due else None) if at is not None]
-        if self._lingering:
-            due.append(self._lingering[0][0])
-        timeout = None if not due else max(0.0, min(due) - now)
-        for key, _ in self._selector.select(timeout if self._asleep else 0):
-            if isinstance(key.data, Outbox):
-                key.data.flush()
-            else:
-                with suppress(BlockingIOError):
-                    self._woken.recv(4096)
+        due = min(
+            self._state.due_at(),
+            NEVER if self._stop_at is None else self._stop_at,
+            self._lingering[0][0] if self._lingering else NEVER,
+        )
+        timeout = None if due == NEVER else max(0.0, due - now)
+        ready = self._selector.select(timeout if self._asleep else 0)
         self._asleep = False
+        blocked = [key.data for key, _ in ready if isinstance(key.data, Outbox)]
+        if len(blocked) < len(ready):
+            with suppress(BlockingIOError):
+                self._woken.recv(4096)
+        if blocked:
+            began = time.thread_time()
+            for outbox in blocked:
+                outbox.flush()
+            self._state.charge(time.thread_time() - began)  # nearly always for the long line of the state

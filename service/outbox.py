@@ -26,15 +26,8 @@ _log: Final = logging.getLogger("chat.delivery")
 _LF: Final = ord("\n")
 
 Note = tuple[int, Sequence[int]]  # what a line shows: a public id or 0, and direct ids
-
-
-class Mark(NamedTuple):
-    """A line for one client in a run: before the line at that position, or in its stead."""
-
-    position: int
-    replaces: bool
-    line: bytes
-    note: Note | None
+# A line for one client in a run: before the line at that position or, if the second is true, in its stead.
+Mark = tuple[int, bool, bytes, Note | None]
 
 
 class Shown(NamedTuple):
@@ -137,7 +130,7 @@ class Outbox:
         """Adds a line; `note` goes to `on_written` once the kernel has all of it."""
         run = self._delivery.present_run
         if self.is_member and run.size:
-            self.mark(run, Mark(len(run.shown.lines), replaces=False, line=line, note=note))
+            self.mark(run, (len(run.shown.lines), False, line, note))
         else:
             self.take(line, note)
 
@@ -150,14 +143,17 @@ class Outbox:
     def take_marked(self, run: Run) -> None:
         """Takes a run with the lines for this client alone, and without the lines that they replace."""
         marks, self._marks = self._marks, []
-        shown = Shown(run.shown.lines.copy(), run.shown.notes.copy())
+        lines, notes = run.shown.lines.copy(), run.shown.notes.copy()
         for position, replaces, line, note in reversed(marks):
-            shown.lines[position : position + replaces] = [line]
-            shown.notes[position : position + replaces] = [note]
-        directs = [id_ for mark in marks if mark.note is not None for id_ in mark.note[1]]
+            if replaces:
+                lines[position], notes[position] = line, note
+            else:
+                lines.insert(position, line)
+                notes.insert(position, note)
+        directs = [id_ for *_, note in marks if note is not None for id_ in note[1]]
         # Its own messages are not among these: writing does not mean that one has read what came before.
-        public_id = next((note[0] for note in reversed(shown.notes) if note is not None and note[0]), 0)
-        self.take(b"".join(shown.lines), (public_id, directs), shown)
+        public_id = next((note[0] for note in reversed(notes) if note is not None and note[0]), 0)
+        self.take(b"".join(lines), (public_id, directs), Shown(lines, notes))
 
     def take(self, data: bytes, note: Note | None = None, shown: Shown | None = None) -> None:
         """Adds a line, or several whose notes make up `note`."""
@@ -170,11 +166,12 @@ class Outbox:
         if note is not None and self.on_written is not None:
             self._notes.append((self._sent + self._waiting, len(data), note, shown))
 
-    def replace_state(self, line: bytes) -> None:
-        """Sends the newest state; an older one that still waits is dropped for it."""
+    def push_state(self, line: bytes) -> None:
+        """Sends the newest state, after what waits; an older one that still waits is dropped for it."""
         if not self.closing:
             self._state = line
-            self._mark_dirty()
+            if not self._blocked:
+                self.flush()
 
     def finish(self, last_line: bytes = b"") -> None:
         """Takes no more: after the last line the sending side ends; a peer that does not end its own is cut off."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -16,11 +17,14 @@ class Roster(Generic[Member]):
     def __init__(self) -> None:
         self._sessions: dict[int, dict[Member, None]] = {}  # a dict for its order: the same for everyone, each time
         self._names: dict[int, str] = {}
+        self._sorted: list[str] = []  # kept so: sorting ten thousand names at each login would take its time
 
     def add(self, user_id: int, name: str, member: Member) -> bool:
         """Takes a session in; true if the name is new in the list."""
         arrived = user_id not in self._names
-        self._names[user_id] = name
+        if arrived:
+            self._names[user_id] = name
+            insort(self._sorted, name)
         self._sessions.setdefault(user_id, {})[member] = None
         return arrived
 
@@ -32,12 +36,12 @@ class Roster(Generic[Member]):
         del sessions[member]
         if sessions:
             return False
-        del self._sessions[user_id], self._names[user_id]
+        del self._sessions[user_id], self._sorted[bisect_left(self._sorted, self._names.pop(user_id))]
         return True
 
     def names(self) -> list[str]:
         """The active users, sorted."""
-        return sorted(self._names.values())
+        return self._sorted.copy()
 
     def sessions_of(self, user_id: int | None) -> Collection[Member]:
         """This account's sessions; none if it is not online."""

@@ -8,7 +8,7 @@ import struct
 from contextlib import suppress
 from typing import Final
 
-from service.config import KEEPALIVE_IDLE, LISTEN_BACKLOG, RECEIVE_BYTES
+from service.config import IDLE_RECEIVE_BYTES, KEEPALIVE_IDLE, LISTEN_BACKLOG, RECEIVE_BYTES
 from service.errors import ConfigError
 
 _MICROSECONDS: Final = 1_000_000
@@ -39,6 +39,7 @@ class Stream:
     def __init__(self, connected: socket.socket, address: tuple[object, ...]) -> None:
         self._socket = connected
         self.peer = format_address(address)
+        self._receive_bytes = IDLE_RECEIVE_BYTES
         # Blocking for the thread that receives; `send` asks for non-blocking call by call.
         connected.settimeout(None)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -49,11 +50,14 @@ class Stream:
     def receive(self) -> bytes:
         """What has come, waiting for it; empty at the end. For the receiving thread. Raises TimeoutError."""
         try:
-            return self._socket.recv(RECEIVE_BYTES)
+            data = self._socket.recv(self._receive_bytes)
         except BlockingIOError:
             raise TimeoutError from None
         except OSError:  # reset, or gone by a time-out of the kernel's: the end all the same
             return b""
+        # The buffer is there while recv waits: an idle client is to hold little, a busy one to take much at once.
+        self._receive_bytes = RECEIVE_BYTES if len(data) == self._receive_bytes else IDLE_RECEIVE_BYTES
+        return data
 
     def set_receive_timeout(self, seconds: float | None) -> None:
         """How long `receive` may wait. For the receiving thread.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from service import delivery as delivery_module
 from service import outbox as outbox_module
+from service import state as state_module
 from service.outbox import Outbox
 from tests.delivery_helpers import FILLER, SLOW, Noticed, Peer, StillDelivery, ack_of, line_of, still_delivery
 from tests.helpers import PATIENCE
@@ -457,7 +458,8 @@ def test_announcements_within_the_pace_are_one_state(
     delivery: StillDelivery, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a state the next one waits for the pace, however often it changes; without a change there is none."""
-    monkeypatch.setattr(delivery_module, "USERS_PACE", 3_600.0)
+    monkeypatch.setattr(state_module, "STATE_PACE_MIN", 3_600.0)
+    monkeypatch.setattr(state_module, "STATE_PACE", 3_600.0)
     makers: list[str] = []
 
     def make() -> bytes:
@@ -479,7 +481,8 @@ def test_announcements_within_the_pace_are_one_state(
 
 def test_the_last_change_always_arrives(delivery: StillDelivery, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last announcement is followed by its state, also when it came just after another one; states are paced."""
-    monkeypatch.setattr(delivery_module, "USERS_PACE", 0.02)
+    monkeypatch.setattr(state_module, "STATE_PACE_MIN", 0.02)
+    monkeypatch.setattr(state_module, "STATE_PACE", 0.02)
     states, made, received = [0], list[float](), b""
 
     def make() -> bytes:
@@ -503,7 +506,8 @@ def test_a_state_that_cannot_be_made_is_not_the_last(
     delivery: StillDelivery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A failure to make the state is logged; after the next change it is tried all the same."""
-    monkeypatch.setattr(delivery_module, "USERS_PACE", 0.0)
+    monkeypatch.setattr(state_module, "STATE_PACE_MIN", 0.0)
+    monkeypatch.setattr(state_module, "STATE_PACE", 0.0)
     tries = threading.Semaphore(0)
 
     def make() -> bytes:

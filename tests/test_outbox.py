@@ -109,13 +109,13 @@ def test_one_line_over_the_bound_is_sent_to_who_reads(
 
 
 # -- state -------------------------------------------------------------------------------------------------------------
-def test_only_the_newest_state_is_sent(delivery: StillDelivery, peer: Peer) -> None:
-    """States that come before a flush are one, after the lines that came with them."""
-    for number in range(5):
-        peer.outbox.replace_state(b"state %d\n" % number)
-        peer.outbox.append(b"line %d\n" % number)
+def test_a_state_comes_after_the_lines_that_wait(delivery: StillDelivery, peer: Peer) -> None:
+    """What was said before a state is read before it, what is said later after it."""
+    peer.outbox.append(b"line 0\n")
+    peer.outbox.push_state(b"state\n")
+    peer.outbox.append(b"line 1\n")
     delivery.go()
-    expected = b"line 0\nline 1\nline 2\nline 3\nline 4\nstate 4\n"
+    expected = b"line 0\nstate\nline 1\n"
     assert peer.read(len(expected)) == expected
 
 
@@ -124,7 +124,7 @@ def test_a_blocked_client_gets_only_the_newest_state(delivery: StillDelivery, pe
     """However many states come while a client has lines unread, it gets the last one; the others take no memory."""
     waiting = peer.block()
     for number in range(100):
-        peer.outbox.replace_state(b"state %02d\n" % number)
+        peer.outbox.push_state(b"state %02d\n" % number)
         for _ in range(flushes):
             peer.outbox.flush()  # as when the kernel could take a little more
     assert peer.outbox._waiting <= waiting
@@ -139,11 +139,12 @@ def test_a_blocked_client_gets_only_the_newest_state(delivery: StillDelivery, pe
 
 def test_a_closing_outbox_sends_no_state(delivery: StillDelivery, peer: Peer) -> None:
     """After the last word comes nothing, also not a state that waited."""
-    peer.outbox.replace_state(b"old\n")
+    peer.block()
+    peer.outbox.push_state(b"old\n")
     peer.outbox.finish(b"bye\n")
-    peer.outbox.replace_state(b"new\n")
+    peer.outbox.push_state(b"new\n")
     delivery.go()
-    assert peer.read_to_end() == b"bye\n"
+    assert peer.read_to_end() == FILLER + b"bye\n"
 
 
 # -- notes -------------------------------------------------------------------------------------------------------------

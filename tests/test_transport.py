@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from service.config import KEEPALIVE_IDLE
+from service.config import IDLE_RECEIVE_BYTES, KEEPALIVE_IDLE, RECEIVE_BYTES
 from service.errors import ConfigError
 from service.transport import Stream, format_address, listen
 from tests.helpers import PATIENCE
@@ -61,6 +61,15 @@ def test_bytes_go_both_ways(pair: Pair) -> None:
     assert pair.stream.receive() == b""
     assert pair.stream.send(memoryview(b"bye\n")) == 4
     assert pair.client.recv(100) == b"bye\n"
+
+
+def test_a_busy_client_is_received_from_in_larger_pieces(pair: Pair) -> None:
+    """A silent client holds a small buffer; after one that was filled comes a large one, and then a small one again."""
+    pair.client.sendall(b"x" * (IDLE_RECEIVE_BYTES + RECEIVE_BYTES // 2))
+    assert len(pair.stream.receive()) == IDLE_RECEIVE_BYTES
+    received = len(pair.stream.receive())
+    assert received > IDLE_RECEIVE_BYTES
+    assert pair.stream._receive_bytes == IDLE_RECEIVE_BYTES
 
 
 def test_a_reset_is_an_end_to_who_receives_and_an_error_to_who_sends(pair: Pair) -> None:

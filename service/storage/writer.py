@@ -87,6 +87,7 @@ class Writer:
         self._room = threading.Condition(self._lock)
         self._queue: deque[Write] = deque()
         self._queued = 0  # their sizes
+        self._idle = False  # the thread waits for a write
         self._closing = False
         self._hurrying = False
         self._given_up: StorageUnavailable | None = None  # while hurrying: why nothing more is tried
@@ -109,7 +110,8 @@ class Writer:
             if not self._closing:
                 self._queue.append(write)
                 self._queued += size
-                self._arrived.notify()
+                if self._idle:  # a notify costs a microsecond also when nobody waits
+                    self._arrived.notify()
                 return write
             write.outcome = StorageUnavailable("the service is stopping")
             write.finish()
@@ -154,7 +156,10 @@ class Writer:
             while not self._queue:
                 if self._closing:
                     return None
-                if not self._arrived.wait(INDEX_DELAY if self._upkeep_due else None) and self._upkeep_due:
+                self._idle = True
+                arrived = self._arrived.wait(INDEX_DELAY if self._upkeep_due else None)
+                self._idle = False
+                if not arrived and self._upkeep_due:
                     break
             batch: list[Write] = []
             taken = 0
