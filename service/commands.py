@@ -57,6 +57,7 @@ def log_in(session: Session, command: protocol.Login) -> None:
         session.reply_to(command, protocol.PasswordRequiredReply(name, registered=False))
         return
     token = accounts.new_token()
+    _store_receipts(session, user.id)
     _enter(session, command, token, users.log_in, user, *token[1:])
 
 
@@ -74,6 +75,9 @@ def register(session: Session, command: protocol.Register) -> None:
 def resume(session: Session, command: protocol.Resume) -> None:
     """Logs in with a token."""
     token = session.services.accounts.renew_token(command.token)
+    owner_id = session.services.storage.call(users.find_token_owner, token.hash)
+    if owner_id is not None:
+        _store_receipts(session, owner_id)
     _enter(session, command, token, users.resume, *token[1:])
 
 
@@ -81,17 +85,16 @@ def _enter(
     session: Session, command: AnyEntry, token: NewToken, work: Callable[..., users.Login], *arguments: Any
 ) -> None:
     """Logs in through the writer, so that the counts, the seam and the first live message fit together."""
-    _store_receipts(session)  # the counts are to know what other sessions have shown
     login = session.services.storage.call(work, *arguments, then=partial(_join, session, command, token))
     session.account = Account(login.user_id, login.name, login.last_id, command.confirm)
     _log.info("login %s %s", login.name, session.peer)
 
 
-def _store_receipts(session: Session) -> None:
-    """Stores, before what is written next, that clients which do not confirm have seen what they were sent."""
+def _store_receipts(session: Session, user_id: int) -> None:
+    """Stores, before what is written next, what the user's other sessions, if they do not confirm, have been sent."""
     # A client can have read a line before the delivery thread, on its way back from sending it, has taken note.
     session.services.delivery.settle()
-    noted = session.services.receipts.flush()
+    noted = session.services.receipts.store(user_id)
     if noted is not None:
         session.last_write = noted
 
@@ -180,7 +183,7 @@ def missed(session: Session, command: protocol.Missed) -> None:
     """Direct messages not yet seen."""
     account = session.logged_in_account()
     session.settle()
-    _store_receipts(session)
+    _store_receipts(session, account.id)
     session.settle()
     # A client that does not confirm has, or will have, all after the seam live: missed must not tell it twice.
     up_to = MAX_ID if account.confirm else account.last_id

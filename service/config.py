@@ -49,6 +49,7 @@ STATE_CROWD: Final = 2_000  # clients get it
 STATE_SHARE: Final = 0.1  # of a core's time that pushes may take, up to those longest paces
 STATE_SLICE: Final = 1 << 21  # bytes of users lists between two looks at the messages: some milliseconds' worth
 RECEIPTS_INTERVAL: Final = 2.0  # seconds between storing what was written to clients that do not confirm
+RECEIPTS_BATCH: Final = 500  # of these stored in one write: some 2 ms, and then it is the next one's turn
 PURGE_INTERVAL: Final = 3600.0  # seconds between removals of expired tokens
 LINGER: Final = 1.0  # seconds for a closing client to take its last lines, and to close its side
 STOP_TIMEOUT: Final = (

@@ -1,7 +1,7 @@
 """What was written to clients that do not confirm: noted in memory, stored in batches, so that it counts as seen.
 
-Notes come from the delivery thread and must cost it little; they are stored by the ticker, at a login and at a logout,
-and before a page of missed messages. A crash in between only shows a message twice.
+Notes come from the delivery thread and must cost it little. They are stored by the ticker, and those of one user at
+their login and logout and before a page of missed messages. A crash in between only shows a message twice.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from service.clock import format_time, utcnow
+from service.config import RECEIPTS_BATCH
 from service.errors import StorageUnavailable
 from service.storage import messages, users
 
@@ -38,26 +39,46 @@ class Receipts:
             if direct_ids:
                 self._direct.setdefault(user_id, []).extend(direct_ids)
 
+    def store(self, user_id: int) -> Write | None:
+        """Submits the notes of one user; None if there are none. What cannot be stored is noted again."""
+        with self._lock:
+            public, direct = self._public.pop(user_id, 0), self._direct.pop(user_id, [])
+        return self._submit([(user_id, public, direct)]) if public or direct else None
+
     def flush(self) -> Write | None:
-        """Submits the notes of all users; None if there are none. What cannot be stored is noted again."""
+        """Submits the notes of all users, as `store` does, and gives the last write.
+
+        They go in pieces, so that other writes come between: after a public message there is one for everybody online.
+        """
         with self._lock:
             public, self._public = self._public, {}
             direct, self._direct = self._direct, {}
-        if not public and not direct:
-            return None
+        write: Write | None = None
+        piece: list[_Shown] = []
+        size = 0
+        for user_id in public.keys() | direct.keys():
+            piece.append((user_id, public.get(user_id, 0), direct.get(user_id, [])))
+            size += 1 + len(piece[-1][2])
+            if size >= RECEIPTS_BATCH:
+                write = self._submit(piece)
+                piece, size = [], 0
+        return self._submit(piece) if piece else write
 
+    def _submit(self, piece: list[_Shown]) -> Write:
         def keep(outcome: object) -> None:
             if isinstance(outcome, StorageUnavailable):
-                for user, message_id in public.items():
-                    self.note(user, (message_id, ()))
-                for user, message_ids in direct.items():
-                    self.note(user, (0, message_ids))
+                for user_id, public_id, direct_ids in piece:
+                    self.note(user_id, (public_id, direct_ids))
 
-        return self._storage.submit(_store, public, direct, format_time(utcnow()), then=keep)
+        return self._storage.submit(_store, piece, format_time(utcnow()), then=keep)
 
 
-def _store(connection: sqlite3.Connection, public: dict[int, int], direct: dict[int, list[int]], now: str) -> None:
-    for user_id, message_id in public.items():
-        users.move_read_marker(connection, user_id, message_id)
-    for user_id, message_ids in direct.items():
-        messages.mark_seen(connection, user_id, message_ids, now)
+_Shown = tuple[int, int, list[int]]  # user id, the newest public id or 0, direct ids
+
+
+def _store(connection: sqlite3.Connection, piece: list[_Shown], now: str) -> None:
+    for user_id, public_id, direct_ids in piece:
+        if public_id:
+            users.move_read_marker(connection, user_id, public_id)
+        if direct_ids:
+            messages.mark_seen(connection, user_id, direct_ids, now)

@@ -118,7 +118,7 @@ class Session:
         self.services.delivery.post(self._leave, bye)
         if self.account is not None:
             _log.info("logout %s %s", self.account.name, self.peer)
-            self.services.receipts.flush()
+            self.services.receipts.store(self.account.id)
             self.services.storage.submit(users.note_presence, self.account.id, format_time(utcnow()))
 
     # -- for commands -------------------------------------------------------------------------------------------------

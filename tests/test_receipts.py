@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from service import receipts as receipts_module
 from service.receipts import Receipts
 from service.storage import Storage, messages, users
 from tests.helpers import open_storage
@@ -69,12 +70,45 @@ def test_a_note_marks_what_it_names_alone(
 
 
 def test_a_flush_stores_the_notes_of_all(storage: Storage) -> None:
-    """What was noted for several users is one write, and each gets what is theirs."""
+    """Each of several users gets what is theirs."""
     receipts = Receipts(storage)
     receipts.note(2, (1, (2, 4)))
     receipts.note(3, (1, (3,)))
     flush(storage, receipts)
     assert (waiting(storage, 2), waiting(storage, 3)) == (([], 0), ([], 0))
+
+
+def test_one_users_notes_are_stored_alone(storage: Storage) -> None:
+    """A login needs its own user's notes only; the others' stay for the next flush."""
+    receipts = Receipts(storage)
+    receipts.note(2, (1, (2, 4)))
+    receipts.note(3, (1, (3,)))
+    write = receipts.store(2)
+    assert write is not None
+    storage.wait(write)
+    assert (waiting(storage, 2), waiting(storage, 3)) == (([], 0), ([3], 1))
+    assert receipts.store(2) is None
+    flush(storage, receipts)
+    assert waiting(storage, 3) == ([], 0)
+
+
+def test_a_flush_goes_in_pieces(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many users there are, no write takes long; its last piece comes after the others."""
+    monkeypatch.setattr(receipts_module, "RECEIPTS_BATCH", 2)
+    pieces: list[int] = []
+    store = receipts_module._store
+
+    def count_and_store(connection: sqlite3.Connection, piece: list[tuple[int, int, list[int]]], now: str) -> None:
+        pieces.append(len(piece))
+        store(connection, piece, now)
+
+    monkeypatch.setattr(receipts_module, "_store", count_and_store)
+    receipts = Receipts(storage)
+    for user_id, note in ((1, (4, ())), (2, (1, (2, 4))), (3, (1, ()))):
+        receipts.note(user_id, note)
+    flush(storage, receipts)
+    assert len(pieces) == 2
+    assert (waiting(storage, 2), waiting(storage, 3)) == (([], 0), ([3], 0))
 
 
 def test_without_notes_there_is_nothing_to_write(storage: Storage) -> None:

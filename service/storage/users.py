@@ -92,6 +92,12 @@ def _log_in(
     return Login(user_id, name, *messages.count_waiting(connection, user_id), messages.newest_id(connection, user_id))
 
 
+def find_token_owner(connection: sqlite3.Connection, token_hash: bytes) -> int | None:
+    """The id of the user whose token that is, or was."""
+    row = connection.execute("SELECT user_id FROM token WHERE hash = ?", (token_hash,)).fetchone()
+    return None if row is None else int(row[0])
+
+
 def note_presence(connection: sqlite3.Connection, user_id: int, now: str) -> None:
     """Notes that the user was here at `now`."""
     connection.execute("UPDATE user SET last_seen_at = ? WHERE id = ?", (now, user_id))
