@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from freezegun import freeze_time
 
+from service import server as server_module
+from service.config import SWITCH_INTERVAL
 from service.errors import ConfigError, SchemaError
 from service.server import Server
 from tests.helpers import PASSWORD, Wire, enter, make_settings, running_server
@@ -315,3 +318,16 @@ def test_a_bug_in_a_connection_ends_only_that_one(
             assert victim.read_to_end() == []
         assert alice.ask("ping")["type"] == "pong"
     assert "a connection failed" in caplog.text
+
+
+def test_the_interpreter_is_asked_for_less_often_by_many(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A thread that waits asks at CPython's interval; with many clients at a longer one, and when they go as before."""
+    monkeypatch.setattr(server_module, "SWITCH_PER_CLIENT", SWITCH_INTERVAL)
+    with running_server(tmp_path) as server:
+        wires = [Wire(server.port) for _ in range(3)]
+        assert sys.getswitchinterval() == pytest.approx(3 * SWITCH_INTERVAL)
+        for wire in wires:
+            wire.close()
+        while sys.getswitchinterval() > 1.1 * SWITCH_INTERVAL:  # until the connection threads have noticed
+            threading.Event().wait(0.01)
+        assert not server._connections
