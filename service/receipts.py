@@ -77,8 +77,11 @@ _Shown = tuple[int, int, list[int]]  # user id, the newest public id or 0, direc
 
 
 def _store(connection: sqlite3.Connection, piece: list[_Shown], now: str) -> None:
+    markers: dict[int, list[int]] = {}  # nearly always one: everybody has been sent the same
     for user_id, public_id, direct_ids in piece:
         if public_id:
-            users.move_read_marker(connection, user_id, public_id)
+            markers.setdefault(public_id, []).append(user_id)
         if direct_ids:
             messages.mark_seen(connection, user_id, direct_ids, now)
+    for public_id, user_ids in markers.items():
+        users.move_read_markers(connection, user_ids, public_id)

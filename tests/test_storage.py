@@ -144,7 +144,7 @@ def test_the_read_marker_never_goes_back_nor_beyond(storage: Storage, marks: lis
     add(storage, "bob")
     storage.call(lambda c: c.execute("UPDATE user SET read_id = 0") and None)
     for mark in marks:
-        storage.call(users.move_read_marker, 2, mark)
+        storage.call(users.move_read_markers, [2], mark)
     assert storage.call(lambda c: c.execute("SELECT read_id FROM user WHERE id = 2").fetchone()) == (expected,)
 
 

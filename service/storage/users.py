@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from service.config import MAX_ID, TOKENS_PER_USER
@@ -10,6 +11,7 @@ from service.storage import messages
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
 
 class User(NamedTuple):
@@ -103,18 +105,19 @@ def note_presence(connection: sqlite3.Connection, user_id: int, now: str) -> Non
     connection.execute("UPDATE user SET last_seen_at = ? WHERE id = ?", (now, user_id))
 
 
-def move_read_marker(connection: sqlite3.Connection, user_id: int, message_id: int) -> None:
-    """Moves the user's public read marker to that id, never back and never beyond the newest message."""
+def move_read_markers(connection: sqlite3.Connection, user_ids: Sequence[int], message_id: int) -> None:
+    """Moves the users' public read markers to that id, never back and never beyond the newest message."""
     connection.execute(
-        "UPDATE user SET read_id = max(read_id, min(?, (SELECT coalesce(max(id), 0) FROM message))) WHERE id = ?",
-        (min(message_id, MAX_ID), user_id),
+        "UPDATE user SET read_id = max(read_id, min(?, (SELECT coalesce(max(id), 0) FROM message))) "
+        "WHERE id IN (SELECT value FROM json_each(?))",
+        (min(message_id, MAX_ID), json.dumps(user_ids)),
     )
 
 
 def see_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now: str) -> None:
     """Marks every direct message to the user up to that id as seen, and moves the public read marker there."""
     messages.mark_seen_up_to(connection, user_id, message_id, now)
-    move_read_marker(connection, user_id, message_id)
+    move_read_markers(connection, [user_id], message_id)
 
 
 def change_password(connection: sqlite3.Connection, user: User, password_hash: str) -> None:
