@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import queue
@@ -10,7 +11,7 @@ import sys
 import threading
 from typing import Final
 
-from service.config import parse_settings
+from service.config import GC_THRESHOLDS, parse_settings
 from service.errors import ConfigError, ServiceError
 from service.server import Server
 
@@ -27,6 +28,7 @@ def main() -> int:
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    gc.set_threshold(*GC_THRESHOLDS)
     endings: queue.SimpleQueue[int] = queue.SimpleQueue()  # exit statuses; its `put` may be called in a signal handler
 
     def crash(failure: threading.ExceptHookArgs) -> None:
