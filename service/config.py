@@ -47,6 +47,7 @@ STATE_PACE: Final = 0.5  # seconds, at most: the last change is to arrive within
 STATE_PACE_CROWD: Final = 4.4  # and within five seconds where more than
 STATE_CROWD: Final = 2_000  # clients get it
 STATE_SHARE: Final = 0.1  # of a core's time that pushes may take, up to those longest paces
+STATE_REST: Final = 0.0005  # seconds between two slices, in which the threads that take in messages get their turn
 STATE_SLICE: Final = 1 << 21  # bytes of users lists between two looks at the messages: some milliseconds' worth
 RECEIPTS_INTERVAL: Final = 2.0  # seconds between storing what was written to clients that do not confirm
 RECEIPTS_BATCH: Final = 500  # of these stored in one write: some 2 ms, and then it is the next one's turn

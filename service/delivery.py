@@ -194,7 +194,7 @@ class Delivery:
                 state.begin(self._make_state(), self._members, now)
             except Exception:  # noqa: BLE001 (logged; the next one may go well)
                 _log.exception("the users list was not made")
-        if state.is_under_way:
+        if state.is_under_way and state.due_at() <= now:
             state.push_slice()
 
     def _sleep(self, now: float) -> None:

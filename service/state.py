@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from service.config import STATE_CROWD, STATE_PACE, STATE_PACE_CROWD, STATE_PACE_MIN, STATE_SHARE, STATE_SLICE
+from service.config import STATE_CROWD, STATE_PACE, STATE_PACE_CROWD, STATE_PACE_MIN, STATE_REST, STATE_SHARE, STATE_SLICE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,7 +27,7 @@ class StatePush:
         self._line = b""
         self._left: list[Outbox] = []  # who has not been given that line yet
         self._members = 0  # of the present push
-        self._began_at = 0.0  # monotonic
+        self._slice_at = self._began_at = 0.0  # monotonic
         self._next_at = 0.0  # monotonic
         self._cost = 0.0  # seconds of this thread that the present push has taken so far
 
@@ -39,12 +39,12 @@ class StatePush:
     def due_at(self) -> float:
         """When there is something to do, monotonic."""
         if self._left:
-            return 0.0
+            return self._slice_at
         return self._next_at if self.is_due else NEVER
 
     def begin(self, line: bytes, members: Collection[Outbox], now: float) -> None:
         """A new push, of that line to these."""
-        self._line, self._left = line, list(members)
+        self._line, self._left, self._slice_at = line, list(members), now
         self._members, self._began_at, self._cost = len(members), now, 0.0
         self._set_pace()
 
@@ -57,6 +57,7 @@ class StatePush:
                 outbox.push_state(self._line)
                 size += len(self._line)
         self.charge(time.thread_time() - began)
+        self._slice_at = time.monotonic() + STATE_REST
 
     def charge(self, seconds: float) -> None:
         """Adds to what the present push has taken, such as for the rest of lines that did not fit at first."""
