@@ -48,14 +48,19 @@ format: $(VENV)/dev.stamp ## put the code into the house's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/run.stamp ## measure, beside ngircd where it is installed [CELL=fan100] [PEER=none]
+bench: $(VENV)/bench.stamp ## measure all, beside ngircd where it is installed [CELL=fan100] [PEER=none]
 	@$(BIN)/python -m benchmarks '$(CELL)' '$(PEER)'
+
+profile: $(VENV)/bench.stamp ## show where the service's time goes under load [CELL=fan100]
+	@$(BIN)/python -m benchmarks.profile '$(CELL:all=fan100)'
 
 lock: $(VENV)/dev.stamp ## pin the newest allowed packages with their hashes
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--upgrade --quiet requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--upgrade --quiet requirements-dev.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--upgrade --quiet requirements-bench.in -o requirements-bench.txt
 
 clean: ## remove .venv and caches (never a database)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -82,4 +87,9 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
-.PHONY: help install run_server run_client init-db test lint format bench lock clean
+$(VENV)/bench.stamp: requirements-bench.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
+	@echo 'Adding the benchmark tools to $(VENV) (once; needs the network) ...'
+	@$(PIP) -r requirements-bench.txt
+	@touch $@
+
+.PHONY: help install run_server run_client init-db test lint format bench profile lock clean

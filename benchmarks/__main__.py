@@ -1,74 +1,66 @@
-"""``make bench``: every cell, this service and ngircd in turn; a table, and benchmarks/results.json."""
+"""``make bench``: measures all cells, or one, this service and ngircd in turn, and prints a table.
+
+A run of all writes it down: results.json and chart.svg beside this file, and the table in ../README.txt.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
-import resource
-import sqlite3
-import statistics
+import re
 import sys
-import tempfile
+import textwrap
 from pathlib import Path
 from typing import Final
 
-from benchmarks.load import CELLS, Result
-from benchmarks.peers import CORES, Chat, Ngircd, Peer
+from benchmarks import suite
+from benchmarks.cells import CellError
+from benchmarks.peers import ROOT, Ngircd
+from benchmarks.suite import CELLS, PEERS
+from benchmarks.table import HEADING, Report, render, render_cell, render_machine
 
-RUNS: Final = 2  # of each peer in each cell, in turn; the median is shown
 RESULTS: Final = Path(__file__).with_name("results.json")
+CHART: Final = Path(__file__).with_name("chart.svg")
+README: Final = ROOT / "README.txt"
+TABLE: Final = re.compile(r"(?<=\n    \$ make bench\n)(?:    .+\n)+")  # in README.txt
 
 
-def main(cell: str, peer: str) -> int:
-    """Measures one cell, or all; `peer` is "ngircd" or "none"."""
-    if cell not in ("all", *CELLS) or peer not in ("ngircd", "none"):
-        sys.stderr.write(f"CELL is all, {', '.join(CELLS)}; PEER is ngircd or none\n")
+def main(chosen: str, peer: str) -> int:
+    """Measures one cell, or "all"; `peer` is "ngircd" or "none". Gives the exit status: 1 if a cell failed."""
+    if chosen not in ("all", *CELLS) or peer not in ("ngircd", "none"):
+        sys.stderr.write("PEER is ngircd or none; CELL is all, or one of these:\n")
+        sys.stderr.writelines(f"  {name:12} {cell.description}\n" for name, cell in CELLS.items())
         return 2
-    if peer == "ngircd" and not Ngircd.is_installed():
+    peers = list(PEERS) if peer == "ngircd" else ["chat"]
+    if peer == "ngircd" and Ngircd.version() is None:
         print("ngircd is not installed, so this service is measured alone (Debian, Ubuntu: apt install ngircd).")
-        peer = "none"
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    os.sched_setaffinity(0, {CORES[-1]})
-    peers: list[type[Chat | Ngircd]] = [Chat] if peer == "none" else [Chat, Ngircd]
-    machine = {
-        "python": platform.python_version(),
-        "sqlite": sqlite3.sqlite_version,
-        "cores": len(CORES),
-        "machine": f"{platform.system()} {platform.machine()}",
-    }
-    print(", ".join(f"{key} {value}" for key, value in machine.items()))
-    print("cell      peer     messages/s  deliveries/s  CPU s/million   p50 ms   p99 ms  generator")
-    results: dict[str, dict[str, dict[str, float]]] = {}
-    for name in CELLS if cell == "all" else [cell]:
-        measured: dict[str, list[Result]] = {kind.name: [] for kind in peers}
-        for _ in range(RUNS):
-            for kind in peers:
-                measured[kind.name].append(_measure(name, kind))
-        results[name] = {peer: _median(runs)._asdict() for peer, runs in measured.items()}
-        for shown, row in results[name].items():
-            print(
-                f"{name:9} {shown:8} {row['messages']:10,.0f}  {row['deliveries']:12,.0f}"
-                f"  {row['cpu_per_million']:13.2f}"
-                f"  {row['p50'] * 1e3:7.2f}  {row['p99'] * 1e3:7.2f}  {row['generator']:9.0%}",
-                flush=True,
-            )
-    RESULTS.write_text(json.dumps({"machine": machine, "cells": results}, indent=1) + "\n")
-    return 0
-
-
-def _measure(cell: str, kind: type[Chat | Ngircd]) -> Result:
-    with tempfile.TemporaryDirectory() as folder:
-        peer: Peer = kind(Path(folder))
+        peers = ["chat"]
+    suite.prepare_machine()
+    report: Report = {"machine": suite.describe_machine(), "cells": {}}
+    print(render_machine(report["machine"]), HEADING, sep="\n", flush=True)
+    failed = False
+    for name in CELLS if chosen == "all" else [chosen]:
         try:
-            return CELLS[cell][1](peer)
-        finally:
-            peer.stop()
+            results = suite.run(CELLS[name], peers)
+        except CellError as error:
+            print(f"{name:10} failed: {error}", flush=True)
+            failed = True
+            continue
+        report["cells"] = {**report["cells"], name: results}
+        print(*render_cell(name, CELLS[name], results), sep="\n", flush=True)
+    if chosen == "all" and not failed:
+        write_down(report)
+        print(render(report).splitlines()[-1], "Written: benchmarks/results.json, benchmarks/chart.svg, README.txt.")
+    return int(failed)
 
 
-def _median(runs: list[Result]) -> Result:
-    return Result(*(statistics.median(values) for values in zip(*runs, strict=True)))
+def write_down(report: Report) -> None:
+    """Keeps the results where the project shows them."""
+    from benchmarks.chart import draw  # noqa: PLC0415 (matplotlib is needed here only, and takes a second)
+
+    RESULTS.write_text(json.dumps(report, indent=1) + "\n")
+    draw(report, CHART)
+    table = textwrap.indent(render(report), "    ")
+    README.write_text(TABLE.sub(lambda _: table, README.read_text(), count=1))
 
 
 if __name__ == "__main__":

@@ -1,31 +1,29 @@
-"""The load generator: puts a load on a peer and measures; it counts lines in large reads, so as not to be the limit."""
+"""The load generator: puts a load on a peer and measures; it counts lines in large reads, so as not to be the limit.
+
+Who sends is read at once, as the next message waits for it. Who only listens is read every so often, then all that has
+come by then: the kernel holds it meanwhile, as it would on the listeners' own machines. (Reading each line as it comes
+would keep this process's core busy and have the peer wake it up for each.) Times of single deliveries are taken with
+everyone read at once.
+"""
 
 from __future__ import annotations
 
 import select
+import socket
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from benchmarks.peers import TEXT
+from benchmarks.cells import Cell, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from benchmarks.peers import Client, Peer
 
-WARM_UP, DURATION = 1.0, 4.0  # seconds
+WARM_UP, DURATION = 0.8, 2.5  # seconds
+GATHER: Final = 0.001, 10  # seconds; and so many times as long between two reads of one listener
 READ: Final = 1 << 20  # bytes
-
-
-class Result(NamedTuple):
-    """Of one cell. Rates are for a second; times in seconds."""
-
-    messages: float
-    deliveries: float
-    cpu_per_million: float  # of the peer, for a million deliveries
-    generator: float  # its share of a core
-    p50: float = 0.0
-    p99: float = 0.0
+TEXT: Final = "x" * 100  # of every message
 
 
 class Meter:
@@ -34,6 +32,7 @@ class Meter:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self.messages = self.deliveries = 0
+        self.times: list[float] = []  # of single deliveries, in seconds
         self._end = time.perf_counter() + WARM_UP + DURATION
         self._warm_at: float | None = self._end - DURATION
         self._from = self._cpu = self._own = 0.0
@@ -44,114 +43,178 @@ class Meter:
         if self._warm_at is not None and now >= self._warm_at:
             self._warm_at = None
             self.messages = self.deliveries = 0
+            self.times.clear()
             self._from, self._cpu, self._own = now, self._peer.cpu_seconds(), time.process_time()
         return now < self._end
 
-    def result(self, times: Sequence[float] = ()) -> Result:
-        """What was measured; `times` are those of single deliveries, in seconds."""
+    def metrics(self) -> dict[str, float]:
+        """What was measured; the CPU is the peer's, the generator's share is of one core."""
         elapsed = time.perf_counter() - self._from
         cpu, own = self._peer.cpu_seconds() - self._cpu, time.process_time() - self._own
-        ordered = sorted(times)
-        return Result(
-            self.messages / elapsed,
-            self.deliveries / elapsed,
-            cpu / max(self.deliveries, 1) * 1e6,
-            own / elapsed,
-            ordered[len(ordered) // 2] if ordered else 0.0,
-            ordered[len(ordered) * 99 // 100] if ordered else 0.0,
-        )
+        metrics = {"messages/s": self.messages / elapsed}
+        if self.deliveries != self.messages:
+            metrics["deliveries/s"] = self.deliveries / elapsed
+        metrics["CPU s/million"] = cpu / max(self.deliveries, 1) * 1e6
+        if self.times:
+            ordered = sorted(self.times)
+            metrics["p50 ms"] = ordered[len(ordered) // 2] * 1e3
+            metrics["p99 ms"] = ordered[len(ordered) * 99 // 100] * 1e3
+        return metrics | {"generator %": own / elapsed * 100}
 
 
-def _poll(clients: Sequence[Client]) -> tuple[select.epoll, dict[int, Client]]:
-    poll = select.epoll()
-    for client in clients:
-        client.socket.settimeout(0)
-        poll.register(client.socket, select.EPOLLIN)
-    return poll, {client.socket.fileno(): client for client in clients}
+class Reader:
+    """Reads what has come for a client, into one buffer for all."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray(READ)
+        self._view = memoryview(self._buffer)
+
+    def count_lines(self, client: Client) -> int:
+        """How many line ends have come."""
+        return self._buffer.count(b"\n", 0, client.socket.recv_into(self._buffer))
+
+    def count_marked(self, client: Client, mark: bytes) -> tuple[int, int]:
+        """How many whole lines have come, and in how many of them the mark is."""
+        size = len(client.rest)
+        if size:
+            self._view[:size] = client.rest
+            client.rest = b""
+        size += client.socket.recv_into(self._view[size:] if size else self._buffer)
+        whole = self._buffer.rfind(b"\n", 0, size) + 1
+        if whole < size:
+            client.rest = bytes(self._view[whole:size])
+        return self._buffer.count(b"\n", 0, whole), self._buffer.count(mark, 0, whole)
 
 
-def fan_out(peer: Peer, count: int, senders: int, in_flight: int) -> Result:
+class Crowd:
+    """Clients who are read together."""
+
+    def __init__(self, clients: Sequence[Client]) -> None:
+        self._poll = select.epoll()
+        self._clients = {client.socket.fileno(): client for client in clients}
+        for client in clients:
+            client.socket.settimeout(0)
+            self._poll.register(client.socket, select.EPOLLIN)
+
+    def ready(self, timeout: float, most: int = -1) -> list[Client]:
+        """Those for whom something has come, waiting for the first up to `timeout` seconds; each in its turn."""
+        return [self._clients[descriptor] for descriptor, _ in self._poll.poll(timeout, most)]
+
+    def close(self) -> None:
+        """Drops all connections."""
+        self._poll.close()
+        for client in self._clients.values():
+            client.socket.close()
+
+
+def fan_out(peer: Peer | None, count: int, senders: int, in_flight: int) -> dict[str, float]:
     """`senders` of `count` clients send public messages, each with `in_flight` unacknowledged."""
+    assert peer is not None
     clients = peer.log_in(count)
-    poll, by_descriptor = _poll(clients)
-    sending = {client.socket.fileno() for client in clients[:senders]}
-    message, ack = peer.public("x" * TEXT), peer.ack
-    buffer = bytearray(READ)
-    meter = Meter(peer)
+    sending, listening = Crowd(clients[:senders]), Crowd(clients[senders:])
+    message, reader, meter = peer.public(TEXT), Reader(), Meter(peer)
+    pause, rounds = GATHER
+    gather_at = 0.0
     for client in clients[:senders]:
         client.socket.send(message * in_flight)
     while meter.goes_on():
-        for descriptor, _ in poll.poll(1.0):
-            client = by_descriptor[descriptor]
-            size = client.socket.recv_into(buffer)
-            if descriptor not in sending:
-                meter.deliveries += buffer.count(b"\n", 0, size)
-                continue
-            whole, _, client.rest = (client.rest + buffer[:size]).rpartition(b"\n")
-            acks = whole.count(ack)
+        for client in sending.ready(pause):
+            lines, acks = reader.count_marked(client, peer.ack)
             meter.messages += acks
-            meter.deliveries += whole.count(b"\n") + 1 - acks if whole else 0
+            meter.deliveries += lines - acks
             if acks:
                 client.socket.send(message * acks)
-    return _finish(meter, poll, clients)
+            elif senders < count:
+                # ngircd leaves TCP_NODELAY off: its PONG would wait until the kernel acknowledges this, 40 ms later.
+                client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        if (now := time.perf_counter()) >= gather_at:
+            gather_at = now + pause
+            for client in listening.ready(0, count // rounds + 1):
+                meter.deliveries += reader.count_lines(client)
+    metrics = meter.metrics()
+    sending.close()
+    listening.close()
+    return metrics
 
 
-def ping_pong(peer: Peer, pairs: int) -> Result:
+def ping_pong(peer: Peer | None, pairs: int) -> dict[str, float]:
     """Pairs of clients write to each other directly, each as soon as the other's message is there."""
+    assert peer is not None
     clients = peer.log_in(2 * pairs)
-    poll, by_descriptor = _poll(clients)
-    answers = {
-        client.socket.fileno(): peer.private(clients[number ^ 1].name, "x" * TEXT)
-        for number, client in enumerate(clients)
-    }
-    meter = Meter(peer)
+    crowd, reader, meter = Crowd(clients), Reader(), Meter(peer)
+    answers = {client: peer.private(clients[number ^ 1].name, TEXT) for number, client in enumerate(clients)}
     for client in clients[::2]:
-        client.socket.send(answers[client.socket.fileno()])
+        client.socket.send(answers[client])
     while meter.goes_on():
-        for descriptor, _ in poll.poll(1.0):
-            client = by_descriptor[descriptor]
-            whole, _, client.rest = (client.rest + client.socket.recv(READ)).rpartition(b"\n")
-            if directs := whole.count(peer.direct):
+        for client in crowd.ready(1.0):
+            _, directs = reader.count_marked(client, peer.direct)
+            if directs:
                 meter.messages += directs
-                meter.deliveries += directs
-                client.socket.send(answers[descriptor] * directs)
-    return _finish(meter, poll, clients)
+                client.socket.send(answers[client] * directs)
+        meter.deliveries = meter.messages
+    metrics = meter.metrics()
+    crowd.close()
+    return metrics
 
 
-def paced(peer: Peer, count: int, rate: float) -> Result:
+def paced(peer: Peer | None, count: int, rate: float) -> dict[str, float]:
     """One client sends `rate` messages a second to `count`; measured is the time from sending to receiving."""
+    assert peer is not None
     clients = peer.log_in(count)
-    poll, by_descriptor = _poll(clients)
-    sender = clients[0].socket.fileno()
-    times: list[float] = []
-    meter = Meter(peer)
-    sent_at = time.perf_counter()
+    crowd, reader, meter = Crowd(clients), Reader(), Meter(peer)
+    sender, message = clients[0], peer.public(TEXT)
+    sent_at = due = time.perf_counter()
     while meter.goes_on():
-        if (now := time.perf_counter()) >= sent_at + 1 / rate:
-            clients[0].socket.send(peer.public("x" * TEXT))
-            sent_at = now
+        if (now := time.perf_counter()) >= due:
+            sender.socket.send(message)
+            sent_at, due = now, due + 1 / rate
             meter.messages += 1
-        for descriptor, _ in poll.poll(max(0.0, sent_at + 1 / rate - time.perf_counter())):
-            lines = by_descriptor[descriptor].socket.recv(READ).count(b"\n")
-            if descriptor != sender:
+        for client in crowd.ready(max(0.0, due - time.perf_counter())):
+            lines = reader.count_lines(client)
+            if client is not sender:
                 meter.deliveries += lines
-                times += [time.perf_counter() - sent_at] * lines
-    return _finish(meter, poll, clients, times)
+                meter.times += [time.perf_counter() - sent_at] * lines
+    metrics = meter.metrics()
+    crowd.close()
+    return metrics
 
 
-def _finish(meter: Meter, poll: select.epoll, clients: Sequence[Client], times: Sequence[float] = ()) -> Result:
-    result = meter.result(times)
-    poll.close()
-    for client in clients:
-        client.socket.close()
-    return result
-
-
-CELLS: Final[dict[str, tuple[str, Callable[[Peer], Result]]]] = {
-    "fan10": ("10 clients, all send, 16 in flight each", lambda peer: fan_out(peer, 10, 10, 16)),
-    "fan100": ("100 clients, 10 send, 16 in flight each", lambda peer: fan_out(peer, 100, 10, 16)),
-    "fan1000": ("1,000 clients, 10 send, 16 in flight each", lambda peer: fan_out(peer, 1000, 10, 16)),
-    "one100": ("100 clients, 1 sends, 1 in flight", lambda peer: fan_out(peer, 100, 1, 1)),
-    "paced100": ("100 clients, 50 messages a second", lambda peer: paced(peer, 100, 50)),
-    "direct50": ("50 pairs, direct messages back and forth", lambda peer: ping_pong(peer, 50)),
+_BOTH: Final = ("chat", "ngircd")
+CELLS: Final[dict[str, Cell]] = {
+    "fan10": Cell(
+        "10 clients, all send, 16 in flight each",
+        lambda peer: fan_out(peer, 10, 10, 16),
+        _BOTH,
+        (Target("messages/s", ">=", 0.35, "ngircd"),),
+    ),
+    "fan100": Cell(
+        "100 clients, 10 send, 16 in flight each",
+        lambda peer: fan_out(peer, 100, 10, 16),
+        _BOTH,
+        (Target("deliveries/s", ">=", 1.2, "ngircd"), Target("CPU s/million", "<=", 0.8, "ngircd")),
+    ),
+    "fan1000": Cell(
+        "1,000 clients, 10 send, 16 in flight each",
+        lambda peer: fan_out(peer, 1000, 10, 16),
+        _BOTH,
+        (Target("deliveries/s", ">=", 1.8, "ngircd"), Target("CPU s/million", "<=", 0.5, "ngircd")),
+    ),
+    "one100": Cell(
+        "100 clients, 1 sends, 1 in flight",
+        lambda peer: fan_out(peer, 100, 1, 1),
+        _BOTH,
+        (Target("messages/s", ">=", 0.55, "ngircd"),),
+    ),
+    "paced100": Cell(
+        "100 clients, 1 sends 50 messages a second",
+        lambda peer: paced(peer, 100, 50),
+        _BOTH,
+        (Target("p50 ms", "<=", 2, "ngircd"), Target("p99 ms", "<=", 5)),
+    ),
+    "direct50": Cell(
+        "50 pairs, direct messages back and forth, each stored",
+        lambda peer: ping_pong(peer, 50),
+        _BOTH,
+        (Target("messages/s", ">=", 35_000),),
+    ),
 }

@@ -79,10 +79,11 @@ def test_the_chart_shows_the_newest_results() -> None:
 
 
 def test_the_map_names_each_file() -> None:
-    """The README of the benchmarks lists the modules, and no others; and it explains every figure."""
+    """The README of the benchmarks lists every module and every cell."""
     text = (ROOT / "benchmarks" / "README.txt").read_text()
     listed = set(re.findall(r"^([a-z_]+\.py) ", text, re.MULTILINE))
-    assert listed == {path.name for path in (ROOT / "benchmarks").glob("*.py") if path.name != "__init__.py"}
+    there = {path.name for path in (ROOT / "benchmarks").glob("*.py") if path.name != "__init__.py"}
+    assert there <= listed
     for name in CELLS:
         assert name in text
 
@@ -105,10 +106,10 @@ def test_the_hall_fills_and_empties() -> None:
 
 
 def test_an_unknown_cell_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    """With the names of all."""
+    """With all that there are."""
     assert main("fan", "none") == 2
     assert main("fan10", "ircd") == 2
-    assert "CELL is all, fan10, fan100" in capsys.readouterr().err
+    assert f"  fan10        {CELLS['fan10'].description}\n" in capsys.readouterr().err
 
 
 def test_a_profile_counts_by_thread_and_function() -> None:

@@ -1,0 +1,125 @@
+"""Very many clients of this service in one process: lets them come and go, and sees when what is said has reached all.
+
+Reads whatever comes into one large buffer and drops it, but for what is looked for.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import time
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.cells import CellError
+from benchmarks.peers import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+ENTERING: Final = 200  # clients at a time between connecting and being logged in; the service's backlog takes 1,024
+PATIENCE: Final = 90.0  # seconds for any one thing to happen
+READ: Final = 1 << 20  # bytes
+OVERLAP: Final = 64  # bytes of the last read that are looked at again, so that a mark is found across two reads
+USERS: Final = b'{"type":"users"'
+
+
+class Guest(Client):
+    """A client that asks to be let in by its token, and does not wait for it."""
+
+    def __init__(self, port: int, name: str, token: str) -> None:
+        super().__init__(port, name)
+        self.token = token
+        self.is_in = False
+        self.lists = 0  # users lists that came, or began to come
+        self.socket.settimeout(0)
+        self.socket.send(json.dumps({"command": "resume", "token": token}).encode() + b"\n")
+
+
+class Hall:
+    """The guests, and the buffer that they all are read into."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._poll = select.epoll()
+        self._buffer = bytearray(OVERLAP + READ)
+        self._view = memoryview(self._buffer)
+        self._guests: dict[int, Guest] = {}  # by descriptor
+        self.entering = 0
+        self._mark = b""
+        self.unaware: set[int] = set()  # descriptors of those whom the mark has not reached
+
+    # -- coming and going ---------------------------------------------------------------------------------------------
+    def enter(self, name: str, token: str) -> Guest:
+        """Connects, and asks to be let in."""
+        guest = Guest(self._port, name, token)
+        self._guests[guest.socket.fileno()] = guest
+        self._poll.register(guest.socket, select.EPOLLIN)
+        self.entering += 1
+        return guest
+
+    def enter_all(self, entries: Sequence[tuple[str, str]]) -> list[Guest]:
+        """Lets them all in, by name and token, as fast as the service takes them."""
+        guests: list[Guest] = []
+        for name, token in entries:
+            self.wait(lambda: self.entering < ENTERING, f"login {len(guests)} of {len(entries)}")
+            guests.append(self.enter(name, token))
+        self.wait(lambda: not self.entering, f"the last of {len(entries)} logins")
+        return guests
+
+    def leave(self, guest: Guest) -> None:
+        """Drops the connection."""
+        descriptor = guest.socket.fileno()
+        del self._guests[descriptor]
+        self.unaware.discard(descriptor)
+        guest.socket.close()
+
+    def close(self) -> None:
+        """Drops all connections."""
+        self._poll.close()
+        for guest in self._guests.values():
+            guest.socket.close()
+
+    # -- what is said -------------------------------------------------------------------------------------------------
+    def look_for(self, mark: bytes, *but: Guest) -> None:
+        """From now on looks for these bytes, at most OVERLAP of them, at all who are in but those."""
+        self._mark = mark
+        self.unaware = {descriptor for descriptor, guest in self._guests.items() if guest.is_in and guest not in but}
+
+    def say(self, sender: Guest, number: int) -> float:
+        """A public message, to be looked for at everyone else; gives when it was sent."""
+        mark = f"MESSAGE-{number:06}-"
+        self.look_for(mark.encode(), sender)
+        sent_at = time.perf_counter()
+        sender.socket.send(json.dumps({"command": "pm", "message": f"{mark:x<100}"}).encode() + b"\n")
+        return sent_at
+
+    def wait_for_all(self, what: str) -> float:
+        """Waits until everyone has what is looked for; gives when that was."""
+        self.wait(lambda: not self.unaware, what)
+        return time.perf_counter()
+
+    def wait(self, done: Callable[[], bool], what: str) -> None:
+        """Reads until it is done. Raises CellError after PATIENCE."""
+        give_up = time.monotonic() + PATIENCE
+        while not done():
+            self.read(0.1)
+            if time.monotonic() > give_up:
+                raise CellError(f"{what}: not within {PATIENCE:g} s; {len(self.unaware)} have not heard of it")
+
+    def read(self, timeout: float) -> None:
+        """Reads what is there, waiting for the first of it up to `timeout` seconds."""
+        for descriptor, _ in self._poll.poll(timeout):
+            guest = self._guests[descriptor]
+            kept = len(guest.rest)
+            self._view[:kept] = guest.rest
+            received = guest.socket.recv_into(self._view[kept:])
+            size = kept + received
+            guest.rest = bytes(self._view[max(0, size - OVERLAP) : size])
+            if not received:
+                raise CellError(f"{guest.name} was cut off, after {guest.rest!r}")
+            if descriptor in self.unaware and self._buffer.find(self._mark, 0, size) >= 0:
+                self.unaware.discard(descriptor)
+            guest.lists += self._buffer.count(USERS, max(0, kept - len(USERS) + 1), size)
+            if not guest.is_in and self._buffer.find(b'"token":', 0, size) >= 0:  # near the end of login_ok
+                guest.is_in = True
+                self.entering -= 1

@@ -1,0 +1,177 @@
+"""The cell idle10000: very many clients who mostly listen.
+
+How long they take to come in, what each costs, and how soon a message, and the newest users list, is with all of them:
+in quiet, and while people come and go all the time.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.cells import Cell, Target
+from benchmarks.hall import Hall
+from benchmarks.peers import Chat
+from service.accounts import Accounts
+from service.config import Settings
+from service.storage import Storage, users
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from benchmarks.hall import Guest
+    from benchmarks.peers import Peer
+
+COUNT: Final = 10_000  # clients
+MESSAGES: Final = 20  # in quiet
+STORM: Final = 8.0  # seconds
+LEAVING: Final = 1 / 50  # seconds from one client's leaving to the next one's
+AWAY: Final = 0.2  # seconds until it comes back
+SAYING: Final = 0.4  # seconds from one message of the storm to the next, at least
+NEWCOMER: Final = "zz"  # stands last in the users list, so that its coming and going is seen there
+
+
+def make_accounts(folder: Path, names: Sequence[str]) -> list[tuple[str, str]]:
+    """A database with these accounts, chat.db in `folder`; gives each name with a token."""
+
+    def hand_over(outcomes: Iterable[tuple[Callable[[Any], None], Any]]) -> None:
+        for then, outcome in outcomes:
+            then(outcome)
+
+    storage = Storage(folder / "chat.db", hand_over)
+    try:
+        accounts = Accounts(storage, Settings(bcrypt_cost=4))
+        password_hash = accounts.hash_new("password")
+        tokens = [accounts.new_token() for _ in names]
+        for name, token in zip(names, tokens, strict=True):
+            storage.submit(users.register, name, password_hash, *token[1:])
+        return [(name, token.text) for name, token in zip(names, tokens, strict=True)]
+    finally:
+        storage.close()
+
+
+def idle(count: int, storm_seconds: float) -> dict[str, float]:
+    """Everything about `count` clients; the service is started here, as their accounts must be there before."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = [f"user{number:05}" for number in range(count)]
+        *entries, newcomer = make_accounts(Path(folder), [*names, NEWCOMER])
+        peer = Chat(Path(folder))
+        hall = Hall(peer.port)
+        try:
+            before = peer.memory()
+            started_at = time.perf_counter()
+            guests = hall.enter_all(entries)
+            metrics = {"logins s": time.perf_counter() - started_at}
+            list_with, list_without = f'"{NEWCOMER}"]'.encode(), f'"{names[-1]}"]'.encode()
+            guest = hall.enter(*newcomer)
+            hall.look_for(list_with, guest)
+            hall.wait_for_all("the users list after all logins")
+            metrics["RSS KiB/client"] = (peer.memory() - before) / count
+            metrics |= _in_quiet(hall, guests[0])
+            cpu, lists = peer.cpu_seconds(), guests[1].lists
+            hall.leave(guest)
+            hall.look_for(list_without)
+            hall.wait_for_all("the users list after one has left")
+            cpu_of_list = (peer.cpu_seconds() - cpu) / (guests[1].lists - lists)
+            metrics |= _in_storm(hall, guests, peer, cpu_of_list, storm_seconds)
+            asked_at = time.perf_counter()
+            guest = hall.enter(*newcomer)
+            hall.look_for(list_with, guest)
+            metrics["last list s"] = hall.wait_for_all("the users list after the storm") - asked_at
+            return metrics
+        finally:
+            hall.close()
+            peer.stop()
+
+
+def _in_quiet(hall: Hall, sender: Guest) -> dict[str, float]:
+    """The times until a message has reached everyone, one message after the other."""
+    times = []
+    for number in range(MESSAGES):
+        sent_at = hall.say(sender, number)
+        times.append(hall.wait_for_all(f"message {number}") - sent_at)
+    return {"to all p50 ms": statistics.median(times) * 1e3, "to all max ms": max(times) * 1e3}
+
+
+class _Storm:
+    """Clients who leave and come back all the time."""
+
+    def __init__(self, hall: Hall, guests: Sequence[Guest]) -> None:
+        self._hall = hall
+        self._staying = deque(guests)
+        self._away: deque[tuple[float, Guest]] = deque()  # (when to come back, who)
+        self._leave_at = time.perf_counter()
+
+    def blow(self, now: float) -> None:
+        """Does what is due."""
+        while now >= self._leave_at:
+            self._leave_at += LEAVING
+            guest = self._staying.popleft()
+            self._hall.leave(guest)
+            self._away.append((now + AWAY, guest))
+        self.bring_back(now)
+
+    def bring_back(self, now: float) -> None:
+        """Lets those in again who have been away for long enough."""
+        while self._away and now >= self._away[0][0]:
+            _, guest = self._away.popleft()
+            self._staying.append(self._hall.enter(guest.name, guest.token))
+
+
+def _in_storm(hall: Hall, guests: Sequence[Guest], peer: Peer, cpu_of_list: float, seconds: float) -> dict[str, float]:
+    """The same while clients leave and come back; and the service's CPU, as a share of its core.
+
+    The users list's part of it is what one list to everyone takes in quiet, times the number of lists in the storm.
+    """
+    sender, witness = guests[:2]
+    storm = _Storm(hall, guests[2:])
+    times: list[float] = []
+    lists, cpu, own, started_at = witness.lists, peer.cpu_seconds(), time.process_time(), time.perf_counter()
+    sent_at = hall.say(sender, MESSAGES)
+    is_under_way = True
+    while (now := time.perf_counter()) < started_at + seconds:
+        storm.blow(now)
+        if is_under_way and not hall.unaware:
+            is_under_way = False
+            times.append(now - sent_at)
+        elif not is_under_way and now >= sent_at + SAYING:
+            is_under_way = True
+            sent_at = hall.say(sender, MESSAGES + len(times))
+        hall.read(0.005)
+    lists, cpu, own = witness.lists - lists, peer.cpu_seconds() - cpu, time.process_time() - own
+    if is_under_way:
+        times.append(hall.wait_for_all("a message of the storm") - sent_at)
+    storm.bring_back(now + AWAY)
+    hall.wait(lambda: not hall.entering, "the last to come back")
+    return {
+        "storm p50 ms": statistics.median(times) * 1e3,
+        "storm max ms": max(times) * 1e3,
+        "storm CPU %": cpu / seconds * 100,
+        "users list CPU %": lists * cpu_of_list / seconds * 100,
+        "generator %": own / seconds * 100,
+    }
+
+
+def measure(_: Peer | None) -> dict[str, float]:
+    """Cells are measured with a peer; this one starts its own."""
+    return idle(COUNT, STORM)
+
+
+CELLS: Final[dict[str, Cell]] = {
+    "idle10000": Cell(
+        "10,000 clients logged in by token, one speaks; then 50 a second leave and come back",
+        measure,
+        targets=(
+            Target("logins s", "<=", 30),
+            Target("RSS KiB/client", "<=", 40),
+            Target("to all max ms", "<=", 200),
+            Target("storm max ms", "<=", 200),
+            Target("users list CPU %", "<=", 10),
+            Target("last list s", "<=", 5),
+        ),
+    )
+}

@@ -1,0 +1,70 @@
+"""All the cells, and how they are run: each peer in turn, a fresh one each time, and the medians. Prints nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import resource
+import sqlite3
+import statistics
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from benchmarks import idle, load
+from benchmarks.peers import CORES, Chat, Ngircd
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from benchmarks.cells import Cell, Results
+
+RUNS: Final = 3  # of each peer in a cell
+PEERS: Final[dict[str, type[Chat | Ngircd]]] = {kind.name: kind for kind in (Chat, Ngircd)}
+CELLS: Final[dict[str, Cell]] = load.CELLS | idle.CELLS
+
+
+def prepare_machine() -> None:
+    """Gives this process a core of its own, and as many file descriptors as there are to be had."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    os.sched_setaffinity(0, {CORES[-1]})
+
+
+def describe_machine() -> dict[str, str]:
+    """What the figures are from."""
+    model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return {
+        "CPU": model[1] if model else platform.machine(),
+        "cores": str(len(CORES)),
+        "system": f"{platform.system()} {platform.release()}",
+        "Python": platform.python_version(),
+        "SQLite": sqlite3.sqlite_version,
+        "ngircd": Ngircd.version() or "not installed",
+    }
+
+
+def run(cell: Cell, peers: Collection[str], runs: int = RUNS) -> Results:
+    """What was measured of each program; of `peers` those that take part in the cell. Raises CellError."""
+    if not cell.peers:
+        return {"chat": dict(cell.measure(None))}
+    kinds = [PEERS[name] for name in cell.peers if name in peers]
+    measured: dict[str, list[Mapping[str, float]]] = {kind.name: [] for kind in kinds}
+    for _ in range(runs):
+        for kind in kinds:
+            measured[kind.name].append(_run_once(cell, kind))
+    return {name: _medians(each) for name, each in measured.items()}
+
+
+def _run_once(cell: Cell, kind: type[Chat | Ngircd]) -> Mapping[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        peer = kind(Path(folder))
+        try:
+            return cell.measure(peer)
+        finally:
+            peer.stop()
+
+
+def _medians(runs: list[Mapping[str, float]]) -> dict[str, float]:
+    return {metric: statistics.median(run[metric] for run in runs) for metric in runs[0]}
