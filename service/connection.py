@@ -65,6 +65,7 @@ class Connection:
         decoder = LineDecoder(settings.max_line)
         deadline: float | None = time.monotonic() + settings.login_timeout
         self.session.greet()
+        talks = False  # has said more than who it is
         while True:
             if deadline is not None:
                 deadline = self._check_login(deadline)
@@ -74,6 +75,9 @@ class Connection:
                 continue
             if not data:
                 return
+            if not talks and self.session.account is not None:
+                talks = True
+                self._stream.send_at_once()
             for line in decoder.feed(data):
                 if self._stopping:
                     break

@@ -331,3 +331,17 @@ def test_the_interpreter_is_asked_for_less_often_by_many(monkeypatch: pytest.Mon
         while sys.getswitchinterval() > 1.1 * SWITCH_INTERVAL:  # until the connection threads have noticed
             threading.Event().wait(0.01)
         assert not server._connections
+
+
+def test_lines_go_at_once_to_who_talks(tmp_path: Path) -> None:
+    """Whoever has said something after the login waits for no gathering of lines; whoever only listens may."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob"):
+        alice.ask("pm", message="hello")
+        no_delay = {
+            connection.session.account.name: connection._stream._socket.getsockopt(
+                socket.IPPROTO_TCP, socket.TCP_NODELAY
+            )
+            for connection in server._connections
+            if connection.session.account is not None
+        }
+        assert no_delay == {"alice": 1, "bob": 0}

@@ -171,16 +171,25 @@ def test_close_gives_the_descriptor_back(pair: Pair) -> None:
 @pytest.mark.parametrize(
     ("level", "name", "value"),
     [
-        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
         (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE),
     ],
-    ids=["no delay", "keepalive", "idle"],
+    ids=["keepalive", "idle"],
 )
-def test_lines_go_at_once_and_dead_peers_are_noticed(pair: Pair, level: int, name: int, value: int) -> None:
-    """A line does not wait for another one, and the kernel asks silent peers whether they are there."""
+def test_dead_peers_are_noticed(pair: Pair, level: int, name: int, value: int) -> None:
+    """The kernel asks silent peers whether they are there."""
     with socket.fromfd(pair.stream.fileno(), socket.AF_INET, socket.SOCK_STREAM) as same:
         assert same.getsockopt(level, name) == value
+
+
+def test_lines_are_gathered_until_told_otherwise(pair: Pair) -> None:
+    """Nagle's algorithm is on for a peer that only listens, and off once lines are to go at once; or it is gone."""
+    with socket.fromfd(pair.stream.fileno(), socket.AF_INET, socket.SOCK_STREAM) as same:
+        assert not same.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        pair.stream.send_at_once()
+        assert same.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    pair.stream.close()
+    pair.stream.send_at_once()
 
 
 def test_peer_is_named_by_its_address(pair: Pair) -> None:
