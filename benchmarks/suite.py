@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import idle, load
+from benchmarks import bare, history, idle, load
 from benchmarks.peers import CORES, Chat, Ngircd
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 RUNS: Final = 3  # of each peer in a cell
 PEERS: Final[dict[str, type[Chat | Ngircd]]] = {kind.name: kind for kind in (Chat, Ngircd)}
-CELLS: Final[dict[str, Cell]] = load.CELLS | idle.CELLS
+CELLS: Final[dict[str, Cell]] = load.CELLS | bare.CELLS | idle.CELLS | history.CELLS
 
 
 def prepare_machine() -> None:

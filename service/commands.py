@@ -21,7 +21,7 @@ from service.config import MAX_ID
 from service.errors import PeerError, StorageUnavailable
 from service.posting import Account, AnyPost
 from service.protocol import AckReply, StoredMessage, encode
-from service.storage import messages, users
+from service.storage import fulltext, messages, users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -218,7 +218,7 @@ def search(session: Session, command: protocol.Search) -> None:
     with suppress(StorageUnavailable):  # then what is indexed already has to do
         session.services.storage.index_search()
     page = session.services.storage.read(
-        messages.search_page,
+        fulltext.search_page,
         command.query,
         account.id,
         partner_id,

@@ -40,7 +40,7 @@ WRITE_BATCH: Final = 1_000  # of these in one transaction: 2 ms with FULL; large
 POSTS_AT_ONCE: Final = 64  # messages of one client handed to the writer together: as many as one INSERT takes
 STORAGE_TIMEOUT: Final = 2.0  # seconds to wait for a locked database; leaves room within the 5 s for a shutdown
 HURRIED_STORAGE_TIMEOUT: Final = 0.5  # seconds, in its place while the service stops
-INDEX_BATCH: Final = 1_000  # messages put into the search index in one transaction: some 40 ms
+INDEX_BATCH: Final = 1_000  # messages put into the search index in one transaction: 5 ms, 50 where it merges
 INDEX_DELAY: Final = 0.2  # seconds of quiet before indexing, so that a conversation does not wait for it
 STATE_PACE_MIN: Final = 0.1  # seconds between two pushes of the users list, when they cost little
 STATE_PACE: Final = 0.5  # seconds, at most: the last change is to arrive within one second,
@@ -50,13 +50,16 @@ STATE_SHARE: Final = 0.1  # of a core's time that pushes may take, up to those l
 STATE_REST: Final = 0.0005  # seconds between two slices, in which the threads that take in messages get their turn
 STATE_SLICE: Final = 1 << 21  # bytes of users lists between two looks at the messages: some milliseconds' worth
 RECEIPTS_INTERVAL: Final = 2.0  # seconds between storing what was written to clients that do not confirm
+RECEIPTS_PACE: Final = 0.1  # seconds, in its place, while there are more than a batch of direct messages among them
 RECEIPTS_BATCH: Final = 500  # of these stored in one write: some 2 ms, and then it is the next one's turn
 PURGE_INTERVAL: Final = 3600.0  # seconds between removals of expired tokens
 LINGER: Final = 1.0  # seconds for a closing client to take its last lines, and to close its side
 STOP_TIMEOUT: Final = (
     2.0  # seconds for the clients to go at shutdown, after a locked database's; the whole takes under 5
 )
-MAX_SEARCH_WORDS: Final = 16  # each costs time: on a million messages 16 one-letter words take about 1 s
+MAX_SEARCH_WORDS: Final = 16  # each costs time, some 20 ms at most
+MAX_ENDINGS: Final = 500  # different words that a beginning may stand for in a search; 40 us each at ten million
+SEARCH_TIME: Final = 0.5  # seconds of CPU for one search; common words take 20 ms at ten million messages
 BCRYPT_WAITING: Final = 64  # logins waiting for a core; at cost 12 the last of them waits 8 s on two cores
 TOKEN_BYTES: Final = 32  # 256 random bits
 TOKEN_LIFETIME: Final = 30 * 24 * 3600.0  # seconds; 30 days since the token's last use

@@ -29,6 +29,7 @@ class Receipts:
         self._lock = threading.Lock()
         self._public: dict[int, int] = {}  # user id: the newest public id written to it
         self._direct: dict[int, list[int]] = {}  # user id: direct ids written to it
+        self._direct_count = 0  # of these, since the last flush
 
     def note(self, user_id: int, note: Note) -> None:
         """Takes down that a line was written whole to one of the user's sessions."""
@@ -38,6 +39,7 @@ class Receipts:
                 self._public[user_id] = public_id
             if direct_ids:
                 self._direct.setdefault(user_id, []).extend(direct_ids)
+                self._direct_count += len(direct_ids)
 
     def store(self, user_id: int) -> Write | None:
         """Submits the notes of one user; None if there are none. What cannot be stored is noted again."""
@@ -53,6 +55,7 @@ class Receipts:
         with self._lock:
             public, self._public = self._public, {}
             direct, self._direct = self._direct, {}
+            self._direct_count = 0
         write: Write | None = None
         piece: list[_Shown] = []
         size = 0
@@ -63,6 +66,11 @@ class Receipts:
                 write = self._submit(piece)
                 piece, size = [], 0
         return self._submit(piece) if piece else write
+
+    def flush_many(self) -> None:
+        """Flushes if many direct messages are noted: while few are missed, the index of these is a few pages."""
+        if self._direct_count >= RECEIPTS_BATCH:
+            self.flush()
 
     def _submit(self, piece: list[_Shown]) -> Write:
         def keep(outcome: object) -> None:

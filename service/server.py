@@ -22,6 +22,7 @@ from service.config import (
     DESCRIPTORS_SPARE,
     PURGE_INTERVAL,
     RECEIPTS_INTERVAL,
+    RECEIPTS_PACE,
     REFUSED_KEPT,
     STOP_TIMEOUT,
     SWITCH_INTERVAL,
@@ -67,6 +68,7 @@ class Server:
         self.ticker = Ticker()
         self.ticker.every(settings.users_interval, self.delivery.announce)
         self.ticker.every(RECEIPTS_INTERVAL, self.services.receipts.flush)
+        self.ticker.every(RECEIPTS_PACE, self.services.receipts.flush_many)
         self.ticker.every(PURGE_INTERVAL, self._purge_tokens)
         self._lock = threading.Lock()  # guards _connections and _stopping
         self._connections: set[Connection] = set()

@@ -9,7 +9,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from service.config import STATE_CROWD, STATE_PACE, STATE_PACE_CROWD, STATE_PACE_MIN, STATE_REST, STATE_SHARE, STATE_SLICE
+from service.config import (
+    STATE_CROWD,
+    STATE_PACE,
+    STATE_PACE_CROWD,
+    STATE_PACE_MIN,
+    STATE_REST,
+    STATE_SHARE,
+    STATE_SLICE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection

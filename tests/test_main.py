@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from service.storage.schema import revisions
 from tests.helpers import PATIENCE, ROOT, Process, Wire, enter
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ def test_init_db_makes_keeps_and_refuses(tmp_path: Path) -> None:
     """It makes a database, finds it current the second time, and refuses another program's with one line."""
     path = tmp_path / "chat.db"
     first, second = run("service.admin", "init-db", str(path)), run("service.admin", "init-db", str(path))
-    assert (first.returncode, first.stdout) == (0, f"{path}: created, schema 0001\n")
-    assert (second.returncode, second.stdout) == (0, f"{path}: current, schema 0001\n")
+    assert (first.returncode, first.stdout) == (0, f"{path}: created, schema {revisions()[-1]}\n")
+    assert (second.returncode, second.stdout) == (0, f"{path}: current, schema {revisions()[-1]}\n")
     assert path.stat().st_mode & 0o777 == 0o600
     other = tmp_path / "other.db"
     with closing(sqlite3.connect(other)) as connection:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from service.storage.schema import revisions
 from tests.helpers import PATIENCE, ROOT
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ def test_no_python_at_all_is_explained(fresh: Path) -> None:
 def test_init_db_makes_the_database_and_explains_a_refusal(tmp_path: Path) -> None:
     """`make init-db DB=…` may be run again and again."""
     path = tmp_path / "my chat.db"
-    assert make("init-db", f"DB={path}").stdout == f"{path}: created, schema 0001\n"
-    assert make("init-db", f"DB={path}").stdout == f"{path}: current, schema 0001\n"
+    assert make("init-db", f"DB={path}").stdout == f"{path}: created, schema {revisions()[-1]}\n"
+    assert make("init-db", f"DB={path}").stdout == f"{path}: current, schema {revisions()[-1]}\n"
     path.write_text("a letter\n")
     ended = make("init-db", f"DB={path}")
     assert ended.returncode != 0

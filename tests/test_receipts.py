@@ -111,6 +111,21 @@ def test_a_flush_goes_in_pieces(storage: Storage, monkeypatch: pytest.MonkeyPatc
     assert (waiting(storage, 2), waiting(storage, 3)) == (([], 0), ([3], 0))
 
 
+def test_many_direct_messages_are_stored_soon(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few notes of direct messages wait for the next flush, a batch of them does not."""
+    monkeypatch.setattr(receipts_module, "RECEIPTS_BATCH", 2)
+    receipts = Receipts(storage)
+    receipts.note(2, (1, (2,)))
+    receipts.flush_many()
+    storage.settle()
+    assert waiting(storage, 2) == ([2, 4], 1)
+    receipts.note(2, (0, (4,)))
+    receipts.flush_many()
+    storage.settle()
+    assert waiting(storage, 2) == ([], 0)
+    assert receipts.flush() is None
+
+
 def test_without_notes_there_is_nothing_to_write(storage: Storage) -> None:
     """A flush submits no write when there is nothing new: not at first, not a second time."""
     receipts = Receipts(storage)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.errors import SchemaError
-from service.storage import schema
+from service.storage import fulltext, messages, schema, tally
+from tests.helpers import open_storage
+from tests.storage_helpers import NOW, store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +73,58 @@ def test_an_older_database_is_upgraded_with_its_rows(tmp_path: Path, newer_migra
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM user").fetchall() == [("alice",)]
         assert connection.execute("SELECT id FROM later").fetchall() == [(1,)]
+
+
+@pytest.fixture
+def first_migration(tmp_path: Path) -> Path:
+    """The migrations of the first version."""
+    folder = tmp_path / "first"
+    shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__", "000[2-9]*"))
+    return folder
+
+
+def test_messages_of_the_first_schema_are_counted_and_found(tmp_path: Path, first_migration: Path) -> None:
+    """After the upgrade to 0002 old messages are in counts and talks, and the search index is filled anew."""
+    path = tmp_path / "chat.db"
+    schema.prepare(path, first_migration)
+    block = 1 << tally.BLOCK_BITS
+    # Blocks 0, 1 and 33 have messages and end before the newest one; block 40 has the newest.
+    for message_id in (1, block - 1, block, 33 * block + 7, 40 * block + 3, 40 * block + 4):
+        run(path, f"INSERT INTO message VALUES ({message_id}, '{NOW}', 1, NULL, 'to all', 'n{message_id}', NULL)")
+    for message_id in (2, 3 * block, 39 * block):
+        run(path, f"INSERT INTO message VALUES ({message_id}, '{NOW}', 1, 2, 'to bob', NULL, NULL)")
+    run(
+        path,
+        *(f"INSERT INTO user VALUES ({n}, '{name}', 'x', 't', 't', 0, 0)" for n, name in ((1, "alice"), (2, "bob"))),
+    )
+    run(path, "INSERT INTO message_search (rowid, body) SELECT id, body FROM message")
+    assert schema.prepare(path) == "upgraded"
+    with open_storage(path) as storage:
+        sums = "SELECT block, messages FROM tally WHERE level = ? AND sender_id IN (0, 1) AND messages > 0"
+        assert storage.call(lambda c: c.execute(sums, (0,)).fetchall()) == [
+            (0, 2),
+            (0, 2),
+            (1, 1),
+            (1, 1),
+            (33, 1),
+            (33, 1),
+        ]
+        assert storage.call(lambda c: c.execute(sums, (1,)).fetchall()) == [(0, 3), (0, 3)]
+        assert storage.read(messages.count_waiting, 2) == (3, 6)
+        assert len(storage.read(messages.history_page, (1, 2), None, None, 9).messages) == 3
+        storage.index_search()
+        assert len(storage.read(fulltext.search_page, "to", 2, None, None, 9).messages) == 9
+        retry = store(storage, 1, "to all", nonce="n1")
+        assert retry == messages.Receipt(1, NOW, fresh=False, seen=False)
+
+
+def test_an_upgraded_schema_is_that_of_a_new_file(tmp_path: Path, first_migration: Path) -> None:
+    """An empty database of the first version, upgraded, has what a new one has."""
+    upgraded, new = tmp_path / "upgraded.db", tmp_path / "new.db"
+    schema.prepare(upgraded, first_migration)
+    schema.prepare(upgraded)
+    schema.prepare(new)
+    assert dump(upgraded) == dump(new)
 
 
 def test_a_newer_database_is_refused_untouched(tmp_path: Path, newer_migrations: Path) -> None:

@@ -1,7 +1,7 @@
 """The one door to the database; nothing else in the service touches SQLite.
 
-`Storage` runs the statements of `users` and `messages`: reads at once, on the calling thread's own connection, writes
-through the writer thread.
+`Storage` runs the statements of `users`, `messages` and `fulltext`: reads at once, on the calling thread's own
+connection, writes through the writer thread.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
-from service.storage import database, messages, schema, users
+from service.storage import database, fulltext, messages, schema, users
 from service.storage.writer import Write, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-__all__ = ["Storage", "Write", "messages", "schema", "users"]
+__all__ = ["Storage", "Write", "fulltext", "messages", "schema", "users"]
 
 _Ts = TypeVarTuple("_Ts")
 _T = TypeVar("_T")
@@ -33,7 +33,7 @@ class Storage:
         self._path = path
         self._own = threading.local()
         self._readers: set[sqlite3.Connection] = set()  # open ones, of all threads
-        self._writer = Writer(path, hand_over, messages.index_some, bulk=messages.store_all)
+        self._writer = Writer(path, hand_over, fulltext.index_some, bulk=messages.store_all)
         self._thread = threading.Thread(target=self._writer.run, name="chat-writer")
         self._thread.start()
 
@@ -91,7 +91,7 @@ class Storage:
 
         Raises StorageUnavailable; what was indexed before can be searched all the same.
         """
-        while self.call(messages.index_some):
+        while self.call(fulltext.index_some):
             pass
 
     def settle(self) -> None:

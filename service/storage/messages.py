@@ -1,17 +1,21 @@
-"""Statements about messages. Each takes a connection; none begins or ends a transaction."""
+"""Statements about messages. Each takes a connection; none begins or ends a transaction.
+
+The search is in fulltext.py, the count of what is unread in tally.py.
+"""
 
 from __future__ import annotations
 
-import sqlite3
 from functools import cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from service.clock import format_time, utcnow
-from service.config import INDEX_BATCH, MAX_ID, MAX_SEARCH_WORDS, POSTS_AT_ONCE
-from service.errors import PeerError, StorageUnavailable
+from service.config import MAX_ID, POSTS_AT_ONCE
+from service.errors import PeerError
+from service.storage import tally
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
 
 
@@ -49,17 +53,24 @@ class Receipt(NamedTuple):
     seen: bool
 
 
-_SELECT: Final = """
+# The index message_talk is made with it, so it is not to be changed without a migration. Of 32,768 ids: some 100 pages
+# of that index are written to at a time, however many messages there are.
+_ERA_BITS: Final = 15
+# A page's messages; what is put in says where the rows `m` come from, and in which order.
+SELECT: Final = """
     SELECT m.id, m.sent_at, s.name, r.name, m.body
-    FROM message AS m {} JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id
+    FROM {} JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id
 """
-_MISSED: Final = _SELECT.format("INDEXED BY message_missed")
-_MESSAGE: Final = _SELECT.format("")
+_MISSED: Final = SELECT.format("message AS m INDEXED BY message_missed")
+_PUBLIC: Final = SELECT.format("message AS m INDEXED BY message_public")
+# Era by era, and so in the order of the ids. The plus keeps the column's type out of the comparison, which would not
+# take the index.
+_TALK: Final = SELECT.format(f"era CROSS JOIN message AS m INDEXED BY message_talk ON m.id >> {_ERA_BITS} = +era.id")
 # SQLite takes the partial and the expression indexes only for the very terms that they were made with.
-_PUBLIC: Final = "m.recipient_id IS NULL"
-_TALK: Final = """
+_IN_TALK: Final = """
     m.recipient_id IS NOT NULL AND min(m.sender_id, m.recipient_id) = :low AND max(m.sender_id, m.recipient_id) = :high
 """
+_BETWEEN: Final = "m.id > :after AND m.id < :before"
 
 _ROWS_AT_ONCE: Final = (POSTS_AT_ONCE, 16, 4, 1)  # few sizes, so that SQLite keeps each statement prepared
 
@@ -79,13 +90,16 @@ def store_all(
         left = len(rows) - len(outcomes)
         size = next(size for size in _ROWS_AT_ONCE if size <= left)
         outcomes += _store_rows(connection, rows[len(outcomes) : len(outcomes) + size])
-    newest = {
-        row[1]: outcome.id
+    direct = [
+        (row[1], outcome.id)
         for row, outcome in zip(rows, outcomes, strict=True)
         if row[2] is not None and isinstance(outcome, Receipt) and outcome.fresh
-    }
-    for sender_id, message_id in newest.items():
+    ]
+    for sender_id, message_id in dict(direct).items():
         _note_direct(connection, sender_id, message_id)
+    for era in {message_id >> _ERA_BITS for _, message_id in direct}:
+        connection.execute("INSERT OR IGNORE INTO era (id) VALUES (?)", (era,))
+    tally.complete_blocks(connection)
     each = iter(outcomes)
     return [list(islice(each, len(posts))) for _, posts in calls]
 
@@ -171,12 +185,8 @@ def count_waiting(connection: sqlite3.Connection, user_id: int) -> tuple[int, in
     (missed,) = connection.execute(
         "SELECT count(*) FROM message INDEXED BY message_missed WHERE recipient_id = ? AND seen_at IS NULL", (user_id,)
     ).fetchone()
-    (unread,) = connection.execute(
-        "SELECT count(*) FROM message WHERE recipient_id IS NULL "
-        "AND id > (SELECT read_id FROM user WHERE id = :user) AND sender_id <> :user",
-        {"user": user_id},
-    ).fetchone()
-    return missed, unread
+    (read_id,) = connection.execute("SELECT read_id FROM user WHERE id = ?", (user_id,)).fetchone()
+    return missed, tally.count_public(connection, read_id, user_id)
 
 
 def newest_id(connection: sqlite3.Connection, user_id: int) -> int:
@@ -195,7 +205,7 @@ def newest_id(connection: sqlite3.Connection, user_id: int) -> int:
 # -- pages ------------------------------------------------------------------------------------------------------------
 def missed_page(connection: sqlite3.Connection, user_id: int, up_to: int, limit: int) -> Page:
     """Direct messages to the user not yet seen, up to an id, oldest first."""
-    return _page(
+    return read_page(
         connection,
         f"{_MISSED} WHERE m.recipient_id = :user AND m.seen_at IS NULL AND m.id <= :up_to ORDER BY m.id LIMIT :limit",
         {"user": user_id, "up_to": up_to},
@@ -214,77 +224,22 @@ def history_page(
 
     `before` and `after` are exclusive.
     """
-    where, order = [_PUBLIC if talk is None else _TALK], "DESC" if after is None else "ASC"
-    if before is not None:
-        where.append("m.id < :before")
-    if after is not None:
-        where.append("m.id > :after")
-    values: dict[str, object] = {"before": before, "after": after}
-    if talk is not None:
-        values |= {"low": min(talk), "high": max(talk)}
-    return _page(
-        connection, f"{_MESSAGE} WHERE {' AND '.join(where)} ORDER BY m.id {order} LIMIT :limit", values, limit
-    )
-
-
-def search_page(
-    connection: sqlite3.Connection, query: str, user_id: int, with_id: int | None, before: int | None, limit: int
-) -> Page:
-    """What the user may read that has all the words of the query, or words that begin with them; newest first."""
-    match = match_expression(query)
-    if not match:
-        return Page([], more=False)
-    values: dict[str, object] = {"match": match, "user": user_id, "before": MAX_ID if before is None else before}
-    if with_id is None:
-        scope = f"({_PUBLIC} OR m.recipient_id = :user OR m.sender_id = :user)"
+    order = "DESC" if after is None else "ASC"
+    values: dict[str, object] = {"after": after or 0, "before": MAX_ID if before is None else before}
+    if talk is None:
+        statement = f"{_PUBLIC} WHERE m.recipient_id IS NULL AND {_BETWEEN} ORDER BY m.id {order} LIMIT :limit"
     else:
-        scope = _TALK
-        values |= {"low": min(user_id, with_id), "high": max(user_id, with_id)}
-    return _page(
-        connection,
-        f"""{_MESSAGE} JOIN message_search AS f ON f.rowid = m.id
-        WHERE f.body MATCH :match AND f.rowid < :before AND {scope} ORDER BY f.rowid DESC LIMIT :limit""",
-        values,
-        limit,
-    )
+        statement = (
+            f"{_TALK} WHERE era.id BETWEEN :after >> {_ERA_BITS} AND :before >> {_ERA_BITS} AND {_IN_TALK} "
+            f"AND {_BETWEEN} ORDER BY era.id {order}, m.id {order} LIMIT :limit"
+        )
+        values |= {"low": min(talk), "high": max(talk)}
+    return read_page(connection, statement, values, limit)
 
 
-def match_expression(query: str) -> str:
-    """The FTS5 expression for plain words: each quoted, so that nothing in it is an operator, and open at its end.
-
-    A word without a letter or digit would match nothing and so hide what the others find; it is left out. Raises
-    PeerError if there are too many.
-    """
-    words = {word: None for word in query.replace("\0", " ").split() if any(char.isalnum() for char in word)}
-    if len(words) > MAX_SEARCH_WORDS:
-        raise PeerError("bad_request", f'field "query": at most {MAX_SEARCH_WORDS} different words')
-    return " ".join('"{}"*'.format(word.replace('"', '""')) for word in words)
-
-
-def _page(connection: sqlite3.Connection, statement: str, values: dict[str, object], limit: int) -> Page:
+def read_page(connection: sqlite3.Connection, statement: str, values: dict[str, object], limit: int) -> Page:
+    """What a statement made of SELECT gives, which ends with LIMIT :limit."""
     # One row more than asked for tells whether there are more. All rows are fetched: an open cursor would keep the WAL
     # from shrinking.
     rows = connection.execute(statement, values | {"limit": limit + 1}).fetchall()
     return Page([Message(*row) for row in rows[:limit]], more=len(rows) > limit)
-
-
-# -- the search index -------------------------------------------------------------------------------------------------
-def index_some(connection: sqlite3.Connection) -> bool:
-    """Puts the next messages into the search index, in id order; says whether there are more to come.
-
-    The index itself knows how far it has come: its docsize table has a row for each message in it. An index that is
-    damaged raises StorageUnavailable, undone to its savepoint: messages are stored all the same.
-    """
-    connection.execute("SAVEPOINT indexing")
-    try:
-        (indexed,) = connection.execute("SELECT coalesce(max(id), 0) FROM message_search_docsize").fetchone()
-        added = connection.execute(
-            "INSERT INTO message_search (rowid, body) SELECT id, body FROM message WHERE id > ? ORDER BY id LIMIT ?",
-            (indexed, INDEX_BATCH),
-        ).rowcount
-    except sqlite3.DatabaseError as error:
-        connection.execute("ROLLBACK TO indexing")
-        raise StorageUnavailable(f"the search index: {error}") from error
-    finally:
-        connection.execute("RELEASE indexing")
-    return added == INDEX_BATCH

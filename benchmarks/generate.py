@@ -1,0 +1,193 @@
+"""Makes a database with a long history: ``python3 -m benchmarks.generate 1000000 /tmp/million.db``.
+
+Nine messages in ten are public, by 1,000 of 2,000 users; the others belong to 10,000 direct conversations. The newest
+hundredth has not been seen. A text has 10 to 15 of 50,000 made-up words, common and rare ones as in a language.
+Everyone is called user1, user2 … and has the password "password". The same number of messages gives the same texts.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from service.accounts import Accounts
+from service.config import Settings
+from service.storage import Storage, fulltext, schema, tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER: Final = Path(__file__).parent
+MESSAGES: Final = 10_000_000
+USERS: Final = 2_000
+PUBLIC_SENDERS: Final = 1_000
+TALKS: Final = 10_000
+WORDS: Final = 50_000
+_DIRECT: Final = 0.1  # of all messages
+_SEEN: Final = 0.99  # of all messages
+_PACE: Final = 12_000  # milliseconds from one message to the next, at most
+_END: Final = datetime(2026, 11, 21, tzinfo=UTC)  # about the time of the newest message
+_POOL: Final = 2_000_000  # words in a row, of which each text is a piece: drawing each word anew takes half a minute
+_AT_ONCE: Final = 20_000  # messages
+_BAR: Final = 40  # characters
+
+# id, time, sender, recipient, text, nonce, when it was seen
+_Row = tuple[int, str, int, "int | None", str, str, "str | None"]
+
+
+def history(count: int = MESSAGES) -> Path:
+    """The database with so many messages; made unless a run before left it. One of an older schema is removed."""
+    path = FOLDER / f"history-{count}-{schema.revisions()[-1]}.db"
+    if not path.exists():
+        for old in FOLDER.glob(f"history-{count}-*"):
+            old.unlink()
+        unfinished = path.with_name(f"unfinished-{path.name}")
+        unfinished.unlink(missing_ok=True)
+        make(unfinished, count)
+        unfinished.rename(path)
+    return path
+
+
+def make(path: Path, count: int) -> None:
+    """A new database with so many messages, indexed for the search. It says on stderr how far it has come."""
+    storage = Storage(path, lambda _: None)
+    try:
+        password_hash = Accounts(storage, Settings(bcrypt_cost=4)).hash_new("password")
+    finally:
+        storage.close()
+    progress = _Progress(count)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        # A file that was not finished is thrown away, so nothing need be safe.
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -400000"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        connection.execute("BEGIN")
+        _add_messages(connection, count, password_hash, progress)
+        counted = 0
+        while tally.complete_blocks(connection):
+            counted += 1
+            progress.show("counts", counted << 16)
+        indexed = 0
+        while fulltext.index_some(connection, _AT_ONCE):
+            indexed += _AT_ONCE
+            progress.show("search index", indexed)
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    progress.end(path)
+
+
+def _add_messages(connection: sqlite3.Connection, count: int, password_hash: str, progress: _Progress) -> None:
+    indexes = connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'message' AND type = 'index' AND sql IS NOT NULL"
+    ).fetchall()
+    for name, _ in indexes:
+        connection.execute(f"DROP INDEX {name}")
+    connection.execute("PRAGMA defer_foreign_keys = ON")  # the users come last: they know of their newest messages
+    newest = [0] * (USERS + 1)
+    rows = _make_rows(count, newest)
+    while batch := list(islice(rows, _AT_ONCE)):
+        connection.executemany(
+            "INSERT INTO message (id, sent_at, sender_id, recipient_id, body, nonce, seen_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            batch,
+        )
+        progress.show("messages", batch[-1][0])
+    for number, (_, sql) in enumerate(indexes):  # an index that is made from all rows is sorted once
+        progress.show("indexes", count * number // len(indexes))
+        connection.execute(sql)
+    connection.execute("INSERT INTO era SELECT DISTINCT id >> 15 FROM message WHERE recipient_id IS NOT NULL")
+    # The one half has read everything, the other up to some message; the last one nothing.
+    now = _END.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    connection.executemany(
+        "INSERT INTO user (id, name, password_hash, created_at, last_seen_at, read_id, direct_id) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (n, f"user{n}", password_hash, now, now, round(count * min(1, 2 - 2 * n / USERS)), newest[n])
+            for n in range(1, USERS + 1)
+        ),
+    )
+
+
+def make_words() -> list[str]:
+    """Always the same; the common words, which are short, first."""
+    generator = random.Random(WORDS)  # noqa: S311
+    syllables = [first + second for first in "bcdfghjklmnprstvwz" for second in "aeiou"]
+    words: dict[str, None] = {}
+    while len(words) < WORDS:
+        count = generator.choice((1, 2, 2, 3) if len(words) < 300 else (2, 3, 3, 4))
+        words["".join(generator.choices(syllables, k=count)) + generator.choice(("", "", "n", "s", "r"))] = None
+    return list(words)
+
+
+def _make_rows(count: int, newest: list[int]) -> Iterator[_Row]:
+    """The messages; notes in `newest`, by user, which direct one was the last to be sent or seen."""
+    generator = random.Random(count)  # noqa: S311
+    words = make_words()
+    often = list(accumulate(1 / (rank + 2.7) for rank in range(WORDS)))  # Zipf's law, with Mandelbrot's shift
+    pool = generator.choices(words, cum_weights=often, k=_POOL)
+    pairs: dict[tuple[int, ...], None] = {}
+    while len(pairs) < TALKS:
+        pairs[tuple(sorted(generator.sample(range(1, USERS + 1), 2)))] = None
+    talks = list(pairs)
+    draw = generator.random
+    clock = [f"T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}." for second in range(86_400)]
+    now = round((_END - timedelta(milliseconds=count * _PACE / 2)).timestamp() * 1000)
+    day, date = 0, ""
+    for message_id in range(1, count + 1):
+        now += int(draw() * _PACE)
+        if now // 86_400_000 != day:
+            day = now // 86_400_000
+            date = datetime.fromtimestamp(now // 1000, UTC).date().isoformat()
+        sent_at = f"{date}{clock[now // 1000 % 86_400]}{now % 1000:03}Z"
+        sender, recipient, seen_at = 1 + int(draw() * draw() * PUBLIC_SENDERS), None, None
+        if (lot := draw()) < _DIRECT:
+            sender, recipient = talks[int(lot / _DIRECT * TALKS)][:: 1 if message_id % 2 else -1]
+            newest[sender] = message_id
+            if message_id <= count * _SEEN:
+                newest[recipient], seen_at = message_id, sent_at
+        start = int(draw() * (_POOL - 15))
+        text = " ".join(pool[start : start + 10 + start % 6])
+        yield message_id, sent_at, sender, recipient, text, f"{now:x}-{generator.getrandbits(48):012x}", seen_at
+
+
+class _Progress:
+    """On a terminal a bar, else a line for each tenth."""
+
+    # What part of the time each takes.
+    _PARTS: Final = {"messages": 0.4, "indexes": 0.15, "counts": 0.05, "search index": 0.4}
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._shown = -1
+        self._started_at = time.perf_counter()
+        self._step = 1 if sys.stderr.isatty() else 10  # percent
+
+    def show(self, part: str, done: int) -> None:
+        """So many of the messages have been through that part, and all through those before it."""
+        before = sum(list(self._PARTS.values())[: list(self._PARTS).index(part)])
+        percent = int(100 * (before + self._PARTS[part] * min(done / self._count, 1)))
+        if percent // self._step <= self._shown:
+            return
+        self._shown = percent // self._step
+        if self._step == 1:
+            bar = "#" * (percent * _BAR // 100)
+            sys.stderr.write(f"\r{self._count:,} messages [{bar:.<{_BAR}}] {percent:3} %  {part:12}")
+        else:
+            sys.stderr.write(f"{self._count:,} messages: {percent:3} %, {part}\n")
+        sys.stderr.flush()
+
+    def end(self, path: Path) -> None:
+        """All is done."""
+        start = "\r\033[K" if self._step == 1 else ""
+        seconds, size = time.perf_counter() - self._started_at, path.stat().st_size / 1e9
+        sys.stderr.write(f"{start}{self._count:,} messages made in {seconds:.0f} s: {size:.2f} GB\n")
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[2]), int(sys.argv[1]))

@@ -1,0 +1,98 @@
+"""Counts public messages without walking them: statements about the table tally. None begins or ends a transaction.
+
+tally has how many public messages each sender has, and all have, in each complete block of ids. What lies in no
+complete block is walked: at most a block at either end. The counts are written with the message that completes a block,
+so that they are never behind and are rolled back with it; ids only grow, and no message is ever removed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from service.config import MAX_ID
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+# The table's, so not to be changed without a migration: 4,096 ids are walked in 0.3 ms, and counted in 1 ms.
+BLOCK_BITS: Final = 12
+LEVEL: Final = 16  # blocks of one level that make one of the next
+EVERYONE: Final = 0  # the sender_id of the counts of all senders together
+_AT_ONCE: Final = 16  # blocks; a batch of messages completes one at most, but for ids that were skipped
+
+
+def complete_blocks(connection: sqlite3.Connection) -> bool:
+    """Counts blocks that newer messages have completed; says whether it was too many for once."""
+    complete, newest = connection.execute(
+        "SELECT (SELECT coalesce(max(block) + 1, 0) FROM tally WHERE level = 0), (SELECT max(id) FROM message)"
+    ).fetchone()
+    ended = (newest or 0) >> BLOCK_BITS
+    for block in range(complete, min(ended, complete + _AT_ONCE)):
+        _count_block(connection, block)
+    return bool(ended > complete + _AT_ONCE)
+
+
+def _count_block(connection: sqlite3.Connection, block: int) -> None:
+    connection.execute(
+        "INSERT INTO tally SELECT 0, :block, sender_id, count(*) FROM message INDEXED BY message_public "
+        "WHERE recipient_id IS NULL AND id >= :first AND id < :next GROUP BY sender_id",
+        {"block": block, "first": block << BLOCK_BITS, "next": (block + 1) << BLOCK_BITS},
+    )
+    connection.execute(
+        "INSERT INTO tally SELECT 0, :block, :everyone, coalesce(sum(messages), 0) FROM tally "
+        "WHERE level = 0 AND block = :block",
+        {"block": block, "everyone": EVERYONE},
+    )
+    level = 0
+    while (block + 1) % LEVEL == 0:
+        level, block = level + 1, block // LEVEL
+        connection.execute(
+            "INSERT INTO tally SELECT :level, :block, sender_id, sum(messages) FROM tally "
+            "WHERE level = :level - 1 AND block >= :first AND block < :next GROUP BY sender_id",
+            {"level": level, "block": block, "first": block * LEVEL, "next": (block + 1) * LEVEL},
+        )
+
+
+def count_public(connection: sqlite3.Connection, after: int, user_id: int) -> int:
+    """How many public messages by others than the user follow that id."""
+    (end,) = connection.execute("SELECT coalesce(max(block) + 1, 0) FROM tally WHERE level = 0").fetchone()
+    first = (after >> BLOCK_BITS) + 1
+    if first >= end:
+        return _walk(connection, after, MAX_ID, user_id)
+    return (
+        _walk(connection, after, first << BLOCK_BITS, user_id)
+        + sum(_read(connection, level, block, user_id) for level, block in _cover(first, end))
+        + _walk(connection, (end << BLOCK_BITS) - 1, MAX_ID, user_id)
+    )
+
+
+def _walk(connection: sqlite3.Connection, after: int, before: int, user_id: int) -> int:
+    (count,) = connection.execute(
+        "SELECT count(*) FROM message INDEXED BY message_public "
+        "WHERE recipient_id IS NULL AND id > ? AND id < ? AND sender_id <> ?",
+        (after, before, user_id),
+    ).fetchone()
+    return int(count)
+
+
+def _read(connection: sqlite3.Connection, level: int, block: int, user_id: int) -> int:
+    (count,) = connection.execute(
+        "SELECT sum(CASE sender_id WHEN :everyone THEN messages ELSE -messages END) FROM tally "
+        "WHERE level = :level AND block = :block AND sender_id IN (:everyone, :user)",
+        {"everyone": EVERYONE, "level": level, "block": block, "user": user_id},
+    ).fetchone()
+    return int(count)
+
+
+def _cover(first: int, end: int) -> Iterator[tuple[int, int]]:
+    """The fewest blocks, as (level, block), that hold the same ids as those of level 0 from `first` up to `end`."""
+    level = 0
+    while first < end:
+        while first < end and first % LEVEL:
+            yield level, first
+            first += 1
+        while first < end and end % LEVEL:
+            end -= 1
+            yield level, end
+        level, first, end = level + 1, first // LEVEL, end // LEVEL
