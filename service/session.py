@@ -83,23 +83,15 @@ class Session:
             return
         command: protocol.AnyCommand | None = None
         try:
-            command = self._decode(line)
-            COMMANDS[type(command)].handler(self, command)
+            if isinstance(line, Oversize):
+                raise _too_long(self.services.settings.max_line)
+            command = protocol.decode_command(line)
+            rule = COMMANDS[type(command)]
+            if rule.allowed != "always" and (rule.allowed == "after login") != (self.account is not None):
+                raise _not_now(command, self.account)
+            rule.handler(self, command)
         except Exception as error:  # noqa: BLE001 (answered, and logged by `explain` if it is ours)
             self.reply(self.explain(error, command))
-
-    def _decode(self, line: bytes | Oversize) -> protocol.AnyCommand:
-        """The command in a line, if it is allowed now. Raises PeerError."""
-        if isinstance(line, Oversize):
-            limit = self.services.settings.max_line
-            raise PeerError("line_too_long", f"a line has at most {limit} bytes; the rest of this one is skipped")
-        command = protocol.decode_command(line)
-        allowed = COMMANDS[type(command)].allowed
-        if allowed == "before login" and self.account is not None:
-            raise _refuse(command, "already_logged_in", f'you are logged in as "{self.account.name}" already')
-        if allowed == "after login" and self.account is None:
-            raise _refuse(command, "not_logged_in", 'log in first: {"command":"login","username":"…","password":"…"}')
-        return command
 
     def expire(self) -> None:
         """Ends a session that took too long to log in."""
@@ -201,6 +193,16 @@ def refusal(error: PeerError) -> bytes:
     return encode(ErrorReply(code=error.code, message=str(error), fatal=True)) + encode(
         protocol.ByeEvent(reason="kicked")
     )
+
+
+def _too_long(limit: int) -> PeerError:
+    return PeerError("line_too_long", f"a line has at most {limit} bytes; the rest of this one is skipped")
+
+
+def _not_now(command: protocol.Command, account: Account | None) -> CommandError:
+    if account is None:
+        return _refuse(command, "not_logged_in", 'log in first: {"command":"login","username":"…","password":"…"}')
+    return _refuse(command, "already_logged_in", f'you are logged in as "{account.name}" already')
 
 
 def _refuse(command: protocol.Command, code: ErrorCode, message: str) -> CommandError:

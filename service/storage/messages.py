@@ -9,6 +9,8 @@ from functools import cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from msgspec import Struct
+
 from service.clock import format_time, utcnow
 from service.config import MAX_ID, POSTS_AT_ONCE
 from service.errors import PeerError
@@ -36,7 +38,7 @@ class Page(NamedTuple):
     more: bool
 
 
-class Post(NamedTuple):
+class Post(Struct, frozen=True):  # a Struct is made in a quarter of a named tuple's time; each message has two of them
     """A message to be stored; public if `recipient_id` is None. A nonce is stored once for each sender."""
 
     recipient_id: int | None
@@ -44,7 +46,7 @@ class Post(NamedTuple):
     nonce: str | None
 
 
-class Receipt(NamedTuple):
+class Receipt(Struct, frozen=True):
     """What storing a message gave. `fresh` is false for a retry, whose first time it then tells of."""
 
     id: int
@@ -84,7 +86,7 @@ def store_all(
     Their time is taken here, by the writer thread, so that times come in the order of the ids.
     """
     now = format_time(utcnow())
-    rows = [(now, sender_id, *post) for sender_id, posts in calls for post in posts]
+    rows = [(now, sender_id, post.recipient_id, post.body, post.nonce) for sender_id, posts in calls for post in posts]
     outcomes: list[Receipt | PeerError] = []
     while len(outcomes) < len(rows):
         left = len(rows) - len(outcomes)
