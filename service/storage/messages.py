@@ -5,6 +5,7 @@ The search is in fulltext.py, the count of what is unread in tally.py.
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -165,15 +166,18 @@ def mark_seen_up_to(connection: sqlite3.Connection, user_id: int, message_id: in
 
 def mark_seen(connection: sqlite3.Connection, user_id: int, message_ids: Sequence[int], now: str) -> None:
     """Marks these direct messages to the user; ids of other messages change nothing."""
-    newest = 0
-    for message_id in message_ids:
-        cursor = connection.execute(
-            "UPDATE message SET seen_at = ? WHERE id = ? AND recipient_id = ? AND seen_at IS NULL",
-            (now, message_id, user_id),
-        )
-        if cursor.rowcount:
-            newest = max(newest, message_id)
-    if newest:
+    values = {"now": now, "user": user_id, "ids": json.dumps(list(message_ids))}
+    changed = connection.execute(
+        "UPDATE message NOT INDEXED SET seen_at = :now "
+        "WHERE id IN (SELECT value FROM json_each(:ids)) AND recipient_id = :user AND seen_at IS NULL",
+        values,
+    ).rowcount
+    if changed:
+        (newest,) = connection.execute(
+            "SELECT max(id) FROM message NOT INDEXED "
+            "WHERE id IN (SELECT value FROM json_each(:ids)) AND recipient_id = :user",
+            values,
+        ).fetchone()
         _note_direct(connection, user_id, newest)
 
 
