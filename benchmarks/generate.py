@@ -1,4 +1,4 @@
-"""Makes a database with a long history: ``python3 -m benchmarks.generate 1000000 /tmp/million.db``.
+"""Makes a database with a long history: ``python3 -m benchmarks.generate [1000000 /tmp/million.db]``.
 
 Nine messages in ten are public, by 1,000 of 2,000 users; the others belong to 10,000 direct conversations. The newest
 hundredth has not been seen. A text has 10 to 15 of 50,000 made-up words, common and rare ones as in a language.
@@ -190,4 +190,7 @@ class _Progress:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[2]), int(sys.argv[1]))
+    if len(sys.argv) == 3:
+        make(Path(sys.argv[2]), int(sys.argv[1]))
+    else:
+        print(history())
