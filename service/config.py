@@ -40,7 +40,6 @@ WRITE_BATCH: Final = 1_000  # of these in one transaction: 2 ms with FULL; large
 POSTS_AT_ONCE: Final = 64  # messages of one client handed to the writer together: as many as one INSERT takes
 STORAGE_TIMEOUT: Final = 2.0  # seconds to wait for a locked database; leaves room within the 5 s for a shutdown
 HURRIED_STORAGE_TIMEOUT: Final = 0.5  # seconds, in its place while the service stops
-SPARE_READERS: Final = 8  # read connections kept for whoever reads next: opening one takes longer than most reads
 INDEX_BATCH: Final = 1_000  # messages put into the search index in one transaction: 5 ms, 50 where it merges
 INDEX_DELAY: Final = 0.2  # seconds of quiet before indexing, so that a conversation does not wait for it
 STATE_PACE_MIN: Final = 0.1  # seconds between two pushes of the users list, when they cost little

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from service.config import MAX_ID, SPARE_READERS, TOKENS_PER_USER
+from service.config import MAX_ID, TOKENS_PER_USER
 from service.errors import PeerError, StorageUnavailable
 from service.storage import Storage, fulltext, messages, tally, users
 from tests.helpers import open_storage
@@ -298,8 +298,8 @@ def test_every_function_has_its_plan() -> None:
     assert {f.__name__ for f in public - inner} - {work.__name__ for work, _, _ in PLANS} == set()
 
 
-def read_in_thread(storage: Storage) -> sqlite3.Connection:
-    """The connection that another thread reads on, and gives back."""
+def test_each_thread_reads_on_its_own_connection_and_gives_it_back(storage: Storage) -> None:
+    """A reader that was released is closed, though its thread lives on; the next read opens another."""
     opened: list[sqlite3.Connection] = []
 
     def read() -> None:
@@ -309,60 +309,11 @@ def read_in_thread(storage: Storage) -> sqlite3.Connection:
     thread = threading.Thread(target=read)
     thread.start()
     thread.join()
-    assert opened[0] is opened[1]
-    return opened[0]
-
-
-def test_each_thread_reads_on_a_connection_of_its_own(storage: Storage) -> None:
-    """What was released goes to whoever reads next; what was not is nobody else's."""
-    theirs = read_in_thread(storage)
     mine = storage.read(lambda connection: connection)
-    assert mine is theirs
-    assert read_in_thread(storage) is not mine
+    assert opened[0] is opened[1] is not mine
     storage.release()
-    storage.release()
-
-
-def test_few_spare_readers_are_kept_and_none_after_the_end(tmp_path: Path) -> None:
-    """Those beyond SPARE_READERS are closed when they are released, the others with the storage."""
-    opened: list[sqlite3.Connection] = []
-    all_read, turn = threading.Barrier(SPARE_READERS + 2), threading.Lock()
-    with open_storage(tmp_path / "chat.db") as chat:
-
-        def read() -> None:
-            opened.append(chat.read(lambda connection: connection))
-            all_read.wait()
-            with turn:
-                chat.release()
-
-        threads = [threading.Thread(target=read) for _ in range(SPARE_READERS + 2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len({id(connection) for connection in opened}) == SPARE_READERS + 2
-        assert sum(is_open(connection) for connection in opened) == SPARE_READERS
-        last = chat.read(lambda connection: connection)
-        chat.close()
-        chat.release()
-    assert [connection for connection in [*opened, last] if is_open(connection)] == []
-
-
-def is_open(connection: sqlite3.Connection) -> bool:
-    try:
-        connection.execute("SELECT 1")
-    except sqlite3.ProgrammingError:
-        return False
-    return True
-
-
-def test_a_reader_that_failed_is_not_used_again(storage: Storage) -> None:
-    """The next read opens another: that heals what was wrong with the old one."""
-    failed = storage.read(lambda connection: connection)
-    with pytest.raises(sqlite3.ProgrammingError):
-        storage.read(lambda connection: connection.execute("SELECT ?"))
-    assert storage.read(lambda connection: connection) is not failed
-    assert not is_open(failed)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        mine.execute("SELECT 1")
 
 
 def test_a_reader_cannot_write(storage: Storage) -> None:

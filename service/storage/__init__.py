@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
-from service.config import SPARE_READERS
 from service.storage import database, fulltext, messages, schema, users
 from service.storage.writer import Write, Writer
 
@@ -34,9 +32,7 @@ class Storage:
         schema.prepare(path)
         self._path = path
         self._own = threading.local()
-        self._readers: set[sqlite3.Connection] = set()  # in use, of all threads
-        self._spare: deque[sqlite3.Connection] = deque()  # given back; the last ones first
-        self._closed = False
+        self._readers: set[sqlite3.Connection] = set()  # open ones, of all threads
         self._writer = Writer(path, hand_over, fulltext.index_some, bulk=messages.store_all)
         self._thread = threading.Thread(target=self._writer.run, name="chat-writer")
         self._thread.start()
@@ -72,40 +68,23 @@ class Storage:
         return result
 
     def read(self, query: Callable[[sqlite3.Connection, *_Ts], _T], *args: *_Ts) -> _T:
-        """Reads on a connection that this thread has for its own until `release`. Raises StorageUnavailable.
+        """Reads on this thread's own connection, opened when first needed. Raises StorageUnavailable.
 
-        A thread that has read calls that before it waits for long, and before it ends.
+        A thread that has read calls `release` before it waits for long, and before it ends.
         """
         with database.translated_errors():
             if getattr(self._own, "reader", None) is None:
-                self._own.reader = self._take_reader()
+                self._own.reader = database.connect_reader(self._path)
                 self._readers.add(self._own.reader)
-            try:
-                return query(self._own.reader, *args)
-            except sqlite3.Error:  # the next read opens another, which sees the file as it is by then
-                self._readers.discard(self._own.reader)
-                self._own.reader.close()
-                self._own.reader = None
-                raise
-
-    def _take_reader(self) -> sqlite3.Connection:
-        with suppress(IndexError):
-            return self._spare.pop()
-        return database.connect_reader(self._path)
+            return query(self._own.reader, *args)
 
     def release(self) -> None:
-        """Gives back this thread's read connection, if it has one: thread-local values do not close by themselves."""
+        """Closes this thread's read connection, if it has one: thread-local values do not close by themselves."""
         reader: sqlite3.Connection | None = getattr(self._own, "reader", None)
-        if reader is None:
-            return
-        self._own.reader = None
-        self._readers.discard(reader)
-        if len(self._spare) < SPARE_READERS:
-            self._spare.append(reader)
-        else:
+        if reader is not None:
+            self._own.reader = None
+            self._readers.discard(reader)
             reader.close()
-        if self._closed:
-            self._close_spare()
 
     def index_search(self) -> None:
         """Brings the search index up to the newest message, a batch at a time, so that writers wait for none of it.
@@ -130,10 +109,3 @@ class Storage:
         """Stores what was submitted and ends the writer thread."""
         self._writer.close()
         self._thread.join()
-        self._closed = True
-        self._close_spare()
-
-    def _close_spare(self) -> None:
-        with suppress(IndexError):
-            while True:
-                self._spare.pop().close()

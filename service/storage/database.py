@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _FILE_MODE: Final = 0o600
 _WRITER_CACHE_KIB: Final = 65_536  # of pages, at most: the ends of the indexes of a large history
-_READER_CACHE_KIB: Final = 256  # of pages; more is of no use to what a reader is asked
+_READER_CACHE_KIB: Final = 256  # of pages; a reader lives for a page of history or two
 _JOURNAL_LIMIT: Final = 16 << 20  # bytes that the -wal keeps after a checkpoint
 # No transactions but our own. The second is the default still, and named because a later Python will change it.
 _MANUAL: Final[dict[str, Any]] = {"isolation_level": None}
@@ -25,21 +25,14 @@ if sys.version_info >= (3, 12):
     _MANUAL["autocommit"] = sqlite3.LEGACY_TRANSACTION_CONTROL
 
 
-def connect(
-    path: Path, *, timeout: float = STORAGE_TIMEOUT, read_only: bool = False, for_any_thread: bool = False
-) -> sqlite3.Connection:
+def connect(path: Path, *, timeout: float = STORAGE_TIMEOUT, read_only: bool = False) -> sqlite3.Connection:
     """A connection without transactions of its own; the caller closes it. The file must be there.
 
-    `timeout`: seconds to wait for a lock. `for_any_thread`: several may use it, one after the other. Raises
-    sqlite3.Error.
+    `timeout`: seconds to wait for a lock. Raises sqlite3.Error.
     """
     mode = "ro" if read_only else "rw"
     connection: sqlite3.Connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True,
-        timeout=timeout,
-        check_same_thread=not for_any_thread,
-        **_MANUAL,
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=timeout, **_MANUAL
     )
     try:
         connection.execute("PRAGMA foreign_keys = ON")
@@ -66,7 +59,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
 
 def connect_reader(path: Path) -> sqlite3.Connection:
     """A connection that cannot write; not `mode=ro`, which cannot open a WAL whose -shm is not there yet."""
-    connection = connect(path, for_any_thread=True)
+    connection = connect(path)
     try:
         connection.execute("PRAGMA query_only = ON")
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
