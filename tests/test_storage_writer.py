@@ -237,6 +237,13 @@ def test_an_acknowledged_write_is_synced(bench: Bench) -> None:
     assert pragmas == ["wal", 2]
 
 
+def test_the_wal_is_not_moved_before_it_is_worth_it(bench: Bench) -> None:
+    """As many pages gather in the -wal as its limit of bytes holds, so that a page written often is moved once."""
+    (pages,) = bench.storage.call(lambda connection: connection.execute("PRAGMA wal_autocheckpoint").fetchone())
+    (page_size,) = bench.storage.call(lambda connection: connection.execute("PRAGMA page_size").fetchone())
+    assert 0.9 * database._JOURNAL_LIMIT < pages * page_size <= database._JOURNAL_LIMIT
+
+
 def test_a_checkpoint_waits_for_no_reader(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A query that someone leaves open holds up no write, however long the time-out for locks is."""
     bench.storage.call(insert, 1)

@@ -19,6 +19,7 @@ _FILE_MODE: Final = 0o600
 _WRITER_CACHE_KIB: Final = 65_536  # of pages, at most: the ends of the indexes of a large history
 _READER_CACHE_KIB: Final = 256  # of pages; a reader lives for a page of history or two
 _JOURNAL_LIMIT: Final = 16 << 20  # bytes that the -wal keeps after a checkpoint
+_CHECKPOINT_PAGES: Final = 4_000  # in the -wal, which are as many bytes; SQLite's own 1,000 write the same pages often
 # No transactions but our own. The second is the default still, and named because a later Python will change it.
 _MANUAL: Final[dict[str, Any]] = {"isolation_level": None}
 if sys.version_info >= (3, 12):
@@ -49,6 +50,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute("PRAGMA temp_store = MEMORY")  # savepoints: on disk each of them makes and removes a file
         connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
     except sqlite3.Error:
