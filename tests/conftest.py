@@ -9,6 +9,8 @@ import freezegun
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.delivery_helpers import Peer, StillDelivery, still_delivery
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -28,3 +30,16 @@ def no_thread_left() -> Iterator[None]:
     yield
     left = [thread.name for thread in threading.enumerate() if thread not in before]
     assert not left, f"threads left running: {left}"
+
+
+@pytest.fixture
+def delivery(monkeypatch: pytest.MonkeyPatch) -> Iterator[StillDelivery]:
+    """A delivery that stands still."""
+    with still_delivery(monkeypatch) as delivery:
+        yield delivery
+
+
+@pytest.fixture
+def peer(delivery: StillDelivery) -> Peer:
+    """One client of that delivery."""
+    return delivery.connect()

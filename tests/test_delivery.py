@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -16,22 +15,6 @@ from service import state as state_module
 from service.outbox import Outbox
 from tests.delivery_helpers import FILLER, SLOW, Noticed, Peer, StillDelivery, ack_of, line_of, still_delivery
 from tests.helpers import PATIENCE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def delivery(monkeypatch: pytest.MonkeyPatch) -> Iterator[StillDelivery]:
-    """A delivery that stands still."""
-    with still_delivery(monkeypatch) as delivery:
-        yield delivery
-
-
-@pytest.fixture
-def peer(delivery: StillDelivery) -> Peer:
-    """One client."""
-    return delivery.connect()
 
 
 def finish_and_read(delivery: StillDelivery, peer: Peer) -> bytes:

@@ -10,25 +10,10 @@ import pytest
 
 from service import delivery as delivery_module
 from service import outbox as outbox_module
-from tests.delivery_helpers import FILLER, SLOW, Noticed, Peer, StillDelivery, ack_of, line_of, still_delivery, sum_up
+from tests.delivery_helpers import FILLER, SLOW, Noticed, Peer, StillDelivery, ack_of, line_of, sum_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from service.outbox import Note
-
-
-@pytest.fixture
-def delivery(monkeypatch: pytest.MonkeyPatch) -> Iterator[StillDelivery]:
-    """A delivery that stands still."""
-    with still_delivery(monkeypatch) as delivery:
-        yield delivery
-
-
-@pytest.fixture
-def peer(delivery: StillDelivery) -> Peer:
-    """One client."""
-    return delivery.connect()
 
 
 # -- order -------------------------------------------------------------------------------------------------------------

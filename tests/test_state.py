@@ -9,17 +9,9 @@ import pytest
 from service import state as state_module
 from service.config import STATE_CROWD, STATE_PACE, STATE_PACE_CROWD, STATE_PACE_MIN, STATE_SHARE
 from service.state import NEVER, StatePush
-from tests.delivery_helpers import StillDelivery, still_delivery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def delivery(monkeypatch: pytest.MonkeyPatch) -> Iterator[StillDelivery]:
-    """A delivery that stands still."""
-    with still_delivery(monkeypatch) as delivery:
-        yield delivery
+    from tests.delivery_helpers import StillDelivery
 
 
 def test_a_state_goes_out_in_slices(delivery: StillDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
