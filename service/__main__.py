@@ -47,9 +47,12 @@ def main() -> int:
     status = endings.get()
     try:
         server.stop()
-    except Exception:  # noqa: BLE001 (logged; threads that were not ended must not keep the process for ever)
+    except Exception:  # noqa: BLE001 (logged, and said by the status)
         _log.critical("the stop failed", exc_info=True)
-        os._exit(1)
+        status = 1
+    if len(threading.enumerate()) > 1:  # one that hashes, or whose worker broke down, must not keep the process
+        logging.shutdown()
+        os._exit(status)
     return status
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING
 
 from service.lines import LineDecoder
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from service.outbox import Outbox
     from service.session import Services, Session
     from service.transport import Stream
-
-
-_log: Final = logging.getLogger("chat.connection")
 
 
 class Connection:
@@ -50,15 +47,18 @@ class Connection:
         self._outbox.stop_waiting()
 
     def _run(self) -> None:
-        try:
-            self._serve()
-        except Exception:  # noqa: BLE001 (logged; a bug here ends this client's connection, not the service)
-            _log.exception("a connection failed: %s", self._stream.peer)
-        finally:
-            self.session.end()
-            self._services.storage.release()
-            self._services.delivery.post(lambda _: self._outbox.release())
-            self._on_end(self)
+        # Each step is done whatever becomes of those before: a bug ends this client's connection, not the service.
+        for step in (
+            self._serve,
+            self.session.end,
+            self._services.storage.release,
+            partial(self._services.delivery.post, lambda _: self._outbox.release()),
+            partial(self._on_end, self),
+        ):
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 (logged by `fail`)
+                self.session.fail(error)
 
     def _serve(self) -> None:
         settings = self._services.settings

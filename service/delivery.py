@@ -46,9 +46,13 @@ class Delivery:
         self._thread = threading.Thread(target=self._run, name="chat-delivery")
 
     # -- from any thread ----------------------------------------------------------------------------------------------
-    def start(self, make_state: Callable[[], bytes]) -> None:
-        """Starts the thread. Soon after each `announce`, within the pace, everyone gets what `make_state` gives."""
+    def start(self, make_state: Callable[[], bytes], last_line: bytes = b"") -> None:
+        """Starts the thread. Soon after each `announce`, within the pace, everyone gets what `make_state` gives.
+
+        `last_line` is for everyone if the thread breaks down.
+        """
         self._make_state = make_state
+        self._last_line = last_line
         self._selector = selectors.DefaultSelector()
         self._wake_up, self._woken = socket.socketpair()
         for end in (self._wake_up, self._woken):
@@ -138,6 +142,15 @@ class Delivery:
             run, self.present_run = self.present_run, Run()
             run.end(self._members)
 
+    def flush(self, outbox: Outbox) -> None:
+        """Sends what the kernel takes now. A bug there ends this client's connection, not the others'."""
+        try:
+            outbox.flush()
+        except Exception:  # noqa: BLE001 (logged)
+            _log.exception("a client's lines were not sent")
+            outbox.on_written = None
+            outbox.give_up()
+
     # -- from outboxes, on the delivery thread ------------------------------------------------------------------------
     def watch(self, outbox: Outbox, stream: Stream, *, blocked: bool) -> None:
         """Starts or ends waiting for the kernel to take more."""
@@ -156,24 +169,36 @@ class Delivery:
 
     # -- the thread ---------------------------------------------------------------------------------------------------
     def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException:
+            for outbox in list(self._open):
+                outbox.finish(self._last_line)
+                self.flush(outbox)
+            raise
+        finally:
+            self._asleep = False
+            for outbox in list(self._open):
+                outbox.give_up()
+                outbox.release()
+            self._selector.close()
+            self._wake_up.close()
+            self._woken.close()
+
+    def _work(self) -> None:
+        """Goes on until stopped."""
         while True:
             self._run_actions()
             now = time.monotonic()
             dirty, self.dirty = self.dirty, []
             for outbox in dirty:
-                outbox.flush()
+                self.flush(outbox)
             self._push_due_state(now)
             while self._lingering and self._lingering[0][0] <= now:
                 self._lingering.popleft()[1].give_up()
             if self._stop_at is not None and not self._actions and (not self._open or now >= self._stop_at):
                 break
             self._sleep(now)
-        for outbox in list(self._open):
-            outbox.give_up()
-            outbox.release()
-        self._selector.close()
-        self._wake_up.close()
-        self._woken.close()
 
     def _run_actions(self) -> None:
         """Runs what is queued now; what comes meanwhile waits until these lines are sent."""
@@ -218,5 +243,5 @@ class Delivery:
         if blocked:
             began = time.thread_time()
             for outbox in blocked:
-                outbox.flush()
+                self.flush(outbox)
             self._state.charge(time.thread_time() - began)  # nearly always for the long line of the state

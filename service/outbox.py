@@ -171,7 +171,7 @@ class Outbox:
         if not self.closing:
             self._state = line
             if not self._blocked:
-                self.flush()
+                self._delivery.flush(self)
 
     def finish(self, last_line: bytes = b"") -> None:
         """Takes no more: after the last line the sending side ends; a peer that does not end its own is cut off."""

@@ -42,6 +42,7 @@ from service.transport import Stream, format_address, listen
 
 _log: Final = logging.getLogger("chat.server")
 _SLOW: Final = encode(ByeEvent(reason="slow"))
+_SHUTDOWN: Final = encode(ByeEvent(reason="shutdown"))
 _ACCEPT_PAUSE: Final = 0.1  # seconds to wait when accepting fails: descriptors run out and come back
 
 
@@ -79,7 +80,7 @@ class Server:
         address: tuple[object, ...] = self._listener.getsockname()
         self.port = int(str(address[1]))
         _raise_descriptor_limit(settings.max_connections)
-        self.delivery.start(self._make_users_line)
+        self.delivery.start(self._make_users_line, _SHUTDOWN)
         self.ticker.start()
         self._acceptor.start()
         _log.info(
@@ -127,16 +128,23 @@ class Server:
             ready, _, _ = select.select([self._listener, self._accepting_ended], [], [])
             if self._accepting_ended in ready:
                 break
-            try:
-                connected, address = self._listener.accept()
-            except OSError as error:
-                # Out of descriptors, or the client is gone already; those who are in must not notice.
-                _log.error("cannot accept a client: %s", error)
-                select.select([self._accepting_ended], [], [], _ACCEPT_PAUSE)
-                continue
             number += 1
-            self._admit(number, connected, address)
+            self._take_client(number)
         self._listener.close()
+
+    def _take_client(self, number: int) -> None:
+        try:
+            connected, address = self._listener.accept()
+        except OSError as error:
+            # Out of descriptors, or the client is gone already; those who are in must not notice.
+            _log.error("cannot accept a client: %s", error)
+            select.select([self._accepting_ended], [], [], _ACCEPT_PAUSE)
+            return
+        try:
+            self._admit(number, connected, address)
+        except Exception:  # noqa: BLE001 (logged; the next client may fare better)
+            _log.exception("a client was not admitted: %s", format_address(address))
+            connected.close()
 
     def _admit(self, number: int, connected: socket.socket, address: tuple[object, ...]) -> None:
         """Gives a client its thread, or says why not."""

@@ -100,6 +100,13 @@ class Session:
             self.reply(self.explain(PeerError("login_timeout", f"no login within {seconds:g} seconds", fatal=True)))
             self.end("kicked")
 
+    def fail(self, error: Exception) -> None:
+        """Ends a session that a bug outside a command makes impossible; the client is told, if that is possible."""
+        reply = self.explain(error)
+        reply.fatal = True
+        last_words = encode(reply) + encode(protocol.ByeEvent(reason="kicked"))
+        self.services.delivery.post(self._leave, last_words)
+
     def end(self, reason: Literal["exit", "kicked"] | None = None, ref: str | UnsetType = UNSET) -> None:
         """Ends the session, with a `bye` if there is a reason; what was accepted is stored first. Idempotent."""
         if self.ended:
@@ -170,7 +177,7 @@ class Session:
         else:
             incident = secrets.token_hex(4)
             exception = error if isinstance(error, BaseException) else None
-            _log.error("incident %s: %s %s", incident, reply.command, self.peer, exc_info=exception)
+            _log.error("incident %s: %s %s", incident, reply.command or "connection", self.peer, exc_info=exception)
             reply.message = f"something went wrong here; tell the operator: incident {incident}"
         if reply.code in _LOGGED_REFUSALS:
             _log.info("refused %s %s: %s", reply.command or "connection", self.peer, reply.code)

@@ -59,10 +59,11 @@ def open_storage(path: Path) -> Iterator[Storage]:
 class Process:
     """The service as its own program, on a free port."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        """Starts it, and waits until it listens."""
+    def __init__(self, folder: Path, *options: str, prelude: str = "") -> None:
+        """Starts it, after the Python statements `prelude`, and waits until it listens."""
+        main = f"{prelude}\nimport sys, service.__main__\nsys.exit(service.__main__.main())"
         self.program = subprocess.Popen(
-            [sys.executable, "-m", "service", "0", "--db", str(folder / "chat.db"), "--bcrypt-cost", "4", *options],
+            [sys.executable, "-c", main, "0", "--db", str(folder / "chat.db"), "--bcrypt-cost", "4", *options],
             cwd=ROOT,
             stderr=subprocess.PIPE,
             text=True,
@@ -77,6 +78,10 @@ class Process:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Sends a signal and waits for the end; gives the exit status, and the rest of the log in `log`."""
         self.program.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Waits for the end; gives the exit status, and the rest of the log in `log`."""
         _, rest = self.program.communicate(timeout=PATIENCE)
         self.log += rest.splitlines()
         return self.program.returncode

@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,20 +104,44 @@ def test_init_db_makes_keeps_and_refuses(tmp_path: Path) -> None:
     )
 
 
-def test_a_worker_that_cannot_go_on_ends_the_service(tmp_path: Path) -> None:
-    """If a thread dies the service says so, tells its clients, and ends with status 1."""
-    program = (
-        "import sys, service.__main__, service.ticker\n"
-        "def break_down(self): raise MemoryError('no more')\n"
-        "service.ticker.Ticker.run_due = break_down\n"
-        f"sys.argv = ['service', '0', '--db', {str(tmp_path / 'chat.db')!r}, '--bcrypt-cost', '4']\n"
-        "sys.exit(service.__main__.main())\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-    assert ended.returncode == 1
-    assert "chat-ticker cannot go on" in ended.stderr
+BREAK_DOWN = """
+import signal
+from service.{module} import {owner}
+working, is_broken = {owner}.{method}, []
+signal.signal(signal.SIGUSR1, lambda *_: is_broken.append(True))
+def work(*arguments):
+    if is_broken:
+        raise MemoryError("no more")
+    return working(*arguments)
+{owner}.{method} = work
+"""
+
+
+@pytest.mark.parametrize(
+    ("thread", "module", "owner", "method"),
+    [
+        ("chat-writer", "storage.writer", "Writer", "_commit"),
+        ("chat-delivery", "delivery", "Delivery", "_run_actions"),
+        ("chat-ticker", "ticker", "Ticker", "run_due"),
+        ("chat-accept", "server", "Server", "_take_client"),
+    ],
+)
+def test_a_worker_that_cannot_go_on_ends_the_service(
+    tmp_path: Path, thread: str, module: str, owner: str, method: str
+) -> None:
+    """If a thread breaks down its waiters get an answer, clients are told, the log says why, and the status is 1."""
+    prelude = BREAK_DOWN.format(module=module, owner=owner, method=method)
+    with Process(tmp_path, prelude=prelude) as service, enter(service.port, "alice") as alice:
+        service.program.send_signal(signal.SIGUSR1)
+        alice.send({"command": "pm", "message": "are you there?"})
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", service.port)).close()
+        lines = alice.read_to_end()
+        assert lines[-1] == {"type": "bye", "reason": "shutdown"}
+        if thread == "chat-writer":
+            assert "storage_unavailable" in [line.get("code") for line in lines]
+        assert service.wait() == 1
+    assert f"{thread} cannot go on" in "\n".join(service.log)
 
 
 def test_a_session_by_hand(tmp_path: Path) -> None:

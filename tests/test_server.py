@@ -311,13 +311,26 @@ def test_a_client_is_told_of_no_one_else_at_a_stop(tmp_path: Path) -> None:
 def test_a_bug_in_a_connection_ends_only_that_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged, its client is let go, and the others talk on."""
+    """It is logged, its client is told and let go, and the others talk on."""
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
         monkeypatch.setattr("service.session.Session.greet", lambda _: 1 / 0)
         with Wire(server.port, greet=False) as victim:
-            assert victim.read_to_end() == []
+            error, bye = victim.read_to_end()
+        assert (error["code"], error["fatal"], bye["reason"]) == ("internal", True, "kicked")
         assert alice.ask("ping")["type"] == "pong"
-    assert "a connection failed" in caplog.text
+    assert f"{error['message'].split()[-2]} {error['message'].split()[-1]}: connection" in caplog.text
+
+
+def test_a_bug_at_the_end_of_a_connection_ends_only_that_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name leaves the list, its place is free again, and the others talk on."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        with enter(server.port, "bob"):
+            read_users(alice, "alice", "bob")
+            monkeypatch.setattr("service.session.Session.settle", lambda _: 1 / 0)
+        read_users(alice, "alice")
+        monkeypatch.undo()
+        while len(server._connections) > 1:
+            assert alice.ask("ping")["type"] == "pong"
 
 
 def test_the_interpreter_is_asked_for_less_often_by_many(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -139,7 +139,8 @@ class Writer:
 
     # -- the thread ---------------------------------------------------------------------------------------------------
     def run(self) -> None:
-        """The thread's loop; ends after `close`."""
+        """The thread's loop; ends after `close`. If it breaks down, nobody waits for it in vain."""
+        batch: list[Write] | None = []
         try:
             while (batch := self._take()) is not None:
                 if batch:
@@ -149,6 +150,18 @@ class Writer:
                     self._keep_up()
         finally:
             self._disconnect()
+            self.close()
+            self._abandon(batch or [])
+
+    def _abandon(self, batch: list[Write]) -> None:
+        """Ends what is left undone: what may or may not be stored is answered as unavailable, and sent again."""
+        with self._lock:
+            left = [write for write in (*batch, *self._queue) if not write.done]
+            self._queue.clear()
+        for write in left:
+            write.outcome = StorageUnavailable("the writer thread has ended")
+        if left:
+            self._finish(left)
 
     def _take(self) -> list[Write] | None:
         """What waits, at most a batch; empty when it is time for upkeep; None when all is done."""
