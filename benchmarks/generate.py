@@ -59,7 +59,7 @@ def make(path: Path, count: int) -> None:
     """A new database with so many messages, indexed for the search. It says on stderr how far it has come."""
     storage = Storage(path, lambda _: None)
     try:
-        password_hash = Accounts(storage, Settings(bcrypt_cost=4)).hash_new("password")
+        password_hash = Accounts(storage, Settings(bcrypt_cost=4)).hash("password")
     finally:
         storage.close()
     progress = _Progress(count)

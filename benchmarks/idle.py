@@ -45,7 +45,7 @@ def make_accounts(folder: Path, names: Sequence[str]) -> list[tuple[str, str]]:
     storage = Storage(folder / "chat.db", hand_over)
     try:
         accounts = Accounts(storage, Settings(bcrypt_cost=4))
-        password_hash = accounts.hash_new("password")
+        password_hash = accounts.hash("password")
         tokens = [accounts.new_token() for _ in names]
         for name, token in zip(names, tokens, strict=True):
             storage.submit(users.register, name, password_hash, *token[1:])

@@ -123,6 +123,7 @@ class Chat(Peer):
 
     def __init__(self, folder: Path) -> None:
         options = ["--db", str(folder / "chat.db"), "--bcrypt-cost", "4", "--max-connections", "0"]
+        options += ["--max-per-address", "0", "--login-rate", "0", "--rate", "0"]
         super().__init__([sys.executable, "-m", "service", "0", *options], folder / "chat.log")
         self.port = int(self.await_line(r"listening on .*:(\d+),")[1])
 

@@ -91,7 +91,7 @@ class Accounts:
         self._closed = False
         self._ids: dict[str, int] = {}  # of names asked for; an account keeps its name and its id for ever
         # What an unknown name's password is checked against, so that it takes as long as a known one's.
-        self._dummy_hash = self._hash(secrets.token_hex())
+        self._dummy_hash = self.hash(secrets.token_hex())
 
     @property
     def registration_open(self) -> bool:
@@ -120,14 +120,14 @@ class Accounts:
             raise PeerError("bad_credentials", "wrong name or password; try again")
         return user
 
-    def hash_new(self, text: str) -> str:
-        """The hash to store for a new password. Raises PeerError: weak_password, rate_limited."""
+    def check_new_password(self, text: str) -> str:
+        """The new password in its one form, for `hash`. Raises PeerError `weak_password`."""
         password = prepare_password(text)
         if len(text) < self._settings.min_password or (password and len(password) < self._settings.min_password):
             raise PeerError("weak_password", f"a password has at least {self._settings.min_password} characters")
         if password is None:
             raise PeerError("weak_password", f"a password has at most {MAX_PASSWORD} bytes and no control characters")
-        return self._hash(password)
+        return password
 
     def check_registration(self, name: str) -> None:
         """Refuses what registering would refuse, before it costs a hash. Raises PeerError."""
@@ -146,7 +146,8 @@ class Accounts:
         expires = now + timedelta(seconds=TOKEN_LIFETIME)
         return NewToken(text, hash_token(text), format_time(now), format_time(expires))
 
-    def _hash(self, password: str) -> str:
+    def hash(self, password: str) -> str:
+        """What is stored of a password. Raises PeerError `rate_limited`."""
         with self._core():
             return bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._settings.bcrypt_cost)).decode()
 

@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 from service import protocol
 from service.accounts import map_name
 from service.clock import format_time, utcnow
-from service.config import MAX_ID
+from service.config import MAX_ID, SEARCH_COST
 from service.errors import PeerError, StorageUnavailable
 from service.posting import Account, AnyPost
 from service.protocol import AckReply, StoredMessage, encode
@@ -38,10 +38,11 @@ AnyEntry = protocol.Login | protocol.Register | protocol.Resume
 
 
 class Rule(NamedTuple):
-    """A command: what does it, and when it is allowed."""
+    """A command: what does it, when it is allowed, and what it takes of READ_RATE; 0: it counts as a message."""
 
     handler: Callable[[Session, Any], None]
     allowed: Literal["before login", "after login", "always"]
+    cost: int = 1
 
 
 # -- coming in --------------------------------------------------------------------------------------------------------
@@ -52,7 +53,8 @@ def log_in(session: Session, command: protocol.Login) -> None:
     if command.password is UNSET:
         session.reply_to(command, protocol.PasswordRequiredReply(name, accounts.is_registered(name)))
         return
-    user = accounts.verify(name, command.password)
+    with session.services.door.login(name, session.address):
+        user = accounts.verify(name, command.password)
     if user is None:
         session.reply_to(command, protocol.PasswordRequiredReply(name, registered=False))
         return
@@ -66,7 +68,9 @@ def register(session: Session, command: protocol.Register) -> None:
     accounts = session.services.accounts
     name = map_name(command.username)
     accounts.check_registration(name)
-    password_hash = accounts.hash_new(command.password)
+    password = accounts.check_new_password(command.password)
+    session.services.door.register(session.address)
+    password_hash = accounts.hash(password)
     token = accounts.new_token()
     _enter(session, command, token, users.register, name, password_hash, *token[1:])
     _log.info("registered %s %s", name, session.peer)
@@ -295,10 +299,11 @@ def _acknowledge_seen(session: Session, command: protocol.Seen, outcome: object)
 def change_password(session: Session, command: protocol.Password) -> None:
     """Changes the password, and ends all that the old one opened."""
     account, accounts = session.logged_in_account(), session.services.accounts
-    user = accounts.verify(account.name, command.old)
+    with session.services.door.login(account.name, session.address):
+        user = accounts.verify(account.name, command.old)
     if user is None:
         raise PeerError("bad_credentials", "this account is gone")
-    new_hash = accounts.hash_new(command.new)
+    new_hash = accounts.hash(accounts.check_new_password(command.new))
     session.services.storage.call(users.change_password, user, new_hash, then=partial(_end_others, session, account.id))
     _log.info("password changed %s %s", account.name, session.peer)
     session.reply_to(command, AckReply(command="password"))
@@ -325,13 +330,13 @@ COMMANDS: Final[Mapping[type[protocol.Command], Rule]] = {
     protocol.Login: Rule(log_in, "before login"),
     protocol.Register: Rule(register, "before login"),
     protocol.Resume: Rule(resume, "before login"),
-    protocol.Pm: Rule(pm, "after login"),
-    protocol.Dm: Rule(dm, "after login"),
+    protocol.Pm: Rule(pm, "after login", cost=0),
+    protocol.Dm: Rule(dm, "after login", cost=0),
     protocol.Users: Rule(list_users, "after login"),
     protocol.Missed: Rule(missed, "after login"),
     protocol.Seen: Rule(seen, "after login"),
     protocol.History: Rule(history, "after login"),
-    protocol.Search: Rule(search, "after login"),
+    protocol.Search: Rule(search, "after login", cost=SEARCH_COST),
     protocol.Password: Rule(change_password, "after login"),
     protocol.Ping: Rule(ping, "always"),
     protocol.Ex: Rule(leave, "always"),

@@ -61,6 +61,13 @@ MAX_SEARCH_WORDS: Final = 16  # each costs time, some 20 ms at most
 MAX_ENDINGS: Final = 500  # different words that a beginning may stand for in a search; 40 us each at ten million
 SEARCH_TIME: Final = 0.5  # seconds of CPU for one search; common words take 20 ms at ten million messages
 BCRYPT_WAITING: Final = 64  # logins waiting for a core; at cost 12 the last of them waits 8 s on two cores
+LOGIN_BURST: Final = 20  # failed logins at once from one address: a class behind one router mistypes a few
+ACCOUNT_SHARE: Final = 5  # addresses that must attack an account together before its password is refused to all
+REGISTER_BURST: Final = 100  # registrations at once from one address: a class's first minute
+LIMITED_KEYS: Final = 10_000  # addresses and names whose failures are remembered; some 3 MB
+READ_RATE: Final = 50.0  # commands a second that are no messages, such as pages; 10,000 messages a second
+READ_BURST: Final = 1_000  # of these at once: a client that comes back after a year catches up unhindered
+SEARCH_COST: Final = 10  # of these; the worst search takes as long as a hundred pages
 TOKEN_BYTES: Final = 32  # 256 random bits
 TOKEN_LIFETIME: Final = 30 * 24 * 3600.0  # seconds; 30 days since the token's last use
 TOKENS_PER_USER: Final = 50  # kept for one account, the newest; a script that logs in each minute fills no table
@@ -145,6 +152,19 @@ class Settings:
     max_connections: int = _setting(
         2_000, _number(0, 1_000_000), "COUNT", "the most clients at once, a thread each; 0 for no limit"
     )
+    max_per_address: int = _setting(
+        200, _number(0, 1_000_000), "COUNT", "the most clients from one address; 0 for no limit"
+    )
+    login_rate: float = _setting(
+        10.0,
+        _number(0, 1_000_000, float),
+        "COUNT",
+        "failed logins a minute, and registrations, from one address; 0 for no limit",
+    )
+    rate: float = _setting(
+        20.0, _number(0, 1_000_000, float), "COUNT", "messages a second from one client; then it is slowed; 0: never"
+    )
+    burst: int = _setting(200, _number(1, 1_000_000), "COUNT", "messages that it may send faster than that")
     log_level: str = _setting(
         "info", _one_of("debug", "info", "warning", "error"), "LEVEL", "debug, info, warning or error; to stderr"
     )

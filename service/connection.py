@@ -82,9 +82,17 @@ class Connection:
                 if self._stopping:
                     break
                 self.session.handle(line)
+                if self.session.delay():
+                    self._slow_down()
             self.session.submit_posts()
             self._outbox.wait_for_room()
             self._services.storage.release()
+
+    def _slow_down(self) -> None:
+        """Reads on when the client has come back to its rate: TCP pushes back meanwhile, and nothing is refused."""
+        self.session.submit_posts()
+        while (seconds := self.session.delay()) and not self._stopping and not self._outbox.closing:
+            self._outbox.pause(seconds)
 
     def _check_login(self, deadline: float) -> float | None:
         """Ends a session whose time to log in is over, else sets the timer; None once there is no deadline any more."""

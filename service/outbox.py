@@ -111,8 +111,14 @@ class Outbox:
                 self._room.wait()
             self._is_awaited = False
 
+    def pause(self, seconds: float) -> None:
+        """Waits so long; less if the service stops or the outbox closes, and sometimes for no reason."""
+        self._room.clear()
+        if not self._hurrying and not self.closing:
+            self._room.wait(seconds)
+
     def stop_waiting(self) -> None:
-        """Ends the wait for room, and every later one: the service is stopping. From any thread."""
+        """Ends every wait, also later ones: the service is stopping. From any thread."""
         self._hurrying = True
         self._room.set()
 

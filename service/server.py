@@ -31,6 +31,7 @@ from service.config import (
 )
 from service.connection import Connection
 from service.delivery import Delivery
+from service.door import Door, group_address
 from service.errors import PeerError
 from service.presence import Roster
 from service.protocol import ByeEvent, encode
@@ -62,6 +63,7 @@ class Server:
             settings=settings,
             storage=storage,
             accounts=Accounts(storage, settings),
+            door=Door(settings),
             receipts=Receipts(storage),
             delivery=self.delivery,
             roster=Roster(),
@@ -155,8 +157,12 @@ class Server:
             self._refuse(connected, address, "too many clients here just now; try again later")
             return
         stream = Stream(connected, address)
+        group = group_address(str(address[0]))
+        if not self.services.door.admit(group):
+            self._refuse(connected, address, "too many clients from your address; close one, or try again later")
+            return
         outbox = self.delivery.open_outbox(stream, _SLOW)
-        session = Session(self.services, outbox, stream.peer)
+        session = Session(self.services, outbox, stream.peer, group)
         connection = Connection(number, self.services, stream, outbox, session, self._forget)
         with self._lock:
             self._connections.add(connection)
@@ -181,6 +187,7 @@ class Server:
             self._refused.popleft().close()
 
     def _forget(self, connection: Connection) -> None:
+        self.services.door.leave(connection.session.address)
         with self._lock:
             self._connections.discard(connection)
             _share_interpreter(len(self._connections))

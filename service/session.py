@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from msgspec import UNSET, UnsetType
 
 from service import __version__, protocol
+from service.budget import Budget
 from service.clock import format_time, utcnow
 from service.commands import COMMANDS
-from service.config import POSTS_AT_ONCE, PROTOCOL_VERSION
+from service.config import POSTS_AT_ONCE, PROTOCOL_VERSION, READ_BURST, READ_RATE
 from service.errors import CommandError, ErrorCode, PeerError, StorageUnavailable
 from service.lines import Oversize
 from service.posting import Account, Posted, deliver
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from service.accounts import Accounts
     from service.config import Settings
     from service.delivery import Delivery
+    from service.door import Door
     from service.outbox import Note, Outbox
     from service.presence import Roster
     from service.receipts import Receipts
@@ -46,6 +48,7 @@ class Services:
     settings: Settings
     storage: Storage
     accounts: Accounts
+    door: Door
     receipts: Receipts
     delivery: Delivery
     roster: Roster[Session]
@@ -54,10 +57,15 @@ class Services:
 class Session:
     """One client. Its connection thread calls everything here but `kick`, the delivery thread's."""
 
-    def __init__(self, services: Services, outbox: Outbox, peer: str) -> None:
+    def __init__(self, services: Services, outbox: Outbox, peer: str, address: str) -> None:
+        """`peer` is for the log; `address` is what counts as one in the limits of the door."""
         self.services = services
         self.outbox = outbox
         self.peer = peer
+        self.address = address
+        rate = services.settings.rate
+        self._talk = Budget(rate, services.settings.burst) if rate else None
+        self._reading = Budget(READ_RATE, READ_BURST) if rate else None
         self.account: Account | None = None
         self.posts: list[Posted] = []  # messages received and not yet submitted
         self.last_write: Write | None = None  # the newest one whose reply may be on its way
@@ -87,11 +95,27 @@ class Session:
                 raise _too_long(self.services.settings.max_line)
             command = protocol.decode_command(line)
             rule = COMMANDS[type(command)]
+            self._charge(rule.cost)
             if rule.allowed != "always" and (rule.allowed == "after login") != (self.account is not None):
                 raise _not_now(command, self.account)
             rule.handler(self, command)
         except Exception as error:  # noqa: BLE001 (answered, and logged by `explain` if it is ours)
+            if command is None:
+                self._charge(1)
             self.reply(self.explain(error, command))
+
+    def delay(self) -> float:
+        """Seconds that nothing more should be read from this client: it has sent faster than it may."""
+        if self._talk is None or self._reading is None:
+            return 0.0
+        return max(self._talk.wait_for(0), self._reading.wait_for(0))
+
+    def _charge(self, cost: int) -> None:
+        if self._talk is not None and self._reading is not None:
+            if cost:
+                self._reading.spend(cost)
+            else:
+                self._talk.spend()
 
     def expire(self) -> None:
         """Ends a session that took too long to log in."""

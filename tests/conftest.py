@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import freezegun
 import pytest
+from freezegun.api import FrozenDateTimeFactory
 from hypothesis import HealthCheck, settings
 
 from tests.delivery_helpers import Peer, StillDelivery, still_delivery
@@ -30,6 +31,14 @@ def no_thread_left() -> Iterator[None]:
     yield
     left = [thread.name for thread in threading.enumerate() if thread not in before]
     assert not left, f"threads left running: {left}"
+
+
+@pytest.fixture
+def clock() -> Iterator[FrozenDateTimeFactory]:
+    """Time that stands still until it is moved."""
+    with freezegun.freeze_time() as clock:
+        assert isinstance(clock, FrozenDateTimeFactory)
+        yield clock
 
 
 @pytest.fixture

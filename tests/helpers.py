@@ -22,12 +22,16 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 PASSWORD: Final = "correct horse"
 PATIENCE: Final = 20.0  # seconds until a test gives up on a line; never a measure of speed
 
+# Cheap passwords, and no limits for what one address or client may do.
+FAST: Final = ("--bcrypt-cost", "4", "--max-per-address", "0", "--login-rate", "0", "--rate", "0")
+
 Line = dict[str, Any]
 
 
 def make_settings(folder: Path, **more: Any) -> Settings:
-    """Settings for a test: a free port, a database in `folder`, the cheapest bcrypt."""
-    return Settings(**{"port": 0, "db": str(folder / "chat.db"), "bcrypt_cost": 4, **more})
+    """Settings for a test: a free port, a database in `folder`, the cheapest bcrypt, no limits for many at once."""
+    unlimited = {"max_per_address": 0, "login_rate": 0, "rate": 0}
+    return Settings(**{"port": 0, "db": str(folder / "chat.db"), "bcrypt_cost": 4, **unlimited, **more})
 
 
 @contextmanager
@@ -63,17 +67,21 @@ class Process:
         """Starts it, after the Python statements `prelude`, and waits until it listens."""
         main = f"{prelude}\nimport sys, service.__main__\nsys.exit(service.__main__.main())"
         self.program = subprocess.Popen(
-            [sys.executable, "-c", main, "0", "--db", str(folder / "chat.db"), "--bcrypt-cost", "4", *options],
+            [sys.executable, "-c", main, "0", "--db", str(folder / "chat.db"), *FAST, *options],
             cwd=ROOT,
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert self.program.stderr is not None
         self.log: list[str] = []
-        while not self.log or "listening on" not in self.log[-1]:
+        self.read_log("listening on")
+        self.port = int(self.log[-1].split("listening on ")[1].split(",")[0].rpartition(":")[2])
+
+    def read_log(self, words: str) -> None:
+        """Waits for a line of the log with these words."""
+        assert self.program.stderr is not None
+        while not self.log or words not in self.log[-1]:
             self.log.append(self.program.stderr.readline())
             assert self.log[-1], self.log
-        self.port = int(self.log[-1].split("listening on ")[1].split(",")[0].rpartition(":")[2])
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Sends a signal and waits for the end; gives the exit status, and the rest of the log in `log`."""

@@ -48,7 +48,14 @@ def make(storage: Storage, **more: Any) -> Accounts:
 def add_user(storage: Storage, accounts: Accounts, name: str = "alice", password: str = PASSWORD) -> str:
     """Registers a user; gives the token."""
     token = accounts.new_token()
-    storage.call(users.register, name, accounts.hash_new(password), token.hash, token.now, token.expires_at)
+    storage.call(
+        users.register,
+        name,
+        accounts.hash(accounts.check_new_password(password)),
+        token.hash,
+        token.now,
+        token.expires_at,
+    )
     return token.text
 
 
@@ -166,7 +173,7 @@ def test_weak_passwords_are_refused_without_hashing(
     accounts = make(storage, min_password=minimum)
     monkeypatch.setattr(bcrypt, "hashpw", None)
     with pytest.raises(PeerError, match=reason) as refusal:
-        accounts.hash_new(text)
+        accounts.hash(accounts.check_new_password(text))
     assert refusal.value.code == "weak_password"
 
 
@@ -174,7 +181,7 @@ def test_weak_passwords_are_refused_without_hashing(
 def test_passwords_at_the_limits_are_taken(storage: Storage, text: str) -> None:
     """Eight characters and 1,024 bytes are enough and not too much; the hash has the cost that was set."""
     accounts = make(storage, bcrypt_cost=5)
-    assert accounts.hash_new(text).startswith("$2b$05$")
+    assert accounts.hash(accounts.check_new_password(text)).startswith("$2b$05$")
     add_user(storage, accounts, password=text)
     user = accounts.verify("alice", text)
     assert user is not None
@@ -299,7 +306,7 @@ class Bench:
 
     def _ask(self) -> None:
         try:
-            self.results.put(self.accounts.hash_new(PASSWORD))
+            self.results.put(self.accounts.hash(PASSWORD))
         except PeerError as refusal:
             self.results.put(refusal)
 
@@ -361,8 +368,8 @@ def test_a_failure_gives_the_place_back(storage: Storage, monkeypatch: pytest.Mo
         broken.setattr(bcrypt, "hashpw", None)
         for _ in range(3):
             with pytest.raises(TypeError):
-                bench.accounts.hash_new(PASSWORD)
-    assert bench.accounts.hash_new(PASSWORD) == "hash"
+                bench.accounts.hash(PASSWORD)
+    assert bench.accounts.hash(PASSWORD) == "hash"
 
 
 def test_at_the_end_those_who_wait_are_let_go(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:

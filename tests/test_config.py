@@ -25,6 +25,10 @@ OTHERS: Final[dict[str, tuple[str, Any]]] = {
     "max_line": ("8192", 8_192),
     "max_message": ("500", 500),
     "max_connections": ("7", 7),
+    "max_per_address": ("3", 3),
+    "login_rate": ("0.5", 0.5),
+    "rate": ("2.5", 2.5),
+    "burst": ("4", 4),
     "log_level": ("warning", "warning"),
 }
 # name: lowest, highest, just below, just above
@@ -37,7 +41,12 @@ RANGES: Final = {
     "max_line": ("512", "1048576", "511", "1048577"),
     "max_message": ("1", "100000", "0", "100001"),
     "max_connections": ("0", "1000000", "-1", "1000001"),
+    "max_per_address": ("0", "1000000", "-1", "1000001"),
+    "login_rate": ("0", "1000000", "-0.1", "1000000.1"),
+    "rate": ("0", "1000000", "-0.1", "1000000.1"),
+    "burst": ("1", "1000000", "0", "1000001"),
 }
+FRACTIONS: Final = {"users_interval", "login_timeout", "login_rate", "rate"}
 
 
 def option(name: str, text: str) -> list[str]:
@@ -108,7 +117,7 @@ def test_beyond_the_range_the_error_names_it(name: str, text: str) -> None:
         assert f"from {lowest} to {highest}, not {text!r}" in message
 
 
-@pytest.mark.parametrize("name", [name for name in RANGES if name not in {"users_interval", "login_timeout"}])
+@pytest.mark.parametrize("name", [name for name in RANGES if name not in FRACTIONS])
 def test_counts_are_whole_numbers(name: str) -> None:
     """Half a client or half a byte is refused."""
     text = f"{RANGES[name][1]}.0"

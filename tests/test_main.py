@@ -105,10 +105,10 @@ def test_init_db_makes_keeps_and_refuses(tmp_path: Path) -> None:
 
 
 BREAK_DOWN = """
-import signal
+import signal, sys
 from service.{module} import {owner}
 working, is_broken = {owner}.{method}, []
-signal.signal(signal.SIGUSR1, lambda *_: is_broken.append(True))
+signal.signal(signal.SIGUSR1, lambda *_: is_broken.append(print("broken now", file=sys.stderr, flush=True)))
 def work(*arguments):
     if is_broken:
         raise MemoryError("no more")
@@ -133,6 +133,7 @@ def test_a_worker_that_cannot_go_on_ends_the_service(
     prelude = BREAK_DOWN.format(module=module, owner=owner, method=method)
     with Process(tmp_path, prelude=prelude) as service, enter(service.port, "alice") as alice:
         service.program.send_signal(signal.SIGUSR1)
+        service.read_log("broken now")
         alice.send({"command": "pm", "message": "are you there?"})
         with suppress(OSError):
             socket.create_connection(("127.0.0.1", service.port)).close()
