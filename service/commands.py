@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from msgspec import UNSET, UnsetType
 
 from service import protocol
-from service.accounts import map_name
 from service.clock import format_time, utcnow
 from service.config import MAX_ID, SEARCH_COST
 from service.errors import PeerError, StorageUnavailable
+from service.names import looks_of, map_name
 from service.posting import Account, AnyPost
 from service.protocol import AckReply, StoredMessage, encode
 from service.storage import fulltext, messages, users
@@ -67,12 +67,13 @@ def register(session: Session, command: protocol.Register) -> None:
     """Makes an account and logs in."""
     accounts = session.services.accounts
     name = map_name(command.username)
-    accounts.check_registration(name)
+    looks = looks_of(name)
+    accounts.check_registration(name, looks)
     password = accounts.check_new_password(command.password)
     session.services.door.register(session.address)
     password_hash = accounts.hash(password)
     token = accounts.new_token()
-    _enter(session, command, token, users.register, name, password_hash, *token[1:])
+    _enter(session, command, token, users.register, name, looks, password_hash, *token[1:])
     _log.info("registered %s %s", name, session.peer)
 
 

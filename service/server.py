@@ -12,9 +12,11 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from service import control
 from service.accounts import Accounts
 from service.clock import format_time, utcnow
 from service.commands import users_event
@@ -30,6 +32,7 @@ from service.config import (
     Settings,
 )
 from service.connection import Connection
+from service.control import Control
 from service.delivery import Delivery
 from service.door import Door, group_address
 from service.errors import PeerError
@@ -82,8 +85,10 @@ class Server:
         address: tuple[object, ...] = self._listener.getsockname()
         self.port = int(str(address[1]))
         _raise_descriptor_limit(settings.max_connections)
+        self._control = Control(Path(settings.db), self._carry_out)
         self.delivery.start(self._make_users_line, _SHUTDOWN)
         self.ticker.start()
+        self._control.start()
         self._acceptor.start()
         _log.info(
             "listening on %s, database %s, SQLite %s", format_address(address), settings.db, sqlite3.sqlite_version
@@ -104,6 +109,7 @@ class Server:
         storage.hurry()
         self._end_accepting.send(b"\0")
         self._acceptor.join()
+        self._control.stop()
         self.ticker.stop()
         with self._lock:
             connections = list(self._connections)
@@ -196,6 +202,16 @@ class Server:
     def _make_users_line(self) -> bytes:
         """On the delivery thread."""
         return encode(users_event(self.services.roster))
+
+    def _carry_out(self, order: control.Order) -> None:
+        """On the control's thread. Raises PeerError, StorageUnavailable."""
+        self.services.storage.call(control.carry_out, order, then=partial(self._end_sessions, order))
+
+    def _end_sessions(self, order: control.Order, outcome: object) -> None:
+        """On the delivery thread, after the commit: what was begun with the old rights ends."""
+        if isinstance(outcome, int) and order.action in control.ENDS_SESSIONS:
+            for session in list(self.services.roster.sessions_of(outcome)):
+                session.kick("password_changed" if order.action == "password" else "kicked")
 
     def _purge_tokens(self) -> None:
         self.services.storage.submit(users.delete_expired_tokens, format_time(utcnow()))

@@ -208,7 +208,7 @@ class Session:
         return reply
 
     # -- on the delivery thread ---------------------------------------------------------------------------------------
-    def kick(self, reason: Literal["shutdown", "password_changed"]) -> None:
+    def kick(self, reason: Literal["shutdown", "password_changed", "kicked"]) -> None:
         """Ends the session from outside, with a `bye`; its connection thread then finds the end of the stream."""
         self._leave(encode(protocol.ByeEvent(reason=reason)))
 

@@ -68,7 +68,7 @@ def test_an_older_database_is_upgraded_with_its_rows(tmp_path: Path, newer_migra
     """What an older version stored is there after the upgrade."""
     path = tmp_path / "chat.db"
     schema.prepare(path)
-    run(path, "INSERT INTO user VALUES (1, 'alice', 'x', 't', 't', 0, 0)")
+    run(path, "INSERT INTO user VALUES (1, 'alice', 'x', 't', 't', 0, 0, NULL, 'alice')")
     assert schema.prepare(path, newer_migrations) == "upgraded"
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM user").fetchall() == [("alice",)]
@@ -134,6 +134,7 @@ def test_the_early_form_of_the_first_schema_is_upgraded_too(tmp_path: Path, firs
     assert schema.prepare(path) == "upgraded"
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT direct_id FROM user ORDER BY id").fetchall() == [(4,), (3,), (0,)]
+        assert connection.execute("SELECT look FROM user ORDER BY id").fetchall() == [("a",), ("b",), ("c",)]
         left = connection.execute("SELECT name FROM sqlite_schema WHERE name IN ('message_to', 'message_from')")
         assert left.fetchall() == []
 

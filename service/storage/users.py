@@ -20,6 +20,12 @@ class User(NamedTuple):
     id: int
     name: str
     password_hash: str
+    disabled_at: str | None
+
+    def check_enabled(self) -> None:
+        """Raises PeerError if the operator has shut the account out."""
+        if self.disabled_at is not None:
+            raise PeerError("bad_credentials", "this account is disabled; ask who runs the server")
 
 
 class Login(NamedTuple):
@@ -37,29 +43,53 @@ _NO_SUCH_TOKEN: Final = "the token is unknown, used up or expired; log in with y
 
 def find_user(connection: sqlite3.Connection, name: str) -> User | None:
     """The account of that (mapped) name."""
-    row = connection.execute("SELECT id, name, password_hash FROM user WHERE name = ?", (name,)).fetchone()
+    row = connection.execute("SELECT id, name, password_hash, disabled_at FROM user WHERE name = ?", (name,)).fetchone()
     return None if row is None else User(*row)
 
 
-def register(
-    connection: sqlite3.Connection, name: str, password_hash: str, token_hash: bytes, now: str, expires_at: str
-) -> Login:
-    """Makes an account, logged in by a first token; all public talk so far counts as read. Raises PeerError."""
+def check_free(connection: sqlite3.Connection, name: str, looks: Sequence[str]) -> None:
+    """Refuses a name that is taken, or that can be mistaken for one that is. Raises PeerError."""
     if find_user(connection, name) is not None:
         raise PeerError("username_taken", f'the name "{name}" is taken; choose another one')
+    alike = "SELECT 1 FROM user WHERE look IN (SELECT value FROM json_each(?)) LIMIT 1"
+    if connection.execute(alike, (json.dumps(looks),)).fetchone() is not None:
+        raise PeerError("username_taken", f'the name "{name}" looks like one that is taken; choose another one')
+
+
+def add(connection: sqlite3.Connection, name: str, looks: Sequence[str], password_hash: str, now: str) -> int:
+    """Makes an account and gives its id; all public talk so far counts as read. Raises PeerError.
+
+    `looks` is what the name can be mistaken for, its own look first.
+    """
+    check_free(connection, name, looks)
     (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
     user_id = connection.execute(
-        "INSERT INTO user (name, password_hash, created_at, last_seen_at, read_id, direct_id) "
-        "VALUES (?, ?, ?, ?, ?, 0)",
-        (name, password_hash, now, now, newest),
+        "INSERT INTO user (name, look, password_hash, created_at, last_seen_at, read_id, direct_id) "
+        "VALUES (?, ?, ?, ?, ?, ?, 0)",
+        (name, looks[0], password_hash, now, now, newest),
     ).lastrowid
     assert user_id is not None  # noqa: S101 (an INSERT that raised nothing has a row)
+    return user_id
+
+
+def register(
+    connection: sqlite3.Connection,
+    name: str,
+    looks: Sequence[str],
+    password_hash: str,
+    token_hash: bytes,
+    now: str,
+    expires_at: str,
+) -> Login:
+    """Makes an account, as `add` does, logged in by a first token. Raises PeerError."""
+    user_id = add(connection, name, looks, password_hash, now)
     return _log_in(connection, user_id, name, token_hash, now, expires_at)
 
 
 def log_in(connection: sqlite3.Connection, user: User, token_hash: bytes, now: str, expires_at: str) -> Login:
     """Notes a login whose password was right, with a new token. Raises PeerError if the password changed meanwhile."""
     current = find_user(connection, user.name)
+    (current or user).check_enabled()
     if current != user:
         raise PeerError("bad_credentials", "the password was changed just now; log in with the new one")
     return _log_in(connection, user.id, user.name, token_hash, now, expires_at)
@@ -118,6 +148,17 @@ def see_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now
     """Marks every direct message to the user up to that id as seen, and moves the public read marker there."""
     messages.mark_seen_up_to(connection, user_id, message_id, now)
     move_read_markers(connection, [user_id], message_id)
+
+
+def disable(connection: sqlite3.Connection, user_id: int, now: str) -> None:
+    """Shuts an account out, and ends every token."""
+    connection.execute("UPDATE user SET disabled_at = ? WHERE id = ?", (now, user_id))
+    connection.execute("DELETE FROM token WHERE user_id = ?", (user_id,))
+
+
+def enable(connection: sqlite3.Connection, user_id: int) -> None:
+    """Lets an account in again."""
+    connection.execute("UPDATE user SET disabled_at = NULL WHERE id = ?", (user_id,))
 
 
 def change_password(connection: sqlite3.Connection, user: User, password_hash: str) -> None:
