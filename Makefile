@@ -11,6 +11,7 @@ SERVER = 127.0.0.1
 USERNAME =
 CELL = all
 PEER = ngircd
+SECONDS = 60
 PYTHON ?= python3
 
 VENV := .venv
@@ -54,6 +55,10 @@ bench: $(VENV)/bench.stamp ## measure all, beside ngircd where it is installed [
 profile: $(VENV)/bench.stamp ## show where the service's time goes under load [CELL=fan100]
 	@$(BIN)/python -m benchmarks.profile '$(CELL:all=fan100)'
 
+fuzz: $(VENV)/fuzz.stamp ## throw bytes at the codec, in search of some that break it [SECONDS=60]
+	@$(BIN)/python -m tests.fuzz_codec .fuzz/corpus -artifact_prefix=.fuzz/ -max_total_time='$(SECONDS)' \
+		-verbosity=0 -print_final_stats=1
+
 lock: $(VENV)/dev.stamp ## pin the newest allowed packages with their hashes
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--upgrade --quiet requirements.in -o requirements.txt
@@ -61,9 +66,11 @@ lock: $(VENV)/dev.stamp ## pin the newest allowed packages with their hashes
 		--upgrade --quiet requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--upgrade --quiet requirements-bench.in -o requirements-bench.txt
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--upgrade --quiet requirements-fuzz.in -o requirements-fuzz.txt
 
 clean: ## remove .venv and caches (never a database)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The version and venv checks come before anything is made, so that each failure is one line that says what to install.
@@ -92,4 +99,11 @@ $(VENV)/bench.stamp: requirements-bench.txt $(VENV)/run.stamp | $(VENV)/venv.sta
 	@$(PIP) -r requirements-bench.txt
 	@touch $@
 
-.PHONY: help install run_server run_client init-db test lint format bench profile lock clean
+# atheris has packages for some systems and versions of Python only.
+$(VENV)/fuzz.stamp: requirements-fuzz.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
+	@echo 'Adding the fuzzer to $(VENV) (once; needs the network) ...'
+	@$(PIP) -r requirements-fuzz.txt 2>$(VENV)/fuzz.log || { \
+		echo "atheris does not install here ($(VENV)/fuzz.log says why); it needs Linux and CPython 3.11 to 3.14" >&2; exit 1; }
+	@touch $@
+
+.PHONY: help install run_server run_client init-db test lint format bench profile fuzz lock clean

@@ -166,7 +166,7 @@ class Connection:
                 raise ConnectionLostError(f"The connection broke: {error.strerror or error}.") from error
             if not data:
                 raise ConnectionLostError(last_words)
-            self._lines = self._decoder.feed(data)
+            self._lines = list(self._decoder.feed(data))
 
     def _hand_on(self, event: AnyEvent) -> None:
         answered: tuple[AnyCommand, Future[AnyEvent]] | None = None
@@ -214,7 +214,7 @@ def _greeting(
             data = sock.recv(RECEIVE_BYTES)
             if not data:
                 raise CannotConnectError(f"{place[0].upper()}{place[1:]} closed the connection without a greeting.")
-            lines = decoder.feed(data)
+            lines = list(decoder.feed(data))
         hello = _decode(lines[0])
     except TimeoutError as error:
         raise CannotConnectError(no_chat) from error

@@ -30,6 +30,7 @@ DEFAULT_SEARCH_PAGE: Final = 20  # messages: one screen
 
 # -- the insides ------------------------------------------------------------------------------------------------------
 IDLE_RECEIVE_BYTES: Final = 4_096  # one recv of a client that says little: the buffer is held while it is silent
+LOGIN_LINE: Final = 8_192  # bytes of a line before the login: 1,024 of a password, each as \u00e9, and a name and a ref
 RECEIVE_BYTES: Final = 65_536  # one recv after a full one; the kernel's usual socket buffer holds about two of these
 OUTBOX_BYTES: Final = 4 << 20  # waiting for one slow client: 30,000 short messages, then it is told `bye slow`
 OUTBOX_PAUSE_BYTES: Final = 1 << 18  # a client with this much unread is not read from until it catches up

@@ -7,6 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from service.config import LOGIN_LINE
 from service.lines import LineDecoder
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Connection:
 
     def _serve(self) -> None:
         settings = self._services.settings
-        decoder = LineDecoder(settings.max_line)
+        decoder = LineDecoder(min(LOGIN_LINE, settings.max_line))
         deadline: float | None = time.monotonic() + settings.login_timeout
         self.session.greet()
         talks = False  # has said more than who it is
@@ -82,6 +83,8 @@ class Connection:
                 if self._stopping:
                     break
                 self.session.handle(line)
+                if self.session.account is not None:
+                    decoder.limit = settings.max_line
                 if self.session.delay():
                     self._slow_down()
             self.session.submit_posts()

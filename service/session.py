@@ -18,7 +18,7 @@ from service import __version__, protocol
 from service.budget import Budget
 from service.clock import format_time, utcnow
 from service.commands import COMMANDS
-from service.config import POSTS_AT_ONCE, PROTOCOL_VERSION, READ_BURST, READ_RATE
+from service.config import LOGIN_LINE, POSTS_AT_ONCE, PROTOCOL_VERSION, READ_BURST, READ_RATE
 from service.errors import CommandError, ErrorCode, PeerError, StorageUnavailable
 from service.lines import Oversize
 from service.posting import Account, Posted, deliver
@@ -92,7 +92,7 @@ class Session:
         command: protocol.AnyCommand | None = None
         try:
             if isinstance(line, Oversize):
-                raise _too_long(self.services.settings.max_line)
+                raise _too_long(self.services.settings.max_line, self.account)
             command = protocol.decode_command(line)
             rule = COMMANDS[type(command)]
             self._charge(rule.cost)
@@ -226,8 +226,10 @@ def refusal(error: PeerError) -> bytes:
     )
 
 
-def _too_long(limit: int) -> PeerError:
-    return PeerError("line_too_long", f"a line has at most {limit} bytes; the rest of this one is skipped")
+def _too_long(limit: int, account: Account | None) -> PeerError:
+    when = "" if account is not None else " before the login"
+    limit = limit if account is not None else min(LOGIN_LINE, limit)
+    return PeerError("line_too_long", f"a line has at most {limit} bytes{when}; the rest of this one is skipped")
 
 
 def _not_now(command: protocol.Command, account: Account | None) -> CommandError:

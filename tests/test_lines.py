@@ -90,23 +90,32 @@ def test_limit_counts_the_line_without_its_end(line: bytes, size: int, *, is_ove
 def test_oversize_is_told_as_soon_as_it_is_certain_and_once() -> None:
     """The verdict does not wait for the line's end, and the rest of the line brings no second one."""
     decoder = LineDecoder(LIMIT)
-    assert decoder.feed(b"x" * (LIMIT + 1)) == []  # the last byte could have been a CR
-    assert decoder.feed(b"x") == [Oversize.LINE]
+    assert list(decoder.feed(b"x" * (LIMIT + 1))) == []  # the last byte could have been a CR
+    assert list(decoder.feed(b"x")) == [Oversize.LINE]
     for _ in range(5):
-        assert decoder.feed(b"x" * 100) == []
-    assert decoder.feed(b"end\nping\n" + b"y" * 100) == [b"ping", Oversize.LINE]
-    assert decoder.feed(b"\n\nping\n") == [b"ping"]
+        assert list(decoder.feed(b"x" * 100)) == []
+    assert list(decoder.feed(b"end\nping\n" + b"y" * 100)) == [b"ping", Oversize.LINE]
+    assert list(decoder.feed(b"\n\nping\n")) == [b"ping"]
 
 
 def test_nothing_of_a_long_line_is_kept() -> None:
     """A line without an end costs no more memory than one within the limit, however long it goes on."""
     decoder, packet = LineDecoder(1_000), b"x" * 65_536
-    decoder.feed(packet)
+    list(decoder.feed(packet))
     tracemalloc.start()
     try:
         for _ in range(100):
-            decoder.feed(packet)
+            list(decoder.feed(packet))
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert held < len(packet)
+
+
+def test_the_limit_may_change_between_two_lines() -> None:
+    """What is done with a line counts for the next one, also where both come in one packet."""
+    decoder, got = LineDecoder(LIMIT), []
+    for line in decoder.feed(b"login\n" + b"x" * LIMIT * 2 + b"\n" + b"y" * LIMIT * 2):
+        got.append(line)
+        decoder.limit = LIMIT * 2
+    assert [*got, *decoder.feed(b"\n")] == [b"login", b"x" * LIMIT * 2, b"y" * LIMIT * 2]

@@ -32,7 +32,7 @@ def test_make_alone_prints_the_help() -> None:
     """Every target has its line."""
     shown = make().stdout
     assert shown == make("help").stdout
-    for target in ("run_server", "run_client", "init-db", "test", "lint", "help", "clean"):
+    for target in ("run_server", "run_client", "init-db", "test", "lint", "fuzz", "help", "clean"):
         assert f"\n  {target} " in shown
     assert "make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db]" in shown
 
@@ -92,3 +92,16 @@ def test_what_shells_export_does_not_steer_it(tmp_path: Path) -> None:
     assert "service '12000' --host '127.0.0.1' --db 'chat.db'" in shown
     assert "client '127.0.0.1' '12000'" in shown
     assert "root" not in shown.replace("/root", "")
+
+
+def test_a_fuzzer_that_does_not_install_is_explained(fresh: Path) -> None:
+    """One line says where it can be had and where pip's own words are; the next try begins anew."""
+    (fresh / ".venv" / "bin").mkdir(parents=True)
+    fake_python(fresh / ".venv" / "bin", "echo no atheris >&2; exit 1")
+    for name in ("requirements-fuzz.txt", ".venv/venv.stamp", ".venv/run.stamp"):
+        (fresh / name).touch()
+    ended = make("fuzz", cwd=fresh)
+    (line,) = [line for line in ended.stderr.splitlines() if not line.startswith("make:")]
+    assert line.startswith("atheris does not install here (.venv/fuzz.log says why)")
+    assert (fresh / ".venv" / "fuzz.log").read_text() == "no atheris\n"
+    assert not (fresh / ".venv" / "fuzz.stamp").exists()

@@ -13,7 +13,7 @@ import pytest
 from freezegun import freeze_time
 
 from service import server as server_module
-from service.config import SWITCH_INTERVAL
+from service.config import LOGIN_LINE, MAX_PASSWORD, SWITCH_INTERVAL
 from service.errors import ConfigError, SchemaError
 from service.server import Server
 from tests.helpers import PASSWORD, Wire, enter, make_settings, running_server
@@ -358,3 +358,28 @@ def test_lines_go_at_once_to_who_talks(tmp_path: Path) -> None:
             if connection.session.account is not None
         }
         assert no_delay == {"alice": 1, "bob": 0}
+
+
+@pytest.mark.parametrize("end", [b"\n", b""], ids=["whole", "held"])
+def test_a_line_is_short_before_the_login(tmp_path: Path, end: bytes) -> None:
+    """Up to the limit a stranger's line is done, a byte more of it is refused and not held; a login lifts the limit."""
+    ping = b'{"command":"ping","ref":"r","x":"%s"}'
+    fill = LOGIN_LINE - len(ping % b"")
+    with running_server(tmp_path) as server, Wire(server.port) as wire:
+        wire.send_bytes(ping % (b"x" * fill) + b"\n")
+        assert wire.read()["type"] == "pong"
+        wire.send_bytes(ping % (b"x" * (fill + 1)) + b"x" + end)
+        error = wire.read()
+        assert (error["code"], f"at most {LOGIN_LINE} bytes before" in error["message"]) == ("line_too_long", True)
+        register = b'{"command":"register","username":"alice","password":"%s"}\n' % PASSWORD.encode()
+        wire.send_bytes(b"\n" + register + ping % (b"x" * 60_000) + b"\n")
+        assert [wire.read_type(kind)["type"] for kind in ("login_ok", "pong")] == ["login_ok", "pong"]
+
+
+def test_the_longest_password_fits_before_the_login(tmp_path: Path) -> None:
+    """1,024 bytes, each written as an escape, are no line too long."""
+    with running_server(tmp_path) as server, Wire(server.port) as wire:
+        text = "".join(f"\\u{ord(char):04x}" for char in "x" * MAX_PASSWORD)
+        names = '"username":"' + "a" * 32 + '","ref":"' + "\\u0072" * 64
+        wire.send_bytes(f'{{"command":"register",{names}","password":"{text}"}}\n'.encode())
+        assert wire.read()["type"] == "login_ok"
