@@ -11,13 +11,14 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from service.config import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID, MAX_NONCE, MAX_PAGE, MAX_REF
+from service.config import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID, MAX_NONCE, MAX_PAGE, MAX_QUERY, MAX_REF
 from service.errors import CommandError
 
 Ref = Annotated[str, Meta(max_length=MAX_REF)]
 Nonce = Annotated[str, Meta(max_length=MAX_NONCE)]
 Id = Annotated[int, Meta(ge=0, le=MAX_ID)]  # ids are positive; 0 means "before the first"
 Limit = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
+Query = Annotated[str, Meta(max_length=MAX_QUERY)]
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=MAX_PAGE)]
 
 
@@ -95,7 +96,7 @@ class History(Command):
 class Search(Command):
     """Messages with all the words (or their beginnings), newest first."""
 
-    query: str
+    query: Query
     with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
     before: Id | UnsetType = UNSET
     limit: Limit = DEFAULT_SEARCH_PAGE

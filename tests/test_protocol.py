@@ -265,7 +265,7 @@ WRONG_FIELDS: Final[list[tuple[str, str, list[str | None]]]] = [
     ("history", "before", ["-1", '"1"', HUGE]),
     ("history", "after", ["-1", str(MAX_ID + 1), HUGE]),
     ("history", "limit", ["0", "201"]),
-    ("search", "query", ["5", "null", None]),
+    ("search", "query", ["5", "null", None, '"' + "q" * 4_097 + '"']),
     ("search", "with", ["[]"]),
     ("search", "before", ["-1", HUGE]),
     ("search", "limit", ["0", "201"]),
