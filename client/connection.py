@@ -157,8 +157,10 @@ class Connection:
                     continue
                 self._hand_on(event)
                 if isinstance(event, ByeEvent):
-                    last_words = _BYE.get(event.reason, f"The server closed the connection: {one_line(event.reason)}.")
-                elif isinstance(event, ErrorReply) and event.fatal is True:
+                    # The last line, whether or not the server then closes.
+                    reason = _BYE.get(event.reason, f"The server closed the connection: {one_line(event.reason)}.")
+                    raise ConnectionLostError(reason)
+                if isinstance(event, ErrorReply) and event.fatal is True:
                     last_words = "The server closed the connection."
             try:
                 data = self._socket.recv(RECEIVE_BYTES)
@@ -215,6 +217,8 @@ def _greeting(
             if not data:
                 raise CannotConnectError(f"{place[0].upper()}{place[1:]} closed the connection without a greeting.")
             lines = list(decoder.feed(data))
+            if time.monotonic() > deadline:  # it may send empty lines without end
+                raise TimeoutError
         hello = _decode(lines[0])
     except TimeoutError as error:
         raise CannotConnectError(no_chat) from error

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from client.receipts import Receipts
 from client.text import Line, Part, body, hint, listed, one_line, trouble
+from service.config import MAX_USERNAME
 from service.protocol import (
     AckReply,
     AnyCommand,
@@ -25,6 +26,7 @@ from service.protocol import (
     HistoryReply,
     Login,
     LoginOkReply,
+    Missed,
     MissedReply,
     Pm,
     Register,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _MANY: Final = 8  # names in one line; a room of hundreds must not push the talk off the screen
+_LISTED: Final = 10_000  # names in the answer to USERS
 _REMEMBERED: Final = 10_000  # ids, to drop a message that came twice; twins come within seconds of each other
 _KNOWN_NAMES: Final = 1_000  # names for completion
 
@@ -92,11 +95,11 @@ class Model:
     # -- replies ------------------------------------------------------------------------------------------------------
     def _reply(self, event: AnyEvent, request: AnyCommand) -> list[Line]:
         match event, request:
-            case LoginOkReply(), _:
+            case LoginOkReply(), Login() | Register():
                 return self._logged_in(event)
             case AckReply(), Pm() | Dm():
                 return self._sent(event, request)
-            case MissedReply(), _:
+            case MissedReply(), Missed():
                 return self._missed(event)
             case HistoryReply(), History():
                 return self._history(event, request)
@@ -154,8 +157,11 @@ class Model:
                 text = f"* {listed(others, _MANY)} {verb} {what}"
                 lines.append(Line(self._time(event.time), ("presence", text)))
         if isinstance(request, Users):
-            names = ", ".join(one_line(name) + (" (you)" if name == self.name else "") for name in self._online)
-            lines.append(hint(f"Online ({len(self._online)}): {names}"))
+            names = ", ".join(
+                one_line(name) + (" (you)" if name == self.name else "") for name in self._online[:_LISTED]
+            )
+            rest = f" and {surplus} others" if (surplus := len(self._online) - _LISTED) > 0 else ""
+            lines.append(hint(f"Online ({len(self._online)}): {names}{rest}"))
         return lines
 
     # -- messages -----------------------------------------------------------------------------------------------------
@@ -215,7 +221,8 @@ class Model:
         return Line(self._time(time), *who, ("", f": {body(text)}"))
 
     def _know(self, name: str) -> None:
-        self._known[name] = None
+        if len(name) <= MAX_USERNAME:
+            self._known[name] = None
         if len(self._known) > _KNOWN_NAMES:
             del self._known[next(iter(self._known))]
 

@@ -7,7 +7,7 @@ is unshown: no missed direct message, no unread public one. The caller sends wha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
 
@@ -16,6 +16,9 @@ from service.protocol import History, LoginOkReply, Seen, StoredMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+# Ids not yet confirmed, when the server takes no `seen`; further messages stay unseen there, and are offered again.
+_MOST_UNCONFIRMED: Final = 100_000
 
 
 class Receipts:
@@ -42,7 +45,8 @@ class Receipts:
 
     def direct(self, message_id: int) -> None:
         """A direct message to this user was shown, live or out of a page."""
-        self._directs.append(message_id)
+        if len(self._directs) < _MOST_UNCONFIRMED:
+            self._directs.append(message_id)
 
     def missed_page(self, messages: Sequence[StoredMessage], *, more: bool) -> None:
         """A page of missed messages was shown; the last one says that none is left."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SEEN_PACE: Final = 1.0  # seconds between what came to be shown and its `seen`; one command then covers a burst
 
+_MOST_OUTSTANDING: Final = 1_000  # commands without a reply; a server that leaves more is asked for no more by itself
+
 Show = Callable[[Sequence[Line]], None]
 
 
@@ -117,7 +119,7 @@ class Session:
             self._confirm()
 
     def _confirm(self) -> None:
-        if not self._may_confirm:
+        if not self._may_confirm or len(self._connection.outstanding()) > _MOST_OUTSTANDING:
             return
         with self._lock:
             receipts = self._model.receipts.take()

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 
 PROMPT: Final = "PM/DM/EX> "
+MOST_WAITING: Final = 1 << 18  # characters for the screen; with as much waiting, no more is read from the server
 _STYLES: Final = Styles.from_dict(
     {  # the terminal's own 16 colours, for it knows its background; not bright black, which some palettes hide
         "time": "dim",
@@ -71,8 +72,11 @@ class Terminal:
         self._logins = make(DummyHistory())  # remembers no password
         self._asking: PromptSession[str] | None = None
         self._lost: ConnectionLostError | None = None
-        self._lock = threading.Lock()  # guards _waiting
+        self._lock = threading.Lock()  # guards what follows
         self._waiting: list[Line] = []
+        self._size = 0  # characters in _waiting
+        self._gone = False  # nothing is printed any more
+        self._printed = threading.Condition(self._lock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._arrived = asyncio.Event()
 
@@ -91,15 +95,24 @@ class Terminal:
         except ConnectionLostError:  # the session has said why
             return 1
         finally:
-            self._session.leave()
-            printer.cancel()
-            self._print_waiting()
+            try:
+                await asyncio.to_thread(self._session.leave)  # what comes meanwhile is shown still
+            finally:
+                printer.cancel()
+                self._print_waiting()
+                with self._lock:
+                    self._gone = True
+                    self._printed.notify_all()
         return 0
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Puts lines on the screen, above what is being typed. From any thread."""
+        """Puts lines on the screen, above what is being typed. From any thread; any but the main one waits for room."""
         with self._lock:
+            if threading.current_thread() is not threading.main_thread():
+                # So a flood comes no faster than it can be shown, and the keyboard gets its turn.
+                self._printed.wait_for(lambda: self._size < MOST_WAITING or self._gone)
             self._waiting += lines
+            self._size += sum(len(line.text) for line in lines)
         if self._loop:
             self._loop.call_soon_threadsafe(self._arrived.set)
 
@@ -153,7 +166,8 @@ class Terminal:
 
     def _print_waiting(self) -> None:
         with self._lock:
-            lines, self._waiting = self._waiting, []
+            lines, self._waiting, self._size = self._waiting, [], 0
+            self._printed.notify_all()
         parts = [
             (f"class:{style}" if style else "", text) for line in lines for style, text in (*line.parts, ("", "\n"))
         ]

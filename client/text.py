@@ -6,6 +6,7 @@ This file turns them into something a person can see. It never prints, and knows
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ STYLES: Final[tuple[Style, ...]] = get_args(Style)
 Part = tuple[Style, str]
 
 _CONTINUATION: Final = "\n    | "  # before each further line of a message, so that none looks like a line of its own
+_MARKS: Final = 8  # on one character; the fullest scripts use four or five
+_MARK_KINDS: Final = frozenset({"Mn", "Me", "Cf"})  # the last: joiners between marks end no pile
+_LONGEST: Final = 100_000  # characters of a message; no service takes longer ones
+_LONGEST_LINE: Final = 1_000  # characters of a name, an error or another text of one line
 
 
 def _code(point: int) -> str:
@@ -32,27 +37,57 @@ _TEXT: Final[dict[int, str | None]] = {
     **{point: _code(point) for point in range(0xD800, 0xE000)},  # halves of a character: cannot be written at all
     **dict.fromkeys(range(0xE0000, 0xE0080)),  # tags: never visible, made to hide text
 }
+# Joiners, marks of direction and fillers: they show nothing.
+_INVISIBLE: Final = (
+    *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0x200B, 0x2010)),
+    *(*range(0x2060, 0x2066), *range(0x206A, 0x2070), 0x3164, *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0),
+    *(*range(0xFFF9, 0xFFFC), *range(0xE0100, 0xE01F0)),
+)
 # In a name or a one-line text nothing may be invisible; in a message the joiners make emoji and scripts.
 _ONE_LINE: Final[dict[int, str | None]] = {
     **_TEXT,
     **{point: chr(0x2400 + point) for point in (0x09, 0x0A)},
-    **{point: _code(point) for point in (0xAD, 0x61C, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF)},
+    **{point: _code(point) for point in _INVISIBLE},
 }
 
 
 def safe(text: str) -> str:
-    """`text` with newlines and tabs as they are and every other character that steers a terminal made visible."""
-    return text.translate(_TEXT)
+    """`text` with newlines and tabs as they are and every other character that steers a terminal made visible.
+
+    Of many marks on one character the surplus is only counted.
+    """
+    text = text.translate(_TEXT)
+    return text if text.isascii() else _thin_out(text)
+
+
+def _thin_out(text: str) -> str:
+    """Cuts each run of combining marks that is longer than _MARKS: they pile up over the lines above and below."""
+    marks = [unicodedata.category(char) in _MARK_KINDS for char in text]
+    if not any(marks):
+        return text
+    kept: list[str] = []
+    run = 0
+    for char, is_mark in zip(text, marks, strict=True):
+        if not is_mark and run > _MARKS:
+            kept.append(f"<{run - _MARKS} marks>")
+        run = run + 1 if is_mark else 0
+        if run <= _MARKS:
+            kept.append(char)
+    return "".join(kept) + (f"<{run - _MARKS} marks>" if run > _MARKS else "")
 
 
 def one_line(text: str) -> str:
     """`text` for where one line is meant, such as a name: newline, tab and invisible characters are visible too."""
-    return text.translate(_ONE_LINE)
+    return safe(_cut(text, _LONGEST_LINE).translate(_ONE_LINE))
 
 
 def body(text: str) -> str:
     """A message's text: its further lines are set in, so that they cannot pass for messages of their own."""
-    return safe(text.replace("\r\n", "\n")).replace("\n", _CONTINUATION)
+    return safe(_cut(text, _LONGEST).replace("\r\n", "\n")).replace("\n", _CONTINUATION)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]} <{len(text) - most:,} more characters>"
 
 
 def sendable(text: str) -> str:
@@ -100,8 +135,8 @@ def trouble(text: str) -> Line:
 
 def listed(names: Iterable[str], most: int) -> str:
     """Names as in a sentence: `bob`, `bob and carol`, `bob, carol and 7 others`; at most `most` of them by name."""
-    names = [one_line(name) for name in names]
-    if len(names) > most:
-        surplus = len(names) - most
-        names = [*names[:most], f"{surplus} other{'s' if surplus > 1 else ''}"]
+    every = list(names)
+    names = [one_line(name) for name in every[:most]]
+    if surplus := max(0, len(every) - most):
+        names.append(f"{surplus} other{'s' if surplus > 1 else ''}")
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""

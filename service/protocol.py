@@ -17,6 +17,7 @@ from service.errors import CommandError
 Ref = Annotated[str, Meta(max_length=MAX_REF)]
 Nonce = Annotated[str, Meta(max_length=MAX_NONCE)]
 Id = Annotated[int, Meta(ge=0, le=MAX_ID)]  # ids are positive; 0 means "before the first"
+Count = Annotated[int, Meta(ge=0, le=MAX_ID)]
 Limit = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
 Query = Annotated[str, Meta(max_length=MAX_QUERY)]
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=MAX_PAGE)]
@@ -135,12 +136,12 @@ class Reply(Event, kw_only=True):
 class HelloEvent(Event, tag="hello"):
     """The greeting: what this service is and allows."""
 
-    protocol: int
+    protocol: Count
     server: str
     version: str
     registration: str
-    max_line: int
-    max_message: int
+    max_line: Count
+    max_message: Count
 
 
 class PasswordRequiredReply(Reply, tag="password_required"):
@@ -155,9 +156,9 @@ class LoginOkReply(Reply, tag="login_ok"):
 
     username: str
     users: list[str]
-    missed: int
-    unread: int
-    last_id: int
+    missed: Count
+    unread: Count
+    last_id: Id
     token: str
     time: str
 
@@ -173,8 +174,8 @@ class AckReply(Reply, tag="ack"):
     """It is done and, for a message, on disk."""
 
     command: str
-    id: int | UnsetType = UNSET
-    ids: list[int] | UnsetType = UNSET
+    id: Id | UnsetType = UNSET
+    ids: list[Id] | UnsetType = UNSET
     time: str | UnsetType = UNSET
     to: str | UnsetType = UNSET
     status: str | UnsetType = UNSET
@@ -184,7 +185,7 @@ class AckReply(Reply, tag="ack"):
 class BroadcastEvent(Event, tag="broadcast"):
     """A public message from someone."""
 
-    id: int
+    id: Id
     time: str
     from_: str = msgspec.field(name="from")
     message: str
@@ -193,7 +194,7 @@ class BroadcastEvent(Event, tag="broadcast"):
 class DirectEvent(Event, tag="direct"):
     """A direct message to, or from another session of, this user."""
 
-    id: int
+    id: Id
     time: str
     from_: str = msgspec.field(name="from")
     to: str
@@ -210,7 +211,7 @@ class UsersEvent(Reply, tag="users"):
 class StoredMessage(Struct, kw_only=True):
     """One message in a page; `to` is missing on a public one."""
 
-    id: int
+    id: Id
     time: str
     from_: str = msgspec.field(name="from")
     to: str | UnsetType = UNSET
