@@ -105,6 +105,8 @@ class Model:
                 return self._history(event, request)
             case SearchReply(), Search():
                 return self._found(event, request)
+            case _, Pm() | Dm():  # no answer to a message
+                return self.unconfirmed([request])
         return []
 
     def _logged_in(self, login: LoginOkReply) -> list[Line]:

@@ -70,7 +70,7 @@ def memory(pid: int) -> int:
 
 def wait_for_the_end(peer: Peer) -> None:
     """Closes nothing: the client has to."""
-    with suppress(OSError, EOFError):
+    with suppress(ConnectionError, EOFError):
         while True:
             peer.hear()
 
@@ -213,6 +213,24 @@ def test_what_is_odd_is_outlived(fields: dict[str, Any]) -> None:
     assert (status, "you: still here" in out) == (0, True)
     assert len(out + err) < 110_000
     assert "You are mallory" not in out
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [login_ok("mallory"), {"type": "pong", "time": TIME}, {"type": "missed", "messages": [MESSAGE], "more": False}],
+    ids=lambda reply: str(reply["type"]),
+)
+def test_a_reply_of_another_kind_is_no_answer(reply: dict[str, Any]) -> None:
+    """It neither renames the user nor passes for an ack: the text is shown as perhaps not sent."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.answer(peer.expect("pm"), **reply)
+        peer.see_off()
+
+    _, out, err = in_pipe(script, "pm a long thought\nex\n")
+    assert "Not confirmed, so perhaps not sent: a long thought" in err
+    assert "mallory" not in out
 
 
 def test_a_page_of_more_than_was_asked_is_shown() -> None:
