@@ -96,18 +96,18 @@ class Model:
     def _reply(self, event: AnyEvent, request: AnyCommand) -> list[Line]:
         match event, request:
             case LoginOkReply(), Login() | Register():
-                return self._logged_in(event)
+                lines = self._logged_in(event)
             case AckReply(), Pm() | Dm():
-                return self._sent(event, request)
+                lines = self._sent(event, request)
             case MissedReply(), Missed():
-                return self._missed(event)
+                lines = self._missed(event)
             case HistoryReply(), History():
-                return self._history(event, request)
+                lines = self._history(event, request)
             case SearchReply(), Search():
-                return self._found(event, request)
-            case _, Pm() | Dm():  # no answer to a message
-                return self.unconfirmed([request])
-        return []
+                lines = self._found(event, request)
+            case _:  # for a message that is no answer
+                lines = self.unconfirmed([request])
+        return lines
 
     def _logged_in(self, login: LoginOkReply) -> list[Line]:
         self.name, self._online, self._seam = login.username, sorted(set(login.users)), login.last_id

@@ -35,6 +35,9 @@ class NewToken(NamedTuple):
     now: str
     expires_at: str
 
+    def __repr__(self) -> str:  # for logs and exceptions: no token
+        return f"NewToken(expires_at={self.expires_at!r})"
+
 
 def hash_token(text: str) -> bytes:
     """What is stored of a token: it is random, so one fast hash protects it as well as a slow one."""

@@ -23,8 +23,19 @@ Query = Annotated[str, Meta(max_length=MAX_QUERY)]
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=MAX_PAGE)]
 
 
+_SECRET: Final = frozenset({"password", "old", "new", "token", "message", "query"})
+
+
+class _Discreet(Struct):
+    """Printed, as by a log or in an exception, it shows no password, token or text."""
+
+    def __repr__(self) -> str:
+        fields = (f"{name}={'…' if name in _SECRET else repr(getattr(self, name))}" for name in self.__struct_fields__)
+        return f"{type(self).__name__}({', '.join(fields)})"
+
+
 # -- client to service ------------------------------------------------------------------------------------------------
-class Command(Struct, kw_only=True, tag_field="command", tag=str.lower):
+class Command(_Discreet, kw_only=True, tag_field="command", tag=str.lower):
     """What a client says. A `ref` comes back on each direct reply."""
 
     ref: Ref | UnsetType = UNSET
@@ -123,7 +134,7 @@ COMMANDS: Final = tuple(kind.__struct_config__.tag for kind in AnyCommand.__args
 
 
 # -- service to client ------------------------------------------------------------------------------------------------
-class Event(Struct, tag_field="type", tag=True):
+class Event(_Discreet, tag_field="type", tag=True):
     """What the service says. A field left UNSET is not on the wire."""
 
 
@@ -208,7 +219,7 @@ class UsersEvent(Reply, tag="users"):
     time: str
 
 
-class StoredMessage(Struct, kw_only=True):
+class StoredMessage(_Discreet, kw_only=True):
     """One message in a page; `to` is missing on a public one."""
 
     id: Id

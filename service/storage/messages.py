@@ -31,6 +31,9 @@ class Message(NamedTuple):
     recipient: str | None
     body: str
 
+    def __repr__(self) -> str:  # for logs and exceptions: no text
+        return f"Message(id={self.id})"
+
 
 class Page(NamedTuple):
     """Messages in the order they were asked for; `more`: there are further ones that way."""
@@ -45,6 +48,9 @@ class Post(Struct, frozen=True):  # a Struct is made in a quarter of a named tup
     recipient_id: int | None
     body: str
     nonce: str | None
+
+    def __repr__(self) -> str:  # for logs and exceptions: no text
+        return f"Post(recipient_id={self.recipient_id}, nonce={self.nonce!r})"
 
 
 class Receipt(Struct, frozen=True):

@@ -27,6 +27,9 @@ class User(NamedTuple):
         if self.disabled_at is not None:
             raise PeerError("bad_credentials", "this account is disabled; ask who runs the server")
 
+    def __repr__(self) -> str:  # for logs and exceptions: no hash
+        return f"User(id={self.id}, name={self.name!r})"
+
 
 class Login(NamedTuple):
     """An account and what waits for it, at one point in the order of all writes."""
