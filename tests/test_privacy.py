@@ -181,7 +181,7 @@ def test_files_are_their_owners_alone(tmp_path: Path) -> None:
         NewToken(PASSWORD, b"", "", ""),
         messages.Post(None, PASSWORD, None),
         messages.Message(1, "", "a", None, PASSWORD),
-        users.User(1, "alice", PASSWORD),
+        users.User(1, "alice", PASSWORD, None),
     ],
     ids=lambda value: type(value).__name__,
 )
