@@ -83,7 +83,7 @@ class Connection:
                 if self._stopping:
                     break
                 self.session.handle(line)
-                if self.session.account is not None:
+                if not talks and self.session.account is not None:
                     decoder.limit = settings.max_line
                 if self.session.delay():
                     self._slow_down()
