@@ -18,8 +18,9 @@ from typing import Final
 import msgspec
 
 from client.text import one_line
-from service.config import KEEPALIVE_IDLE, PROTOCOL_VERSION, RECEIVE_BYTES
+from service.config import PROTOCOL_VERSION, RECEIVE_BYTES
 from service.errors import CommandError
+from service.keepalive import keep_alive
 from service.lines import LineDecoder, Oversize
 from service.protocol import (
     AnyCommand,
@@ -196,7 +197,9 @@ def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT) -> Connectio
     decoder = LineDecoder(_LINE_LIMIT)
     try:
         hello, lines = _greeting(sock, decoder, place, timeout)
-        _keep_alive(sock)
+        sock.settimeout(None)
+        keep_alive(sock)  # so that a server that vanished is noticed
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:  # Ctrl-C too
         sock.close()
         raise
@@ -235,15 +238,6 @@ def _greeting(
             f"The server speaks protocol {hello.protocol}, this client {PROTOCOL_VERSION}. Use a client of its version."
         )
     return hello, lines[1:]
-
-
-def _keep_alive(sock: socket.socket) -> None:
-    """Blocking from here on, with the kernel's probes, so that a server that vanished is noticed."""
-    sock.settimeout(None)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _decode(line: bytes | Oversize) -> AnyEvent | None:

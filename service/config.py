@@ -86,7 +86,13 @@ SWITCH_PER_CLIENT: Final = 20e-6  # seconds, in its place where larger: all who 
 GC_THRESHOLDS: Final = (10_000, 10, 1_000)
 LISTEN_BACKLOG: Final = 1024  # connects waiting to be accepted; Linux caps it at net.core.somaxconn
 DESCRIPTORS_SPARE: Final = 64  # file descriptors beside the clients': database, listener, log, libraries
-KEEPALIVE_IDLE: Final = 60  # seconds of silence before the kernel probes a peer; NAT boxes forget after 5 min
+# A peer that vanished is to be noticed within 90 s. Where nothing is under way the kernel probes: gone after IDLE +
+# COUNT * INTERVAL, 40 s. Where something is, it sends that again and probes no more: gone after PEER_TIMEOUT, 40 s more
+# at worst. With that set Linux leaves COUNT aside, and ends both at PEER_TIMEOUT (tcp(7), RFC 5482).
+KEEPALIVE_IDLE: Final = 30  # seconds of silence before the first probe: most often the users list comes before it
+KEEPALIVE_INTERVAL: Final = 5  # seconds between two probes
+KEEPALIVE_COUNT: Final = 2  # probes without an answer
+PEER_TIMEOUT: Final = 40  # seconds that bytes may stay unacknowledged, or find no room with a peer that reads nothing
 
 _PORT_MAX: Final = 65_535
 _HELP_WIDTH: Final = 32  # columns for the option names in --help

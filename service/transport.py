@@ -8,8 +8,9 @@ import struct
 from contextlib import suppress
 from typing import Final
 
-from service.config import IDLE_RECEIVE_BYTES, KEEPALIVE_IDLE, LISTEN_BACKLOG, RECEIVE_BYTES
+from service.config import IDLE_RECEIVE_BYTES, LISTEN_BACKLOG, RECEIVE_BYTES
 from service.errors import ConfigError
+from service.keepalive import keep_alive
 
 _MICROSECONDS: Final = 1_000_000
 _DONT_WAIT: Final = int(socket.MSG_DONTWAIT)  # a plain number: the enumeration's members cost more at each call
@@ -42,9 +43,7 @@ class Stream:
         self._receive_bytes = IDLE_RECEIVE_BYTES
         # Blocking for the thread that receives; `send` asks for non-blocking call by call.
         connected.settimeout(None)
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if hasattr(socket, "TCP_KEEPIDLE"):
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
+        keep_alive(connected)
 
     def receive(self) -> bytes:
         """What has come, waiting for it; empty at the end. For the receiving thread. Raises TimeoutError."""

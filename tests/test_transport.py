@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from service.config import IDLE_RECEIVE_BYTES, KEEPALIVE_IDLE, RECEIVE_BYTES
+from service.config import IDLE_RECEIVE_BYTES, RECEIVE_BYTES
 from service.errors import ConfigError
 from service.transport import Stream, format_address, listen
 from tests.helpers import PATIENCE
@@ -166,20 +166,6 @@ def test_close_gives_the_descriptor_back(pair: Pair) -> None:
     pair.stream.close()
     assert pair.stream.fileno() == -1
     assert pair.client.recv(100) == b""
-
-
-@pytest.mark.parametrize(
-    ("level", "name", "value"),
-    [
-        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE),
-    ],
-    ids=["keepalive", "idle"],
-)
-def test_dead_peers_are_noticed(pair: Pair, level: int, name: int, value: int) -> None:
-    """The kernel asks silent peers whether they are there."""
-    with socket.fromfd(pair.stream.fileno(), socket.AF_INET, socket.SOCK_STREAM) as same:
-        assert same.getsockopt(level, name) == value
 
 
 def test_lines_are_gathered_until_told_otherwise(pair: Pair) -> None:
