@@ -121,6 +121,7 @@ class Accounts:
     @contextmanager
     def _core(self) -> Iterator[None]:
         """A place at a processor, after a wait in the waiting room; raises PeerError when that is full."""
+        self._storage.release()  # others may read meanwhile
         if not self._waiting.acquire(blocking=False):
             raise PeerError("rate_limited", "too many logins at once; try again soon", retry_after=_BUSY_RETRY)
         try:

@@ -44,6 +44,7 @@ WRITE_BATCH: Final = 1_000  # of these in one transaction: 2 ms with FULL; large
 POSTS_AT_ONCE: Final = 64  # messages of one client handed to the writer together: as many as one INSERT takes
 STORAGE_TIMEOUT: Final = 2.0  # seconds to wait for a locked database; leaves room within the 5 s for a shutdown
 HURRIED_STORAGE_TIMEOUT: Final = 0.5  # seconds, in its place while the service stops
+READERS: Final = 16  # read connections at once, 2 or 3 descriptors each; who waits for one waits some milliseconds
 INDEX_BATCH: Final = 1_000  # messages put into the search index in one transaction: 5 ms, 50 where it merges
 INDEX_DELAY: Final = 0.2  # seconds of quiet before indexing, so that a conversation does not wait for it
 STATE_PACE_MIN: Final = 0.1  # seconds between two pushes of the users list, when they cost little
@@ -85,7 +86,8 @@ SWITCH_PER_CLIENT: Final = 20e-6  # seconds, in its place where larger: all who 
 # all: with 10,000 clients that one stops every thread for 200 ms, and finds next to nothing. CPython's: 700, 10, 10.
 GC_THRESHOLDS: Final = (10_000, 10, 1_000)
 LISTEN_BACKLOG: Final = 1024  # connects waiting to be accepted; Linux caps it at net.core.somaxconn
-DESCRIPTORS_SPARE: Final = 64  # file descriptors beside the clients': database, listener, log, libraries
+DESCRIPTORS_OWN: Final = 64  # file descriptors beside clients and readers: writer, listener, refused, log, libraries
+DESCRIPTORS_PER_READER: Final = 3  # database, -wal and -shm; or one that SQLite may not close yet
 # A peer that vanished is to be noticed within 90 s. Where nothing is under way the kernel probes: gone after IDLE +
 # COUNT * INTERVAL, 40 s. Where something is, it sends that again and probes no more: gone after PEER_TIMEOUT, 40 s more
 # at worst. With that set Linux leaves COUNT aside, and ends both at PEER_TIMEOUT (tcp(7), RFC 5482).

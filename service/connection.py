@@ -87,12 +87,13 @@ class Connection:
                     decoder.limit = settings.max_line
                 if self.session.delay():
                     self._slow_down()
+            self._services.storage.release()
             self.session.submit_posts()
             self._outbox.wait_for_room()
-            self._services.storage.release()
 
     def _slow_down(self) -> None:
         """Reads on when the client has come back to its rate: TCP pushes back meanwhile, and nothing is refused."""
+        self._services.storage.release()
         self.session.submit_posts()
         while (seconds := self.session.delay()) and not self._stopping and not self._outbox.closing:
             self._outbox.pause(seconds)

@@ -1,7 +1,7 @@
 """What waits to be sent to one client, and the runs of lines that all of them share. Knows bytes, not their meaning.
 
 An outbox MUST NOT block its caller, MUST NOT reorder, MUST be bounded in bytes, and on overflow MUST close with a last
-word. All of it but `reply`, `wait_for_room` and `stop_waiting` is the delivery thread's alone, so it needs no lock.
+word. All of it but the replies and what waits for room is the delivery thread's alone, so it needs no lock.
 """
 
 from __future__ import annotations
@@ -104,10 +104,10 @@ class Outbox:
 
     def wait_for_room(self) -> None:
         """Waits while the client leaves more unread than it should: it is slowed, not cut off, for its own replies."""
-        while self._must_wait():
+        while self.must_wait():
             self._room.clear()
             self._is_awaited = True
-            if self._must_wait():  # looked at after the flag is set: who makes room from now on does tell
+            if self.must_wait():  # looked at after the flag is set: who makes room from now on does tell
                 self._room.wait()
             self._is_awaited = False
 
@@ -117,14 +117,15 @@ class Outbox:
         if not self._hurrying and not self.closing:
             self._room.wait(seconds)
 
+    def must_wait(self) -> bool:
+        """Whether `wait_for_room` would wait."""
+        backlog = self._posted - self._replied + self._waiting
+        return backlog > OUTBOX_PAUSE_BYTES and not self.closing and not self._hurrying
+
     def stop_waiting(self) -> None:
         """Ends every wait, also later ones: the service is stopping. From any thread."""
         self._hurrying = True
         self._room.set()
-
-    def _must_wait(self) -> bool:
-        backlog = self._posted - self._replied + self._waiting
-        return backlog > OUTBOX_PAUSE_BYTES and not self.closing and not self._hurrying
 
     # -- on the delivery thread ---------------------------------------------------------------------------------------
     def _append_reply(self, reply: tuple[bytes, Note | None]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import resource
 import select
 import socket
@@ -21,8 +23,10 @@ from service.accounts import Accounts
 from service.clock import format_time, utcnow
 from service.commands import users_event
 from service.config import (
-    DESCRIPTORS_SPARE,
+    DESCRIPTORS_OWN,
+    DESCRIPTORS_PER_READER,
     PURGE_INTERVAL,
+    READERS,
     RECEIPTS_INTERVAL,
     RECEIPTS_PACE,
     REFUSED_KEPT,
@@ -35,7 +39,7 @@ from service.connection import Connection
 from service.control import Control
 from service.delivery import Delivery
 from service.door import Door, group_address
-from service.errors import PeerError
+from service.errors import ConfigError, PeerError
 from service.presence import Roster
 from service.protocol import ByeEvent, encode
 from service.receipts import Receipts
@@ -55,6 +59,7 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         """Raises ConfigError if it cannot listen, SchemaError if the database is not to be had."""
+        self._most_clients = _make_room(settings.max_connections)
         self._listener = listen(settings.host, settings.port)
         try:
             self.delivery = Delivery()
@@ -80,11 +85,11 @@ class Server:
         self._connections: set[Connection] = set()
         self._stopping = False
         self._refused: deque[socket.socket] = deque()
+        self._spare = _open_spare()  # a descriptor to refuse with when there is no other
         self._end_accepting, self._accepting_ended = socket.socketpair()
         self._acceptor = threading.Thread(target=self._accept, name="chat-accept")
         address: tuple[object, ...] = self._listener.getsockname()
         self.port = int(str(address[1]))
-        _raise_descriptor_limit(settings.max_connections)
         self._control = Control(Path(settings.db), self._carry_out)
         self.delivery.start(self._make_users_line, _SHUTDOWN)
         self.ticker.start()
@@ -125,6 +130,8 @@ class Server:
         storage.close()
         for refused in self._refused:
             refused.close()
+        if self._spare is not None:
+            os.close(self._spare)
         self._end_accepting.close()
         self._accepting_ended.close()
         _log.info("stopped")
@@ -146,6 +153,8 @@ class Server:
         except OSError as error:
             # Out of descriptors, or the client is gone already; those who are in must not notice.
             _log.error("cannot accept a client: %s", error)
+            if error.errno in {errno.EMFILE, errno.ENFILE} and self._refuse_on_spare():
+                return
             select.select([self._accepting_ended], [], [], _ACCEPT_PAUSE)
             return
         try:
@@ -156,9 +165,8 @@ class Server:
 
     def _admit(self, number: int, connected: socket.socket, address: tuple[object, ...]) -> None:
         """Gives a client its thread, or says why not."""
-        limit = self.services.settings.max_connections
         with self._lock:
-            full = 0 < limit <= len(self._connections)
+            full = len(self._connections) >= self._most_clients
         if full:
             self._refuse(connected, address, "too many clients here just now; try again later")
             return
@@ -191,6 +199,18 @@ class Server:
         self._refused.append(connected)
         if len(self._refused) > REFUSED_KEPT:
             self._refused.popleft().close()
+
+    def _refuse_on_spare(self) -> bool:
+        """Refuses a client who would else hang in the backlog until there are descriptors; false if it cannot."""
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+            with suppress(OSError):
+                self._refuse(*self._listener.accept(), "no room for another client; try again later")
+        if self._refused:
+            self._refused.popleft().close()  # its descriptor is the next spare one
+        self._spare = _open_spare()
+        return self._spare is not None
 
     def _forget(self, connection: Connection) -> None:
         self.services.door.leave(connection.session.address)
@@ -232,12 +252,39 @@ def _say_bye(connections: list[Connection]) -> None:
         connection.session.kick("shutdown")
 
 
-def _raise_descriptor_limit(max_connections: int) -> None:
-    """Asks the system for a descriptor for each client, and one more for its reading of the history."""
+def _make_room(max_connections: int) -> int:
+    """Asks the system for a descriptor for each client, and says how many clients there is room for.
+
+    Raises ConfigError if there is none for even one.
+    """
+    own = DESCRIPTORS_OWN + READERS * DESCRIPTORS_PER_READER
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 3 * max_connections + DESCRIPTORS_SPARE if max_connections else hard
+    wanted = own + max_connections if max_connections else hard
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and wanted > soft:
+    if soft != resource.RLIM_INFINITY and (wanted == resource.RLIM_INFINITY or wanted > soft):
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    room = sys.maxsize if soft == resource.RLIM_INFINITY else soft - own
+    if room < 1:
+        raise ConfigError(f"the system allows {soft} open files and this needs {own + 1}; raise it: ulimit -n")
+    if room < max_connections:
+        _log.warning(
+            "the system allows %d open files: at most %d clients at once, not %d; raise it: ulimit -Hn",
+            soft,
+            room,
+            max_connections,
+        )
+    if not max_connections:
+        _log.info("by the open files that the system allows, at most %d clients at once", room)
+    if not max_connections:
+        _log.info("by the open files that the system allows, at most %d clients at once", room)
+    return min(room, max_connections or room)
+
+
+def _open_spare() -> int | None:
+    try:
+        return os.open(os.devnull, os.O_RDONLY)
+    except OSError:
+        return None

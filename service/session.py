@@ -176,7 +176,9 @@ class Session:
         """Sends a line, after the replies to all earlier commands. `note` is for the outbox's `on_written`."""
         self.settle()
         self.outbox.reply(encode(event), note)
-        self.outbox.wait_for_room()
+        if self.outbox.must_wait():
+            self.services.storage.release()  # a client that does not read must not keep others from the database
+            self.outbox.wait_for_room()
 
     def reply_to(self, command: protocol.Command, reply: protocol.Reply, note: Note | None = None) -> None:
         """Sends the reply to a command, with its `ref`."""

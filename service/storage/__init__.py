@@ -11,6 +11,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
+from service.config import READERS
+from service.errors import StorageUnavailable
 from service.storage import database, fulltext, messages, schema, users
 from service.storage.writer import Write, Writer
 
@@ -33,6 +35,8 @@ class Storage:
         self._path = path
         self._own = threading.local()
         self._readers: set[sqlite3.Connection] = set()  # open ones, of all threads
+        self._places = threading.BoundedSemaphore(READERS)  # for these
+        self._hurrying = False
         self._writer = Writer(path, hand_over, fulltext.index_some, bulk=messages.store_all)
         self._thread = threading.Thread(target=self._writer.run, name="chat-writer")
         self._thread.start()
@@ -51,6 +55,7 @@ class Storage:
 
     def wait(self, write: Write) -> None:
         """Returns once the write has its outcome and that is handed on; raises nothing."""
+        self.release()
         self._writer.wait(write)
 
     def call(
@@ -61,7 +66,7 @@ class Storage:
     ) -> _T:
         """Writes and waits for it. Raises PeerError as `work` does, StorageUnavailable."""
         write = self._writer.submit(work, *args, then=then)
-        self._writer.wait(write)
+        self.wait(write)
         if isinstance(write.outcome, BaseException):
             raise write.outcome
         result: _T = write.outcome
@@ -70,13 +75,24 @@ class Storage:
     def read(self, query: Callable[[sqlite3.Connection, *_Ts], _T], *args: *_Ts) -> _T:
         """Reads on this thread's own connection, opened when first needed. Raises StorageUnavailable.
 
-        A thread that has read calls `release` before it waits for long, and before it ends.
+        Only so many threads may have one: who has read calls `release` before waiting for anything, and before its end.
         """
         with database.translated_errors():
             if getattr(self._own, "reader", None) is None:
-                self._own.reader = database.connect_reader(self._path)
-                self._readers.add(self._own.reader)
+                self._own.reader = self._open_reader()
             return query(self._own.reader, *args)
+
+    def _open_reader(self) -> sqlite3.Connection:
+        self._places.acquire()
+        try:
+            if self._hurrying:  # whoever waited for a place comes too late to be interrupted
+                raise StorageUnavailable("the service is stopping")
+            reader = database.connect_reader(self._path)
+        except BaseException:
+            self._places.release()
+            raise
+        self._readers.add(reader)
+        return reader
 
     def release(self) -> None:
         """Closes this thread's read connection, if it has one: thread-local values do not close by themselves."""
@@ -84,7 +100,10 @@ class Storage:
         if reader is not None:
             self._own.reader = None
             self._readers.discard(reader)
-            reader.close()
+            try:
+                reader.close()
+            finally:
+                self._places.release()
 
     def index_search(self) -> None:
         """Brings the search index up to the newest message, a batch at a time, so that writers wait for none of it.
@@ -100,6 +119,7 @@ class Storage:
 
     def hurry(self) -> None:
         """For a shutdown: reads under way end with StorageUnavailable, and writes wait no longer for locks."""
+        self._hurrying = True
         self._writer.hurry()
         for reader in list(self._readers):
             with suppress(sqlite3.ProgrammingError):  # closed by its own thread just now
