@@ -119,9 +119,10 @@ def _log_in(
         (token_hash, user_id, now, expires_at),
     )
     connection.execute(
-        "DELETE FROM token WHERE user_id = :user AND hash IN "
+        # Never the one of this login: where the clock was set back it seems to be the oldest.
+        "DELETE FROM token WHERE user_id = :user AND hash <> :hash AND hash IN "
         "(SELECT hash FROM token WHERE user_id = :user ORDER BY expires_at DESC LIMIT -1 OFFSET :kept)",
-        {"user": user_id, "kept": TOKENS_PER_USER},
+        {"user": user_id, "hash": token_hash, "kept": TOKENS_PER_USER},
     )
     note_presence(connection, user_id, now)
     return Login(user_id, name, *messages.count_waiting(connection, user_id), messages.newest_id(connection, user_id))
