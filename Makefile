@@ -9,6 +9,8 @@ PORT = 12000
 DB = chat.db
 SERVER = 127.0.0.1
 USERNAME =
+MINUTES = 10
+SEED =
 CELL = all
 PEER = ngircd
 SECONDS = 60
@@ -38,6 +40,9 @@ init-db: $(VENV)/run.stamp ## make the database, or upgrade an older one
 
 test: $(VENV)/dev.stamp ## run the tests
 	@$(BIN)/python -m pytest
+
+soak: $(VENV)/dev.stamp ## let 200 clients come, drop and return, and kill the service meanwhile [MINUTES=10] [SEED=1]
+	@$(BIN)/python -m tests.soak '$(MINUTES)' $(if $(SEED),'$(SEED)')
 
 lint: $(VENV)/dev.stamp ## check style (ruff), types (mypy) and imports (import-linter)
 	@$(BIN)/ruff check .
@@ -106,4 +111,4 @@ $(VENV)/fuzz.stamp: requirements-fuzz.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
 		echo "atheris does not install here ($(VENV)/fuzz.log says why); it needs Linux and CPython 3.11 to 3.14" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help install run_server run_client init-db test lint format bench profile fuzz lock clean
+.PHONY: help install run_server run_client init-db test soak lint format bench profile fuzz lock clean
