@@ -278,8 +278,6 @@ def _make_room(max_connections: int) -> int:
         )
     if not max_connections:
         _log.info("by the open files that the system allows, at most %d clients at once", room)
-    if not max_connections:
-        _log.info("by the open files that the system allows, at most %d clients at once", room)
     return min(room, max_connections or room)
 
 
