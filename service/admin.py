@@ -15,6 +15,7 @@ from service.config import Settings, parse_settings
 from service.errors import ChatError, PeerError
 from service.names import map_name
 from service.storage import database, schema
+from service.storage.lock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ def _parse(arguments: Sequence[str], settings: Settings) -> argparse.Namespace:
 def _run(given: argparse.Namespace, settings: Settings) -> str:
     path = Path(given.db)
     if given.command == "init-db":
-        return f"{path}: {schema.prepare(path)}, schema {schema.revisions()[-1]}"
+        return f"{path}: {schema.init_db(path)}, schema {schema.revisions()[-1]}"
     name = map_name(given.name)
     password_hash = ""
     if given.command in {"add", "password"}:
@@ -79,11 +80,13 @@ def _carry_out(path: Path, order: control.Order) -> None:
     """Does it here, as no service runs."""
     if not path.exists():
         raise PeerError("bad_request", f"there is no database {path}; name it with --db")
-    schema.prepare(path)
-    with database.translated_errors(), closing(database.connect_writer(path)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        control.carry_out(connection, order)
-        connection.execute("COMMIT")
+    path = path.resolve()
+    with closing(FileLock(path)):
+        schema.prepare(path)
+        with database.translated_errors(), closing(database.connect_writer(path)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            control.carry_out(connection, order)
+            connection.execute("COMMIT")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ ChatError
 └── ServiceError        ours, or the machine's
     ├── ConfigError         an option or the environment asks for what cannot be
     ├── SchemaError         the database is newer than this program, foreign, or broken
+    ├── FileError           a database or backup file is in use, damaged, in the way, or cannot be made
     └── StorageUnavailable  SQLite would not store or read; nothing was changed
+        └── StorageDamaged      and that because the file is damaged
 """
 
 from __future__ import annotations
@@ -76,5 +78,13 @@ class SchemaError(ServiceError):
     """A database file that this program must not touch."""
 
 
+class FileError(ServiceError):
+    """A file that cannot be what it is asked to be: the database, or a backup of it."""
+
+
 class StorageUnavailable(ServiceError):  # noqa: N818 (named as its code on the wire)
     """SQLite did not do it: locked, full, read-only, gone. Nothing was stored; trying again is safe."""
+
+
+class StorageDamaged(StorageUnavailable):
+    """SQLite found the file itself to be damaged; trying again does not help."""

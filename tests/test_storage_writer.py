@@ -5,16 +5,17 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from service.config import WRITE_BATCH
 from service.errors import PeerError, StorageUnavailable
-from service.storage import Storage, database, messages, users, writer
+from service.storage import Storage, database, messages, schema, users, writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 
@@ -221,10 +222,10 @@ def test_the_wal_is_emptied_when_nothing_happens(bench: Bench, monkeypatch: pyte
 
 
 def test_only_the_owner_can_read_the_files(bench: Bench) -> None:
-    """The database, its -wal and its -shm are 0600."""
+    """The database, its -wal, -shm and -lock are 0600."""
     bench.storage.call(insert, 1)
     modes = {path.name: path.stat().st_mode & 0o777 for path in bench.path.parent.glob("chat.db*")}
-    assert modes == dict.fromkeys(["chat.db", "chat.db-wal", "chat.db-shm"], 0o600)
+    assert modes == dict.fromkeys(["chat.db", "chat.db-wal", "chat.db-shm", "chat.db-lock"], 0o600)
 
 
 def test_an_acknowledged_write_is_synced(bench: Bench) -> None:
@@ -303,3 +304,48 @@ def test_the_queue_is_bounded_by_what_its_writes_store(bench: Bench, monkeypatch
     late.join()
     bench.storage.close()
     assert stored(bench) == [1]
+
+
+def connect_impatiently(connect: Callable[[Path], sqlite3.Connection], path: Path) -> sqlite3.Connection:
+    connection = connect(path)
+    database.set_timeout(connection, 0.001)
+    return connection
+
+
+def test_trouble_is_logged_once_and_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What stays is met by each batch, and one line says so; a second one that it is over."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(database, "connect_writer", partial(connect_impatiently, database.connect_writer))
+    bench = Bench(tmp_path / "chat.db")
+    bench.storage.call(lambda connection: connection.execute("CREATE TABLE scratch (n INTEGER PRIMARY KEY)") and None)
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for n in range(4):
+            with pytest.raises(StorageUnavailable, match="locked"):
+                bench.storage.call(insert, n)
+        other.execute("ROLLBACK")
+    assert bench.storage.call(insert, 2) == 2
+    assert [record.getMessage() for record in caplog.records if record.name == "chat.storage"] == [
+        "storage unavailable, writes are refused: database is locked",
+        "storing again; 4 writes were refused",
+    ]
+    bench.storage.close()
+
+
+def test_upkeep_that_fails_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A search index that cannot be filled is tried again after each message, and costs one line."""
+
+    def fail(_: sqlite3.Connection) -> bool:
+        raise StorageUnavailable("the search index: malformed")
+
+    schema.prepare(tmp_path / "chat.db")
+    idler = writer.Writer(tmp_path / "chat.db", lambda _: None, fail)
+    for _ in range(3):
+        idler._keep_up()
+    idler.close()
+    idler.run()
+    assert [record.getMessage() for record in caplog.records] == [
+        "storage unavailable, upkeep is put off: the search index: malformed"
+    ]

@@ -12,8 +12,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from service.config import READERS
-from service.errors import StorageUnavailable
-from service.storage import database, fulltext, messages, schema, users
+from service.errors import StorageDamaged, StorageUnavailable
+from service.storage import database, fulltext, messages, schema, soundness, users
+from service.storage.lock import FileLock
 from service.storage.writer import Write, Writer
 
 if TYPE_CHECKING:
@@ -30,14 +31,25 @@ class Storage:
     """An open database. Owns the thread `chat-writer`."""
 
     def __init__(self, path: Path, hand_over: Callable[[Iterable[tuple[Callable[[Any], None], Any]]], None]) -> None:
-        """Makes or upgrades the file. `hand_over` gets (then, outcome) pairs in commit order. Raises SchemaError."""
-        schema.prepare(path)
+        """Makes or upgrades the file. `hand_over` gets (then, outcome) pairs in commit order.
+
+        Raises SchemaError, and FileError if another service has the file or it is damaged.
+        """
+        path = path.resolve()  # so that by whatever way it was named, its lock, -wal and -shm are the same
+        schema.read_revision(path)  # a file that is not ours gets no lock beside it
+        self._file_lock = FileLock(path)
+        try:
+            schema.prepare(path)
+            soundness.check_start(path, self._file_lock)
+        except BaseException:
+            self._file_lock.close()
+            raise
         self._path = path
         self._own = threading.local()
         self._readers: set[sqlite3.Connection] = set()  # open ones, of all threads
         self._places = threading.BoundedSemaphore(READERS)  # for these
         self._hurrying = False
-        self._writer = Writer(path, hand_over, fulltext.index_some, bulk=messages.store_all)
+        self._writer = Writer(path, hand_over, fulltext.index_some, bulk=messages.store_all, note=self._file_lock.note)
         self._thread = threading.Thread(target=self._writer.run, name="chat-writer")
         self._thread.start()
 
@@ -77,10 +89,14 @@ class Storage:
 
         Only so many threads may have one: who has read calls `release` before waiting for anything, and before its end.
         """
-        with database.translated_errors():
-            if getattr(self._own, "reader", None) is None:
-                self._own.reader = self._open_reader()
-            return query(self._own.reader, *args)
+        try:
+            with database.translated_errors():
+                if getattr(self._own, "reader", None) is None:
+                    self._own.reader = self._open_reader()
+                return query(self._own.reader, *args)
+        except StorageDamaged as damage:
+            self._writer.condemn(damage)
+            raise
 
     def _open_reader(self) -> sqlite3.Connection:
         self._places.acquire()
@@ -129,3 +145,4 @@ class Storage:
         """Stores what was submitted and ends the writer thread."""
         self._writer.close()
         self._thread.join()
+        self._file_lock.close()

@@ -9,17 +9,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from service.config import STORAGE_TIMEOUT
-from service.errors import StorageUnavailable
+from service.errors import StorageDamaged, StorageUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _FILE_MODE: Final = 0o600
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)  # not SQLITE_CORRUPT_VTAB: that is the search index
+_NEWEST_IDS: Final = "SELECT group_concat(name || ' ' || seq || char(10), '') FROM sqlite_sequence"
 _WRITER_CACHE_KIB: Final = 65_536  # of pages, at most: the ends of the indexes of a large history
 _READER_CACHE_KIB: Final = 256  # of pages; a reader lives for a page of history or two
 _JOURNAL_LIMIT: Final = 16 << 20  # bytes that the -wal keeps after a checkpoint
 _CHECKPOINT_PAGES: Final = 4_000  # in the -wal, which are as many bytes; SQLite's own 1,000 write the same pages often
+REMEDY: Final = "With the service stopped, `python3 -m service.admin restore BACKUP --db {}` puts a backup in its place"
 # No transactions but our own. The second is the default still, and named because a later Python will change it.
 _MANUAL: Final[dict[str, Any]] = {"isolation_level": None}
 if sys.version_info >= (3, 12):
@@ -86,7 +89,7 @@ def create_file(path: Path) -> bool:
 
 def restrict_mode(path: Path) -> None:
     """Takes the file, and what SQLite may have left beside it, from everyone but its owner. Raises OSError."""
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm", "-lock"):
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.chmod(_FILE_MODE)
@@ -99,8 +102,23 @@ def translated_errors() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         if is_unavailable(error):
-            raise StorageUnavailable(str(error)) from error
+            raise translated(error) from error
         raise
+
+
+def translated(error: sqlite3.Error, prefix: str = "") -> StorageUnavailable:
+    """What the service makes of an error that the file is to blame for."""
+    return (StorageDamaged if is_damage(error) else StorageUnavailable)(f"{prefix}{error}")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite met a page, or a header, that cannot be right."""
+    return getattr(error, "sqlite_errorcode", None) in _DAMAGED
+
+
+def describe_damage(path: Path, problem: object) -> str:
+    """The line for the operator of a service that meets it."""
+    return f"{path} is damaged: {problem}. `python3 -m service.admin verify {path}` checks it. {REMEDY.format(path)}"
 
 
 def is_unavailable(error: sqlite3.Error) -> bool:
@@ -123,3 +141,9 @@ def checkpoint(connection: sqlite3.Connection) -> None:
 def set_timeout(connection: sqlite3.Connection, seconds: float) -> None:
     """How long this connection waits for a lock."""
     connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}").fetchall()
+
+
+def newest_ids(connection: sqlite3.Connection) -> str:
+    """The newest id ever given in each table, as lines of its name and the id."""
+    (lines,) = connection.execute(_NEWEST_IDS).fetchone()
+    return lines or ""

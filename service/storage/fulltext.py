@@ -14,8 +14,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from service.config import INDEX_BATCH, MAX_ENDINGS, MAX_ID, MAX_SEARCH_WORDS, SEARCH_TIME
-from service.errors import PeerError, StorageUnavailable
-from service.storage import messages
+from service.errors import PeerError
+from service.storage import database, messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,7 +142,7 @@ def index_some(connection: sqlite3.Connection, count: int = INDEX_BATCH) -> bool
         ).rowcount
     except sqlite3.DatabaseError as error:
         connection.execute("ROLLBACK TO indexing")
-        raise StorageUnavailable(f"the search index: {error}") from error
+        raise database.translated(error, "the search index: ") from error
     finally:
         connection.execute("RELEASE indexing")
     return added == count

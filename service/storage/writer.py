@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from service.config import HURRIED_STORAGE_TIMEOUT, INDEX_DELAY, WRITE_BATCH, WRITE_QUEUE
-from service.errors import ChatError, StorageUnavailable
+from service.errors import ChatError, StorageDamaged, StorageUnavailable
 from service.storage import database
 
 if TYPE_CHECKING:
@@ -71,17 +71,24 @@ class Writer:
         hand_over: Callable[[Iterable[tuple[Callable[[Any], None], Any]]], None],
         when_idle: Callable[[sqlite3.Connection], bool],
         bulk: Callable[[sqlite3.Connection, Any], list[Any]] | None = None,
+        note: Callable[[str], None] | None = None,
     ) -> None:
         """`hand_over` gets (then, outcome) pairs after each commit; `when_idle` does a piece of upkeep.
 
         That piece is small and runs in a transaction of its own; it says whether there is more to do. The work `bulk`
         is not called for each write: it gets a list of the arguments of several in a row, and gives their outcomes.
+        After each commit `note` gets the newest ids as lines.
         """
+        self._note = note
         self._bulk = bulk
         self._path = path
         self._hand_over = hand_over
         self._when_idle = when_idle
         self._connection: sqlite3.Connection | None = None  # opened by the thread, and again after a failure
+        self._failed: sqlite3.Connection | None = None  # the one before, until then
+        self._trouble = ""  # what the last attempt failed with: said once, not for each batch
+        self._refused = 0  # writes, since that was said
+        self._damage = ""  # why nothing more is stored
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
@@ -130,6 +137,13 @@ class Writer:
         """Waits no longer for locks: the service is stopping. After the first failure all the rest fails at once."""
         self._hurrying = True
 
+    def condemn(self, damage: StorageDamaged) -> None:
+        """Stores nothing more, for what is stored in a damaged file may be lost, or do more damage. Says so once."""
+        with self._lock:
+            known, self._damage = self._damage, str(damage)
+        if not known:
+            _log.critical("nothing more is stored: %s", database.describe_damage(self._path, damage))
+
     def close(self) -> None:
         """Takes no more writes; the thread ends once the queued ones are done."""
         with self._lock:
@@ -150,6 +164,7 @@ class Writer:
                     self._keep_up()
         finally:
             self._disconnect()
+            self._close_failed()
             self.close()
             self._abandon(batch or [])
 
@@ -196,27 +211,35 @@ class Writer:
             try:
                 broken = self._attempt(pending)
             except (sqlite3.Error, StorageUnavailable) as error:
-                _log.error("storage unavailable, %d writes refused: %s", len(pending), error)
+                unavailable = self._note_trouble(error, "writes are refused")
+                self._refused += len(pending)
                 self._disconnect()
-                unavailable = StorageUnavailable(str(error))
                 self._given_up = unavailable if self._hurrying else None
                 for write in pending:
                     write.outcome = unavailable
                 return
             if not broken:
                 self._upkeep_due = True
+                if self._refused:
+                    _log.info("storing again; %d writes were refused", self._refused)
+                    self._trouble, self._refused = "", 0
                 return
             self._disconnect()
             pending = [write for write in pending if write not in broken]
 
+    def _note_trouble(self, error: sqlite3.Error | StorageUnavailable, cost: str) -> StorageUnavailable:
+        """Logs what is new: a full disk is met by each batch. Gives the error as the service knows it."""
+        trouble = error if isinstance(error, StorageUnavailable) else database.translated(error)
+        if isinstance(trouble, StorageDamaged):
+            self.condemn(trouble)
+        elif str(trouble) != self._trouble:
+            _log.error("storage unavailable, %s: %s", cost, trouble)
+        self._trouble = str(trouble)
+        return trouble
+
     def _attempt(self, batch: list[Write]) -> list[Write]:
         """One transaction; gives the writes whose bug spoilt it, if any. Raises sqlite3.Error if SQLite failed."""
-        if self._given_up is not None:
-            raise self._given_up
-        connection = self._connect()
-        if self._hurrying:
-            database.set_timeout(connection, HURRIED_STORAGE_TIMEOUT)
-        connection.execute("BEGIN IMMEDIATE")
+        connection = self._begin()
         for work, group in groupby(batch, key=attrgetter("work")):
             for writes in [list(group)] if work is self._bulk else [[write] for write in group]:
                 try:
@@ -231,8 +254,22 @@ class Writer:
                     for write in writes:
                         write.outcome = error
                     return writes
+        ids = database.newest_ids(connection)
         connection.execute("COMMIT")
+        if self._note is not None:
+            self._note(ids)
         return []
+
+    def _begin(self) -> sqlite3.Connection:
+        if self._damage:
+            raise StorageDamaged(self._damage)
+        if self._given_up is not None:
+            raise self._given_up
+        connection = self._connect()
+        if self._hurrying:
+            database.set_timeout(connection, HURRIED_STORAGE_TIMEOUT)
+        connection.execute("BEGIN IMMEDIATE")
+        return connection
 
     def _run(self, connection: sqlite3.Connection, writes: list[Write]) -> None:
         """Does one write, or several of the bulk work."""
@@ -245,26 +282,44 @@ class Writer:
 
     def _keep_up(self) -> None:
         """Upkeep while nothing waits; its failure is no one's loss, and the next commit tries again."""
+        self._upkeep_due = False
+        if self._damage:
+            return
         try:
             connection = self._connect()
             connection.execute("BEGIN IMMEDIATE")
-            self._upkeep_due = self._when_idle(connection)
+            more = self._when_idle(connection)
             connection.execute("COMMIT")
-            if not self._upkeep_due:
+            if not more:
                 database.checkpoint(connection)
+            self._upkeep_due = more
         except (sqlite3.Error, StorageUnavailable) as error:
-            _log.warning("upkeep put off: %s", error)
-            self._upkeep_due = False
+            self._note_trouble(error, "upkeep is put off")
             self._disconnect()
 
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = database.connect_writer(self._path)
+            self._close_failed()
         return self._connection
 
     def _disconnect(self) -> None:
-        """Closes the connection, which rolls back; a new one sees the file as it is by then."""
-        if self._connection is not None:
+        """Gives up the connection, which rolls back; a new one sees the file as it is by then.
+
+        It stays open until there is a new one. What a commit whose fsync failed has left in the -wal is overwritten by
+        the next one: but were no connection left open, the next to be opened would take it for stored. A disk that has
+        failed an fsync may have dropped those pages, and say of later ones that they are safe: a hole that, after a
+        power cut, would hide all that follows it.
+        """
+        failed, self._connection = self._connection, None
+        if failed is not None:
+            self._close_failed()
+            self._failed = failed
             with suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
+                failed.rollback()
+
+    def _close_failed(self) -> None:
+        if self._failed is not None:
+            with suppress(sqlite3.Error):
+                self._failed.close()
+            self._failed = None
