@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 HOST = 127.0.0.1
 PORT = 12000
 DB = chat.db
+TO =
 SERVER = 127.0.0.1
 USERNAME =
 MINUTES = 10
@@ -24,6 +25,7 @@ help: ## show this help
 	@echo 'make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db]'
 	@echo 'make run_client [SERVER=127.0.0.1] [PORT=12000] [USERNAME=alice]'
 	@echo 'make init-db [DB=chat.db]'
+	@echo 'make backup [DB=chat.db] [TO=backups/chat-<time>.db]'
 	@echo
 	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
 
@@ -37,6 +39,9 @@ run_client: $(VENV)/run.stamp ## chat in this terminal
 
 init-db: $(VENV)/run.stamp ## make the database, or upgrade an older one
 	@exec $(BIN)/python -m service.admin init-db '$(DB)'
+
+backup: $(VENV)/run.stamp ## copy the database to a file, also while the service runs
+	@exec $(BIN)/python -m service.admin backup --db '$(DB)' $(if $(TO),'$(TO)')
 
 test: $(VENV)/dev.stamp ## run the tests
 	@$(BIN)/python -m pytest
@@ -111,4 +116,4 @@ $(VENV)/fuzz.stamp: requirements-fuzz.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
 		echo "atheris does not install here ($(VENV)/fuzz.log says why); it needs Linux and CPython 3.11 to 3.14" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help install run_server run_client init-db test soak lint format bench profile fuzz lock clean
+.PHONY: help install run_server run_client init-db backup test soak lint format bench profile fuzz lock clean

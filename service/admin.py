@@ -5,20 +5,30 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import sqlite3
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import TimeoutError as NotYet
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from service import control, passwords
 from service.config import Settings, parse_settings
 from service.errors import ChatError, PeerError
 from service.names import map_name
-from service.storage import database, schema
+from service.storage import database, schema, soundness
+from service.storage.backup import Task, backup, restore, time_stamp
 from service.storage.lock import FileLock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+_TICK: Final = 1.0  # seconds until progress shows on a terminal, and between two looks
+_STOP_TICK: Final = 0.05  # seconds between two attempts to end what was stopped
+_INTERRUPTED: Final = 130  # the exit status of what Ctrl-C ended, as shells have it
+_T = TypeVar("_T")
 
 _ACTIONS: Final[dict[control.Action, tuple[str, str]]] = {
     "add": ("make an account, also where registration is closed", "the account is made"),
@@ -34,9 +44,17 @@ def main(arguments: Sequence[str]) -> int:
         settings = parse_settings([], os.environ)
         print(_run(_parse(arguments, settings), settings))
     except ChatError as error:
-        sys.stderr.write(f"chat admin: {error}\n")
-        return 1
+        return _fail(str(error), 1)
+    except (OSError, sqlite3.Error) as error:
+        return _fail(f"{' '.join(arguments[:1])}: {error}", 1)
+    except KeyboardInterrupt:
+        return _fail("stopped; nothing was changed", _INTERRUPTED)
     return 0
+
+
+def _fail(text: str, status: int) -> int:
+    sys.stderr.write(f"chat admin: {text}\n")
+    return status
 
 
 def _parse(arguments: Sequence[str], settings: Settings) -> argparse.Namespace:
@@ -44,6 +62,7 @@ def _parse(arguments: Sequence[str], settings: Settings) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     init_db = commands.add_parser("init-db", help="make the database, or upgrade an older one")
     init_db.add_argument("db", nargs="?", default=settings.db, help="the SQLite file (default %(default)s)")
+    _add_backup_commands(commands, settings.db)
     for action, (explain, _) in _ACTIONS.items():
         account = commands.add_parser(action, help=explain, description=f"To {explain}; also while the service runs.")
         account.add_argument("name", metavar="NAME", help="whose account")
@@ -55,6 +74,8 @@ def _run(given: argparse.Namespace, settings: Settings) -> str:
     path = Path(given.db)
     if given.command == "init-db":
         return f"{path}: {schema.init_db(path)}, schema {schema.revisions()[-1]}"
+    if given.command in _FILE_COMMANDS:
+        return _FILE_COMMANDS[given.command](given)
     name = map_name(given.name)
     password_hash = ""
     if given.command in {"add", "password"}:
@@ -87,6 +108,84 @@ def _carry_out(path: Path, order: control.Order) -> None:
             connection.execute("BEGIN IMMEDIATE")
             control.carry_out(connection, order)
             connection.execute("COMMIT")
+
+
+# -- backups ----------------------------------------------------------------------------------------------------------
+def _add_backup_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser], db: str) -> None:
+    copy = commands.add_parser("backup", help="copy the database to a file, also while the service runs")
+    copy.add_argument("file", nargs="?", help="the copy (default backups/<name of the database>-<time>.db)")
+    copy.add_argument("--overwrite", action="store_true", help="replace a FILE that is there already")
+    back = commands.add_parser("restore", help="put a backup in the database's place; the service must not run")
+    back.add_argument("file", help="the backup")
+    for parser in (copy, back):
+        parser.add_argument("--db", default=db, help="the SQLite file (default %(default)s)")
+    check = commands.add_parser("verify", help="check a database or a backup, also while the service runs")
+    check.add_argument("db", metavar="file", nargs="?", default=db, help="the SQLite file (default %(default)s)")
+
+
+def _backup(given: argparse.Namespace) -> str:
+    source = Path(given.db)
+    target = Path(given.file or f"backups/{source.stem}-{time_stamp()}.db")
+    begun = time.monotonic()
+    held = _attend(lambda task: backup(source, target, task, overwrite=given.overwrite))
+    size = target.stat().st_size
+    return f"{target}: {size:,} bytes, {_describe(held)}, {time.monotonic() - begun:.1f} s"
+
+
+def _restore(given: argparse.Namespace) -> str:
+    held, old = _attend(lambda task: restore(Path(given.file), Path(given.db), task))
+    return f"{given.db}: restored, {_describe(held)}" + (f"; the old file is now {old}" if old else "")
+
+
+def _verify(given: argparse.Namespace) -> str:
+    def check(task: Task) -> soundness.Contents:
+        task.doing = "checking"
+        return soundness.verify(Path(given.db), task.watch)
+
+    return f"{given.db}: sound, {_describe(_attend(check))}"
+
+
+_FILE_COMMANDS: Final[dict[str, Callable[[argparse.Namespace], str]]] = {
+    "backup": _backup,
+    "restore": _restore,
+    "verify": _verify,
+}
+
+
+def _describe(held: soundness.Contents) -> str:
+    messages, users = (
+        f"{number:,} {word}{'s' if number != 1 else ''}"
+        for number, word in ((held.messages, "message"), (held.users, "user"))
+    )
+    return f"{messages}, {users}, schema {held.revision}"
+
+
+def _attend(work: Callable[[Task], _T]) -> _T:
+    """Does long work in a thread, so that on a terminal its progress shows, and Ctrl-C ends it at once."""
+    task = Task()
+    begun = time.monotonic()
+    shows = False
+    with ThreadPoolExecutor(1, "chat-admin") as pool:
+        future = pool.submit(work, task)
+        try:
+            while True:
+                try:
+                    return future.result(timeout=_TICK)
+                except NotYet:
+                    shows = sys.stderr.isatty()
+                    if shows:
+                        sys.stderr.write(f"\r{task.doing}, {time.monotonic() - begun:.0f} s \x1b[K")
+                        sys.stderr.flush()
+        except KeyboardInterrupt:
+            while not future.done():  # again and again: between two statements an interrupt is lost
+                task.stop()
+                wait([future], _STOP_TICK)
+            if future.exception() is not None:
+                raise
+            return future.result()  # it was done all the same
+        finally:
+            if shows:
+                sys.stderr.write("\r\x1b[K")
 
 
 if __name__ == "__main__":

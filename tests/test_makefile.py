@@ -32,7 +32,7 @@ def test_make_alone_prints_the_help() -> None:
     """Every target has its line."""
     shown = make().stdout
     assert shown == make("help").stdout
-    for target in ("run_server", "run_client", "init-db", "test", "lint", "fuzz", "help", "clean"):
+    for target in ("run_server", "run_client", "init-db", "backup", "test", "lint", "fuzz", "help", "clean"):
         assert f"\n  {target} " in shown
     assert "make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db]" in shown
 
@@ -84,6 +84,15 @@ def test_init_db_makes_the_database_and_explains_a_refusal(tmp_path: Path) -> No
     assert ended.returncode != 0
     assert f"{path} is no SQLite database" in ended.stderr
     assert path.read_text() == "a letter\n"
+
+
+def test_backup_names_the_copy_by_the_time_or_as_asked(tmp_path: Path) -> None:
+    """`make backup DB=… TO=…`; without TO it goes to the folder backups."""
+    path, copy = tmp_path / "my chat.db", tmp_path / "folder" / "my copy.db"
+    make("init-db", f"DB={path}")
+    assert make("backup", f"DB={path}", f"TO={copy}").stdout.startswith(f"{copy}: ")
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert make("-n", "backup").stdout.strip().endswith("-m service.admin backup --db 'chat.db'")
 
 
 def test_what_shells_export_does_not_steer_it(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.errors import FileError, SchemaError, StorageDamaged
-from service.storage import Storage, messages, soundness, users, writer
+from service.storage import Storage, backup, messages, soundness, users, writer
 from tests.helpers import PATIENCE, ROOT, Process, enter, open_storage
 from tests.storage_helpers import add, ids_of, say
 
@@ -83,6 +83,13 @@ def test_the_check_at_the_start_is_bounded(
     with open_storage(path) as storage:
         assert all_ids(storage) == [1, 2, 3, 4, 5]
     assert "too large to be checked whole" in caplog.text
+
+
+def test_a_small_file_is_checked_whole_and_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound is no wait."""
+    monkeypatch.setattr(soundness, "START_CHECK_TIME", 3600.0)
+    with open_storage(path) as storage:
+        assert all_ids(storage) == [1, 2, 3, 4, 5]
 
 
 def test_a_start_that_was_cut_off_is_begun_again(tmp_path: Path) -> None:
@@ -180,6 +187,11 @@ def put_older_copy(path: Path, copy: Path) -> None:
     shutil.copy(copy, path)
 
 
+def put_older_backup(path: Path, copy: Path) -> None:
+    backup.backup(copy, path.with_name("backup.db"), backup.Task())
+    shutil.copy(path.with_name("backup.db"), path)
+
+
 def put_another_chat(path: Path, _: Path) -> None:
     with open_storage(path.with_name("another.db")) as storage:
         add(storage, "bob")
@@ -190,11 +202,14 @@ def remove(path: Path, _: Path) -> None:
     path.unlink()
 
 
-@pytest.mark.parametrize(("change", "alarms"), [(put_older_copy, True), (put_another_chat, False), (remove, False)])
+@pytest.mark.parametrize(
+    ("change", "alarms"),
+    [(put_older_copy, True), (put_older_backup, False), (put_another_chat, False), (remove, False)],
+)
 def test_only_a_file_that_had_more_has_lost_something(
     path: Path, change: Any, alarms: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A new or another chat in the same place raises no alarm; in each case ids go on where they were."""
+    """A backup, a new or another chat in its place raises no alarm; in each case ids go on where they were."""
     copy = path.with_name("copy.db")
     shutil.copy(path, copy)
     with open_storage(path) as storage:

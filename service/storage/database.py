@@ -95,6 +95,13 @@ def restrict_mode(path: Path) -> None:
             part.chmod(_FILE_MODE)
 
 
+def keep_owner(descriptor: int, like: Path) -> None:
+    """Gives a new, open file to whom the other belongs: root may look after the files of a service. Raises OSError."""
+    if os.geteuid() == 0:
+        owner = like.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Turns what SQLite raises when the file cannot be used into StorageUnavailable; a bug stays what it is."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from service.errors import FileError
+from service.storage import database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +39,7 @@ class FileLock:
         lock_path = path.with_name(f"{path.name}-lock")
         try:
             self._descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, _MODE)
+            database.keep_owner(self._descriptor, path if path.exists() else path.parent)
         except OSError as error:
             raise FileError(f"cannot make {lock_path}: {error.strerror}") from error
         try:

@@ -74,6 +74,7 @@ def check_start(path: Path, lock: FileLock) -> None:
 def _find_problem_in_time(connection: sqlite3.Connection, path: Path) -> str | None:
     # A progress handler would not do: before 3.41 SQLite calls none while it walks a table.
     timer = threading.Timer(START_CHECK_TIME, connection.interrupt)
+    timer.name = "chat-check"
     timer.start()
     try:
         return find_problem(connection, "quick_check")

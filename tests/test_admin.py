@@ -1,0 +1,114 @@
+"""service/admin.py: what an operator types, and is told."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pexpect
+import pytest
+
+from service import admin
+from service.storage.schema import revisions
+from tests.helpers import PATIENCE, ROOT, open_storage
+from tests.storage_helpers import add, say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A database with one user and one message, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    with open_storage(tmp_path / "chat.db") as storage:
+        say(storage, add(storage, "alice"), "hi")
+    return tmp_path / "chat.db"
+
+
+def test_backup_verify_restore(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each says its result in one line, with what the file holds."""
+    held = f"1 message, 1 user, schema {revisions()[-1]}"
+    assert admin.main(["backup", "copy.db"]) == 0
+    assert re.fullmatch(rf"copy\.db: [\d,]+ bytes, {held}, \d+\.\d s\n", capsys.readouterr().out)
+    assert admin.main(["verify", "copy.db"]) == 0
+    assert capsys.readouterr().out == f"copy.db: sound, {held}\n"
+    assert admin.main(["restore", "copy.db"]) == 0
+    told = capsys.readouterr().out
+    assert re.fullmatch(rf"chat\.db: restored, {held}; the old file is now .*/chat-before-[\d-]+T\d+Z\.db\n", told)
+    assert admin.main(["verify"]) == 0
+
+
+def test_a_backup_without_a_name_gets_one(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the time, in the folder backups, which others cannot look into."""
+    assert admin.main(["backup", "--db", str(path)]) == 0
+    assert re.match(r"backups/chat-\d{4}-\d\d-\d\dT\d{6}Z\.db: ", capsys.readouterr().out)
+    assert (path.parent / "backups").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["backup", "chat.db"], "chat.db cannot be backed up onto itself"),
+        (["backup", "letter"], "letter is there already; name another file, or use --overwrite"),
+        (["backup", "copy.db", "--db", "letter"], "letter is no SQLite database"),
+        (["backup", "letter/copy.db"], "backup: [Errno 17] File exists: 'letter'"),
+        (["restore", "missing.db"], "there is no file missing.db"),
+        (["restore", "letter"], "letter is no SQLite database"),
+        (["verify", "letter"], "letter is no SQLite database"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    path: Path, arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With status 1, and nothing is changed."""
+    path.with_name("letter").write_text("Dear reader, " * 100)
+    assert admin.main(arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"chat admin: {problem}")
+    assert path.with_name("letter").read_text().startswith("Dear reader")
+
+
+def test_a_bad_command_has_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """As with the service."""
+    with pytest.raises(SystemExit) as ended:
+        admin.main(["dance"])
+    assert ended.value.code == 2
+
+
+def test_long_work_shows_and_ctrl_c_ends_it(path: Path) -> None:
+    """On a terminal; and nothing half-done stays."""
+    program = (
+        "import sys, service.admin as admin, service.storage.soundness as soundness\n"
+        f"soundness.find_problem = lambda connection, _: connection.execute({ENDLESS!r}).fetchall()\n"
+        "admin._TICK = 0.01\n"
+        "sys.exit(admin.main(['backup', sys.argv[1], '--db', sys.argv[2]]))\n"
+    )
+    arguments = ["-c", program, str(path.with_name("copy.db")), str(path)]
+    child = pexpect.spawn(sys.executable, arguments, cwd=ROOT, encoding="utf-8", timeout=PATIENCE)
+    child.expect(r"checking, \d+ s")
+    child.sendintr()
+    child.expect("chat admin: stopped; nothing was changed")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert [file.name for file in path.parent.iterdir() if file.name.startswith("copy")] == []
+
+
+def test_no_progress_is_shown_in_a_pipe(path: Path) -> None:
+    """So that cron has one line to send."""
+    program = "import sys, service.admin as admin; admin._TICK = 0; sys.exit(admin.main(['verify', sys.argv[1]]))"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert ended.stderr == ""
+    assert len(ended.stdout.splitlines()) == 1
