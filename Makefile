@@ -12,6 +12,12 @@ SERVER = 127.0.0.1
 USERNAME =
 MINUTES = 10
 SEED =
+CERT =
+KEY =
+TLS =
+CA =
+CERTS = certs
+NAMES =
 CELL = all
 PEER = ngircd
 SECONDS = 60
@@ -22,8 +28,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 help: ## show this help
-	@echo 'make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db]'
-	@echo 'make run_client [SERVER=127.0.0.1] [PORT=12000] [USERNAME=alice]'
+	@echo 'make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db] [CERT=certs/cert.pem KEY=certs/key.pem]'
+	@echo 'make run_client [SERVER=127.0.0.1] [PORT=12000] [USERNAME=alice] [TLS=1] [CA=certs/cert.pem]'
 	@echo 'make init-db [DB=chat.db]'
 	@echo 'make backup [DB=chat.db] [TO=backups/chat-<time>.db]'
 	@echo
@@ -32,16 +38,21 @@ help: ## show this help
 install: $(VENV)/run.stamp ## set up .venv with what the service and the client need
 
 run_server: $(VENV)/run.stamp ## start the chat service (Ctrl-C stops it)
-	@exec $(BIN)/python -m service '$(PORT)' --host '$(HOST)' --db '$(DB)'
+	@exec $(BIN)/python -m service '$(PORT)' --host '$(HOST)' --db '$(DB)' \
+		$(if $(CERT),--tls-cert '$(CERT)') $(if $(KEY),--tls-key '$(KEY)')
 
 run_client: $(VENV)/run.stamp ## chat in this terminal
-	@exec $(BIN)/python -m client '$(SERVER)' '$(PORT)' $(if $(USERNAME),'$(USERNAME)')
+	@exec $(BIN)/python -m client '$(SERVER)' '$(PORT)' $(if $(USERNAME),'$(USERNAME)') \
+		$(if $(TLS),--tls) $(if $(CA),--tls-ca '$(CA)')
 
 init-db: $(VENV)/run.stamp ## make the database, or upgrade an older one
 	@exec $(BIN)/python -m service.admin init-db '$(DB)'
 
 backup: $(VENV)/run.stamp ## copy the database to a file, also while the service runs
 	@exec $(BIN)/python -m service.admin backup --db '$(DB)' $(if $(TO),'$(TO)')
+
+certs: $(VENV)/run.stamp ## make a certificate and its key, to speak TLS [CERTS=certs] [NAMES='chat.example 192.0.2.1']
+	@exec $(BIN)/python -m service.admin certs '$(CERTS)' $(foreach name,$(NAMES),--name '$(name)')
 
 test: $(VENV)/dev.stamp ## run the tests
 	@$(BIN)/python -m pytest
@@ -116,4 +127,4 @@ $(VENV)/fuzz.stamp: requirements-fuzz.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
 		echo "atheris does not install here ($(VENV)/fuzz.log says why); it needs Linux and CPython 3.11 to 3.14" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help install run_server run_client init-db backup test soak lint format bench profile fuzz lock clean
+.PHONY: help install run_server run_client init-db backup certs test soak lint format bench profile fuzz lock clean

@@ -19,7 +19,7 @@ _log: Final = logging.getLogger("chat")
 
 
 def main() -> int:
-    """Runs the service until SIGINT or SIGTERM."""
+    """Runs the service until SIGINT or SIGTERM; SIGHUP has it read its certificate anew."""
     try:
         settings = parse_settings(sys.argv[1:], os.environ)
     except ConfigError as error:
@@ -29,22 +29,26 @@ def main() -> int:
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
     gc.set_threshold(*GC_THRESHOLDS)
-    endings: queue.SimpleQueue[int] = queue.SimpleQueue()  # exit statuses; its `put` may be called in a signal handler
+    # Exit statuses, and None to read the certificate anew; its `put` may be called in a signal handler.
+    orders: queue.SimpleQueue[int | None] = queue.SimpleQueue()
 
     def crash(failure: threading.ExceptHookArgs) -> None:
         """A thread that ends by an exception takes the service with it, rather than leaving half of one."""
         name = failure.thread.name if failure.thread else "a thread"
         _log.critical("%s cannot go on", name, exc_info=failure.exc_value)
-        endings.put(1)
+        orders.put(1)
 
     threading.excepthook = crash
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: endings.put(0))
+        signal.signal(number, lambda *_: orders.put(0))
+    if settings.tls_cert:  # else a terminal that is closed ends the service, as is usual
+        signal.signal(signal.SIGHUP, lambda *_: orders.put(None))
     try:
         server = Server(settings)
     except ServiceError as error:
         return _fail(error, 1)
-    status = endings.get()
+    while (status := orders.get()) is None:
+        server.renew_certificate()
     try:
         server.stop()
     except Exception:  # noqa: BLE001 (logged, and said by the status)

@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from service import control, passwords
+from service import certificates, control, passwords
 from service.config import Settings, parse_settings
 from service.errors import ChatError, PeerError
 from service.names import map_name
@@ -67,10 +67,15 @@ def _parse(arguments: Sequence[str], settings: Settings) -> argparse.Namespace:
         account = commands.add_parser(action, help=explain, description=f"To {explain}; also while the service runs.")
         account.add_argument("name", metavar="NAME", help="whose account")
         account.add_argument("--db", default=settings.db, help="the SQLite file (default %(default)s)")
+    certs = commands.add_parser("certs", help="make a self-signed certificate and its key, to speak TLS with")
+    certs.add_argument("folder", nargs="?", default="certs", help="where to put them (default %(default)s)")
+    certs.add_argument("--name", action="append", default=[], help="a further name or address of this machine")
     return parser.parse_args(arguments)
 
 
 def _run(given: argparse.Namespace, settings: Settings) -> str:
+    if given.command == "certs":
+        return certificates.make_pair(Path(given.folder), given.name)
     path = Path(given.db)
     if given.command == "init-db":
         return f"{path}: {schema.init_db(path)}, schema {schema.revisions()[-1]}"

@@ -97,6 +97,8 @@ KEEPALIVE_IDLE: Final = 30  # seconds of silence before the first probe: most of
 KEEPALIVE_INTERVAL: Final = 5  # seconds between two probes
 KEEPALIVE_COUNT: Final = 2  # probes without an answer
 PEER_TIMEOUT: Final = 40  # seconds that bytes may stay unacknowledged, or find no room with a peer that reads nothing
+HANDSHAKE_TIMEOUT: Final = 5.0  # seconds for TLS; shorter than our client's patience, which then learns why it ended
+CERTIFICATE_DAYS: Final = 3_650  # of one by `make certs`; clients trust it by its fingerprint, not by its dates
 
 _PORT_MAX: Final = 65_535
 _HELP_WIDTH: Final = 32  # columns for the option names in --help
@@ -182,6 +184,8 @@ class Settings:
         20.0, _number(0, 1_000_000, float), "COUNT", "messages a second from one client; then it is slowed; 0: never"
     )
     burst: int = _setting(200, _number(1, 1_000_000), "COUNT", "messages that it may send faster than that")
+    tls_cert: str = _setting("", _text, "FILE", "the certificate, in PEM form: makes the port speak TLS, and only that")
+    tls_key: str = _setting("", _text, "FILE", "its key, in PEM form and unencrypted")
     log_level: str = _setting(
         "info", _one_of("debug", "info", "warning", "error"), "LEVEL", "debug, info, warning or error; to stderr"
     )
@@ -203,6 +207,7 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> 
         if setting.name == "port":
             names, more = ["port"], {"nargs": "?"}
         default = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default
+        default = "none" if default == "" else default
         parser.add_argument(
             *names,
             metavar=setting.metadata["metavar"],

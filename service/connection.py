@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from service.config import LOGIN_LINE
+from service.errors import PeerError
 from service.lines import LineDecoder
+from service.tls import HANDSHAKE, NotTlsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from service.outbox import Outbox
     from service.session import Services, Session
     from service.transport import Stream
+
+_log: Final = logging.getLogger("chat.connection")
 
 
 class Connection:
@@ -61,11 +66,32 @@ class Connection:
             except Exception as error:  # noqa: BLE001 (logged by `fail`)
                 self.session.fail(error)
 
+    def _open(self) -> bool:
+        """Makes the stream ready and greets; whether there is a client to serve."""
+        try:
+            self._stream.handshake()
+        except NotTlsError:
+            self._refuse("no TLS", "this port speaks only TLS; use it (this chat's client: --tls)")
+        except OSError as error:  # an SSLError, too
+            _log.info("refused %s: the TLS handshake failed: %s", self._stream.peer, error)
+            return False
+        else:
+            self.session.greet()
+        return True
+
+    def _refuse(self, fault: str, advice: str) -> None:
+        """Ends the session of a client that is at the wrong port."""
+        _log.info("refused %s: %s", self._stream.peer, fault)
+        self.session.refuse(PeerError("bad_request", advice, fatal=True))
+
     def _serve(self) -> None:
+        if self._open():
+            self._work()
+
+    def _work(self) -> None:
         settings = self._services.settings
         decoder = LineDecoder(min(LOGIN_LINE, settings.max_line))
         deadline: float | None = time.monotonic() + settings.login_timeout
-        self.session.greet()
         talks = False  # has said more than who it is
         while True:
             if deadline is not None:
@@ -76,9 +102,8 @@ class Connection:
                 continue
             if not data:
                 return
-            if not talks and self.session.account is not None:
-                talks = True
-                self._stream.send_at_once()
+            if not talks:
+                talks = self._begins_to_talk(data)
             for line in decoder.feed(data):
                 if self._stopping:
                     break
@@ -90,6 +115,15 @@ class Connection:
             self._services.storage.release()
             self.session.submit_posts()
             self._outbox.wait_for_room()
+
+    def _begins_to_talk(self, data: bytes) -> bool:
+        """Whether this is something after the login; what came before it may be TLS, which this port does not speak."""
+        if self.session.account is not None:
+            self._stream.send_at_once()
+            return True
+        if data[0] == HANDSHAKE and not self.session.ended:  # in a line of JSON there is no such byte
+            self._refuse("TLS", "this port speaks no TLS; connect without it (this chat's client: no --tls)")
+        return False
 
     def _slow_down(self) -> None:
         """Reads on when the client has come back to its rate: TCP pushes back meanwhile, and nothing is refused."""

@@ -297,9 +297,13 @@ class Outbox:
         return not self.closing
 
     def _overflow(self) -> None:
-        """Drops what waits, but for the rest of a line that is half sent, and closes with the last word."""
+        """Drops what waits, but for what is encrypted and the rest of a line half sent; closes with the last word."""
         _log.info("slow client %s: %d bytes unread", self._stream.peer, self._waiting)
-        kept = bytes(self._rest).partition(b"\n")[0] + b"\n" if self._within_line else b""
+        rest, sealed = bytes(self._rest), self._stream.sealed
+        kept = rest[:sealed]
+        is_within_line = kept[-1] != _LF if kept else self._within_line
+        if is_within_line:
+            kept += rest[sealed:].partition(b"\n")[0] + b"\n"
         self._lines.clear()
         self._rest = kept
         self._waiting = len(kept)

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from service import control
+from service import control, tls
 from service.accounts import Accounts
 from service.clock import format_time, utcnow
 from service.commands import users_event
@@ -46,7 +46,7 @@ from service.receipts import Receipts
 from service.session import Services, Session, refusal
 from service.storage import Storage, users
 from service.ticker import Ticker
-from service.transport import Stream, format_address, listen
+from service.transport import Stream, TlsStream, format_address, is_loopback, listen
 
 _log: Final = logging.getLogger("chat.server")
 _SLOW: Final = encode(ByeEvent(reason="slow"))
@@ -58,8 +58,9 @@ class Server:
     """A running service: from the constructor on it accepts clients, until `stop`."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises ConfigError if it cannot listen, SchemaError if the database is not to be had."""
+        """Raises ConfigError if it cannot listen or speak TLS, SchemaError if the database is not to be had."""
         self._most_clients = _make_room(settings.max_connections)
+        self._tls = tls.load_certificate(settings.tls_cert, settings.tls_key)
         self._listener = listen(settings.host, settings.port)
         try:
             self.delivery = Delivery()
@@ -95,9 +96,21 @@ class Server:
         self.ticker.start()
         self._control.start()
         self._acceptor.start()
+        if self._tls is None and not is_loopback(address):
+            _log.warning(
+                "without TLS whoever is on the way reads passwords and messages. To make certificates: make certs; to "
+                "use them: --tls-cert and --tls-key"
+            )
         _log.info(
             "listening on %s, database %s, SQLite %s", format_address(address), settings.db, sqlite3.sqlite_version
         )
+
+    def renew_certificate(self) -> None:
+        """Reads the files of the certificate again, for who comes from now on; if they are bad the old one stays."""
+        try:
+            self._tls = tls.load_certificate(self.services.settings.tls_cert, self.services.settings.tls_key)
+        except ConfigError as error:
+            _log.error("the certificate stays as it was: %s", error)
 
     def stop(self) -> None:
         """Stops accepting, stores what was accepted, says bye to all, sends what is due, closes. Idempotent.
@@ -170,11 +183,11 @@ class Server:
         if full:
             self._refuse(connected, address, "too many clients here just now; try again later")
             return
-        stream = Stream(connected, address)
         group = group_address(str(address[0]))
         if not self.services.door.admit(group):
             self._refuse(connected, address, "too many clients from your address; close one, or try again later")
             return
+        stream = Stream(connected, address) if self._tls is None else TlsStream(connected, address, self._tls)
         outbox = self.delivery.open_outbox(stream, _SLOW)
         session = Session(self.services, outbox, stream.peer, group)
         connection = Connection(number, self.services, stream, outbox, session, self._forget)

@@ -119,9 +119,13 @@ class Session:
 
     def expire(self) -> None:
         """Ends a session that took too long to log in."""
+        seconds = self.services.settings.login_timeout
+        self.refuse(PeerError("login_timeout", f"no login within {seconds:g} seconds", fatal=True))
+
+    def refuse(self, error: PeerError) -> None:
+        """Ends a session for a fault of its client's."""
         if not self.ended:
-            seconds = self.services.settings.login_timeout
-            self.reply(self.explain(PeerError("login_timeout", f"no login within {seconds:g} seconds", fatal=True)))
+            self.reply(self.explain(error))
             self.end("kicked")
 
     def fail(self, error: Exception) -> None:

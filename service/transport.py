@@ -1,16 +1,22 @@
-"""The listening socket, and a connected client as a stream of bytes. Knows no lines, no sessions, no threads."""
+"""The listening socket, and a connected client as a stream of bytes, plain or in TLS. Knows no lines, no sessions."""
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import struct
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from service.config import IDLE_RECEIVE_BYTES, LISTEN_BACKLOG, RECEIVE_BYTES
+from service.config import HANDSHAKE_TIMEOUT, IDLE_RECEIVE_BYTES, LISTEN_BACKLOG, RECEIVE_BYTES
 from service.errors import ConfigError
 from service.keepalive import keep_alive
+from service.tls import NotTlsError, TlsChannel
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
 
 _MICROSECONDS: Final = 1_000_000
 _DONT_WAIT: Final = int(socket.MSG_DONTWAIT)  # a plain number: the enumeration's members cost more at each call
@@ -34,21 +40,31 @@ def format_address(address: tuple[object, ...]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def is_loopback(address: tuple[object, ...]) -> bool:
+    """Whether only this machine reaches that address."""
+    return ipaddress.ip_address(str(address[0])).is_loopback
+
+
 class Stream:
     """One client over plain TCP. One thread receives, another sends; each method says which may call it."""
 
     def __init__(self, connected: socket.socket, address: tuple[object, ...]) -> None:
         self._socket = connected
+        self._recv: Callable[[int], bytes] = connected.recv
+        self._send: Callable[[bytes | memoryview, int], int] = connected.send
         self.peer = format_address(address)
         self._receive_bytes = IDLE_RECEIVE_BYTES
         # Blocking for the thread that receives; `send` asks for non-blocking call by call.
         connected.settimeout(None)
         keep_alive(connected)
 
+    def handshake(self) -> None:
+        """Makes the stream ready; for the receiving thread, before anything else. Of plain TCP nothing is asked."""
+
     def receive(self) -> bytes:
         """What has come, waiting for it; empty at the end. For the receiving thread. Raises TimeoutError."""
         try:
-            data = self._socket.recv(self._receive_bytes)
+            data = self._recv(self._receive_bytes)
         except BlockingIOError:
             raise TimeoutError from None
         except OSError:  # reset, or gone by a time-out of the kernel's: the end all the same
@@ -78,11 +94,19 @@ class Stream:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", whole, part))
 
     def send(self, data: bytes | memoryview) -> int:
-        """How many bytes the kernel took, without waiting. For the sending thread. Raises OSError: the peer is gone."""
+        """How many bytes the kernel took, without waiting. For the sending thread. Raises OSError: the peer is gone.
+
+        After a short send the next one begins with what was not taken, of which `sealed` bytes may not be changed.
+        """
         try:
-            return self._socket.send(data, _DONT_WAIT)
+            return self._send(data, _DONT_WAIT)
         except BlockingIOError:
             return 0
+
+    @property
+    def sealed(self) -> int:
+        """Bytes of what was offered last that were not taken, but cannot be taken back. For the sending thread."""
+        return 0
 
     def fileno(self) -> int:
         """For a selector."""
@@ -103,3 +127,38 @@ class Stream:
     def close(self) -> None:
         """Gives the descriptor back; when neither thread uses it any more."""
         self._socket.close()
+
+
+class TlsStream(Stream):
+    """One client over TLS. Until the handshake is done nothing can be sent: who would have to is better cut off."""
+
+    def __init__(self, connected: socket.socket, address: tuple[object, ...], context: ssl.SSLContext) -> None:
+        super().__init__(connected, address)
+        self._channel: TlsChannel | None = TlsChannel(connected, context)
+        self._send = _too_early
+
+    def handshake(self) -> None:
+        """Agrees on keys. Raises OSError: the connection is of no use; NotTlsError: from here on it is a plain one."""
+        assert self._channel is not None  # noqa: S101 (called once)
+        try:
+            self._channel.handshake(HANDSHAKE_TIMEOUT)
+        except NotTlsError:
+            self._channel = None
+            self._send = self._socket.send
+            raise
+        self._recv, self._send = self._channel.recv, self._channel.send
+
+    @property
+    def sealed(self) -> int:
+        """Bytes that are encrypted already."""
+        return self._channel.sealed if self._channel is not None else 0
+
+    def end_sending(self) -> None:
+        """Tells the peer that nothing more comes, in TLS (close_notify) and in TCP."""
+        if self._channel is not None:
+            self._channel.end()
+        super().end_sending()
+
+
+def _too_early(_data: bytes | memoryview, _flags: int) -> NoReturn:
+    raise ConnectionError("not ready to send")

@@ -11,13 +11,14 @@ from freezegun.api import FrozenDateTimeFactory
 from hypothesis import HealthCheck, settings
 
 from tests.delivery_helpers import Peer, StillDelivery, still_delivery
+from tests.tls_helpers import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # The delivery thread measures waits (a peer that lingers, the pace of the users list), not the time of day: these go on
 # while a test has stopped the clock.
-freezegun.configure(extend_ignore_list=["service.delivery", "service.connection", "service.server"])
+freezegun.configure(extend_ignore_list=["service.delivery", "service.connection", "service.server", "service.tls"])
 
 # How long an example takes says something of the machine, not of the code: it decides no test.
 settings.register_profile("chat", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -52,3 +53,9 @@ def delivery(monkeypatch: pytest.MonkeyPatch) -> Iterator[StillDelivery]:
 def peer(delivery: StillDelivery) -> Peer:
     """One client of that delivery."""
     return delivery.connect()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """One that signs certificates for these tests."""
+    return Authority(tmp_path_factory.mktemp("certificates"))

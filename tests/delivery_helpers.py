@@ -57,9 +57,9 @@ class StillDelivery(Delivery):
         self.settle()
         self.settle()  # runs in a later round than the first, and so after its sends
 
-    def connect(self) -> Peer:
+    def connect(self, make_stream: Callable[..., Stream] = Stream) -> Peer:
         """A new client, whose end is closed when the test is over."""
-        self.peers.append(Peer(self))
+        self.peers.append(Peer(self, make_stream))
         return self.peers[-1]
 
     def connect_members(self, count: int) -> list[Peer]:
@@ -77,7 +77,7 @@ class StillDelivery(Delivery):
 class Peer:
     """A client of the delivery: its outbox, its stream, and the socket at the other end."""
 
-    def __init__(self, delivery: StillDelivery) -> None:
+    def __init__(self, delivery: StillDelivery, make_stream: Callable[..., Stream] = Stream) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             # Both buffers are small, so that a client that does not read is noticed soon.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
@@ -85,7 +85,7 @@ class Peer:
             self.socket.settimeout(PATIENCE)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
             self.socket.connect(listener.getsockname())
-            self.stream = Stream(*listener.accept())
+            self.stream = make_stream(*listener.accept())
         self.outbox = delivery.open_outbox(self.stream, SLOW)
         self.notes: list[Note] = []
         self.outbox.on_written = self.notes.append

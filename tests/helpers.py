@@ -16,6 +16,7 @@ from service.server import Server
 from service.storage import Storage
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable, Iterator
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -105,9 +106,11 @@ class Process:
 class Wire:
     """A client of raw lines."""
 
-    def __init__(self, port: int, *, greet: bool = True) -> None:
-        """Connects; reads the greeting into `hello` unless told not to."""
+    def __init__(self, port: int, *, greet: bool = True, tls: ssl.SSLContext | None = None) -> None:
+        """Connects, in TLS if there is a context for it; reads the greeting into `hello` unless told not to."""
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=False)
         self._received = b""
         self.hello: Line = self.read() if greet else {}
 
@@ -174,9 +177,9 @@ class Wire:
                 return lines
 
 
-def enter(port: int, name: str, password: str = PASSWORD, **fields: Any) -> Wire:
+def enter(port: int, name: str, password: str = PASSWORD, tls: ssl.SSLContext | None = None, **fields: Any) -> Wire:
     """A client that is logged in, registered if the name is new; its `login_ok` is in `hello`."""
-    wire = Wire(port)
+    wire = Wire(port, tls=tls)
     reply = wire.ask("login", username=name, password=password, **fields)
     if reply["type"] == "password_required":
         reply = wire.ask("register", username=name, password=password, **fields)

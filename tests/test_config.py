@@ -29,6 +29,8 @@ OTHERS: Final[dict[str, tuple[str, Any]]] = {
     "login_rate": ("0.5", 0.5),
     "rate": ("2.5", 2.5),
     "burst": ("4", 4),
+    "tls_cert": ("cert.pem", "cert.pem"),
+    "tls_key": ("key.pem", "key.pem"),
     "log_level": ("warning", "warning"),
 }
 # name: lowest, highest, just below, just above
@@ -153,7 +155,7 @@ def test_help_names_every_setting(setting: Any, capsys: pytest.CaptureFixture[st
     assert end.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
     name = "PORT" if setting.name == "port" else f"--{setting.name.replace('_', '-')} {setting.metadata['metavar']}"
-    default = re.escape(str(setting.default).removesuffix(".0"))
+    default = re.escape(str(setting.default).removesuffix(".0")) or "none"
     pattern = rf"{re.escape(name)} {re.escape(setting.metadata['help'])} \(default {default}\) \[CHAT_(\w+)\]"
     assert [found.lower() for found in re.findall(pattern, shown)] == [setting.name]
 

@@ -32,9 +32,9 @@ def test_make_alone_prints_the_help() -> None:
     """Every target has its line."""
     shown = make().stdout
     assert shown == make("help").stdout
-    for target in ("run_server", "run_client", "init-db", "backup", "test", "lint", "fuzz", "help", "clean"):
+    for target in ("run_server", "run_client", "init-db", "backup", "certs", "test", "lint", "fuzz", "help", "clean"):
         assert f"\n  {target} " in shown
-    assert "make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db]" in shown
+    assert "make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db] [CERT=certs/cert.pem KEY=" in shown
 
 
 @pytest.fixture
@@ -93,6 +93,18 @@ def test_backup_names_the_copy_by_the_time_or_as_asked(tmp_path: Path) -> None:
     assert make("backup", f"DB={path}", f"TO={copy}").stdout.startswith(f"{copy}: ")
     assert copy.stat().st_mode & 0o777 == 0o600
     assert make("-n", "backup").stdout.strip().endswith("-m service.admin backup --db 'chat.db'")
+
+
+def test_tls_is_asked_for_by_variables(tmp_path: Path) -> None:
+    """`make certs` makes a pair in the folder named; CERT and KEY have the service use it, TLS and CA the client."""
+    made = make("certs", f"CERTS={tmp_path}/my certs", "NAMES=chat.example 192.0.2.1")
+    assert f"{tmp_path}/my certs/cert.pem and {tmp_path}/my certs/key.pem made" in made.stdout
+    assert "Names: chat.example, 192.0.2.1, " in made.stdout
+    assert "certs/cert.pem is there already" in make("certs", f"CERTS={tmp_path}/my certs").stderr
+    shown = make("-n", "run_server", "run_client", "CERT=c.pem", "KEY=k.pem", "TLS=1", "CA=ca.pem").stdout
+    assert "--tls-cert 'c.pem' --tls-key 'k.pem'" in shown
+    assert "--tls --tls-ca 'ca.pem'" in shown
+    assert "--tls" not in make("-n", "run_server", "run_client").stdout
 
 
 def test_what_shells_export_does_not_steer_it(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_its_options_are_all_there_with_their_defaults() -> None:
     defaults = {f"--{field.name.replace('_', '-')}": field.default for field in fields(Settings)}
     defaults["PORT"] = defaults.pop("--port")
     assert listed == {
-        name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in defaults.items()
+        name: f"{value:g}" if isinstance(value, float) else str(value) or "none" for name, value in defaults.items()
     }
 
 

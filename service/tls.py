@@ -1,0 +1,242 @@
+"""TLS 1.2 and 1.3 over a connected socket, and the contexts for it. Knows bytes and certificates; no chat, no threads.
+
+An SSL object must never be in two threads at once, and one SSLSocket for a thread that reads and another that writes
+breaks (CPython #143756). So here TLS is done between two buffers, and the socket is used outside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import socket
+import ssl
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from service.config import RECEIVE_BYTES
+from service.errors import ConfigError
+
+_log: Final = logging.getLogger("chat.tls")
+_RECORD_BYTES: Final = 16_384  # of plaintext, at most (RFC 8446, section 5.1)
+HANDSHAKE: Final = 0x16  # the first byte of a ClientHello and of its answer
+_ALERT: Final = 0x15  # or of a refusal
+_DONT_WAIT: Final = int(socket.MSG_DONTWAIT)
+
+
+class NotTlsError(OSError):
+    """The peer said something that is not TLS, in `received`, or nothing at all in its time."""
+
+    def __init__(self, received: bytes) -> None:
+        super().__init__("what came is not TLS" if received else "nothing came in time")
+        self.received = received
+
+
+class TlsChannel:
+    """TLS with one peer. One thread receives, any may send: as a socket, but for what `send` and `recv` say.
+
+    `_lock` is round every touch of the SSL object and its buffers. `_send_lock`, taken before it, is round taking
+    ciphertext and sending it, so that it keeps its order. The socket is received from outside both.
+    """
+
+    def __init__(self, connected: socket.socket, context: ssl.SSLContext, server_name: str | None = None) -> None:
+        """`server_name` makes it the client's side: whom the certificate must name, where the context asks for it."""
+        self._socket = connected
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_name is None, server_name)
+        self._lock = threading.Lock()
+        self._send_lock = threading.Lock()
+        self._unsent = memoryview(b"")  # ciphertext that the kernel has not taken; guarded by _send_lock, as is:
+        self.sealed = 0  # bytes at the start of what was offered last that are encrypted, and cannot be taken back
+        self._has_ended = False  # nothing more is sent, and what comes is dropped
+
+    def handshake(self, seconds: float) -> None:
+        """Agrees on keys with the peer; for the receiving thread, before anything else. Leaves the socket blocking.
+
+        Raises NotTlsError; SSLError, of which SSLCertVerificationError; TimeoutError and other OSErrors.
+        """
+        deadline = time.monotonic() + seconds
+        has_begun = False
+        try:
+            while not self._shake(deadline):
+                self._set_timeout(deadline)
+                data = self._socket.recv(RECEIVE_BYTES)
+                if not data:
+                    raise ConnectionError("closed within the handshake")
+                if not has_begun and data[0] not in {HANDSHAKE, _ALERT}:
+                    raise NotTlsError(data)
+                has_begun = True
+                with self._lock:
+                    self._incoming.write(data)
+        except TimeoutError as error:
+            if not has_begun:
+                raise NotTlsError(b"") from error
+            raise
+        finally:
+            self._socket.settimeout(None)
+
+    def _shake(self, deadline: float) -> bool:
+        """Takes the handshake as far as it goes with what has come; whether it is done."""
+        try:
+            with self._lock, suppress(ssl.SSLWantReadError):
+                self._tls.do_handshake()
+                return True
+            return False
+        finally:
+            with self._lock:
+                ciphertext = self._outgoing.read()  # after a failure it is the alert that tells the peer why
+            if ciphertext:
+                self._set_timeout(deadline)
+                self._socket.sendall(ciphertext)
+
+    def _set_timeout(self, deadline: float) -> None:
+        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+
+    def recv(self, size: int) -> bytes:
+        """What has come, waiting for it; empty at the end. For the receiving thread. Raises OSError, as a socket does.
+
+        `size` is of the buffer to wait with: it may give more, as records are taken whole.
+        """
+        while True:
+            if not self._has_ended:
+                try:
+                    with self._lock:
+                        data = self._read()
+                        owes = self._outgoing.pending > 0
+                except ssl.SSLError:
+                    self._answer()
+                    raise
+                if owes:
+                    self._answer()
+                if data is not None:
+                    return data
+            ciphertext = self._socket.recv(size)
+            if not ciphertext:
+                return b""
+            if len(ciphertext) == size:
+                size = RECEIVE_BYTES
+            with self._lock:
+                self._incoming.write(ciphertext)
+
+    def _answer(self) -> None:
+        """Sends what TLS itself says to what came, without waiting; a thread that sends just now does that as well."""
+        if self._send_lock.acquire(blocking=False):
+            try:
+                self._flush(_DONT_WAIT)
+            finally:
+                self._send_lock.release()
+
+    def _read(self) -> bytes | None:
+        """The plaintext of all that has come; None if more must come first, empty at the end. Raises SSLError."""
+        parts = []
+        try:
+            while part := self._tls.read(_RECORD_BYTES):
+                parts.append(part)
+        except ssl.SSLWantReadError:
+            return b"".join(parts) or None
+        except ssl.SSLError:
+            if not parts:
+                raise
+        return b"".join(parts)
+
+    def send(self, data: bytes | memoryview, flags: int = 0) -> int:
+        """How many of the bytes the kernel has whole, encrypted. Raises OSError. `flags` are the socket's.
+
+        After a short send the next one must begin with the bytes that were not counted: some are encrypted already.
+        """
+        taken = 0
+        with self._send_lock:
+            while self._flush(flags):
+                taken += self.sealed
+                self.sealed = 0
+                if taken >= len(data):
+                    break
+                with self._lock:
+                    self.sealed = self._tls.write(data[taken : taken + _RECORD_BYTES])
+        return taken
+
+    def sendall(self, data: bytes) -> None:
+        """Sends all of it, waiting as long as the socket does. Raises OSError."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self.send(rest) :]
+
+    def end(self) -> None:
+        """Says that nothing more comes (close_notify). What the peer still says is received, and dropped."""
+        with self._send_lock:
+            with self._lock:
+                self._has_ended = True
+                with suppress(OSError, ValueError):  # it then waits for the peer's, which the receiving thread does
+                    self._tls.unwrap()
+            with suppress(OSError):  # gone already
+                self._flush(_DONT_WAIT)
+
+    def _flush(self, flags: int) -> bool:
+        """Sends the ciphertext there is; whether the kernel took all of it. The caller holds `_send_lock`."""
+        while True:
+            if not self._unsent:
+                with self._lock:
+                    self._unsent = memoryview(self._outgoing.read())
+                if not self._unsent:
+                    return True
+            try:
+                self._unsent = self._unsent[self._socket.send(self._unsent, flags) :]
+            except BlockingIOError:
+                return False
+
+    def certificate(self) -> bytes:
+        """The peer's, as DER; after the handshake, on the client's side."""
+        with self._lock:
+            return self._tls.getpeercert(binary_form=True) or b""
+
+
+def fingerprint(certificate: bytes) -> str:
+    """The SHA-256 of a certificate in DER form, as other programs show it: ``AB:CD:…``."""
+    return hashlib.sha256(certificate).digest().hex(":").upper()
+
+
+def load_certificate(certificate: str, key: str) -> ssl.SSLContext | None:
+    """The service's context from two PEM files, and a line in the log; None if there is to be no TLS.
+
+    Raises ConfigError with one line that says what to do.
+    """
+    if not certificate and not key:
+        return None
+    if not certificate or not key:
+        raise ConfigError("--tls-cert and --tls-key belong together: give both, or neither")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Who asks for new keys again and again costs much. And nobody resumes a TLS session, so no tickets are sent.
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
+    context.num_tickets = 0
+    pem = _read(certificate)
+    _read(key)
+    try:
+        context.load_cert_chain(certificate, key, password="")  # or OpenSSL would ask at the terminal
+        shown = fingerprint(_first(pem))
+    except (OSError, ValueError) as error:  # an SSLError, too
+        if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
+            raise ConfigError(f"the key {key} does not belong to the certificate {certificate}") from error
+        raise ConfigError(
+            f"{certificate} and {key} are no certificate and unencrypted key in PEM form. To make some: make certs"
+        ) from error
+    _log.info("TLS with the certificate %s, SHA-256 fingerprint %s", certificate, shown)
+    return context
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ConfigError(f"cannot read {path}: {reason}. To make a certificate and its key: make certs") from error
+
+
+def _first(pem: str) -> bytes:
+    """The service's own certificate, which stands first in its file, as DER. Raises ValueError."""
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    body = pem.partition(begin)[2].partition(end)[0]
+    return ssl.PEM_cert_to_DER_cert(begin + body + end)
