@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from platformdirs import user_config_dir
 
 from client import plain
 from client.connection import CannotConnectError, connect
 from client.text import is_sendable, safe
+from client.trust import Pins, Trust, UntrustedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,13 +37,19 @@ def main(arguments: Sequence[str]) -> int:
     in_pipe = not (sys.stdin.isatty() and sys.stdout.isatty())
     if in_pipe and (problem := _missing_in_pipe(name, password)):
         return _say(*problem)
+    trust = None
     try:
-        connection = connect(options.server, options.port)
+        if options.tls or options.tls_ca:
+            pins = Pins(Path(user_config_dir("chat")) / "servers")
+            trust = Trust(options.tls_ca, pins, None if in_pipe else _ask)
+        connection = connect(options.server, options.port, trust=trust)
         if in_pipe:
             return plain.run(connection, name, password)
         from client import terminal  # noqa: PLC0415  # a pipe need not wait 0.1 s for prompt_toolkit
 
         return terminal.run(connection, name)
+    except UntrustedError as error:
+        return _say(str(error), plain.MISTAKEN)
     except CannotConnectError as error:
         return _say(str(error), plain.LOST)
     except KeyboardInterrupt:
@@ -68,7 +78,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("server", metavar="SERVER", help="the server's name or address, such as 127.0.0.1")
     parser.add_argument("port", metavar="PORT", type=_port, help="its port, such as 12000")
     parser.add_argument("username", metavar="USERNAME", nargs="?", default="", help="your name; asked for if left out")
+    parser.add_argument("--tls", action="store_true", help="speak TLS, to a server that proves who it is")
+    parser.add_argument("--tls-ca", metavar="FILE", default="", help="as --tls; FILE has who may sign its certificate")
     return parser.parse_args(arguments)
+
+
+def _ask(question: str) -> bool:
+    """Whether the person at the terminal says yes, and nothing but that."""
+    try:
+        return input(safe(question)).strip().lower() == "yes"
+    except EOFError:
+        return False
 
 
 def _port(text: str) -> int:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import secrets
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from client.text import one_line
+from client.trust import Trust, UntrustedError
 from service.config import PROTOCOL_VERSION, RECEIVE_BYTES
 from service.errors import CommandError
 from service.keepalive import keep_alive
@@ -35,6 +38,7 @@ from service.protocol import (
     decode_event,
     encode,
 )
+from service.tls import NotTlsError, TlsChannel
 
 CONNECT_TIMEOUT: Final = 10.0  # seconds to reach the server and be greeted; longer than three lost SYNs (1 + 2 + 4 s)
 LEAVE_TIMEOUT: Final = 2.0  # seconds for the server to say bye; a person who leaves does not want to wait longer
@@ -66,10 +70,16 @@ class Connection:
     """A connection that was greeted. `start` begins listening, `leave` ends it; both are called once, by its owner."""
 
     def __init__(
-        self, sock: socket.socket, decoder: LineDecoder, hello: HelloEvent, lines: list[bytes | Oversize]
+        self,
+        sock: socket.socket,
+        link: socket.socket | TlsChannel,
+        decoder: LineDecoder,
+        hello: HelloEvent,
+        lines: list[bytes | Oversize],
     ) -> None:
         self.hello: Final = hello
         self._socket = sock
+        self._link = link  # what is sent to and received from: the socket itself, or TLS over it
         self._decoder = decoder
         self._lines = lines  # that came in one packet with the greeting
         self._listener = threading.Thread(target=self._listen, name="chat-listen")
@@ -104,7 +114,7 @@ class Connection:
                     raise self._lost
                 self._outstanding[ref] = command, reply
             with suppress(OSError):  # the listener learns it too, and ends the connection for everyone
-                self._socket.sendall(line)
+                self._link.sendall(line)
         return reply
 
     def outstanding(self) -> list[AnyCommand]:
@@ -164,7 +174,7 @@ class Connection:
                 if isinstance(event, ErrorReply) and event.fatal is True:
                     last_words = "The server closed the connection."
             try:
-                data = self._socket.recv(RECEIVE_BYTES)
+                data = self._link.recv(RECEIVE_BYTES)
             except OSError as error:
                 raise ConnectionLostError(f"The connection broke: {error.strerror or error}.") from error
             if not data:
@@ -181,11 +191,33 @@ class Connection:
             answered[1].set_result(event)
 
 
-def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT) -> Connection:
-    """A greeted connection, not yet listening. `timeout` in seconds. Raises CannotConnectError."""
+def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT, trust: Trust | None = None) -> Connection:
+    """A greeted connection, not yet listening. `timeout` in seconds. Raises CannotConnectError.
+
+    With `trust` it is in TLS, to a server that is trusted.
+    """
     place = f"{one_line(host)}, port {port}"
+    dial = partial(_dial, host, port, place, timeout)
+    link: socket.socket | TlsChannel
+    if trust is None:
+        sock = link = dial()
+    else:
+        sock, link = _secure(trust, dial, host, port, place, timeout)
+    decoder = LineDecoder(_LINE_LIMIT)
     try:
-        sock = socket.create_connection((host, port), timeout)
+        hello, lines = _greeting(sock, link, decoder, place, timeout)
+        sock.settimeout(None)
+        keep_alive(sock)  # so that a server that vanished is noticed
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:  # Ctrl-C too
+        sock.close()
+        raise
+    return Connection(sock, link, decoder, hello, lines)
+
+
+def _dial(host: str, port: int, place: str, timeout: float) -> socket.socket:
+    try:
+        return socket.create_connection((host, port), timeout)
     except (socket.gaierror, UnicodeError) as error:  # UnicodeError: a name that cannot be a host's at all
         raise CannotConnectError(f'There is no server named "{one_line(host)}". Check the name.') from error
     except TimeoutError as error:
@@ -194,20 +226,36 @@ def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT) -> Connectio
         raise CannotConnectError(f"Nothing listens at {place}. Is the server running?") from error
     except OSError as error:
         raise CannotConnectError(f"Cannot reach {place}: {error.strerror or error}.") from error
-    decoder = LineDecoder(_LINE_LIMIT)
+
+
+def _secure(
+    trust: Trust, dial: Callable[[], socket.socket], host: str, port: int, place: str, timeout: float
+) -> tuple[socket.socket, TlsChannel]:
     try:
-        hello, lines = _greeting(sock, decoder, place, timeout)
-        sock.settimeout(None)
-        keep_alive(sock)  # so that a server that vanished is noticed
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:  # Ctrl-C too
-        sock.close()
-        raise
-    return Connection(sock, decoder, hello, lines)
+        return trust.secure(dial, host, port, timeout)
+    except UntrustedError as error:
+        raise CannotConnectError(str(error)) from error
+    except NotTlsError as error:
+        raise CannotConnectError(_explain_plain(error.received, place)) from error
+    except OSError as error:
+        reason = error.reason if isinstance(error, ssl.SSLError) and error.reason else error.strerror or str(error)
+        raise CannotConnectError(f"There is no TLS with {place}: {one_line(reason)}.") from error
+
+
+def _explain_plain(received: bytes, place: str) -> str:
+    """What to say of a server that does not answer in TLS. These words came unprotected: none of them is acted upon."""
+    line = received.partition(b"\n")[0]
+    with suppress(ConnectionLostError):
+        event = _decode(line)
+        if isinstance(event, HelloEvent):
+            return f"The chat server at {place} does not speak TLS. Leave out --tls, if you trust the network between."
+        if isinstance(event, ErrorReply):
+            return f"The server does not take this connection: {one_line(event.message)}"
+    return f"What answers at {place} does not speak TLS. Check the port."
 
 
 def _greeting(
-    sock: socket.socket, decoder: LineDecoder, place: str, timeout: float
+    sock: socket.socket, link: socket.socket | TlsChannel, decoder: LineDecoder, place: str, timeout: float
 ) -> tuple[HelloEvent, list[bytes | Oversize]]:
     """The `hello`, and the lines that came with it. Raises CannotConnectError."""
     no_chat = f"What answers at {place} is no chat server. Check the port."
@@ -216,7 +264,7 @@ def _greeting(
     try:
         while not lines:
             sock.settimeout(max(0.001, deadline - time.monotonic()))
-            data = sock.recv(RECEIVE_BYTES)
+            data = link.recv(RECEIVE_BYTES)
             if not data:
                 raise CannotConnectError(f"{place[0].upper()}{place[1:]} closed the connection without a greeting.")
             lines = list(decoder.feed(data))

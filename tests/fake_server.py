@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from types import TracebackType
 
@@ -89,8 +90,9 @@ class Peer:
 class FakeServer:
     """Listens on a free port; the first client's connection is given to `script`. Its failure is raised at the end."""
 
-    def __init__(self, script: Callable[[Peer], object]) -> None:
+    def __init__(self, script: Callable[[Peer], object], tls: ssl.SSLContext | None = None) -> None:
         self._script = script
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(TIMEOUT)
         self.port: int = self._listener.getsockname()[1]
@@ -102,6 +104,8 @@ class FakeServer:
         try:
             sock, _ = self._listener.accept()
             sock.settimeout(TIMEOUT)
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True)
             peer = Peer(sock)
             self._script(peer)
         except BaseException as error:  # noqa: BLE001  # raised again in the test's thread

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from service.server import Server
+
 WIDTH, HEIGHT = 80, 24
 ENVIRONMENT = os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "TZ": "UTC"}
 
@@ -94,7 +96,7 @@ def service(tmp_path: Path) -> Iterator[Process]:
 
 
 @contextmanager
-def terminal(service: Process, *name: str) -> Iterator[Terminal]:
+def terminal(service: Process | Server, *name: str) -> Iterator[Terminal]:
     """A client, ended at the end."""
     opened = Terminal(service.port, *name)
     try:

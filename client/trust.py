@@ -1,0 +1,159 @@
+"""Whether a server is the one that it should be: certificates, and those pinned on first use. Shows nothing itself.
+
+A certificate must be for the name that was typed, and signed by someone whom this machine trusts or `--tls-ca` names.
+One by nobody known can be trusted by the user's word: from then on that server must show exactly this one, whatever its
+names and dates.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from client.text import one_line
+from service.tls import TlsChannel, fingerprint
+
+# What OpenSSL says when nobody known has signed (x509_vfy.h): X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+# _SELF_SIGNED_CERT_IN_CHAIN, _UNABLE_TO_GET_ISSUER_CERT_LOCALLY, _UNABLE_TO_VERIFY_LEAF_SIGNATURE.
+_SIGNED_BY_NOBODY_KNOWN: Final = {18, 19, 20, 21}
+
+Dial = Callable[[], socket.socket]
+Secured = tuple[socket.socket, TlsChannel]
+
+
+class UntrustedError(Exception):
+    """The server is not to be trusted; `str()` says why, and what to do."""
+
+
+class Trust:
+    """What a server must show before anything is said to it."""
+
+    def __init__(self, ca: str, pins: Pins, ask: Callable[[str], bool] | None) -> None:
+        """`ca` is a file of certificates, or empty; `ask` puts a question to the user, where there is one.
+
+        Raises UntrustedError if the file cannot be used.
+        """
+        self._ca = ca
+        self._pins = pins
+        self._ask = ask
+        try:
+            self._verifying = ssl.create_default_context(cafile=ca or None)
+        except OSError as error:  # an SSLError, too
+            raise UntrustedError(f"There are no certificates to read in {ca}. Check the file.") from error
+        self._verifying.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._seeing = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # takes any certificate, so as to look at it
+        self._seeing.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._seeing.check_hostname = False
+        self._seeing.verify_mode = ssl.CERT_NONE
+
+    def secure(self, dial: Dial, host: str, port: int, seconds: float) -> Secured:
+        """A connection made by `dial`, in TLS, to a server that is trusted; `seconds` are for one handshake.
+
+        Raises UntrustedError, NotTlsError, other OSErrors, and what `dial` raises.
+        """
+        pin = None if self._ca else self._pins.find(host, port)
+        if pin is None:
+            try:
+                return _shake(dial(), self._verifying, host, seconds)
+            except ssl.SSLCertVerificationError as error:
+                if self._ca or error.verify_code not in _SIGNED_BY_NOBODY_KNOWN:
+                    raise UntrustedError(self._explain(host, error.verify_message)) from error
+            # That handshake is over, and the user may think for long: so each look is a connection of its own.
+            sock, channel = _shake(dial(), self._seeing, host, seconds)
+            sock.close()
+            pin = self._take_on(host, port, fingerprint(channel.certificate()))
+        sock, channel = _shake(dial(), self._seeing, host, seconds)
+        shown = fingerprint(channel.certificate())
+        if shown != pin:
+            sock.close()
+            raise UntrustedError(_changed(host, port, shown, self._pins.path))
+        return sock, channel
+
+    def _take_on(self, host: str, port: int, shown: str) -> str:
+        """The pin, if the user says yes. Raises UntrustedError."""
+        told = (
+            f"Nobody known here has signed the certificate of {one_line(host)}, port {port}.\n"
+            f"Its SHA-256 fingerprint:\n  {shown}\n"
+        )
+        if self._ask is None:
+            raise UntrustedError(
+                f"{told}Not connected. To trust it, run the client once at a terminal, or name its file: --tls-ca FILE"
+            )
+        question = f"{told}The service logs its own when it starts.\nType yes to trust it, if the two are the same: "
+        if not self._ask(question):
+            raise UntrustedError("Not connected. No password was sent.")
+        self._pins.add(host, port, shown)
+        return shown
+
+    def _explain(self, host: str, reason: str) -> str:
+        advice = f"Is {one_line(self._ca)} the right file?" if self._ca else "Check the name, or ask the operator."
+        return f"The certificate of {one_line(host)} is not trusted: {one_line(reason).rstrip('.')}. {advice}"
+
+
+class Pins:
+    """A file of certificates that the user trusts, one line a server: host, port, fingerprint. For its owner only."""
+
+    def __init__(self, path: Path) -> None:
+        self.path: Final = path
+
+    def find(self, host: str, port: int) -> str | None:
+        """The fingerprint that this server must show, if there is one. Raises UntrustedError."""
+        return self._read().get((host.lower(), str(port)))
+
+    def add(self, host: str, port: int, pin: str) -> None:
+        """Writes it down, all or nothing. Raises UntrustedError."""
+        pins = self._read() | {(host.lower(), str(port)): pin}
+        text = "".join(f"{host} {port} {pin}\n" for (host, port), pin in pins.items())
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(dir=self.path.parent)  # 0600
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(descriptor)
+                Path(name).replace(self.path)
+            except BaseException:
+                with suppress(OSError):
+                    Path(name).unlink()
+                raise
+        except OSError as error:
+            raise UntrustedError(f"Cannot write {self.path}: {error.strerror}. Not connected.") from error
+
+    def _read(self) -> dict[tuple[str, str], str]:
+        try:
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+            return {(host, port): pin for host, port, pin in map(str.split, lines)}
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise UntrustedError(f"Cannot read {self.path}: {error.strerror}. Not connected.") from error
+        except ValueError as error:
+            raise UntrustedError(
+                f"{self.path} is damaged: each line is a host, a port and a fingerprint. Mend it, or remove it."
+            ) from error
+
+
+def _shake(sock: socket.socket, context: ssl.SSLContext, host: str, seconds: float) -> Secured:
+    try:
+        channel = TlsChannel(sock, context, host)
+        channel.handshake(seconds)
+    except BaseException:  # Ctrl-C too
+        sock.close()
+        raise
+    return sock, channel
+
+
+def _changed(host: str, port: int, shown: str, path: Path) -> str:
+    return (
+        f"The certificate of {one_line(host)}, port {port}, is not the one that you trust.\n"
+        "Someone may be in between, or the operator has renewed it: ask. Its SHA-256 fingerprint is now:\n"
+        f"  {shown}\n"
+        f"Not connected. To trust the new one, remove the line {one_line(host.lower())} {port} from {path}"
+    )
