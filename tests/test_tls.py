@@ -5,11 +5,14 @@ from __future__ import annotations
 import signal
 import socket
 import ssl
+import sys
 import threading
+import time
 import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import pexpect
 import pytest
 
 from service import tls as tls_module
@@ -19,7 +22,7 @@ from service.errors import ConfigError
 from service.tls import NotTlsError, TlsChannel, load_certificate
 from service.transport import TlsStream, is_loopback, listen
 from tests.delivery_helpers import FILLER, SLOW, Peer, StillDelivery
-from tests.helpers import PATIENCE, Process, Wire, enter, running_server
+from tests.helpers import PATIENCE, ROOT, Process, Wire, enter, running_server
 from tests.tls_helpers import Authority, Pair, tls_server
 
 if TYPE_CHECKING:
@@ -196,9 +199,24 @@ def test_a_cut_wakes_the_receiving_thread(ends: Ends) -> None:
         ends.stream.send(b"x")
 
 
+class Alone:
+    """What must never be in two threads at once, and says so if it is."""
+
+    def __init__(self, thing: Any, inside: threading.Lock, overlaps: list[str]) -> None:
+        self._thing, self._inside, self._overlaps = thing, inside, overlaps
+
+    def __getattr__(self, name: str) -> Any:
+        if not self._inside.acquire(blocking=False):
+            self._overlaps.append(name)
+            return getattr(self._thing, name)
+        time.sleep(0)  # lets another thread in, if nothing keeps it out
+        self._inside.release()
+        return getattr(self._thing, name)
+
+
 def test_threads_that_send_and_one_that_receives_do_not_mix(ends: Ends) -> None:
-    """Four threads send on each end while one receives: every record is sound, and every line whole."""
-    line, count = b"x" * 3_000 + b"\n", 300
+    """Four threads send on each end while one receives: one at a time in TLS, each record sound, each line whole."""
+    line, count, overlaps = b"x" * 3_000 + b"\n", 300, list[str]()
 
     def receive(channel: TlsChannel, into: bytearray) -> None:
         while len(into) < 4 * count * len(line):
@@ -206,6 +224,10 @@ def test_threads_that_send_and_one_that_receives_do_not_mix(ends: Ends) -> None:
 
     assert ends.stream._channel is not None
     sides = (ends.client, ends.stream._channel)
+    for side in sides:
+        inside = threading.Lock()
+        for name in ("_tls", "_incoming", "_outgoing"):
+            setattr(side, name, Alone(getattr(side, name), inside, overlaps))
     received = bytearray(), bytearray()
     threads = [threading.Thread(target=receive, args=pair) for pair in zip(sides, received, strict=True)]
     threads += [
@@ -218,6 +240,7 @@ def test_threads_that_send_and_one_that_receives_do_not_mix(ends: Ends) -> None:
     for thread in threads:
         thread.join(PATIENCE)
     assert all(set(bytes(data).split(b"\n")) == {line[:-1], b""} for data in received)
+    assert overlaps == []
 
 
 # -- the outbox over it -----------------------------------------------------------------------------------------------
@@ -345,8 +368,12 @@ def test_older_versions_are_refused(
 
 
 # -- the handshake holds up nobody ------------------------------------------------------------------------------------
-def test_a_stalled_handshake_holds_up_nobody(tmp_path: Path, authority: Authority, pair: Pair) -> None:
-    """While others hang in half a ClientHello people come and chat; and a stop does not wait for them."""
+def test_a_stalled_handshake_holds_up_nobody(
+    tmp_path: Path, authority: Authority, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While others hang in half a ClientHello people come and chat; a stop cuts them off, and waits for no timer."""
+    for timer in ("transport.HANDSHAKE_TIMEOUT", "delivery.LINGER", "server.STOP_TIMEOUT"):
+        monkeypatch.setattr(f"service.{timer}", 3_600.0)
     with tls_server(tmp_path, pair) as server:
         stalled = [socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) for _ in range(20)]
         for sock in stalled:
@@ -464,6 +491,28 @@ def test_what_is_no_pair_is_explained(tmp_path: Path, authority: Authority, pair
         assert reason in str(refusal.value)
         assert "\n" not in str(refusal.value)
     assert load_certificate("", "") is None
+
+
+def test_a_key_under_a_password_is_refused_not_asked_about(tmp_path: Path, pair: Pair) -> None:
+    """At a terminal, too: a service that waits for a person does not start again by itself."""
+    key = encrypted(pair, tmp_path / "key.pem")
+    arguments = [
+        "-m",
+        "service",
+        "0",
+        "--db",
+        str(tmp_path / "chat.db"),
+        "--tls-cert",
+        pair.cert,
+        "--tls-key",
+        str(key),
+    ]
+    program = pexpect.spawn(sys.executable, arguments, cwd=str(ROOT), encoding="utf-8", timeout=PATIENCE)
+    said = program.read()
+    program.close()
+    assert program.exitstatus == 1
+    assert "unencrypted key" in said
+    assert len(said.splitlines()) == 1
 
 
 def encrypted(pair: Pair, path: Path) -> Path:
