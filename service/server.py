@@ -16,7 +16,7 @@ from collections import deque
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from service import control, tls
 from service.accounts import Accounts
@@ -48,6 +48,9 @@ from service.storage import Storage, users
 from service.ticker import Ticker
 from service.transport import Stream, TlsStream, format_address, is_loopback, listen
 
+if TYPE_CHECKING:
+    import ssl
+
 _log: Final = logging.getLogger("chat.server")
 _SLOW: Final = encode(ByeEvent(reason="slow"))
 _SHUTDOWN: Final = encode(ByeEvent(reason="shutdown"))
@@ -60,7 +63,8 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         """Raises ConfigError if it cannot listen or speak TLS, SchemaError if the database is not to be had."""
         self._most_clients = _make_room(settings.max_connections)
-        self._tls = tls.load_certificate(settings.tls_cert, settings.tls_key)
+        self._tls: ssl.SSLContext | None = None
+        self._load_certificate(settings)
         self._listener = listen(settings.host, settings.port)
         try:
             self.delivery = Delivery()
@@ -108,9 +112,14 @@ class Server:
     def renew_certificate(self) -> None:
         """Reads the files of the certificate again, for who comes from now on; if they are bad the old one stays."""
         try:
-            self._tls = tls.load_certificate(self.services.settings.tls_cert, self.services.settings.tls_key)
+            self._load_certificate(self.services.settings)
         except ConfigError as error:
             _log.error("the certificate stays as it was: %s", error)
+
+    def _load_certificate(self, settings: Settings) -> None:
+        if settings.tls_cert or settings.tls_key:
+            self._tls, fingerprint = tls.load_certificate(settings.tls_cert, settings.tls_key)
+            _log.info("TLS with the certificate %s, SHA-256 fingerprint %s", settings.tls_cert, fingerprint)
 
     def stop(self) -> None:
         """Stops accepting, stores what was accepted, says bye to all, sends what is due, closes. Idempotent.

@@ -7,7 +7,6 @@ breaks (CPython #143756). So here TLS is done between two buffers, and the socke
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import socket
 import ssl
@@ -20,7 +19,6 @@ from typing import Final
 from service.config import RECEIVE_BYTES
 from service.errors import ConfigError
 
-_log: Final = logging.getLogger("chat.tls")
 _RECORD_BYTES: Final = 16_384  # of plaintext, at most (RFC 8446, section 5.1)
 HANDSHAKE: Final = 0x16  # the first byte of a ClientHello and of its answer
 _ALERT: Final = 0x15  # or of a refusal
@@ -198,13 +196,11 @@ def fingerprint(certificate: bytes) -> str:
     return hashlib.sha256(certificate).digest().hex(":").upper()
 
 
-def load_certificate(certificate: str, key: str) -> ssl.SSLContext | None:
-    """The service's context from two PEM files, and a line in the log; None if there is to be no TLS.
+def load_certificate(certificate: str, key: str) -> tuple[ssl.SSLContext, str]:
+    """The service's context from two PEM files, and the certificate's fingerprint.
 
     Raises ConfigError with one line that says what to do.
     """
-    if not certificate and not key:
-        return None
     if not certificate or not key:
         raise ConfigError("--tls-cert and --tls-key belong together: give both, or neither")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -216,15 +212,13 @@ def load_certificate(certificate: str, key: str) -> ssl.SSLContext | None:
     _read(key)
     try:
         context.load_cert_chain(certificate, key, password="")  # or OpenSSL would ask at the terminal
-        shown = fingerprint(_first(pem))
+        return context, fingerprint(_first(pem))
     except (OSError, ValueError) as error:  # an SSLError, too
         if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
             raise ConfigError(f"the key {key} does not belong to the certificate {certificate}") from error
         raise ConfigError(
             f"{certificate} and {key} are no certificate and unencrypted key in PEM form. To make some: make certs"
         ) from error
-    _log.info("TLS with the certificate %s, SHA-256 fingerprint %s", certificate, shown)
-    return context
 
 
 def _read(path: str) -> str:

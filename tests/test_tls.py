@@ -472,7 +472,7 @@ def test_a_tls_client_at_a_plain_port_is_noticed(
 
 # -- certificates -----------------------------------------------------------------------------------------------------
 def test_what_is_no_pair_is_explained(tmp_path: Path, authority: Authority, pair: Pair) -> None:
-    """Each way to name wrong files is one clear line; without any there is no TLS."""
+    """Each way to name wrong files is one clear line."""
     text, missing, locked = tmp_path / "text", tmp_path / "missing", tmp_path / "locked"
     text.write_text("hello")
     for cert, key, reason in (
@@ -490,7 +490,6 @@ def test_what_is_no_pair_is_explained(tmp_path: Path, authority: Authority, pair
             load_certificate(str(cert), str(key))
         assert reason in str(refusal.value)
         assert "\n" not in str(refusal.value)
-    assert load_certificate("", "") is None
 
 
 def test_a_key_under_a_password_is_refused_not_asked_about(tmp_path: Path, pair: Pair) -> None:
