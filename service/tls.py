@@ -78,17 +78,24 @@ class TlsChannel:
 
     def _shake(self, deadline: float) -> bool:
         """Takes the handshake as far as it goes with what has come; whether it is done."""
+        is_done = False
         try:
             with self._lock, suppress(ssl.SSLWantReadError):
                 self._tls.do_handshake()
-                return True
-            return False
-        finally:
-            with self._lock:
-                ciphertext = self._outgoing.read()  # after a failure it is the alert that tells the peer why
-            if ciphertext:
-                self._set_timeout(deadline)
-                self._socket.sendall(ciphertext)
+                is_done = True
+        except ssl.SSLError:
+            with suppress(OSError):
+                self._send_shake(deadline)  # the alert, which tells the peer why
+            raise
+        self._send_shake(deadline)
+        return is_done
+
+    def _send_shake(self, deadline: float) -> None:
+        with self._lock:
+            ciphertext = self._outgoing.read()
+        if ciphertext:
+            self._set_timeout(deadline)
+            self._socket.sendall(ciphertext)
 
     def _set_timeout(self, deadline: float) -> None:
         self._socket.settimeout(max(0.001, deadline - time.monotonic()))
