@@ -192,11 +192,11 @@ class Server:
         if full:
             self._refuse(connected, address, "too many clients here just now; try again later")
             return
+        stream = Stream(connected, address) if self._tls is None else TlsStream(connected, address, self._tls)
         group = group_address(str(address[0]))
         if not self.services.door.admit(group):
             self._refuse(connected, address, "too many clients from your address; close one, or try again later")
             return
-        stream = Stream(connected, address) if self._tls is None else TlsStream(connected, address, self._tls)
         outbox = self.delivery.open_outbox(stream, _SLOW)
         session = Session(self.services, outbox, stream.peer, group)
         connection = Connection(number, self.services, stream, outbox, session, self._forget)
