@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import queue
 import signal
+import socket
 import sys
 import threading
 from typing import Final
@@ -16,6 +16,8 @@ from service.errors import ConfigError, ServiceError
 from service.server import Server
 
 _log: Final = logging.getLogger("chat")
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
+_CRASH: Final = 0  # in the place of a signal's number
 
 
 def main() -> int:
@@ -29,26 +31,30 @@ def main() -> int:
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
     gc.set_threshold(*GC_THRESHOLDS)
-    # Exit statuses, and None to read the certificate anew; its `put` may be called in a signal handler.
-    orders: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    # Python handles a signal in the main thread, but the system may give it to another one and leave the main thread
+    # asleep: so each signal is also written here, and so is the end of a thread.
+    wake, woken = socket.socketpair()
+    wake.settimeout(0)
+    signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
 
     def crash(failure: threading.ExceptHookArgs) -> None:
         """A thread that ends by an exception takes the service with it, rather than leaving half of one."""
         name = failure.thread.name if failure.thread else "a thread"
         _log.critical("%s cannot go on", name, exc_info=failure.exc_value)
-        orders.put(1)
+        wake.send(bytes([_CRASH]))
 
     threading.excepthook = crash
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: orders.put(0))
-    if settings.tls_cert:  # else a terminal that is closed ends the service, as is usual
-        signal.signal(signal.SIGHUP, lambda *_: orders.put(None))
+    # Without TLS a terminal that is closed ends the service, as is usual.
+    for number in (*_ENDINGS, *([signal.SIGHUP] if settings.tls_cert else [])):
+        signal.signal(number, lambda *_: None)
     try:
         server = Server(settings)
     except ServiceError as error:
         return _fail(error, 1)
-    while (status := orders.get()) is None:
-        server.renew_certificate()
+    while (what := woken.recv(1)[0]) not in {*_ENDINGS, _CRASH}:
+        if what == signal.SIGHUP:
+            server.renew_certificate()
+    status = 1 if what == _CRASH else 0
     try:
         server.stop()
     except Exception:  # noqa: BLE001 (logged, and said by the status)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger("chat.session")
 _LOGGED_REFUSALS: Final[frozenset[ErrorCode]] = frozenset(
-    {"bad_credentials", "bad_token", "rate_limited", "login_timeout", "storage_unavailable"}
+    {"bad_credentials", "bad_token", "rate_limited", "login_timeout"}
 )
 
 

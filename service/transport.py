@@ -54,6 +54,7 @@ class Stream:
         self._send: Callable[[bytes | memoryview, int], int] = connected.send
         self.peer = format_address(address)
         self._receive_bytes = IDLE_RECEIVE_BYTES
+        self._is_cut = False
         # Blocking for the thread that receives; `send` asks for non-blocking call by call.
         connected.settimeout(None)
         keep_alive(connected)
@@ -68,6 +69,8 @@ class Stream:
         except BlockingIOError:
             raise TimeoutError from None
         except OSError:  # reset, or gone by a time-out of the kernel's: the end all the same
+            return b""
+        if self._is_cut:  # read no further: closing with input unread resets a peer that sends on and on
             return b""
         # The buffer is there while recv waits: an idle client is to hold little, a busy one to take much at once.
         self._receive_bytes = RECEIVE_BYTES if len(data) == self._receive_bytes else IDLE_RECEIVE_BYTES
@@ -118,6 +121,7 @@ class Stream:
 
     def cut(self) -> None:
         """Ends both ways at once, and wakes the receiving thread. From any thread."""
+        self._is_cut = True
         self._shut_down(socket.SHUT_RDWR)
 
     def _shut_down(self, how: int) -> None:

@@ -286,12 +286,17 @@ def test_what_was_written_before_a_stop_counts_as_seen(tmp_path: Path) -> None:
         assert (len(got), bob.hello["missed"]) == (150, 0)
 
 
+def send_without_end(wire: Wire) -> None:
+    """Raises OSError when the service has had enough."""
+    while True:
+        wire.send_bytes(b"\n" * 100)
+
+
 def test_a_busy_client_that_does_not_log_in_is_sent_away_too(tmp_path: Path) -> None:
-    """Sending without end puts off no deadline."""
+    """Sending without end puts off no deadline, and is not left hanging."""
     with running_server(tmp_path, login_timeout=0.3) as server, Wire(server.port) as wire:
-        with suppress(OSError):
-            while True:
-                wire.send_bytes(b"\n" * 100)
+        with pytest.raises(ConnectionError):
+            send_without_end(wire)
         with suppress(OSError):
             assert wire.read()["code"] == "login_timeout"
 
