@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from platformdirs import user_config_dir
 
 from client import plain
 from client.connection import CannotConnectError, connect
+from client.link import Link
 from client.text import is_sendable, safe
 from client.trust import Pins, Trust, UntrustedError
 
@@ -37,17 +39,18 @@ def main(arguments: Sequence[str]) -> int:
     in_pipe = not (sys.stdin.isatty() and sys.stdout.isatty())
     if in_pipe and (problem := _missing_in_pipe(name, password)):
         return _say(*problem)
-    trust = None
+    trust = trust_again = None
     try:
         if options.tls or options.tls_ca:
             pins = Pins(Path(user_config_dir("chat")) / "servers")
             trust = Trust(options.tls_ca, pins, None if in_pipe else _ask)
-        connection = connect(options.server, options.port, trust=trust)
+            trust_again = Trust(options.tls_ca, pins, None)
+        first = connect(options.server, options.port, trust=trust)
         if in_pipe:
-            return plain.run(connection, name, password)
+            return plain.run(Link(first, None), name, password)
         from client import terminal  # noqa: PLC0415  # a pipe need not wait 0.1 s for prompt_toolkit
 
-        return terminal.run(connection, name)
+        return terminal.run(Link(first, partial(connect, options.server, options.port, trust=trust_again)), name)
     except UntrustedError as error:
         return _say(str(error), plain.MISTAKEN)
     except CannotConnectError as error:

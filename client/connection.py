@@ -29,11 +29,9 @@ from service.protocol import (
     AnyCommand,
     AnyEvent,
     ByeEvent,
-    Dm,
     ErrorReply,
     Ex,
     HelloEvent,
-    Pm,
     Reply,
     decode_event,
     encode,
@@ -52,6 +50,9 @@ _BYE: Final = {
     "password_changed": "The password was changed from elsewhere. Log in again with the new one.",
 }
 
+_FINAL: Final = frozenset({"kicked", "password_changed"})
+_FAILED: Final = "The server closed the connection."
+
 OnEvent = Callable[[AnyEvent, AnyCommand | None], None]
 
 
@@ -60,7 +61,11 @@ class CannotConnectError(Exception):
 
 
 class ConnectionLostError(Exception):
-    """The connection ended before the user left; `str()` says why."""
+    """The connection ended before the user left; `str()` says why. `is_final`: trying again would be of no use."""
+
+    def __init__(self, reason: str, *, is_final: bool = False) -> None:
+        super().__init__(reason)
+        self.is_final = is_final
 
 
 OnEnd = Callable[[ConnectionLostError], None]
@@ -72,14 +77,14 @@ class Connection:
     def __init__(
         self,
         sock: socket.socket,
-        link: socket.socket | TlsChannel,
+        channel: socket.socket | TlsChannel,
         decoder: LineDecoder,
         hello: HelloEvent,
         lines: list[bytes | Oversize],
     ) -> None:
         self.hello: Final = hello
         self._socket = sock
-        self._link = link  # what is sent to and received from: the socket itself, or TLS over it
+        self._channel = channel  # what is sent to and received from: the socket itself, or TLS over it
         self._decoder = decoder
         self._lines = lines  # that came in one packet with the greeting
         self._listener = threading.Thread(target=self._listen, name="chat-listen")
@@ -100,10 +105,7 @@ class Connection:
 
         The reply may be an ErrorReply. It is ConnectionLostError if the connection ends first; raised if it has ended.
         """
-        # It begins with the time, in ms: the service stores nonces in their order, and appends faster than it inserts.
-        ref = f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(_TOKEN_BYTES)}"
-        # The nonce makes it safe to send a message again when its ack was lost.
-        command = msgspec.structs.replace(command, ref=ref, **({"nonce": ref} if isinstance(command, (Pm, Dm)) else {}))
+        command = msgspec.structs.replace(command, ref=(ref := new_nonce()))
         reply: Future[AnyEvent] = Future()
         line = encode(command)
         if len(line) - 1 > self.hello.max_line:  # the service could not tell which command it skipped
@@ -114,13 +116,8 @@ class Connection:
                     raise self._lost
                 self._outstanding[ref] = command, reply
             with suppress(OSError):  # the listener learns it too, and ends the connection for everyone
-                self._link.sendall(line)
+                self._channel.sendall(line)
         return reply
-
-    def outstanding(self) -> list[AnyCommand]:
-        """The commands whose reply has not come, in the order of sending; also after the end."""
-        with self._lock:
-            return [command for command, _ in self._outstanding.values()]
 
     def leave(self) -> None:
         """Says `ex`, waits a little for the bye, and closes; no thread is left. Safe after the connection was lost."""
@@ -168,13 +165,15 @@ class Connection:
                     continue
                 self._hand_on(event)
                 if isinstance(event, ByeEvent):
-                    # The last line, whether or not the server then closes.
+                    # The last line, whether or not the server then closes. After an error of its own the server says
+                    # `kicked` too, but means this connection only.
+                    is_final = event.reason in _FINAL and last_words != _FAILED
                     reason = _BYE.get(event.reason, f"The server closed the connection: {one_line(event.reason)}.")
-                    raise ConnectionLostError(reason)
+                    raise ConnectionLostError(reason, is_final=is_final)
                 if isinstance(event, ErrorReply) and event.fatal is True:
-                    last_words = "The server closed the connection."
+                    last_words = _FAILED
             try:
-                data = self._link.recv(RECEIVE_BYTES)
+                data = self._channel.recv(RECEIVE_BYTES)
             except OSError as error:
                 raise ConnectionLostError(f"The connection broke: {error.strerror or error}.") from error
             if not data:
@@ -189,6 +188,12 @@ class Connection:
         self._on_event(event, answered[0] if answered else None)
         if answered:
             answered[1].set_result(event)
+
+
+def new_nonce() -> str:
+    """A word that this user never had before: what makes it safe to send a message again when its ack was lost."""
+    # It begins with the time, in ms: the service stores nonces in their order, and appends faster than it inserts.
+    return f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(_TOKEN_BYTES)}"
 
 
 def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT, trust: Trust | None = None) -> Connection:
@@ -294,8 +299,8 @@ def _decode(line: bytes | Oversize) -> AnyEvent | None:
     Skipping such a line instead could hide a message without a word.
     """
     if isinstance(line, Oversize):
-        raise ConnectionLostError("The server sent a line without end. This is no chat server to trust.")
+        raise ConnectionLostError("The server sent a line without end. This is no chat server to trust.", is_final=True)
     try:
         return decode_event(line)
     except CommandError as error:
-        raise ConnectionLostError("The server sent something that is not chat protocol 1.") from error
+        raise ConnectionLostError("The server sent something that is not chat protocol 1.", is_final=True) from error

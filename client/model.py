@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from client.receipts import Receipts
 from client.text import Line, Part, body, hint, listed, one_line, trouble
+from service.clock import format_time
 from service.config import MAX_USERNAME
 from service.protocol import (
     AckReply,
@@ -64,6 +65,8 @@ class Model:
         self._shown: dict[int, None] = {}  # ids that must not be shown again as news, oldest first
         self._seam = 0  # messages up to this id do not come live
         self._older: AnyCommand | None = None
+        self._lost_at = clock()
+        self._gap = 0  # messages that came while the connection was lost
 
     def names(self) -> list[str]:
         """Whom she may want to write to: others online, then others met in messages."""
@@ -86,6 +89,29 @@ class Model:
             case _ if request is not None:
                 return self._reply(event, request)
         return []
+
+    def lose(self, reason: str) -> list[Line]:
+        """What to say of a lost connection that is tried again."""
+        self._lost_at = self._clock()
+        self._gap = 0
+        return [trouble(reason), hint("Trying again; what you type meanwhile waits.")]
+
+    def catch_up(self, messages: Sequence[StoredMessage]) -> list[Line]:
+        """The lines for messages that came while the connection was lost; each that was shown before is left out."""
+        fresh = [message for message in messages if message.id not in self._shown]
+        self._gap += len(fresh)
+        for message in fresh:
+            self._remember(message.id)
+            self.receipts.live(message.id)
+        return [self._line(message.time, message.from_, message.to, message.message) for message in fresh]
+
+    def come_back(self, login: LoginOkReply) -> list[Line]:
+        """Who is online now, and a line that says where the gap was."""
+        self._seam, before = login.last_id, self._lost_at
+        self.receipts.come_back(login)
+        lines = self._users(UsersEvent(users=login.users, time=login.time), None)
+        gap = f"-- connected again: {_count(self._gap, 'message')} came since "
+        return [Line(("hint", gap), self._time(format_time(before)), ("hint", "--")), *lines]
 
     def unconfirmed(self, commands: Sequence[AnyCommand]) -> list[Line]:
         """What to say of messages whose reply did not come before the connection ended."""
@@ -124,6 +150,8 @@ class Model:
 
     def _sent(self, ack: AckReply, request: Pm | Dm) -> list[Line]:
         if ack.id is not UNSET:
+            if ack.id in self._shown:  # it was stored, its ack was lost, and it came back with what was missed
+                return []
             self._remember(ack.id)
             if ack.to == self.name:  # a note to oneself comes back to no session of this kind; it has been seen
                 self.receipts.direct(ack.id)

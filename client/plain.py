@@ -14,7 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Final, TextIO
 
 from client.commands import Dialogue, Mistake
-from client.connection import Connection, ConnectionLostError
+from client.connection import ConnectionLostError
 from client.session import Session
 from client.text import Line, one_line, trouble
 from service.protocol import AnyEvent, ErrorReply, Ex, Login, LoginOkReply, PasswordRequiredReply, Register
@@ -22,6 +22,8 @@ from service.protocol import AnyEvent, ErrorReply, Ex, Login, LoginOkReply, Pass
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
+
+    from client.link import Link
 
 LEFT: Final = 0  # exit statuses; README.txt lists them
 LOST: Final = 1
@@ -33,12 +35,12 @@ _PATIENCE: Final = 60.0  # seconds for a reply; a login in a crowd waits some 10
 _READ_BYTES: Final = 65_536  # one read of a full Linux pipe
 
 
-def run(connection: Connection, name: str, password: str) -> int:
+def run(link: Link, name: str, password: str) -> int:
     """Does what stdin says until it ends or says EX; gives the exit status."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a character that the locale lacks must not end the chat
-    status = Plain(connection, sys.stdin.fileno(), sys.stdout, sys.stderr).run(name, password)
+    status = Plain(link, sys.stdin.fileno(), sys.stdout, sys.stderr).run(name, password)
     try:
         sys.stdout.flush()
     except BrokenPipeError:  # or Python tries once more while it ends, and complains
@@ -47,16 +49,16 @@ def run(connection: Connection, name: str, password: str) -> int:
 
 
 class Plain:
-    """One run over a greeted connection, between a file descriptor to read from and two streams."""
+    """One run over a link, between a file descriptor to read from and two streams."""
 
-    def __init__(self, connection: Connection, source: int, out: TextIO, err: TextIO) -> None:
+    def __init__(self, link: Link, source: int, out: TextIO, err: TextIO) -> None:
         self._out = out
         self._err = err
         self._lock = threading.Lock()  # round each write: lines come from two threads
         self._is_read = True  # until whoever reads the output goes away
         self._lost: ConnectionLostError | None = None
         self._lines = _Lines(source)
-        self._session = Session(connection, self.show, self._end)
+        self._session = Session(link, self.show, self._end)
         self._status = LEFT
 
     def run(self, name: str, password: str) -> int:

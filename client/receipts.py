@@ -43,6 +43,11 @@ class Receipts:
         """A public or direct message came live and was shown."""
         self._newest = max(self._newest, message_id)
 
+    def come_back(self, login: LoginOkReply) -> None:
+        """The connection is back, and all that came meanwhile was shown, the missed direct messages too."""
+        self._missed = False
+        self._newest = max(self._newest, login.last_id)
+
     def direct(self, message_id: int) -> None:
         """A direct message to this user was shown, live or out of a page."""
         if len(self._directs) < _MOST_UNCONFIRMED:

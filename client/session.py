@@ -1,4 +1,4 @@
-"""One user's session: joins the connection and the model, so that each event becomes lines on show, in wire order.
+"""One user's session: joins the link and the model, so that each event becomes lines on show, in wire order.
 
 It also confirms what was shown, at most once a second. It knows neither a terminal nor a pipe: `show` is given to it.
 """
@@ -11,10 +11,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from client.commands import Action, Local, Mistake, help_texts
-from client.connection import LEAVE_TIMEOUT, Connection, ConnectionLostError
+from client.connection import LEAVE_TIMEOUT, ConnectionLostError
+from client.link import Link, OfflineError
 from client.model import Model
 from client.text import Line, hint, trouble
-from service.protocol import AnyCommand, AnyEvent, Missed
+from service.protocol import AnyCommand, AnyEvent, LoginOkReply, Missed, StoredMessage
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -27,19 +28,19 @@ Show = Callable[[Sequence[Line]], None]
 
 
 class Session:
-    """A chat over a greeted connection. `show` and `on_end` are called on any thread; `on_end` once, if it is lost."""
+    """A chat over a link. `show` and `on_end` are called on any thread; `on_end` once, if it is lost for good."""
 
     def __init__(
         self,
-        connection: Connection,
+        link: Link,
         show: Show,
         on_end: Callable[[ConnectionLostError], None],
         *,
         model: Model | None = None,
         seen_pace: float = SEEN_PACE,
     ) -> None:
-        self.hello: Final = connection.hello
-        self._connection = connection
+        self.hello: Final = link.hello
+        self.link: Final = link
         self._show = show
         self._on_end = on_end
         self._pace = seen_pace
@@ -53,16 +54,23 @@ class Session:
     def start(self) -> None:
         """Begins to listen."""
         self._confirmer.start()
-        self._connection.start(self._receive, self._end)
+        self.link.start(self)
 
     def send(self, command: AnyCommand) -> Future[AnyEvent]:
-        """Sends a command; its reply is shown, and then given. Raises ConnectionLostError, as the reply may."""
+        """Sends a command; its reply is shown, and then given. Raises OfflineError, ConnectionLostError."""
         if isinstance(command, Missed):
             self._confirm()  # or the service would give the same page again
-        return self._connection.send(command)
+        return self.link.send(command)
 
     def perform(self, action: Action) -> Future[AnyEvent] | None:
         """Does what was typed; gives the reply to come if something was sent. Raises ConnectionLostError."""
+        try:
+            return self._perform(action)
+        except OfflineError as error:
+            self._show([trouble(str(error))])
+            return None
+
+    def _perform(self, action: Action) -> Future[AnyEvent] | None:
         if isinstance(action, Mistake):
             self._show([trouble(action.text)])
         elif action is Local.HELP:
@@ -89,25 +97,40 @@ class Session:
         self._shown_something.set()
         if self._confirmer.ident is not None:
             self._confirmer.join(LEAVE_TIMEOUT)  # it may be stuck in a send; closing the connection frees it
-        self._connection.leave()
+        self.link.leave()
         if self._confirmer.ident is not None:
             self._confirmer.join()
 
-    # -- the listener's thread ----------------------------------------------------------------------------------------
-    def _receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
+    # -- from the link, on its threads --------------------------------------------------------------------------------
+    def receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
+        """Shows an event."""
+        self._show_all(lambda: self._model.receive(event, request))
+
+    def lose(self, error: ConnectionLostError) -> None:
+        """Says that the connection is lost, and tried again."""
+        if not self._stopping.is_set():
+            self._show_all(lambda: self._model.lose(str(error)))
+
+    def catch_up(self, messages: Sequence[StoredMessage]) -> None:
+        """Shows what came meanwhile."""
+        self._show_all(lambda: self._model.catch_up(messages))
+
+    def come_back(self, login: LoginOkReply) -> None:
+        """Says that the connection is back."""
+        self._show_all(lambda: self._model.come_back(login))
+
+    def end(self, error: ConnectionLostError) -> None:
+        """Says that it is over."""
+        if not self._stopping.is_set():
+            self._show_all(lambda: [*self._model.unconfirmed(self.link.pending()), trouble(str(error))])
+            self._on_end(error)
+
+    def _show_all(self, make: Callable[[], list[Line]]) -> None:
         with self._lock:
-            lines = self._model.receive(event, request)
+            lines = make()
         if lines:
             self._show(lines)
             self._shown_something.set()
-
-    def _end(self, error: ConnectionLostError) -> None:
-        with self._lock:
-            lines = self._model.unconfirmed(self._connection.outstanding())
-        if self._stopping.is_set():
-            return
-        self._show([*lines, trouble(str(error))])
-        self._on_end(error)
 
     # -- the confirmer's thread ---------------------------------------------------------------------------------------
     def _confirm_until_stopped(self) -> None:
@@ -123,6 +146,6 @@ class Session:
             return
         with self._lock:
             receipts = self._model.receipts.take()
-        with suppress(ConnectionLostError):  # then they stay unseen, and are offered again
+        with suppress(ConnectionLostError, OfflineError):  # then they stay unseen, and are offered again
             for command in receipts:
-                self._connection.send(command)
+                self.link.send(command)

@@ -22,7 +22,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import Style as Styles
 
 from client.commands import Dialogue, completions
-from client.connection import Connection, ConnectionLostError
+from client.connection import ConnectionLostError
 from client.login import LoginDialogue
 from client.session import Session
 from client.text import Line, body
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from prompt_toolkit.document import Document
     from prompt_toolkit.input import Input
     from prompt_toolkit.output import Output
+
+    from client.link import Link
 
 
 PROMPT: Final = "PM/DM/EX> "
@@ -51,10 +53,10 @@ _STYLES: Final = Styles.from_dict(
 )
 
 
-def run(connection: Connection, name: str) -> int:
-    """Chats until the person leaves (gives 0) or the connection is lost (gives 1). `name` may be empty."""
+def run(link: Link, name: str) -> int:
+    """Chats until the person leaves (gives 0) or the connection is lost for good (gives 1). `name` may be empty."""
     try:
-        return asyncio.run(Terminal(connection).run(name))
+        return asyncio.run(Terminal(link).run(name))
     except KeyboardInterrupt:  # Ctrl-C while no question was open
         return 0
 
@@ -62,8 +64,8 @@ def run(connection: Connection, name: str) -> int:
 class Terminal:
     """The screen and the keyboard of one chat."""
 
-    def __init__(self, connection: Connection, source: Input | None = None, target: Output | None = None) -> None:
-        self._session = Session(connection, self.show, self._end_from_any_thread)
+    def __init__(self, link: Link, source: Input | None = None, target: Output | None = None) -> None:
+        self._session = Session(link, self.show, self._end_from_any_thread)
         self._dialogue = Dialogue()
         keys = _Keys(self._dialogue, self._session)
         make = partial(_prompt_session, source, target, keys)

@@ -64,11 +64,11 @@ def open_storage(path: Path) -> Iterator[Storage]:
 class Process:
     """The service as its own program, on a free port."""
 
-    def __init__(self, folder: Path, *options: str, prelude: str = "") -> None:
+    def __init__(self, folder: Path, *options: str, prelude: str = "", port: int = 0) -> None:
         """Starts it, after the Python statements `prelude`, and waits until it listens."""
         main = f"{prelude}\nimport sys, service.__main__\nsys.exit(service.__main__.main())"
         self.program = subprocess.Popen(
-            [sys.executable, "-c", main, "0", "--db", str(folder / "chat.db"), *FAST, *options],
+            [sys.executable, "-c", main, str(port), "--db", str(folder / "chat.db"), *FAST, *options],
             cwd=ROOT,
             stderr=subprocess.PIPE,
             text=True,

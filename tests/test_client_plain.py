@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from client.connection import connect
+from client.link import Link
 from client.plain import Plain
 from tests.fake_server import TIME, TIMEOUT, FakeServer, Peer
 
@@ -34,7 +35,7 @@ def finish(source: int, server: FakeServer) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     before = set(threading.enumerate())
     try:
-        status = Plain(connect("127.0.0.1", server.port), source, out, err).run("alice", PASSWORD)
+        status = Plain(Link(connect("127.0.0.1", server.port), None), source, out, err).run("alice", PASSWORD)
     finally:
         os.close(source)
     assert set(threading.enumerate()) <= before
@@ -202,7 +203,7 @@ def test_a_reader_that_went_away() -> None:
     source, sink = os.pipe()
     err = io.StringIO()
     with FakeServer(script) as server:
-        status = Plain(connect("127.0.0.1", server.port), source, Torn(), err).run("alice", PASSWORD)
+        status = Plain(Link(connect("127.0.0.1", server.port), None), source, Torn(), err).run("alice", PASSWORD)
     assert (status, err.getvalue()) == (1, "")
     os.close(source)
     os.close(sink)

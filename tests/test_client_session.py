@@ -10,6 +10,7 @@ import pytest
 
 from client.commands import Local, Mistake
 from client.connection import ConnectionLostError, connect
+from client.link import Link
 from client.session import Session
 from service.protocol import AckReply, History, Login, Pm, Users
 from tests.fake_server import TIME, TIMEOUT, FakeServer, Peer
@@ -39,7 +40,7 @@ def session(script: Callable[[Peer], object], pace: float = 0.0) -> Iterator[tup
     """A session of alice, logged in; left at the end, with no thread of it left."""
     shown, before = Shown(), set(threading.enumerate())
     with FakeServer(script) as server:
-        talk = Session(connect("127.0.0.1", server.port), shown.show, shown.end, seen_pace=pace)
+        talk = Session(Link(connect("127.0.0.1", server.port), None), shown.show, shown.end, seen_pace=pace)
         talk.start()
         try:
             talk.send(Login(username="alice", password="securepassword", confirm=True)).result(TIMEOUT)

@@ -14,6 +14,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from client.connection import ConnectionLostError, connect
+from client.link import Link
 from client.terminal import _STYLES, Terminal
 from client.text import Style
 from tests.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
@@ -57,7 +58,7 @@ class Desk:
         before = set(threading.enumerate())
 
         async def run(port: int) -> int:
-            return await Terminal(connect("127.0.0.1", port), self.keyboard, self.screen).run(name)
+            return await Terminal(Link(connect("127.0.0.1", port), None), self.keyboard, self.screen).run(name)
 
         with FakeServer(script) as server, create_app_session(self.keyboard, self.screen):
             during = set(threading.enumerate())
@@ -294,7 +295,7 @@ def test_a_loss_between_two_questions(desk: Desk) -> None:
     """A connection that is lost while no question is open lets no further one be asked."""
 
     async def ask(port: int) -> None:
-        terminal = Terminal(connect("127.0.0.1", port), desk.keyboard, desk.screen)
+        terminal = Terminal(Link(connect("127.0.0.1", port), None), desk.keyboard, desk.screen)
         assert isinstance(terminal._logins.history, DummyHistory)  # and no arrow key brings a password back
         terminal._end(ConnectionLostError("gone"))
         try:

@@ -180,13 +180,17 @@ def test_the_typed_line_stays_whole(service: Process) -> None:
         assert bob.read_type("broadcast")["message"] == "half a line"
 
 
-def test_the_service_goes_away(service: Process) -> None:
-    """The client says so and ends with status 1."""
+def test_the_service_goes_away_and_comes_back(service: Process, tmp_path: Path) -> None:
+    """The client says so, keeps what is being typed, and goes on when the service is there again."""
     with terminal(service) as alice:
         alice.register("alice")
+        alice.type("pm a draft")
         service.stop()
-        alice.wait_for("The server is shutting down")
-        assert alice.wait_for_end() == 1
+        alice.wait_for("The server is shutting down", "Trying again", "PM/DM/EX> pm a draft")
+        with Process(tmp_path, port=service.port):
+            alice.wait_for("connected again", "PM/DM/EX> pm a draft")
+            alice.enter(" is sent")
+            alice.wait_for("you: a draft is sent")
 
 
 def test_nothing_hostile_reaches_the_terminal(service: Process) -> None:

@@ -1,0 +1,309 @@
+"""A chat that outlives its connections: messages wait for their ack, and a lost connection is made again.
+
+After a loss it tries again until it is back: it resumes by token, fetches what came meanwhile, in order and once each,
+sends again what was not acknowledged (with the same nonce, so each is stored once), and only then is live again. It
+shows nothing and knows no screen.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+import tenacity
+from msgspec import UNSET
+
+from client.connection import CannotConnectError, Connection, ConnectionLostError, new_nonce
+from service.config import MAX_PAGE
+from service.protocol import (
+    AnyCommand,
+    AnyEvent,
+    BroadcastEvent,
+    DirectEvent,
+    Dm,
+    ErrorReply,
+    History,
+    HistoryReply,
+    LoginOkReply,
+    Missed,
+    MissedReply,
+    Pm,
+    Resume,
+    Seen,
+    StoredMessage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+FIRST_PAUSE: Final = 0.25  # seconds before the second try; a server that restarts is back in one
+LONGEST_PAUSE: Final = 30.0  # seconds between two tries; doubled up to here, each shortened at random
+MOST_PENDING: Final = 200  # messages that may wait for their ack; somebody types ahead, nobody piles up
+MOST_HELD: Final = 2_000  # live messages kept back while older ones are fetched; beyond, they are fetched too
+_PATIENCE: Final = 20.0  # seconds for a reply while coming back; then the connection counts as lost
+
+Message = Pm | Dm
+
+
+class _NoWayBackError(Exception):
+    """The server does not let this session in again; `str()` says why."""
+
+
+class OfflineError(Exception):
+    """Nothing can be asked just now, as the connection is lost; `str()` says so."""
+
+
+class Listener(Protocol):
+    """Who is told what happens, on several threads."""
+
+    def receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
+        """An event, and the command that it answers, if it answers one."""
+
+    def lose(self, error: ConnectionLostError) -> None:
+        """The connection is lost; it is tried again from now on."""
+
+    def catch_up(self, messages: Sequence[StoredMessage]) -> None:
+        """Some of what came meanwhile, in order, after all that came before; some of it may have been received."""
+
+    def come_back(self, login: LoginOkReply) -> None:
+        """All that came meanwhile was given; what follows is live."""
+
+    def end(self, error: ConnectionLostError) -> None:
+        """It is over, and not tried again."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A message that has no ack yet."""
+
+    command: Message
+    reply: Future[AnyEvent] = field(default_factory=Future)
+    sent_on: Connection | None = None  # the connection that it was last sent on
+
+
+class Link:
+    """Any thread may send. `start` begins, `leave` ends it; both are called once, by its owner."""
+
+    def __init__(self, first: Connection, connect: Callable[[], Connection] | None) -> None:
+        """`first` is greeted; `connect` makes another one, or raises CannotConnectError. None: a loss is the end."""
+        self.hello = first.hello
+        self._connect = connect
+        self._listener: Listener
+        self._lock = threading.Lock()  # guards what follows
+        self._connection: Connection | None = first  # None while offline
+        self._all = [first]  # to be left
+        self._pending: dict[str, _Pending] = {}  # by nonce, in the order of sending
+        self._login: LoginOkReply | None = None
+        self._newest_public = 0  # of the room up to which all was received
+        self._held: list[tuple[AnyEvent, AnyCommand | None]] | None = None  # what came while older ones are fetched
+        self._overrun = False  # there were too many live messages in it
+        self._ended: ConnectionLostError | None = None  # for good
+        self._dead: Connection | None = None  # one that ended while it caught up
+        self._stopping = threading.Event()
+        self._lost = threading.Event()
+        self._thread = threading.Thread(target=self._return_until_stopped, name="chat-link")
+
+    # -- from any thread ----------------------------------------------------------------------------------------------
+    def start(self, listener: Listener) -> None:
+        """Begins to listen."""
+        self._listener = listener
+        self._thread.start()
+        self._all[0].start(self._receive, lambda error: self._end(self._all[0], error))
+
+    @property
+    def is_online(self) -> bool:
+        """Whether what is sent goes out at once."""
+        return self._connection is not None
+
+    def pending(self) -> list[Message]:
+        """The messages without an ack, in the order of sending."""
+        with self._lock:
+            return [pending.command for pending in self._pending.values()]
+
+    def send(self, command: AnyCommand) -> Future[AnyEvent]:
+        """Sends a command; its reply comes once `receive` has returned for it.
+
+        A message gets its reply also over a later connection. Anything else is ConnectionLostError if the connection
+        ends first. Raises OfflineError, ConnectionLostError.
+        """
+        if isinstance(command, (Pm, Dm)) and command.message is not UNSET:
+            return self._send_message(command)
+        with self._lock:
+            connection = self._connection
+            if connection is None:
+                raise self._ended or OfflineError("Not connected just now. Try again when the connection is back.")
+        return connection.send(command)
+
+    def leave(self) -> None:
+        """Says goodbye and closes; no thread is left. Safe after an end."""
+        self._stopping.set()
+        self._lost.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        for connection in self._all:
+            connection.leave()
+
+    def _send_message(self, command: Message) -> Future[AnyEvent]:
+        if command.nonce is UNSET:
+            command = msgspec.structs.replace(command, nonce=new_nonce())
+        pending = _Pending(command)
+        with self._lock:
+            if self._ended is not None:
+                raise self._ended
+            if len(self._pending) >= MOST_PENDING:
+                raise OfflineError("Too many of your messages wait to be sent. Try again when the connection is back.")
+            self._pending[command.nonce or ""] = pending
+            connection = self._connection
+            pending.sent_on = connection
+        if connection is not None:
+            self._transmit(pending, connection)
+        return pending.reply
+
+    def _transmit(self, pending: _Pending, connection: Connection) -> None:
+        def finish(reply: Future[AnyEvent]) -> None:
+            if reply.exception() is None:
+                with self._lock:
+                    self._pending.pop(pending.command.nonce or "", None)
+                pending.reply.set_result(reply.result())
+
+        with suppress(ConnectionLostError):  # then it goes with the next connection
+            connection.send(pending.command).add_done_callback(finish)
+
+    # -- on the listener's thread of a connection ---------------------------------------------------------------------
+    def _receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
+        if self._held is not None and self._hold(event, request):
+            return
+        if isinstance(event, LoginOkReply):
+            self._login = event
+            self._newest_public = max(self._newest_public, event.last_id)
+        elif isinstance(event, BroadcastEvent):
+            self._newest_public = max(self._newest_public, event.id)
+        self._listener.receive(event, request)
+
+    def _hold(self, event: AnyEvent, request: AnyCommand | None) -> bool:
+        """Keeps an event back until all before it was given on; the replies to `_return` are its own business."""
+        if isinstance(request, (Resume, History, Missed, Seen)):
+            return True
+        with self._lock:
+            if self._held is None:
+                return False
+            self._held.append((event, request))
+            if len(self._held) > MOST_HELD:
+                self._held = [held for held in self._held if not isinstance(held[0], (BroadcastEvent, DirectEvent))]
+                self._overrun = True
+        return True
+
+    def _end(self, connection: Connection, error: ConnectionLostError) -> None:
+        with self._lock:
+            if self._connection is not connection:
+                self._dead = connection  # `_return` learns of it by itself
+                return
+            self._connection = None
+            is_final = error.is_final or self._login is None or self._connect is None
+        if self._stopping.is_set():
+            return
+        if is_final:
+            self._finish(error)
+        else:
+            self._listener.lose(error)
+            self._lost.set()
+
+    def _finish(self, error: ConnectionLostError) -> None:
+        self._listener.end(error)
+        with self._lock:
+            self._ended = error
+            left, self._pending = list(self._pending.values()), {}
+        for pending in left:
+            pending.reply.set_exception(error)
+
+    # -- the thread chat-link -----------------------------------------------------------------------------------------
+    def _return_until_stopped(self) -> None:
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((CannotConnectError, ConnectionLostError)),
+            wait=tenacity.wait_random_exponential(FIRST_PAUSE, max=LONGEST_PAUSE),
+            sleep=tenacity.sleep_using_event(self._stopping),
+            stop=tenacity.stop_when_event_set(self._stopping),
+            reraise=True,
+        )
+        while self._lost.wait() and not self._stopping.is_set():
+            self._lost.clear()
+            try:
+                retrying(self._return)
+            except (CannotConnectError, ConnectionLostError):
+                return  # stopped meanwhile
+            except _NoWayBackError as error:
+                self._finish(ConnectionLostError(str(error)))
+
+    def _return(self) -> None:
+        """One try to come back. Raises CannotConnectError, ConnectionLostError, _NoWayBackError."""
+        assert self._connect is not None  # noqa: S101 (else nothing is ever tried)
+        assert self._login is not None  # noqa: S101
+        while self._all:
+            self._all.pop().leave()
+        self._all.append(connection := self._connect())
+        with self._lock:
+            self._held, self._overrun = [], False
+        connection.start(self._receive, lambda error: self._end(connection, error))
+        login = _ask(connection, Resume(token=self._login.token, confirm=True))
+        if isinstance(login, ErrorReply):
+            if login.code == "bad_token":
+                raise _NoWayBackError("Your session has ended. Start the client again and log in.")
+            raise CannotConnectError(login.message)
+        if not isinstance(login, LoginOkReply):
+            raise ConnectionLostError("The server answered with something else.")
+        self._login = login
+        self._catch_up(connection)
+        self._listener.come_back(login)
+        self._go_live(connection)
+
+    def _catch_up(self, connection: Connection) -> None:
+        """Fetches what came meanwhile, the room's and the direct messages, and gives it on in the order of ids."""
+        while True:
+            room = _ask(connection, History(after=self._newest_public, limit=MAX_PAGE))
+            direct = _ask(connection, Missed(limit=MAX_PAGE))
+            if not isinstance(room, HistoryReply) or not isinstance(direct, MissedReply):
+                raise ConnectionLostError("The server answered with something else.")
+            # Of a page with more behind it, the other one must not run ahead.
+            ends = [page.messages[-1].id for page in (room, direct) if page.more and page.messages]
+            messages = sorted((*room.messages, *direct.messages), key=lambda message: message.id)
+            messages = [message for message in messages if not ends or message.id <= min(ends)]
+            self._listener.catch_up(messages)
+            seen = [message.id for message in messages if message.to is not UNSET]
+            if seen:
+                _ask(connection, Seen(ids=seen))
+            self._newest_public = max([self._newest_public, *(m.id for m in messages if m.to is UNSET)])
+            with self._lock:
+                if not ends and not self._overrun:
+                    return
+                self._overrun = False
+
+    def _go_live(self, connection: Connection) -> None:
+        """Gives on what was held back, and sends what waits, in its order; then it is online."""
+        while True:
+            with self._lock:
+                if self._dead is connection:
+                    raise ConnectionLostError("The connection was lost again.")
+                held, self._held = self._held or [], []
+                waiting = [pending for pending in self._pending.values() if pending.sent_on is not connection]
+                if not held and not waiting:
+                    self._held = None
+                    self._connection = connection
+                    return
+                for pending in waiting:
+                    pending.sent_on = connection
+            for event, request in held:
+                self._listener.receive(event, request)
+            for pending in waiting:
+                self._transmit(pending, connection)
+
+
+def _ask(connection: Connection, command: AnyCommand) -> AnyEvent:
+    """The reply to a command. Raises ConnectionLostError, also if none comes."""
+    try:
+        return connection.send(command).result(_PATIENCE)
+    except TimeoutError:
+        raise ConnectionLostError("The server does not answer.") from None
