@@ -41,12 +41,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 FIRST_PAUSE: Final = 0.25  # seconds before the second try; a server that restarts is back in one
-LONGEST_PAUSE: Final = 30.0  # seconds between two tries; doubled up to here, each shortened at random
+LONGEST_PAUSE: Final = 10.0  # seconds between two tries; doubled up to here, each shortened at random
 MOST_PENDING: Final = 200  # messages that may wait for their ack; somebody types ahead, nobody piles up
 MOST_HELD: Final = 2_000  # live messages kept back while older ones are fetched; beyond, they are fetched too
 _PATIENCE: Final = 20.0  # seconds for a reply while coming back; then the connection counts as lost
 
 Message = Pm | Dm
+_LIVE: Final = (BroadcastEvent, DirectEvent)
 
 
 class _NoWayBackError(Exception):
@@ -100,7 +101,7 @@ class Link:
         self._login: LoginOkReply | None = None
         self._newest_public = 0  # of the room up to which all was received
         self._held: list[tuple[AnyEvent, AnyCommand | None]] | None = None  # what came while older ones are fetched
-        self._overrun = False  # there were too many live messages in it
+        self._overrun = 0  # too many live messages came meanwhile: those up to this id have to be fetched as well
         self._ended: ConnectionLostError | None = None  # for good
         self._dead: Connection | None = None  # one that ended while it caught up
         self._stopping = threading.Event()
@@ -192,9 +193,9 @@ class Link:
             if self._held is None:
                 return False
             self._held.append((event, request))
-            if len(self._held) > MOST_HELD:
-                self._held = [held for held in self._held if not isinstance(held[0], (BroadcastEvent, DirectEvent))]
-                self._overrun = True
+            if len(self._held) > MOST_HELD and isinstance(event, _LIVE):
+                self._overrun = max(event.id for event, _ in self._held if isinstance(event, _LIVE))
+                self._held = [held for held in self._held if not isinstance(held[0], _LIVE)]
         return True
 
     def _end(self, connection: Connection, error: ConnectionLostError) -> None:
@@ -246,7 +247,7 @@ class Link:
             self._all.pop().leave()
         self._all.append(connection := self._connect())
         with self._lock:
-            self._held, self._overrun = [], False
+            self._held, self._overrun = [], 0
         connection.start(self._receive, lambda error: self._end(connection, error))
         login = _ask(connection, Resume(token=self._login.token, confirm=True))
         if isinstance(login, ErrorReply):
@@ -256,12 +257,15 @@ class Link:
         if not isinstance(login, LoginOkReply):
             raise ConnectionLostError("The server answered with something else.")
         self._login = login
-        self._catch_up(connection)
+        self._catch_up(connection, login.last_id)
         self._listener.come_back(login)
         self._go_live(connection)
 
-    def _catch_up(self, connection: Connection) -> None:
-        """Fetches what came meanwhile, the room's and the direct messages, and gives it on in the order of ids."""
+    def _catch_up(self, connection: Connection, last_id: int) -> None:
+        """Fetches what came meanwhile, the room's and the direct messages, and gives it on in the order of ids.
+
+        `last_id` is the seam: what is later comes live, and waits.
+        """
         while True:
             room = _ask(connection, History(after=self._newest_public, limit=MAX_PAGE))
             direct = _ask(connection, Missed(limit=MAX_PAGE))
@@ -269,17 +273,19 @@ class Link:
                 raise ConnectionLostError("The server answered with something else.")
             # Of a page with more behind it, the other one must not run ahead.
             ends = [page.messages[-1].id for page in (room, direct) if page.more and page.messages]
+            end = min([last_id, *ends])
             messages = sorted((*room.messages, *direct.messages), key=lambda message: message.id)
-            messages = [message for message in messages if not ends or message.id <= min(ends)]
+            messages = [message for message in messages if message.id <= end]
             self._listener.catch_up(messages)
             seen = [message.id for message in messages if message.to is not UNSET]
             if seen:
                 _ask(connection, Seen(ids=seen))
             self._newest_public = max([self._newest_public, *(m.id for m in messages if m.to is UNSET)])
-            with self._lock:
-                if not ends and not self._overrun:
+            if end == last_id:
+                with self._lock:
+                    last_id, self._overrun = self._overrun, 0
+                if not last_id:
                     return
-                self._overrun = False
 
     def _go_live(self, connection: Connection) -> None:
         """Gives on what was held back, and sends what waits, in its order; then it is online."""
