@@ -259,7 +259,11 @@ class Link:
         self._login = login
         self._catch_up(connection, login.last_id)
         self._listener.come_back(login)
-        self._go_live(connection)
+        try:
+            self._go_live(connection)
+        except ConnectionLostError as error:
+            self._listener.lose(error)  # it was told that all is well
+            raise
 
     def _catch_up(self, connection: Connection, last_id: int) -> None:
         """Fetches what came meanwhile, the room's and the direct messages, and gives it on in the order of ids.
