@@ -119,6 +119,11 @@ class Connection:
                 self._channel.sendall(line)
         return reply
 
+    def outstanding(self) -> int:
+        """How many commands have no reply yet."""
+        with self._lock:
+            return len(self._outstanding)
+
     def leave(self) -> None:
         """Says `ex`, waits a little for the bye, and closes; no thread is left. Safe after the connection was lost."""
         if self._listener.ident is not None:

@@ -125,6 +125,12 @@ class Link:
         with self._lock:
             return [pending.command for pending in self._pending.values()]
 
+    def outstanding(self) -> int:
+        """How many commands have no reply yet."""
+        with self._lock:
+            connection = self._connection
+        return connection.outstanding() if connection else 0
+
     def send(self, command: AnyCommand) -> Future[AnyEvent]:
         """Sends a command; its reply comes once `receive` has returned for it.
 

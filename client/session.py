@@ -142,7 +142,7 @@ class Session:
             self._confirm()
 
     def _confirm(self) -> None:
-        if not self._may_confirm or len(self._connection.outstanding()) > _MOST_OUTSTANDING:
+        if not self._may_confirm or self.link.outstanding() > _MOST_OUTSTANDING:
             return
         with self._lock:
             receipts = self._model.receipts.take()

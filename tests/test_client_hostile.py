@@ -18,6 +18,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from client.connection import CannotConnectError, connect
+from client.link import Link
 from client.receipts import Receipts
 from client.terminal import MOST_WAITING, Terminal
 from client.text import Line, body, listed, one_line, safe
@@ -302,7 +303,7 @@ def test_what_waits_for_the_screen_is_bounded(monkeypatch: pytest.MonkeyPatch) -
     """The listener waits while there is much to show, and goes on once it is shown, or nobody looks any more."""
     monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")
     with FakeServer(Peer.greet) as server, create_pipe_input() as keyboard:
-        terminal = Terminal(connect("127.0.0.1", server.port), keyboard, DummyOutput())
+        terminal = Terminal(Link(connect("127.0.0.1", server.port), None), keyboard, DummyOutput())
         line = Line(("", "x" * (MOST_WAITING // 4)))
 
         def flood() -> None:
