@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from client.connection import CannotConnectError, Connection, connect
+from client.connection import new_nonce, CannotConnectError, Connection, connect
 from client.trust import Pins, Trust, UntrustedError
 from service import transport
 from service.protocol import AckReply, AnyEvent, BroadcastEvent, Pm
@@ -255,7 +255,7 @@ def test_many_threads_send_while_one_listens(
     with FakeServer(script, context) as server, ThreadPoolExecutor(8) as pool:
         connection = connect("localhost", server.port, trust=Trust(authority.file, pins, never))
         connection.start(lambda event, _: events.put(event), lambda _: None)
-        replies = list(pool.map(lambda _: connection.send(Pm(message="x" * 50_000)), range(count)))
+        replies = list(pool.map(lambda _: connection.send(Pm(nonce=new_nonce(), message="x" * 50_000)), range(count)))
         ids = {reply.id for reply in (future.result(TIMEOUT) for future in replies) if isinstance(reply, AckReply)}
         assert ids == set(range(1, count + 1))
         connection.leave()
