@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from client.connection import new_nonce, CannotConnectError, Connection, connect
+from client.connection import CannotConnectError, Connection, connect, new_nonce
 from client.trust import Pins, Trust, UntrustedError
 from service import transport
 from service.protocol import AckReply, AnyEvent, BroadcastEvent, Pm
