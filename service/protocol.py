@@ -153,6 +153,7 @@ class HelloEvent(Event, tag="hello"):
     registration: str
     max_line: Count
     max_message: Count
+    contact: str | UnsetType = UNSET  # whom to ask, such as for a forgotten password
 
 
 class PasswordRequiredReply(Reply, tag="password_required"):

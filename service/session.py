@@ -82,6 +82,7 @@ class Session:
                 registration=settings.registration,
                 max_line=settings.max_line,
                 max_message=settings.max_message,
+                contact=settings.contact or UNSET,
             )
         )
 

@@ -70,6 +70,12 @@ def test_the_greeting_says_what_the_service_allows(wires: Wires) -> None:
     }
 
 
+def test_the_greeting_says_whom_to_ask(tmp_path: Path) -> None:
+    """If the operator has said so; it is the way out for who forgot a password."""
+    with running_server(tmp_path, contact="the office, room 7") as server, Wire(server.port) as wire:
+        assert wire.hello["contact"] == "the office, room 7"
+
+
 def test_the_way_in(wires: Wires) -> None:
     """Asking for a name, registering it, and logging in with it answer as the protocol has it."""
     wire = wires.connect()
