@@ -89,12 +89,24 @@ class _Pending:
 class Link:
     """Any thread may send. `start` begins, `leave` ends it; both are called once, by its owner."""
 
-    def __init__(self, first: Connection, connect: Callable[[], Connection] | None) -> None:
-        """`first` is greeted; `connect` makes another one, or raises CannotConnectError. None: a loss is the end."""
+    def __init__(
+        self,
+        first: Connection,
+        connect: Callable[[], Connection] | None,
+        keep: Callable[[LoginOkReply], None] | None = None,
+        *,
+        follows: bool = True,
+    ) -> None:
+        """`first` is greeted; `connect` makes another one, or raises CannotConnectError. None: a loss is the end.
+
+        `keep` is given each login, on any thread. Unless it `follows`, what comes is held back until `follow`.
+        """
         self.hello = first.hello
         self._connect = connect
+        self._keep = keep
         self._listener: Listener
         self._lock = threading.Lock()  # guards what follows
+        self._follows = follows
         self._connection: Connection | None = first  # None while offline
         self._all = [first]  # to be left
         self._pending: dict[str, _Pending] = {}  # by nonce, in the order of sending
@@ -145,6 +157,18 @@ class Link:
                 raise self._ended or OfflineError("Not connected just now. Try again when the connection is back.")
         return connection.send(command)
 
+    def follow(self, since: int) -> None:
+        """Gives all after the id `since`, and the direct messages not seen yet, as after a loss; then it is live.
+
+        Once, after the login, for a link that does not follow yet.
+        """
+        with self._lock:
+            if self._ended is not None:
+                return
+            self._follows = True
+            self._newest_public = since
+        self._lost.set()
+
     def leave(self) -> None:
         """Says goodbye and closes; no thread is left. Safe after an end."""
         self._stopping.set()
@@ -185,11 +209,19 @@ class Link:
         if self._held is not None and self._hold(event, request):
             return
         if isinstance(event, LoginOkReply):
-            self._login = event
+            self._log_in(event)
             self._newest_public = max(self._newest_public, event.last_id)
         elif isinstance(event, BroadcastEvent):
             self._newest_public = max(self._newest_public, event.id)
         self._listener.receive(event, request)
+
+    def _log_in(self, login: LoginOkReply) -> None:
+        self._login = login
+        if self._keep:
+            self._keep(login)
+        with self._lock:
+            if not self._follows and self._held is None:
+                self._held = []
 
     def _hold(self, event: AnyEvent, request: AnyCommand | None) -> bool:
         """Keeps an event back until all before it was given on; the replies to `_return` are its own business."""
@@ -247,6 +279,25 @@ class Link:
 
     def _return(self) -> None:
         """One try to come back. Raises CannotConnectError, ConnectionLostError, _NoWayBackError."""
+        with self._lock:
+            connection, self._connection = self._connection, None  # there still, if only `follow` was asked for
+            follows = self._follows
+        if connection is None:
+            connection = self._resume()
+        assert self._login is not None  # noqa: S101
+        login = self._login
+        if follows:
+            self._catch_up(connection, login.last_id)
+            self._listener.come_back(login)
+        try:
+            self._go_live(connection, follows=follows)
+        except ConnectionLostError as error:
+            if follows:
+                self._listener.lose(error)  # it was told that all is well
+            raise
+
+    def _resume(self) -> Connection:
+        """A new connection, logged in; what comes on it is held back. Raises as `_return`."""
         assert self._connect is not None  # noqa: S101 (else nothing is ever tried)
         assert self._login is not None  # noqa: S101
         while self._all:
@@ -262,14 +313,8 @@ class Link:
             raise CannotConnectError(login.message)
         if not isinstance(login, LoginOkReply):
             raise ConnectionLostError("The server answered with something else.")
-        self._login = login
-        self._catch_up(connection, login.last_id)
-        self._listener.come_back(login)
-        try:
-            self._go_live(connection)
-        except ConnectionLostError as error:
-            self._listener.lose(error)  # it was told that all is well
-            raise
+        self._log_in(login)
+        return connection
 
     def _catch_up(self, connection: Connection, last_id: int) -> None:
         """Fetches what came meanwhile, the room's and the direct messages, and gives it on in the order of ids.
@@ -297,16 +342,19 @@ class Link:
                 if not last_id:
                     return
 
-    def _go_live(self, connection: Connection) -> None:
-        """Gives on what was held back, and sends what waits, in its order; then it is online."""
+    def _go_live(self, connection: Connection, *, follows: bool) -> None:
+        """Gives on what was held back, if it follows, and sends what waits, in its order; then it is online."""
         while True:
             with self._lock:
                 if self._dead is connection:
                     raise ConnectionLostError("The connection was lost again.")
-                held, self._held = self._held or [], []
+                held: list[tuple[AnyEvent, AnyCommand | None]] = []
+                if follows:
+                    held, self._held = self._held or [], []
                 waiting = [pending for pending in self._pending.values() if pending.sent_on is not connection]
                 if not held and not waiting:
-                    self._held = None
+                    if follows:
+                        self._held = None
                     self._connection = connection
                     return
                 for pending in waiting:

@@ -58,10 +58,10 @@ class Recorder:
 
 
 @contextmanager
-def linked(port: int, name: str = "bob") -> Iterator[tuple[Link, Recorder]]:
+def linked(port: int, name: str = "bob", *, follows: bool = True) -> Iterator[tuple[Link, Recorder]]:
     """A link of a user who is registered, logged in; left at the end."""
     again = partial(connect, "127.0.0.1", port)
-    link, recorder = Link(again(), again), Recorder()
+    link, recorder = Link(again(), again, follows=follows), Recorder()
     link.start(recorder)
     try:
         reply = link.send(Login(username=name, password=PASSWORD, confirm=True)).result(PATIENCE)
@@ -268,6 +268,42 @@ def test_leaving_while_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         with linked(server.port) as (_, bob):
             server.stop()
             bob.wait_for("lost")
+
+
+def test_a_link_that_does_not_follow_shows_nothing_until_it_does(tmp_path: Path) -> None:
+    """It sends and asks, also after a loss; then all after an id comes in order, and what was live meanwhile."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        enter(server.port, "bob").close()
+        for n in range(3):
+            alice.ask("pm", message=f"before {n}")
+        alice.ask("dm", to="bob", message="before")
+        with linked(server.port, follows=False) as (link, bob):
+            alice.ask("pm", message="live")
+            drop(link)
+            bob.wait_for("lost")
+            assert isinstance(link.send(Pm(message="by bob")).result(PATIENCE), AckReply)
+            alice.ask("dm", to="bob", message="live")
+            assert bob.ids == []
+            link.follow(2)
+            bob.wait_for("back")
+            alice.ask("pm", message="after")
+            wait_for_ids(bob, 3, 4, 5, 7, 8)  # 6 is bob's own, and got its ack
+
+
+def test_each_login_is_given_to_be_kept(tmp_path: Path, gate: threading.Event) -> None:
+    """The first one, and that of each return."""
+    logins: queue.Queue[LoginOkReply] = queue.Queue()
+    with running_server(tmp_path) as server:
+        enter(server.port, "bob").close()
+        again = partial(connect, "127.0.0.1", server.port)
+        link = Link(again(), again, logins.put)
+        link.start(Recorder())
+        link.send(Login(username="bob", password=PASSWORD, confirm=True))
+        first = logins.get(timeout=PATIENCE)
+        drop(link)
+        gate.set()
+        assert logins.get(timeout=PATIENCE).token == first.token
+        link.leave()
 
 
 KILLS = 100
