@@ -10,6 +10,7 @@ DB = chat.db
 TO =
 SERVER = 127.0.0.1
 USERNAME =
+PROFILE =
 MINUTES = 10
 SEED =
 CERT =
@@ -30,6 +31,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 help: ## show this help
 	@echo 'make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db] [CERT=certs/cert.pem KEY=certs/key.pem]'
 	@echo 'make run_client [SERVER=127.0.0.1] [PORT=12000] [USERNAME=alice] [TLS=1] [CA=certs/cert.pem]'
+	@echo 'make run_client PROFILE=work [USERNAME=alice]'
 	@echo 'make init-db [DB=chat.db]'
 	@echo 'make backup [DB=chat.db] [TO=backups/chat-<time>.db]'
 	@echo
@@ -42,8 +44,8 @@ run_server: $(VENV)/run.stamp ## start the chat service (Ctrl-C stops it)
 		$(if $(CERT),--tls-cert '$(CERT)') $(if $(KEY),--tls-key '$(KEY)')
 
 run_client: $(VENV)/run.stamp ## chat in this terminal
-	@exec $(BIN)/python -m client '$(SERVER)' '$(PORT)' $(if $(USERNAME),'$(USERNAME)') \
-		$(if $(TLS),--tls) $(if $(CA),--tls-ca '$(CA)')
+	@exec $(BIN)/python -m client $(if $(PROFILE),--profile '$(PROFILE)','$(SERVER)' '$(PORT)') \
+		$(if $(USERNAME),'$(USERNAME)') $(if $(TLS),--tls) $(if $(CA),--tls-ca '$(CA)')
 
 init-db: $(VENV)/run.stamp ## make the database, or upgrade an older one
 	@exec $(BIN)/python -m service.admin init-db '$(DB)'

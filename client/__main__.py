@@ -1,4 +1,4 @@
-"""`python3 -m client SERVER PORT [USERNAME]`: reads the command line, connects, and chooses terminal or pipe."""
+"""`python3 -m client [SERVER PORT] [USERNAME]`: reads the command line and connects; then a terminal or a pipe."""
 
 from __future__ import annotations
 
@@ -9,81 +9,154 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from platformdirs import user_config_dir
-
-from client import plain
+from client import pipe, plain, settings
 from client.connection import CannotConnectError, connect
 from client.link import Link
+from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
 from client.text import is_sendable, safe
+from client.tokens import Tokens
 from client.trust import Pins, Trust, UntrustedError
+from service.config import MAX_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VARIABLE: Final = "CHAT_PASSWORD"  # never an argument: those are seen by everyone on the machine
 _INTERRUPTED: Final = 130  # as shells report a program that SIGINT ended
-_PORT_MAX: Final = 65_535
-_STATUSES: Final = """\
-At a terminal it asks for the name and the password. In a pipe it does one operation a line
-from stdin, with the password from the variable CHAT_PASSWORD; a new name is registered.
+_USAGE: Final = "python3 -m client SERVER PORT [USERNAME]"
+_NOTES: Final = """\
+Without SERVER and PORT they are those of the profile; with them, its name and TLS still count if
+it was named. At a terminal the client asks for the name and the password, once: then it keeps a
+token. In a pipe it does one operation a line from stdin; with one of the options for scripts,
+only what they say, in this order: search or history or since, send, tail. There it logs in by the
+token of a login at a terminal, or with the password from the variable CHAT_PASSWORD, with which a
+new name is registered.
 
-exit status: 0 left; 1 no connection, or it was lost; 2 something was typed wrong;
-3 the server refused something; 4 not logged in (3 and 4 only in a pipe)"""
+exit status: 0 left, stored, or shown; 1 no connection, or it was lost; 2 something was typed wrong;
+3 the server refused something; 4 not logged in (3 and 4 only in a pipe or a script)"""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the client; gives the exit status."""
-    options = _parse(arguments)
-    name: str = options.username.strip()
-    password = os.environ.get(VARIABLE, "")
-    in_pipe = not (sys.stdin.isatty() and sys.stdout.isatty())
-    if in_pipe and (problem := _missing_in_pipe(name, password)):
-        return _say(*problem)
-    trust = trust_again = None
+    options, wanted = _parse(arguments)
     try:
-        if options.tls or options.tls_ca:
-            pins = Pins(Path(user_config_dir("chat")) / "servers")
-            trust = Trust(options.tls_ca, pins, None if in_pipe else _ask)
-            trust_again = Trust(options.tls_ca, pins, None)
-        first = connect(options.server, options.port, trust=trust)
-        if in_pipe:
-            return plain.run(Link(first, None), name, password)
-        from client import terminal  # noqa: PLC0415  # a pipe need not wait 0.1 s for prompt_toolkit
-
-        return terminal.run(Link(first, partial(connect, options.server, options.port, trust=trust_again)), name)
+        profile = _choose(options)
+    except SettingsError as error:
+        return _say(str(error), plain.MISTAKEN)
+    is_tls = profile.tls or bool(profile.ca)
+    tokens = Tokens(settings.state_folder() / "tokens", profile.server, profile.port, tls=is_tls)
+    if options.forget:
+        return _forget(tokens, profile)
+    try:
+        status = _chat(profile, tokens, wanted)
     except UntrustedError as error:
         return _say(str(error), plain.MISTAKEN)
     except CannotConnectError as error:
         return _say(str(error), plain.LOST)
     except KeyboardInterrupt:
         return _INTERRUPTED
+    return _say(tokens.problem, status) if tokens.problem else status
 
 
-def _missing_in_pipe(name: str, password: str) -> tuple[str, int] | None:
-    """What to say, and the exit status, if a pipe lacks something that a person would be asked for."""
+def _chat(profile: Profile, tokens: Tokens, wanted: pipe.Wanted | None) -> int:
+    """Raises UntrustedError, CannotConnectError."""
+    name, password = profile.name, os.environ.get(VARIABLE, "")
+    is_unasked = wanted is not None or not (sys.stdin.isatty() and sys.stdout.isatty())
+    if is_unasked and (problem := _missing(name, password, tokens)):
+        return _say(*problem)
+    trust = trust_again = None
+    if profile.tls or profile.ca:
+        pins = Pins(settings.pins_path())
+        trust = Trust(profile.ca, pins, None if is_unasked else _ask)
+        trust_again = Trust(profile.ca, pins, None)
+    again = partial(connect, profile.server, profile.port, trust=trust_again)
+    if wanted is not None:
+        return pipe.run(again, wanted, name, password, tokens)
+    first = connect(profile.server, profile.port, trust=trust)
+    if is_unasked:
+        return plain.run(Link(first, None), name, password, tokens)
+    from client import terminal  # noqa: PLC0415  # a pipe need not wait 0.1 s for prompt_toolkit
+
+    link = Link(first, again, lambda login: tokens.keep(login.username, login.token))
+    return terminal.run(link, name, tokens, is_first=settings.is_first_run(settings.state_folder()))
+
+
+def _choose(options: argparse.Namespace) -> Profile:
+    """The server and the name, from the profile and the command line. Raises SettingsError."""
+    path, words, chosen = settings.profiles_path(), options.words, options.profile
+    profile = None
+    if chosen or len(words) <= 1:  # who names a server need have no file, nor a sound one
+        profile = settings.read_profile(path, chosen or DEFAULT)
+        if profile is None and chosen:
+            raise SettingsError(f'There is no profile "{chosen}" in {path}.')
+        if profile is None:
+            raise SettingsError(f"Which server? Type: {_USAGE}\nOr name one under [{DEFAULT}] in {path}")
+    server, port = words[:2] if len(words) > 1 else ("", "")
+    name = words[-1] if len(words) in {1, 3} else ""
+    tls, ca = options.tls, options.tls_ca
+    if profile is None:
+        return Profile(server, _port(port), name.strip(), tls=bool(tls), ca=ca)
+    if tls is None and not ca:
+        tls, ca = profile.tls, profile.ca and str(path.parent / Path(profile.ca).expanduser())
+    return Profile(
+        server or profile.server, _port(port) if port else profile.port, (name or profile.name).strip(), bool(tls), ca
+    )
+
+
+def _missing(name: str, password: str, tokens: Tokens) -> tuple[str, int] | None:
+    """What to say, and the exit status, if something is lacking that a person would be asked for."""
     if not name:
-        return "In a pipe the name must be given: python3 -m client SERVER PORT USERNAME", plain.MISTAKEN
-    if not password:
-        return f"In a pipe the password is read from the variable {VARIABLE}. Set it.", plain.NOT_LOGGED_IN
+        return f"In a pipe the name must be given: {_USAGE}", plain.MISTAKEN
     if not is_sendable(name + password):
         return f"The name or {VARIABLE} is not valid UTF-8.", plain.NOT_LOGGED_IN
+    if not password and not tokens.find(name):
+        text = f"In a pipe nobody is asked for the password. Log in at a terminal once, or set {VARIABLE}."
+        return text, plain.NOT_LOGGED_IN
     return None
 
 
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+def _forget(tokens: Tokens, profile: Profile) -> int:
+    try:
+        count = tokens.forget(profile.name)
+    except OSError as error:
+        return _say(f"Cannot remove the login: {error.strerror}.", plain.LOST)
+    whose = f"of {profile.name} at {profile.server}" if profile.name else f"at {profile.server}"
+    return _say(f"{count or 'No'} kept login{'' if count == 1 else 's'} {whose} forgotten.", plain.LEFT)
+
+
+def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, pipe.Wanted | None]:
     parser = argparse.ArgumentParser(
         prog="python3 -m client",
+        usage="%(prog)s [SERVER PORT] [USERNAME] [options]",
         description="Chat with the people on a chat server.",
-        epilog=_STATUSES,
+        epilog=_NOTES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("server", metavar="SERVER", help="the server's name or address, such as 127.0.0.1")
-    parser.add_argument("port", metavar="PORT", type=_port, help="its port, such as 12000")
-    parser.add_argument("username", metavar="USERNAME", nargs="?", default="", help="your name; asked for if left out")
-    parser.add_argument("--tls", action="store_true", help="speak TLS, to a server that proves who it is")
+    parser.add_argument("words", nargs="*", metavar="SERVER PORT USERNAME", help="such as 127.0.0.1 12000 alice")
+    parser.add_argument("--profile", metavar="NAME", default="", help=f"from profiles.toml; without, [{DEFAULT}]")
+    parser.add_argument(
+        "--tls", action=argparse.BooleanOptionalAction, help="speak TLS, to a server that proves who it is"
+    )
     parser.add_argument("--tls-ca", metavar="FILE", default="", help="as --tls; FILE has who may sign its certificate")
-    return parser.parse_args(arguments)
+    parser.add_argument("--forget", action="store_true", help="remove the tokens kept for the server and the name")
+    scripts = parser.add_argument_group("for scripts")
+    scripts.add_argument("--send", metavar="TEXT", help="send one message; - takes all of stdin as its text")
+    scripts.add_argument("--to", metavar="NAME", default="", help="send, history and search: with this one person")
+    scripts.add_argument("--search", metavar="WORDS", help="print the messages with these words")
+    scripts.add_argument("--history", metavar="N", type=_number, help="print the last N messages")
+    scripts.add_argument("--since", metavar="ID", type=_number, help="print all after this id, and unseen direct ones")
+    scripts.add_argument("--tail", action="store_true", help="print what comes, until stopped")
+    scripts.add_argument("--json", action="store_true", help="print one JSON object a line, as on the wire")
+    options = parser.parse_intermixed_args(arguments)
+    if len(options.words) > 3:  # noqa: PLR2004
+        parser.error(f"too many words: {_USAGE}")
+    try:
+        if len(options.words) > 1:
+            _port(options.words[1])
+        return options, pipe.read_wanted(options)
+    except (argparse.ArgumentTypeError, ValueError) as error:
+        parser.error(str(error))
 
 
 def _ask(question: str) -> bool:
@@ -95,8 +168,14 @@ def _ask(question: str) -> bool:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _PORT_MAX):
-        raise argparse.ArgumentTypeError(f"a port is a number from 1 to {_PORT_MAX}, not {text!r}")
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(PORT_MAX)) and 1 <= int(text) <= PORT_MAX):
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to {PORT_MAX}, not {text!r}")
+    return int(text)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ID)) and int(text) <= MAX_ID):
+        raise argparse.ArgumentTypeError(f"this takes a whole number, not {text[:20]!r}")
     return int(text)
 
 

@@ -87,6 +87,7 @@ OPERATIONS: Final = (
     Operation("HELP", "HELP", "this list", (), lambda: Local.HELP),
     Operation("EX", "EX", "leave", (), Ex),
 )
+_FIRST: Final = ("PM", "DM", "MISSED", "HELP", "EX")
 _BY_NAME: Final = {operation.name: operation for operation in OPERATIONS}
 
 
@@ -98,6 +99,11 @@ def help_texts() -> list[str]:
         "Upper or lower case; Tab completes.",
         "What a message needs and is left out is asked for; an empty answer cancels.",
     ]
+
+
+def first_texts() -> list[str]:
+    """Five lines for who is here for the first time, out of those of HELP."""
+    return [text for text in help_texts() if text.split()[0] in _FIRST]
 
 
 class Dialogue:

@@ -1,4 +1,4 @@
-"""From a name to a login, by asking a person: name, password, or a new password twice. Knows no terminal.
+"""From a name to a login, by asking a person: name, password, or a new password twice; or without. Knows no terminal.
 
 Passwords are held no longer than it takes to send them, and stand in no text that is shown.
 """
@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from client.connection import ConnectionLostError
 from client.text import hint, is_sendable, one_line, trouble
-from service.protocol import AnyCommand, AnyEvent, ErrorReply, Login, LoginOkReply, PasswordRequiredReply, Register
+from service.protocol import (
+    AnyCommand,
+    AnyEvent,
+    ErrorReply,
+    Login,
+    LoginOkReply,
+    PasswordRequiredReply,
+    Register,
+    Resume,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from client.session import Session, Show
+    from client.tokens import Tokens
 
 
 _ABOUT_PASSWORDS: Final = frozenset({"bad_credentials", "weak_password", "rate_limited"})  # worth another password
@@ -32,8 +42,9 @@ class Ask(Protocol):
 class LoginDialogue:
     """Asks until someone is logged in. Lets through ConnectionLostError, and what `ask` raises if the person leaves."""
 
-    def __init__(self, session: Session, ask: Ask, show: Show) -> None:
+    def __init__(self, session: Session, ask: Ask, show: Show, tokens: Tokens | None = None) -> None:
         self._session = session
+        self._tokens = tokens
         self._ask = ask
         self._show = show
 
@@ -49,6 +60,8 @@ class LoginDialogue:
         if not is_sendable(name):
             self._show([trouble("This name is not valid UTF-8. Take another.")])
             return False
+        if await self._resume(name):
+            return True
         reply = await self._send(Login(username=name, confirm=True))
         if isinstance(reply, ErrorReply):
             self._show([trouble(one_line(reply.message))])
@@ -56,6 +69,16 @@ class LoginDialogue:
         if not isinstance(reply, PasswordRequiredReply):
             raise ConnectionLostError("The server answered the login with something else. This is no chat to trust.")
         return await (self._log_in(name) if reply.registered else self._register(name))
+
+    async def _resume(self, name: str) -> bool:
+        """Whether a token of an earlier login was there, and still taken."""
+        if self._tokens is None or not (token := self._tokens.find(name)):
+            return False
+        reply = await self._send(Resume(token=token, confirm=True))
+        if isinstance(reply, ErrorReply) and reply.code == "bad_token":
+            self._tokens.drop(name)
+            self._show([hint("Your last session has ended; the password is needed again.")])
+        return isinstance(reply, LoginOkReply)
 
     async def _log_in(self, name: str) -> bool:
         while password := await self._ask_secret(f"Password for {one_line(name)}: "):
@@ -99,3 +122,27 @@ class LoginDialogue:
 
     async def _send(self, command: AnyCommand) -> AnyEvent:
         return await asyncio.wrap_future(self._session.send(command))
+
+
+def log_in_unasked(
+    name: str, password: str, tokens: Tokens | None, ask: Callable[[AnyCommand], AnyEvent], show: Show
+) -> LoginOkReply | None:
+    """Logs in by the token of an earlier login, or by `password`, with which a new name is registered.
+
+    `ask` gives the reply to a command. None: it was refused, and why is shown.
+    """
+    reply: AnyEvent | None = None
+    if tokens and (token := tokens.find(name)):
+        reply = ask(Resume(token=token, confirm=True))
+        if isinstance(reply, ErrorReply) and reply.code == "bad_token":
+            tokens.drop(name)
+    if password and not isinstance(reply, LoginOkReply):
+        reply = ask(Login(username=name, password=password, confirm=True))
+        if isinstance(reply, PasswordRequiredReply) and not reply.registered:
+            show([trouble(f'"{one_line(name)}" is a new name; registering it.')])
+            reply = ask(Register(username=name, password=password, confirm=True))
+    if isinstance(reply, LoginOkReply):
+        return reply
+    if isinstance(reply, ErrorReply):
+        show([trouble(f"Not logged in: {one_line(reply.message)}")])
+    return None

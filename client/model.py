@@ -31,6 +31,7 @@ from service.protocol import (
     MissedReply,
     Pm,
     Register,
+    Resume,
     Search,
     SearchReply,
     Seen,
@@ -121,7 +122,7 @@ class Model:
     # -- replies ------------------------------------------------------------------------------------------------------
     def _reply(self, event: AnyEvent, request: AnyCommand) -> list[Line]:
         match event, request:
-            case LoginOkReply(), Login() | Register():
+            case LoginOkReply(), Login() | Register() | Resume():
                 lines = self._logged_in(event)
             case AckReply(), Pm() | Dm():
                 lines = self._sent(event, request)
@@ -146,7 +147,7 @@ class Model:
         ]
         if login.unread:
             lines.append(hint(_offer(login.unread, "public", "unread", "HISTORY")))
-        return [*lines, hint("PM writes to everyone, DM to one person, EX leaves; HELP shows more.")]
+        return lines
 
     def _sent(self, ack: AckReply, request: Pm | Dm) -> list[Line]:
         if ack.id is not UNSET:
@@ -163,7 +164,7 @@ class Model:
         return [Line(self._time(ack.time), *whom, ("", f": {body(request.message or '')}"))]
 
     def _error(self, error: ErrorReply, request: AnyCommand | None) -> list[Line]:
-        if isinstance(request, (Login, Register)):
+        if isinstance(request, (Login, Register, Resume)):
             return []  # whoever asks for the password says it, with what to do next
         if isinstance(request, Seen):
             return []  # she asked for nothing; the messages stay unseen and are offered again

@@ -11,19 +11,22 @@ import os
 import select
 import sys
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TextIO
 
 from client.commands import Dialogue, Mistake
 from client.connection import ConnectionLostError
+from client.login import log_in_unasked
 from client.session import Session
-from client.text import Line, one_line, trouble
-from service.protocol import AnyEvent, ErrorReply, Ex, Login, LoginOkReply, PasswordRequiredReply, Register
+from client.text import Line, trouble
+from service.protocol import AnyEvent, ErrorReply, Ex
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
 
     from client.link import Link
+    from client.tokens import Tokens
 
 LEFT: Final = 0  # exit statuses; README.txt lists them
 LOST: Final = 1
@@ -35,17 +38,25 @@ _PATIENCE: Final = 60.0  # seconds for a reply; a login in a crowd waits some 10
 _READ_BYTES: Final = 65_536  # one read of a full Linux pipe
 
 
-def run(link: Link, name: str, password: str) -> int:
+def run(link: Link, name: str, password: str, tokens: Tokens) -> int:
     """Does what stdin says until it ends or says EX; gives the exit status."""
+    with streams() as (out, err):
+        return Plain(link, sys.stdin.fileno(), out, err).run(name, password, tokens)
+
+
+@contextmanager
+def streams() -> Iterator[tuple[TextIO, TextIO]]:
+    """The two to write to, made fit for whatever text comes, and for a reader who goes away."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a character that the locale lacks must not end the chat
-    status = Plain(link, sys.stdin.fileno(), sys.stdout, sys.stderr).run(name, password)
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:  # or Python tries once more while it ends, and complains
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return status
+        yield sys.stdout, sys.stderr
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:  # or Python tries once more while it ends, and complains
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Plain:
@@ -61,11 +72,14 @@ class Plain:
         self._session = Session(link, self.show, self._end)
         self._status = LEFT
 
-    def run(self, name: str, password: str) -> int:
+    def run(self, name: str, password: str, tokens: Tokens | None = None) -> int:
         """Logs in (registers a new name) and does each line; gives the exit status. No thread is left."""
         try:
             self._session.start()
-            if not self._log_in(name, password):
+            login = log_in_unasked(
+                name, password, tokens, lambda command: self._reply(self._session.send(command)), self.show
+            )
+            if login is None:
                 return NOT_LOGGED_IN
             self._work()
         except ConnectionLostError:  # the session has said why
@@ -84,16 +98,6 @@ class Plain:
             except BrokenPipeError:
                 self._is_read = False
                 self._lines.wake()
-
-    def _log_in(self, name: str, password: str) -> bool:
-        """Whether it worked; a refusal is shown."""
-        reply = self._reply(self._session.send(Login(username=name, password=password, confirm=True)))
-        if isinstance(reply, PasswordRequiredReply) and not reply.registered:
-            self.show([trouble(f'"{one_line(name)}" is a new name; registering it.')])
-            reply = self._reply(self._session.send(Register(username=name, password=password, confirm=True)))
-        if isinstance(reply, ErrorReply):
-            self.show([trouble(f"Not logged in: {one_line(reply.message)}")])
-        return isinstance(reply, LoginOkReply)
 
     def _work(self) -> None:
         dialogue = Dialogue()

@@ -21,11 +21,11 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import Style as Styles
 
-from client.commands import Dialogue, completions
+from client.commands import Dialogue, completions, first_texts
 from client.connection import ConnectionLostError
 from client.login import LoginDialogue
 from client.session import Session
-from client.text import Line, body
+from client.text import Line, body, hint
 from service.protocol import Ex
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.output import Output
 
     from client.link import Link
+    from client.tokens import Tokens
 
 
 PROMPT: Final = "PM/DM/EX> "
@@ -53,10 +54,13 @@ _STYLES: Final = Styles.from_dict(
 )
 
 
-def run(link: Link, name: str) -> int:
-    """Chats until the person leaves (gives 0) or the connection is lost for good (gives 1). `name` may be empty."""
+def run(link: Link, name: str, tokens: Tokens, *, is_first: bool) -> int:
+    """Chats until the person leaves (gives 0) or the connection is lost for good (gives 1). `name` may be empty.
+
+    Whose first run it is, is shown how to begin.
+    """
     try:
-        return asyncio.run(Terminal(link).run(name))
+        return asyncio.run(Terminal(link, tokens=tokens, is_first=is_first).run(name))
     except KeyboardInterrupt:  # Ctrl-C while no question was open
         return 0
 
@@ -64,7 +68,17 @@ def run(link: Link, name: str) -> int:
 class Terminal:
     """The screen and the keyboard of one chat."""
 
-    def __init__(self, link: Link, source: Input | None = None, target: Output | None = None) -> None:
+    def __init__(
+        self,
+        link: Link,
+        source: Input | None = None,
+        target: Output | None = None,
+        *,
+        tokens: Tokens | None = None,
+        is_first: bool = False,
+    ) -> None:
+        self._tokens = tokens
+        self._is_first = is_first
         self._session = Session(link, self.show, self._end_from_any_thread)
         self._dialogue = Dialogue()
         keys = _Keys(self._dialogue, self._session)
@@ -90,7 +104,9 @@ class Terminal:
             # Anything else that prints, such as a thread's last words, must not break the typed line either.
             with patch_stdout():
                 self._session.start()
-                await LoginDialogue(self._session, self._ask_who, self.show).run(name)
+                await LoginDialogue(self._session, self._ask_who, self.show, self._tokens).run(name)
+                if self._is_first:
+                    self.show([hint(text) for text in first_texts()])
                 await self._chat()
         except EOFError:  # Ctrl-C or Ctrl-D
             return 0

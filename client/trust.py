@@ -7,17 +7,17 @@ names and dates.
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from client.files import write_private
 from client.text import one_line
 from service.tls import TlsChannel, fingerprint
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # What OpenSSL says when nobody known has signed (x509_vfy.h): X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
 # _SELF_SIGNED_CERT_IN_CHAIN, _UNABLE_TO_GET_ISSUER_CERT_LOCALLY, _UNABLE_TO_VERIFY_LEAF_SIGNATURE.
@@ -111,18 +111,7 @@ class Pins:
         pins = self._read() | {(host.lower(), str(port)): pin}
         text = "".join(f"{host} {port} {pin}\n" for (host, port), pin in pins.items())
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=self.path.parent)  # 0600
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(descriptor)
-                Path(name).replace(self.path)
-            except BaseException:
-                with suppress(OSError):
-                    Path(name).unlink()
-                raise
+            write_private(self.path, text)
         except OSError as error:
             raise UntrustedError(f"Cannot write {self.path}: {error.strerror}. Not connected.") from error
 

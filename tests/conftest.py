@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import freezegun
@@ -15,6 +19,11 @@ from tests.tls_helpers import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Clients started by a test must neither find nor leave logins and profiles of whoever runs the tests.
+_HOME = tempfile.TemporaryDirectory()
+CONFIG, STATE = Path(_HOME.name) / "config" / "chat", Path(_HOME.name) / "state" / "chat"
+os.environ |= {"XDG_CONFIG_HOME": str(CONFIG.parent), "XDG_STATE_HOME": str(STATE.parent)}
 
 # The delivery thread measures waits (a peer that lingers, the pace of the users list), not the time of day: these go on
 # while a test has stopped the clock.
@@ -32,6 +41,14 @@ def no_thread_left() -> Iterator[None]:
     yield
     left = [thread.name for thread in threading.enumerate() if thread not in before]
     assert not left, f"threads left running: {left}"
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    """Every test begins without profiles and kept logins, but not as a user's first run."""
+    shutil.rmtree(_HOME.name)
+    STATE.mkdir(parents=True)
+    (STATE / "welcomed").touch()
 
 
 @pytest.fixture

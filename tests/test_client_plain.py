@@ -230,7 +230,15 @@ def client(*arguments: str, password: str = "", typed: str = "") -> subprocess.C
         (["127.0.0.1", "1", "alice"], "securepassword", 1, "Nothing listens"),
         (["127.0.0.1", "chat", "alice"], "securepassword", 2, "a port is a number"),
         (["127.0.0.1", "0", "alice"], "securepassword", 2, "a port is a number"),
-        ([], "", 2, "usage"),
+        ([], "", 2, "Which server? Type: python3 -m client SERVER PORT [USERNAME]"),
+        (["alice"], "", 2, "Which server?"),
+        (["a", "1", "alice", "more"], "", 2, "too many words"),
+        (["--profile", "work"], "", 2, 'There is no profile "work" in '),
+        (["a", "1", "--to", "bob"], "", 2, "--to and --json go with"),
+        (["a", "1", "--since", "1", "--history", "1"], "", 2, "take one of them"),
+        (["a", "1", "--tail", "--to", "bob"], "", 2, "--to goes with"),
+        (["a", "1", "--history", "-1"], "", 2, "takes a whole number, not '-1'"),
+        (["a", "1", "--since", "9" * 5_000], "", 2, "takes a whole number"),
     ],
 )
 def test_the_command_line(arguments: list[str], password: str, expected_status: int, complaint: str) -> None:

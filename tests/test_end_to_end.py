@@ -105,6 +105,13 @@ def terminal(service: Process | Server, *name: str) -> Iterator[Terminal]:
         opened.program.close(force=True)
 
 
+def forget(service: Process, name: str) -> None:
+    """Removes the token that a login at a terminal has left."""
+    subprocess.run(
+        [sys.executable, "-m", "client", "127.0.0.1", str(service.port), name, "--forget"], cwd=ROOT, check=True
+    )
+
+
 def test_a_first_chat(service: Process, tmp_path: Path) -> None:
     """Register, public and direct messages both ways, leave, a message for one who is away, missed, history, search."""
     with terminal(service) as alice, terminal(service) as bob:
@@ -137,6 +144,7 @@ def test_a_first_chat(service: Process, tmp_path: Path) -> None:
         alice.enter("dance")
         alice.wait_for('No operation "dance"')
 
+        forget(service, "bob")
         with terminal(service, "bob") as back:
             back.wait_for("Password for bob:")
             back.enter("wrong password")

@@ -107,6 +107,14 @@ def test_tls_is_asked_for_by_variables(tmp_path: Path) -> None:
     assert "--tls" not in make("-n", "run_server", "run_client").stdout
 
 
+def test_a_profile_takes_the_place_of_the_server() -> None:
+    """`make run_client PROFILE=work`; a name still counts."""
+    shown = make("-n", "run_client", "PROFILE=work", "USERNAME=alice").stdout
+    assert "-m client --profile 'work' " in shown
+    assert "'alice'" in shown
+    assert "127.0.0.1" not in shown
+
+
 def test_what_shells_export_does_not_steer_it(tmp_path: Path) -> None:
     """HOST and USERNAME are set on many machines for other purposes; only make's own command line counts."""
     shown = make("-n", "run_server", "run_client", HOST="machine", USERNAME="root", PORT="1").stdout

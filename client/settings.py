@@ -1,0 +1,117 @@
+"""Which server to talk to: profiles out of a file that the user writes, and where the client's own files are.
+
+The file is read only; nothing here connects or asks.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from platformdirs import user_config_dir, user_state_dir
+
+from client.text import one_line
+
+DEFAULT: Final = "default"  # the profile of who names none
+PORT_MAX: Final = 65_535
+
+
+class SettingsError(Exception):
+    """The file of profiles is of no use; `str()` names the line, and what to do."""
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A server, and who one is there. `ca` is a file of certificates, relative to the user's home; it implies `tls`."""
+
+    server: str
+    port: int
+    name: str = ""
+    tls: bool = False
+    ca: str = ""
+
+
+def is_first_run(folder: Path) -> bool:
+    """Whether the client runs for the first time, as far as the folder of its state tells; from then on it is not."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "welcomed").touch(exist_ok=False)
+    except OSError:  # it is there; or nothing can be written, and help at each start would only annoy
+        return False
+    return True
+
+
+def profiles_path() -> Path:
+    """The file of profiles."""
+    return Path(user_config_dir("chat")) / "profiles.toml"
+
+
+def pins_path() -> Path:
+    """The file of certificates that the user trusts."""
+    return Path(user_config_dir("chat")) / "servers"
+
+
+def state_folder() -> Path:
+    """The folder of what the client writes for itself."""
+    return Path(user_state_dir("chat"))
+
+
+def read_profile(path: Path, name: str) -> Profile | None:
+    """The profile of that name; None if the file, or that profile, is not there. Raises SettingsError."""
+    try:
+        return parse_profiles(path.read_text(encoding="utf-8"), str(path)).get(name)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingsError(f"Cannot read {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8. Write it anew.") from error
+
+
+def parse_profiles(text: str, path: str) -> dict[str, Profile]:
+    """The profiles in a text; `path` is for the errors. Raises SettingsError."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {one_line(str(error))}.") from error
+    return {name: _check(text, path, name, table) for name, table in tables.items()}
+
+
+def _check(text: str, path: str, name: str, table: object) -> Profile:
+    try:
+        profile = msgspec.convert(table, Profile)
+    except msgspec.ValidationError as error:
+        complaint, _, where = str(error).partition(" - at `$.")
+        key = where.rstrip("`")
+        missing = re.fullmatch(r"Object contains unknown field `(.*)`", complaint, re.DOTALL)
+        if missing:
+            complaint, key = "there is no such key; known are " + ", ".join(Profile.__struct_fields__), missing[1]
+        if not isinstance(table, dict):
+            complaint = f"it belongs under a profile, such as [{DEFAULT}]"
+            raise SettingsError(f"{path}, line {_line_of(text, '', name)}: {one_line(name)}: {complaint}.") from error
+        raise SettingsError(_say(text, path, name, key, complaint)) from error
+    if not 1 <= profile.port <= PORT_MAX:
+        raise SettingsError(_say(text, path, name, "port", f"a port is a number from 1 to {PORT_MAX}"))
+    if not profile.server:
+        raise SettingsError(_say(text, path, name, "server", "it is empty"))
+    return profile
+
+
+def _say(text: str, path: str, name: str, key: str, complaint: str) -> str:
+    what = f"{one_line(name)}.{one_line(key)}" if key else one_line(name)
+    return f"{path}, line {_line_of(text, name, key)}: {what}: {complaint}."
+
+
+def _line_of(text: str, name: str, key: str) -> int:
+    """The line where a key of a profile stands; that of the profile's head, if it is found no better."""
+    table, found = "", 1
+    for number, line in enumerate(text.splitlines(), 1):
+        head = re.match(r"\s*\[\s*[\"']?(.*?)[\"']?\s*\]", line)
+        if head:
+            table = head[1]
+            found = number if table == name else found
+        elif table == name and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+            return number
+    return found

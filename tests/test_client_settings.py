@@ -1,0 +1,72 @@
+"""client/settings.py: profiles out of a file, and what is said of one that is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from client.settings import Profile, SettingsError, parse_profiles, read_profile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = """
+[default]
+server = "127.0.0.1"
+port = 12000
+
+[work]
+server = "chat.example"
+port = 443
+name = "alice"
+tls = true
+ca = "ca.pem"
+"""
+
+
+def test_profiles_are_read() -> None:
+    """Each table is one; what is left out has its default."""
+    assert parse_profiles(GOOD, "f") == {
+        "default": Profile("127.0.0.1", 12000),
+        "work": Profile("chat.example", 443, "alice", tls=True, ca="ca.pem"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[work\n", "at line 1"),
+        ('[work]\nserver = "a"\nport = "x"\n', "f, line 3: work.port: Expected `int`, got `str`."),
+        ('[work]\nserver = "a"\n port = 0\n', "f, line 3: work.port: a port is a number from 1 to 65535."),
+        ('[work]\nserver = ""\nport = 1\n', "f, line 2: work.server: it is empty."),
+        (
+            '[a]\nserver = "a"\nport = 1\n[b]\nserver = "a"\nport = 1\nprot = 1\n',
+            "f, line 7: b.prot: there is no such key; known are server, port, name, tls, ca.",
+        ),
+        ("\n[work]\nport = 1\n", "f, line 2: work: Object missing required field `server`."),
+        ('server = "a"\n', "f, line 1: server: it belongs under a profile, such as [default]."),
+        ('[work]\nserver = "a"\nport = 1\ntls = "\x1b"\n', "at line 4"),
+    ],
+)
+def test_a_bad_file_is_one_line(text: str, complaint: str) -> None:
+    """It names the line and the key."""
+    with pytest.raises(SettingsError) as raised:
+        parse_profiles(text, "f")
+    assert complaint in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_that_is_not_there_has_no_profiles(tmp_path: Path) -> None:
+    """Nor has one without the profile; one that cannot be read is said."""
+    path = tmp_path / "profiles.toml"
+    assert read_profile(path, "work") is None
+    path.write_text(GOOD)
+    assert read_profile(path, "home") is None
+    path.write_bytes(b"\xff")
+    with pytest.raises(SettingsError, match="not UTF-8"):
+        read_profile(path, "work")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(SettingsError, match="Cannot read"):
+        read_profile(path, "work")

@@ -1,0 +1,134 @@
+"""Setting the client up, as its users do it: profiles, kept logins, the first run. Real programs, a real service."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import CONFIG, STATE
+from tests.helpers import PASSWORD, PATIENCE, ROOT, Process, enter
+from tests.test_end_to_end import terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Process]:
+    """The service as its own program, with alice."""
+    with Process(tmp_path) as service:
+        enter(service.port, "alice").close()
+        yield service
+
+
+def client(*arguments: object, password: str = "") -> subprocess.CompletedProcess[str]:
+    """A client that ends by itself; not at a terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "client", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"CHAT_PASSWORD": password},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def log_in_at_a_terminal(service: Process) -> None:
+    with terminal(service, "alice") as alice:
+        alice.wait_for("Password for alice:")
+        alice.enter(PASSWORD)
+        alice.wait_for("You are alice.")
+        alice.enter("ex")
+        assert alice.wait_for_end() == 0
+
+
+def write_profiles(text: str) -> None:
+    CONFIG.mkdir(parents=True)
+    (CONFIG / "profiles.toml").write_text(text)
+
+
+def test_the_password_is_asked_for_once(service: Process) -> None:
+    """The next start at a terminal, and one in a pipe, resume by the token; the file is for its owner only."""
+    log_in_at_a_terminal(service)
+    with terminal(service, "Alice") as alice:
+        alice.wait_for("You are alice.")
+    sent = client("127.0.0.1", service.port, "alice", "--send", "from cron")
+    assert (sent.returncode, sent.stdout, sent.stderr) == (0, "", "")
+    (path,) = (STATE / "tokens").iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_forgetting_a_login(service: Process) -> None:
+    """--forget removes it and says so; then a pipe without the password ends with 4, and a terminal asks."""
+    log_in_at_a_terminal(service)
+    place = ("127.0.0.1", service.port, "alice")
+    assert client(*place, "--forget").stderr == "1 kept login of alice at 127.0.0.1 forgotten.\n"
+    assert client(*place, "--forget").stderr == "No kept logins of alice at 127.0.0.1 forgotten.\n"
+    assert client(*place, "--send", "x").returncode == 4
+    with terminal(service, "alice") as alice:
+        alice.wait_for("Password for alice:")
+
+
+def test_a_token_that_is_not_taken_any_more(service: Process) -> None:
+    """It is removed, and the password is the way: asked for at a terminal, from the variable in a pipe."""
+    place = ("127.0.0.1", service.port, "alice")
+    for password, status in (("", 4), (PASSWORD, 0)):
+        log_in_at_a_terminal(service)
+        (path,) = (STATE / "tokens").iterdir()
+        with enter(service.port, "alice") as other:
+            other.ask("password", old=PASSWORD, new=PASSWORD)
+        sent = client(*place, "--send", "x", password=password)
+        assert sent.returncode == status
+        assert ("Not logged in: the token is unknown" in sent.stderr) is (not password)
+        assert not path.exists()
+    log_in_at_a_terminal(service)
+    with enter(service.port, "alice") as other:
+        other.ask("password", old=PASSWORD, new=PASSWORD)
+    with terminal(service, "alice") as alice:
+        alice.wait_for("Your last session has ended; the password is needed again.", "Password for alice:")
+
+
+def test_profiles_name_the_server(service: Process) -> None:
+    """The default one without a word; another by --profile; what is typed wins."""
+    log_in_at_a_terminal(service)
+    place = f'server = "127.0.0.1"\nport = {service.port}\n'
+    write_profiles(
+        f'[default]\n{place}name = "alice"\n[work]\nserver = "127.0.0.1"\nport = 1\n[tls]\n{place}tls = true\n'
+    )
+    assert client("--send", "1").returncode == 0
+    assert client("alice", "--profile", "work", "--send", "2").returncode == 4  # no token for port 1
+    assert client("127.0.0.1", service.port, "alice", "--profile", "work", "--send", "3").returncode == 0
+    assert client("bob", "--send", "4", password=PASSWORD).stderr == '"bob" is a new name; registering it.\n'
+    refused = client("--profile", "tls", "bob", "--send", "5", password=PASSWORD)
+    assert "TLS" in refused.stderr.splitlines()[0]
+    assert client("--profile", "tls", "--no-tls", "bob", "--send", "6", password=PASSWORD).returncode == 0
+    assert client("--history", "9").stdout.split("\n")[0].endswith(" alice: 1")
+
+
+def test_a_bad_profile_is_one_line() -> None:
+    """It names the file, the line and the key; who types the server needs no file."""
+    write_profiles('[default]\nserver = "127.0.0.1"\nport = "x"\n')
+    said = client("alice", "--send", "x")
+    assert said.returncode == 2
+    assert said.stderr == f"{CONFIG / 'profiles.toml'}, line 3: default.port: Expected `int`, got `str`.\n"
+    assert "Nothing listens" in client("127.0.0.1", "1", "alice", password=PASSWORD).stderr
+
+
+def test_the_first_run_shows_how_to_begin(service: Process) -> None:
+    """Five lines out of HELP, once."""
+    (STATE / "welcomed").unlink()
+    with terminal(service, "alice") as alice:
+        alice.wait_for("Password for alice:")
+        alice.enter(PASSWORD)
+        alice.wait_for("PM [message]         write to everyone", "EX                   leave")
+        assert sum(line.split()[0] in {"PM", "DM", "MISSED", "HELP", "EX"} for line in alice.lines()) == 5
+    with terminal(service, "alice") as alice:
+        alice.wait_for("You are alice.", "PM/DM/EX>")
+        assert not any("write to everyone" in line for line in alice.lines())

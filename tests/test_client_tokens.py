@@ -1,0 +1,77 @@
+"""client/tokens.py: what is kept of a login, for its owner only, and never sent where it was not got."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from client.tokens import Tokens
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HERE = "127.0.0.1"
+
+
+def test_a_token_is_kept_for_its_owner_only(tmp_path: Path) -> None:
+    """In a file of mode 0600 in a folder of 0700; the name may be typed in any case."""
+    folder = tmp_path / "state" / "tokens"
+    Tokens(folder, HERE, 12000, tls=False).keep("alice", "t1")
+    Tokens(folder, HERE, 12000, tls=False).keep("alice", "t2")
+    assert Tokens(folder, HERE, 12000, tls=False).find("Alice") == "t2"
+    (path,) = folder.iterdir()
+    assert (path.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+@pytest.mark.parametrize(
+    ("server", "port", "tls", "name"),
+    [("localhost", 1, False, "alice"), (HERE, 2, False, "alice"), (HERE, 1, True, "alice"), (HERE, 1, False, "bob")],
+)
+def test_a_token_is_for_one_server_port_name_and_kind(
+    tmp_path: Path, server: str, port: int, tls: bool, name: str
+) -> None:
+    """None is sent to another, nor out of TLS."""
+    Tokens(tmp_path, HERE, 1, tls=False).keep("alice", "t")
+    assert Tokens(tmp_path, server, port, tls=tls).find(name) == ""
+
+
+@pytest.mark.parametrize(
+    ("server", "tls", "kept"),
+    [
+        ("chat.example", False, ""),
+        ("192.0.2.1", False, ""),
+        ("chat.example", True, "t"),
+        ("localhost", False, "t"),
+        ("127.1.2.3", False, "t"),
+        ("::1", False, "t"),
+    ],
+)
+def test_none_is_kept_for_whoever_may_answer(tmp_path: Path, server: str, tls: bool, kept: str) -> None:
+    """Only in TLS, or on this machine."""
+    tokens = Tokens(tmp_path, server, 1, tls=tls)
+    tokens.keep("alice", "t")
+    assert tokens.find("alice") == kept
+
+
+def test_forgetting_is_for_one_server(tmp_path: Path) -> None:
+    """Those of the name, or all, at each of its ports; others stay, and a file that is no token."""
+    (tmp_path / "letter").write_text("hello")
+    for port, name in ((1, "alice"), (2, "alice"), (1, "bob"), (1, "carol")):
+        Tokens(tmp_path, HERE, port, tls=False).keep(name, "t")
+    other = Tokens(tmp_path, "localhost", 1, tls=False)
+    other.keep("alice", "t")
+    tokens = Tokens(tmp_path, HERE, 1, tls=False)
+    assert (tokens.forget("Alice"), tokens.forget("alice"), tokens.forget("")) == (2, 0, 2)
+    assert other.find("alice") == "t"
+    other.drop("alice")
+    assert (other.find("alice"), [path.name for path in tmp_path.iterdir()]) == ("", ["letter"])
+
+
+def test_what_cannot_be_kept_is_said(tmp_path: Path) -> None:
+    """It is no reason to end; nothing is left of it."""
+    (tmp_path / "file").write_text("")
+    tokens = Tokens(tmp_path / "file" / "tokens", HERE, 1, tls=False)
+    tokens.keep("alice", "t")
+    assert "asked for the password again: cannot write" in tokens.problem
+    assert tokens.find("alice") == ""
