@@ -103,13 +103,10 @@ def read_wanted(options: argparse.Namespace) -> Wanted | None:
 
 def run(connect: Callable[[], Connection], wanted: Wanted, name: str, password: str, tokens: Tokens) -> int:
     """Does what is wanted; gives the exit status. Raises CannotConnectError if the server stays away."""
-    first = _reach(connect)
-    with streams() as (out, err):
-        return Pipe(Link(first, connect, follows=False), wanted, out, err).run(name, password, tokens)
 
-
-def _reach(connect: Callable[[], Connection]) -> Connection:
-    """A first connection; one that does not come about is tried again for a while. Raises CannotConnectError."""
+    def log_in_and_do() -> int:
+        with streams() as (out, err):
+            return Pipe(Link(connect(), connect, follows=False), wanted, out, err).run(name, password, tokens)
 
     def complain(state: tenacity.RetryCallState) -> None:
         if state.attempt_number == 1 and state.outcome is not None:
@@ -124,7 +121,7 @@ def _reach(connect: Callable[[], Connection]) -> Connection:
         before_sleep=complain,
         reraise=True,
     )
-    return retrying(connect)
+    return retrying(log_in_and_do)
 
 
 class _RefusedError(Exception):
@@ -153,7 +150,10 @@ class Pipe:
         self._was_lost = False
 
     def run(self, name: str, password: str, tokens: Tokens | None = None) -> int:
-        """Logs in and does what is wanted; gives the exit status. No thread is left."""
+        """Logs in and does what is wanted; gives the exit status. No thread is left.
+
+        Raises CannotConnectError if the connection is lost before the login: nothing was done, another try may do it.
+        """
         try:
             self._link.start(self)
             login = log_in_unasked(name, password, tokens, self._ask, self._complain)
@@ -163,8 +163,13 @@ class Pipe:
                 self._name, self._seam = login.username, login.last_id
                 self._receipts.start(login)
             self._work(login)
-        except (ConnectionLostError, OfflineError) as error:
+        except ConnectionLostError as error:
+            if not self._name:
+                raise CannotConnectError(str(error)) from (error if error.is_final else None)
             self._tell(error)
+            return LOST
+        except OfflineError as error:
+            self._say(str(error))
             return LOST
         except _RefusedError:
             return REFUSED
@@ -333,7 +338,8 @@ class Pipe:
     def end(self, error: ConnectionLostError) -> None:
         """Says that it is over."""
         self._lost = error
-        self._tell(error)
+        if self._name:
+            self._tell(error)
         self._progress.put(_END)
         self.wake()
 

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.fake_server import HELLO
 from tests.helpers import PASSWORD, PATIENCE, ROOT, Process, enter, running_server
 
 if TYPE_CHECKING:
@@ -152,11 +154,31 @@ def test_a_server_that_is_away_is_waited_for(tmp_path: Path) -> None:
     program.stderr.close()
 
 
+def test_a_server_that_goes_before_the_login_is_waited_for(tmp_path: Path) -> None:
+    """A loss between the greeting and the login is no more than a server that is away."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        program = subprocess.Popen(
+            [sys.executable, "-m", "client", "127.0.0.1", str(port), "alice", "--send", "hi"],
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        peer, _ = listener.accept()
+        peer.sendall(json.dumps(HELLO).encode() + b"\n")
+        peer.recv(1)
+        peer.close()
+    assert program.stderr is not None
+    assert program.stderr.readline().endswith(" Trying for 30 seconds.\n")
+    with Process(tmp_path, port=port):
+        assert program.communicate(timeout=PATIENCE)[1] == '"alice" is a new name; registering it.\n'
+    assert program.returncode == 0
+
+
 @pytest.mark.parametrize("kind", [b"SSH-2.0\r\n", b"{}\n"])
 def test_what_is_no_chat_server_is_not_waited_for(kind: bytes) -> None:
     """What another try would not mend is said at once."""
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
