@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from platformdirs import user_config_dir
 
 from client import plain
-from client.connection import CannotConnectError, connect
+from client.connection import RETRY_TIMEOUT, CannotConnectError, connect
 from client.link import Link
 from client.text import is_sendable, safe
 from client.trust import Pins, Trust, UntrustedError
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str]) -> int:
             return plain.run(Link(first, None), name, password)
         from client import terminal  # noqa: PLC0415  # a pipe need not wait 0.1 s for prompt_toolkit
 
-        return terminal.run(Link(first, partial(connect, options.server, options.port, trust=trust_again)), name)
+        again = partial(connect, options.server, options.port, RETRY_TIMEOUT, trust_again)
+        return terminal.run(Link(first, again), name)
     except UntrustedError as error:
         return _say(str(error), plain.MISTAKEN)
     except CannotConnectError as error:

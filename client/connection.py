@@ -39,6 +39,9 @@ from service.protocol import (
 from service.tls import NotTlsError, TlsChannel
 
 CONNECT_TIMEOUT: Final = 10.0  # seconds to reach the server and be greeted; longer than three lost SYNs (1 + 2 + 4 s)
+RETRY_TIMEOUT: Final = (
+    2.0  # seconds, instead, when a lost connection is tried again: who leaves waits for the try's end
+)
 LEAVE_TIMEOUT: Final = 2.0  # seconds for the server to say bye; a person who leaves does not want to wait longer
 _LINE_LIMIT: Final = 4 << 20  # bytes: a page of 200 long messages, or 100,000 names; more than that is an attack
 _TOKEN_BYTES: Final = 8  # 64 random bits for a nonce: unique for one sender
@@ -133,10 +136,14 @@ class Connection:
                 with suppress(ConnectionLostError):
                     self.send(Ex())
                 self._listener.join(LEAVE_TIMEOUT)
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+            self.cut()
             self._listener.join()
         self._socket.close()
+
+    def cut(self) -> None:
+        """Ends it at once, from any thread: whoever waits for a reply gets ConnectionLostError."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def _refuse(self, command: AnyCommand, reply: Future[AnyEvent], size: int) -> Future[AnyEvent]:
         text = f"this is {size:,} bytes long and the server takes {self.hello.max_line:,}. Send it in parts."

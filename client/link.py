@@ -149,6 +149,10 @@ class Link:
         """Says goodbye and closes; no thread is left. Safe after an end."""
         self._stopping.set()
         self._lost.set()
+        with self._lock:
+            trying = list(self._all) if self._connection is None else []
+        for connection in trying:
+            connection.cut()  # or its thread would wait for replies
         if self._thread.ident is not None:
             self._thread.join()
         for connection in self._all:
@@ -252,6 +256,8 @@ class Link:
         while self._all:
             self._all.pop().leave()
         self._all.append(connection := self._connect())
+        if self._stopping.is_set():  # `leave` has not seen this connection
+            raise ConnectionLostError("Left meanwhile.")
         with self._lock:
             self._held, self._overrun = [], 0
         connection.start(self._receive, lambda error: self._end(connection, error))

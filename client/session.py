@@ -100,6 +100,7 @@ class Session:
         self.link.leave()
         if self._confirmer.ident is not None:
             self._confirmer.join()
+        self._show_all(lambda: self._model.unconfirmed(self.link.pending()))  # none after `end`, which has said it
 
     # -- from the link, on its threads --------------------------------------------------------------------------------
     def receive(self, event: AnyEvent, request: AnyCommand | None) -> None:

@@ -7,32 +7,36 @@ that nothing is lost between two prompts. Nothing here decides what a line says 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
+import termios
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.formatted_text import FormattedText
-from prompt_toolkit.history import DummyHistory, History, InMemoryHistory
+from prompt_toolkit.history import DummyHistory, InMemoryHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.renderer import print_formatted_text
-from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import Style as Styles
 
-from client.commands import Dialogue, completions
+from client.commands import Dialogue
 from client.connection import ConnectionLostError
+from client.keyboard import Words, key_bindings, prompt_session
 from client.login import LoginDialogue
 from client.session import Session
-from client.text import Line, body
+from client.text import Line, body, hint
 from service.protocol import Ex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from prompt_toolkit.document import Document
+    from prompt_toolkit import PromptSession
     from prompt_toolkit.input import Input
+    from prompt_toolkit.key_binding import KeyPressEvent
     from prompt_toolkit.output import Output
 
     from client.link import Link
@@ -67,13 +71,15 @@ class Terminal:
     def __init__(self, link: Link, source: Input | None = None, target: Output | None = None) -> None:
         self._session = Session(link, self.show, self._end_from_any_thread)
         self._dialogue = Dialogue()
-        keys = _Keys(self._dialogue, self._session)
-        make = partial(_prompt_session, source, target, keys)
+        words = Words(self._dialogue, self._session)
+        make = partial(prompt_session, source, target, words, key_bindings(self._interrupt))
         self._operations = make(InMemoryHistory())
         self._answers = make(InMemoryHistory())  # apart, so that the arrow keys bring messages to a message
         self._logins = make(DummyHistory())  # remembers no password
         self._asking: PromptSession[str] | None = None
         self._lost: ConnectionLostError | None = None
+        self._is_warned = False  # the last key was a Ctrl-C that only said how to leave
+        self._chatting: asyncio.Task[None] | None = None
         self._lock = threading.Lock()  # guards what follows
         self._waiting: list[Line] = []
         self._size = 0  # characters in _waiting
@@ -85,14 +91,18 @@ class Terminal:
     async def run(self, name: str) -> int:
         """Logs in and chats; gives the exit status. No thread is left, and everything that came is on the screen."""
         self._loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._hang_up)
         printer = asyncio.create_task(self._print_arrivals())
+        self._chatting = asyncio.create_task(self._chat(name))
         try:
             # Anything else that prints, such as a thread's last words, must not break the typed line either.
             with patch_stdout():
                 self._session.start()
-                await LoginDialogue(self._session, self._ask_who, self.show).run(name)
-                await self._chat()
-        except EOFError:  # Ctrl-C or Ctrl-D
+                await self._chatting
+        except (EOFError, asyncio.CancelledError):  # Ctrl-C, Ctrl-D or a signal
+            return 0
+        except OSError:  # the terminal is gone
             return 0
         except ConnectionLostError:  # the session has said why
             return 1
@@ -119,7 +129,8 @@ class Terminal:
             self._loop.call_soon_threadsafe(self._arrived.set)
 
     # -- asking -------------------------------------------------------------------------------------------------------
-    async def _chat(self) -> None:
+    async def _chat(self, name: str) -> None:
+        await LoginDialogue(self._session, self._ask_who, self.show).run(name)
         while True:
             if self._dialogue.question is None:
                 typed = await self._ask(self._operations, PROMPT)
@@ -145,6 +156,27 @@ class Terminal:
             return await prompt.prompt_async(question, is_password=is_secret)
         finally:
             self._asking = None
+            self._is_warned = False
+
+    def _interrupt(self, event: KeyPressEvent) -> None:
+        """Ctrl-C on an empty line."""
+        if self._dialogue.question is not None:
+            event.app.exit(result="")  # cancels the operation
+        elif self._is_warned:
+            event.app.exit(exception=EOFError())
+        else:
+            self._is_warned = True
+            self.show([hint("Ctrl-C once more leaves; so do EX and Ctrl-D.")])
+
+    def _hang_up(self) -> None:
+        """SIGHUP or SIGTERM: leaves as EX does."""
+        if not _is_there(sys.stdout.fileno()):  # each write would fail
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stdout.fileno())
+            os.close(null)
+        self._save_draft()
+        if self._chatting:
+            self._chatting.cancel()
 
     def _end_from_any_thread(self, error: ConnectionLostError) -> None:
         if self._loop:
@@ -153,10 +185,13 @@ class Terminal:
     def _end(self, error: ConnectionLostError) -> None:
         self._lost = error
         if self._asking and self._asking.app.is_running and not self._asking.app.is_done:
-            draft = self._asking.default_buffer.text
-            if draft and not self._asking.is_password:  # the line that it stands on is about to be erased
-                self.show([Line(("hint", "You were typing: "), ("", body(draft)))])
+            self._save_draft()
             self._asking.app.exit(exception=error)
+
+    def _save_draft(self) -> None:
+        """Shows what is being typed: the line that it stands on is about to be erased."""
+        if self._asking and self._asking.default_buffer.text and not self._asking.is_password:
+            self.show([Line(("hint", "You were typing: "), ("", body(self._asking.default_buffer.text)))])
 
     # -- printing -----------------------------------------------------------------------------------------------------
     async def _print_arrivals(self) -> None:
@@ -174,34 +209,13 @@ class Terminal:
             (f"class:{style}" if style else "", text) for line in lines for style, text in (*line.parts, ("", "\n"))
         ]
         if parts:
-            print_formatted_text(self._operations.output, FormattedText(parts), _STYLES)
+            with suppress(OSError):  # a terminal that is gone; the loop learns it from its keyboard
+                print_formatted_text(self._operations.output, FormattedText(parts), _STYLES)
 
 
-class _Keys(Completer):
-    """Completion by Tab: operations, and names where a name is due."""
-
-    def __init__(self, dialogue: Dialogue, session: Session) -> None:
-        self._dialogue = dialogue
-        self._session = session
-
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002
-        """The words that may follow, for prompt_toolkit."""
-        typed = document.text_before_cursor
-        last = "" if typed[-1:].isspace() else "".join(typed.split()[-1:])
-        for word in completions(typed, self._dialogue.question, self._session.names()):
-            yield Completion(word, start_position=-len(last))
-
-
-def _prompt_session(
-    source: Input | None, target: Output | None, completer: Completer, history: History
-) -> PromptSession[str]:
-    return PromptSession(
-        input=source,
-        output=target,
-        completer=completer,
-        complete_while_typing=False,
-        complete_style=CompleteStyle.READLINE_LIKE,
-        history=history,
-        erase_when_done=True,  # what was typed comes back as a message, with its time and whom it reached
-        interrupt_exception=EOFError,  # Ctrl-C leaves, as Ctrl-D does
-    )
+def _is_there(terminal: int) -> bool:
+    try:
+        termios.tcgetattr(terminal)
+    except termios.error:
+        return False
+    return True

@@ -202,10 +202,10 @@ def test_questions_and_completion(desk: Desk) -> None:
     assert "Message to bob:" in desk.screen.text
 
 
-@pytest.mark.parametrize("key", ["\x03", "\x04"])
-@pytest.mark.parametrize("before", ["", "securepassword\r", "securepassword\rdm\r"])
-def test_ctrl_c_and_ctrl_d_leave(desk: Desk, key: str, before: str) -> None:
-    """Ctrl-C or Ctrl-D at any question says `ex` and leaves with status 0."""
+@pytest.mark.parametrize("keys", ["\x03\x03", "\x04", "half a line\x03\x03\x03"])
+@pytest.mark.parametrize("before", ["", "securepassword\r", "securepassword\rdm\r\x03"])
+def test_ctrl_c_and_ctrl_d_leave(desk: Desk, keys: str, before: str) -> None:
+    """Ctrl-D on an empty line, or Ctrl-C twice, says `ex` and leaves with status 0; Ctrl-C first clears a line."""
 
     def script(peer: Peer) -> None:
         peer.greet()
@@ -214,8 +214,24 @@ def test_ctrl_c_and_ctrl_d_leave(desk: Desk, key: str, before: str) -> None:
             peer.answer(peer.expect("login"), **login_ok())
         peer.see_off()
 
-    desk.type(before + key)
+    desk.type(before + keys)
     assert desk.chat(script) == 0
+    assert ("Ctrl-C once more leaves" in desk.screen.text) is ("\x03" in keys)
+
+
+def test_ctrl_c_cancels_a_question(desk: Desk) -> None:
+    """Ctrl-C at the empty answer of an operation cancels it, and a cleared line is not sent."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        message = peer.expect("pm")
+        assert message["message"] == "sent"
+        peer.ack(message, 11)
+        peer.see_off()
+
+    desk.type("securepassword\rdm\r\x03pm not this\x03pm sent\rex\r")
+    assert desk.chat(script) == 0
+    assert "DM cancelled." in desk.screen.text
 
 
 @pytest.mark.parametrize("half", ["", "pm half a line", "dm\r"])

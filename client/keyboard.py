@@ -1,0 +1,72 @@
+"""The keys of one chat: completion by Tab, and what Ctrl-C and Ctrl-Z do. Decides no text and sends nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import has_focus
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.shortcuts import CompleteStyle
+
+from client.commands import completions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from prompt_toolkit.document import Document
+    from prompt_toolkit.history import History
+    from prompt_toolkit.input import Input
+    from prompt_toolkit.output import Output
+
+    from client.commands import Dialogue
+    from client.session import Session
+
+
+class Words(Completer):
+    """Completion by Tab: operations, and names where a name is due."""
+
+    def __init__(self, dialogue: Dialogue, session: Session) -> None:
+        self._dialogue = dialogue
+        self._session = session
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002
+        """The words that may follow, for prompt_toolkit."""
+        typed = document.text_before_cursor
+        last = "" if typed[-1:].isspace() else "".join(typed.split()[-1:])
+        for word in completions(typed, self._dialogue.question, self._session.names()):
+            yield Completion(word, start_position=-len(last))
+
+
+def key_bindings(on_interrupt: Callable[[KeyPressEvent], None]) -> KeyBindings:
+    """Ctrl-C clears the line; on an empty one it calls `on_interrupt`."""
+    keys = KeyBindings()
+
+    @keys.add("c-c", filter=has_focus(DEFAULT_BUFFER))
+    @keys.add("<sigint>")
+    def _interrupt(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        else:
+            on_interrupt(event)
+
+    return keys
+
+
+def prompt_session(
+    source: Input | None, target: Output | None, completer: Completer, keys: KeyBindings, history: History
+) -> PromptSession[str]:
+    """Something to ask with; without `source` and `target` it uses the terminal."""
+    return PromptSession(
+        input=source,
+        output=target,
+        completer=completer,
+        complete_while_typing=False,
+        complete_style=CompleteStyle.READLINE_LIKE,
+        history=history,
+        key_bindings=keys,
+        enable_suspend=True,  # Ctrl-Z
+        erase_when_done=True,  # what was typed comes back as a message, with its time and whom it reached
+    )
