@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET, UnsetType
 
 from client.receipts import Receipts
-from client.text import Line, Part, body, hint, listed, one_line, trouble
+from client.text import Line, Part, body, hint, listed, named, one_line, trouble
 from service.clock import format_time
 from service.config import MAX_USERNAME
 from service.protocol import (
@@ -42,6 +42,8 @@ from service.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from client.text import Style
+
 _MANY: Final = 8  # names in one line; a room of hundreds must not push the talk off the screen
 _LISTED: Final = 10_000  # names in the answer to USERS
 _REMEMBERED: Final = 10_000  # ids, to drop a message that came twice; twins come within seconds of each other
@@ -62,6 +64,7 @@ class Model:
         self._zone = zone
         self._online: list[str] = []
         self._known: dict[str, None] = {}  # who wrote or was written to, oldest first
+        self._day = clock().astimezone(zone).date()  # of the last line with a time
         self._shown: dict[int, None] = {}  # ids that must not be shown again as news, oldest first
         self._seam = 0  # messages up to this id do not come live
         self._older: AnyCommand | None = None
@@ -103,15 +106,15 @@ class Model:
         for message in fresh:
             self._remember(message.id)
             self.receipts.live(message.id)
-        return [self._line(message.time, message.from_, message.to, message.message) for message in fresh]
+        return self._talk(fresh)
 
     def come_back(self, login: LoginOkReply) -> list[Line]:
         """Who is online now, and a line that says where the gap was."""
         self._seam, before = login.last_id, self._lost_at
         self.receipts.come_back(login)
         lines = self._users(UsersEvent(users=login.users, time=login.time), None)
-        gap = f"-- connected again: {_count(self._gap, 'message')} came since "
-        return [Line(("hint", gap), self._time(format_time(before)), ("hint", "--")), *lines]
+        gap = f"-- connected again: {_count(self._gap, 'message')} came since {self._time(format_time(before))[1]}--"
+        return [hint(gap), *lines]
 
     def unconfirmed(self, commands: Sequence[AnyCommand]) -> list[Line]:
         """What to say of messages whose reply did not come before the connection ended."""
@@ -159,8 +162,8 @@ class Model:
         if isinstance(request, Dm):
             self._know(ack.to or request.to or "")
             status = "stored until they log in" if ack.status == "stored" else one_line(ack.status or "sent")
-            whom += [("direct", f" -> {one_line(ack.to or request.to or '')}"), ("hint", f" ({status})")]
-        return [Line(self._time(ack.time), *whom, ("", f": {body(request.message or '')}"))]
+            whom += [("direct", " -> "), named(ack.to or request.to or ""), ("hint", f" ({status})")]
+        return self._on_its_day(ack.time, [self._message(ack.time, whom, request.message or "")])
 
     def _error(self, error: ErrorReply, request: AnyCommand | None) -> list[Line]:
         if isinstance(request, (Login, Register)):
@@ -185,13 +188,12 @@ class Model:
             if others:
                 verb = "is" if len(others) == 1 else "are"
                 text = f"* {listed(others, _MANY)} {verb} {what}"
-                lines.append(Line(self._time(event.time), ("presence", text)))
+                lines += self._on_its_day(event.time, [Line(self._time(event.time), ("presence", text), head=1)])
         if isinstance(request, Users):
-            names = ", ".join(
-                one_line(name) + (" (you)" if name == self.name else "") for name in self._online[:_LISTED]
-            )
-            rest = f" and {surplus} others" if (surplus := len(self._online) - _LISTED) > 0 else ""
-            lines.append(hint(f"Online ({len(self._online)}): {names}{rest}"))
+            names = [name + (" (you)" if name == self.name else "") for name in self._online[:_LISTED]]
+            if surplus := max(0, len(self._online) - _LISTED):
+                names.append(f"and {surplus} others")
+            lines.append(Line(("hint", f"Online ({len(self._online)}):"), names=names))
         return lines
 
     # -- messages -----------------------------------------------------------------------------------------------------
@@ -203,7 +205,7 @@ class Model:
         to = message.to if isinstance(message, DirectEvent) else UNSET
         if to == self.name:
             self.receipts.direct(message.id)
-        return [self._line(message.time, message.from_, to, message.message)]
+        return self._on_its_day(message.time, [self._line(message.time, message.from_, to, message.message)])
 
     def _missed(self, page: MissedReply) -> list[Line]:
         fresh = [message for message in page.messages if message.id not in self._shown]
@@ -241,14 +243,28 @@ class Model:
         for message in messages:
             if message.id > self._seam:  # it may still be on its way here
                 self._remember(message.id)
-        return [self._line(message.time, message.from_, message.to, message.message) for message in messages]
+        return self._talk(messages)
+
+    def _talk(self, messages: Sequence[StoredMessage]) -> list[Line]:
+        lines: list[Line] = []
+        for message in messages:
+            line = self._line(message.time, message.from_, message.to, message.message)
+            lines += self._on_its_day(message.time, [line])
+        return lines
 
     def _line(self, time: str, sender: str, to: str | UnsetType, text: str) -> Line:
         self._know(sender)
-        who: list[Part] = [("own", "you") if sender == self.name else ("name", one_line(sender))]
+        who: list[Part] = [self._who(sender)]
         if to is not UNSET:
-            who.append(("direct", f" -> {'you' if to == self.name else one_line(to)}"))
-        return Line(self._time(time), *who, ("", f": {body(text)}"))
+            who += [("direct", " -> "), self._who(to)]
+        return self._message(time, who, text)
+
+    def _who(self, name: str) -> Part:
+        return ("own", "you") if name == self.name else named(name)
+
+    def _message(self, time: str | UnsetType, who: Sequence[Part], text: str) -> Line:
+        style: Style = "direct" if len(who) > 1 else ""
+        return Line(self._time(time), *who, ("", ": "), (style, body(text)), head=len(who) + 2)
 
     def _know(self, name: str) -> None:
         if len(name) <= MAX_USERNAME:
@@ -261,14 +277,24 @@ class Model:
         if len(self._shown) > _REMEMBERED:
             del self._shown[next(iter(self._shown))]
 
+    def _on_its_day(self, wire: str | UnsetType, lines: list[Line]) -> list[Line]:
+        """`lines` of that time, below a line with its day where the line shown before was of another."""
+        moment = self._moment(wire)
+        if moment is None or moment.date() == self._day:
+            return lines
+        self._day = moment.date()
+        return [Line(("day", f"-- {moment:%A}, {moment.day} {moment:%B %Y} --")), *lines]
+
     def _time(self, wire: str | UnsetType) -> Part:
-        """A time of the wire in the user's zone; with its date when that is not today."""
+        """A time of the wire in the user's zone."""
+        moment = self._moment(wire)
+        return "time", moment.strftime("%H:%M ") if moment else "--:-- "
+
+    def _moment(self, wire: str | UnsetType) -> datetime | None:
         try:
-            moment = datetime.fromisoformat(wire or "").astimezone(self._zone)
-            today = self._clock().astimezone(self._zone).date()
+            return datetime.fromisoformat(wire or "").astimezone(self._zone)
         except (ValueError, OverflowError, OSError):  # the last two: years that the zone's arithmetic cannot reach
-            return "time", "--:-- "
-        return "time", moment.strftime("%H:%M " if moment.date() == today else "%Y-%m-%d %H:%M ")
+            return None
 
 
 def _text(command: AnyCommand) -> str:

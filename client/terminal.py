@@ -22,10 +22,12 @@ from prompt_toolkit.history import DummyHistory, InMemoryHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style as Styles
+from prompt_toolkit.utils import is_dumb_terminal
 
 from client.commands import Dialogue
 from client.connection import ConnectionLostError
 from client.keyboard import Words, key_bindings, prompt_session
+from client.layout import arrange
 from client.login import LoginDialogue
 from client.session import Session
 from client.text import Line, body, hint
@@ -44,15 +46,26 @@ if TYPE_CHECKING:
 
 PROMPT: Final = "PM/DM/EX> "
 MOST_WAITING: Final = 1 << 18  # characters for the screen; with as much waiting, no more is read from the server
+# For dark and light backgrounds alike: the terminal's own 16 colours, for it knows its background (but not bright black,
+# which some palettes hide), and colours of a medium brightness for names.
 _STYLES: Final = Styles.from_dict(
-    {  # the terminal's own 16 colours, for it knows its background; not bright black, which some palettes hide
+    {
         "time": "dim",
-        "name": "bold",
-        "own": "ansigreen",
-        "direct": "ansimagenta bold",
+        "own": "ansigreen bold",
+        "direct": "ansimagenta",
         "presence": "dim",
         "hint": "ansicyan",
         "trouble": "ansired bold",
+        "match": "reverse",
+        "day": "dim",
+        "name0": "#d75f00 bold",
+        "name1": "#0087d7 bold",
+        "name2": "#5f8700 bold",
+        "name3": "#d7005f bold",
+        "name4": "#008787 bold",
+        "name5": "#875fff bold",
+        "name6": "#af8700 bold",
+        "name7": "#d75f87 bold",
     }
 )
 
@@ -205,12 +218,18 @@ class Terminal:
         with self._lock:
             lines, self._waiting, self._size = self._waiting, [], 0
             self._printed.notify_all()
-        parts = [
-            (f"class:{style}" if style else "", text) for line in lines for style, text in (*line.parts, ("", "\n"))
-        ]
-        if parts:
-            with suppress(OSError):  # a terminal that is gone; the loop learns it from its keyboard
-                print_formatted_text(self._operations.output, FormattedText(parts), _STYLES)
+        output = self._operations.output
+        columns = output.get_size().columns
+        parts = [part for line in lines for part in arrange(line, columns)]
+        if not parts:
+            return
+        with suppress(OSError):  # a terminal that is gone; the loop learns it from its keyboard
+            if is_dumb_terminal():
+                output.write("".join(text for _, text in parts).replace("\n", "\r\n"))
+                output.flush()
+            else:
+                styled = [(f"class:{style}" if style else "", text) for style, text in parts]
+                print_formatted_text(output, FormattedText(styled), _STYLES)
 
 
 def _is_there(terminal: int) -> bool:

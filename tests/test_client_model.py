@@ -225,8 +225,7 @@ def test_a_missed_message_in_another_page_is_seen(page: AnyEvent, request_: AnyC
     [
         ("2026-11-21T09:30:00.000Z", "14:30 "),
         ("2026-11-20T20:00:00.000Z", "01:00 "),
-        ("2026-11-20T17:02:00.000Z", "2026-11-20 22:02 "),
-        ("2026-11-21T19:30:00.000Z", "2026-11-22 00:30 "),
+        ("2026-11-20T17:02:00.000Z", "22:02 "),
         ("yesterday", "--:-- "),
         ("", "--:-- "),
         ("9999-12-31T23:59:59Z", "--:-- "),
@@ -234,10 +233,31 @@ def test_a_missed_message_in_another_page_is_seen(page: AnyEvent, request_: AnyC
     ],
 )
 def test_times_are_the_users(time: str, shown: str) -> None:
-    """Times are shown in the user's zone, with the date when that is not today; nonsense does no harm."""
+    """Times are shown in the user's zone; nonsense does no harm."""
     model = Model(lambda: datetime(2026, 11, 21, 12, tzinfo=UTC), timezone(timedelta(hours=5)))
-    line = model.receive(public(time=time))[0].text
+    line = model.receive(public(time=time))[-1].text
     assert line == f"{shown}bob: hi"
+
+
+def test_days_are_set_apart(model: Model) -> None:
+    """A line with the day stands wherever the day changes, also when the talk goes on after a page of history."""
+    page = HistoryReply(
+        messages=[
+            StoredMessage(id=number, time=time, from_="bob", message=str(number))
+            for number, time in enumerate(("2026-11-19T08:00:00Z", "2026-11-19T23:59:59Z", "2026-11-20T00:00:00Z"))
+        ],
+        more=False,
+    )
+    assert texts([*model.receive(page, History()), *model.receive(public())]) == [
+        "-- the room: 3 messages --",
+        "-- Thursday, 19 November 2026 --",
+        "08:00 bob: 0",
+        "23:59 bob: 1",
+        "-- Friday, 20 November 2026 --",
+        "00:00 bob: 2",
+        "-- Saturday, 21 November 2026 --",
+        "09:30 bob: hi",
+    ]
 
 
 @pytest.mark.parametrize(

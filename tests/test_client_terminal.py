@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
 import re
 import threading
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from prompt_toolkit.application import create_app_session
+from prompt_toolkit.data_structures import Size
 from prompt_toolkit.history import DummyHistory
 from prompt_toolkit.input import create_pipe_input
-from prompt_toolkit.output import DummyOutput
+from prompt_toolkit.output import ColorDepth, DummyOutput
+from prompt_toolkit.output.vt100 import Vt100_Output
 
 from client.connection import ConnectionLostError, connect
 from client.link import Link
 from client.terminal import _STYLES, Terminal
-from client.text import Style
+from client.text import Line, Style, named
 from tests.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
 
 if TYPE_CHECKING:
@@ -328,3 +332,22 @@ def test_every_style_has_a_look() -> None:
     """Each style that a line may have is known to the terminal."""
     known = {name for names, _ in _STYLES.style_rules for name in names.split()}
     assert known == set(get_args(Style)) - {""}
+
+
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_no_colours_where_none_are_wanted(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    """With NO_COLOR nothing is coloured; a dumb terminal gets no escape sequence at all."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv(variable, value)
+    written = io.StringIO()
+    target = Vt100_Output(
+        written, lambda: Size(24, 80), term=os.environ["TERM"], default_color_depth=ColorDepth.from_env()
+    )
+    with create_pipe_input() as keyboard, FakeServer(Peer.greet) as server:
+        terminal = Terminal(Link(connect("127.0.0.1", server.port), None), keyboard, target)
+        terminal.show([Line(named("bob"), ("trouble", ": hi"))])
+        terminal._print_waiting()
+        terminal._session.leave()
+    codes = set(re.findall(r"\x1b\[([0-9;]*)m", written.getvalue()))
+    assert codes <= ({"0", "0;1"} if value == "1" else set())
+    assert "bob" in written.getvalue()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import termios
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pexpect
 import pyte
@@ -154,7 +154,7 @@ def test_a_first_chat(service: Process, tmp_path: Path) -> None:
             back.enter("search EVERY")
             back.wait_for('with "EVERY"')
             back.enter("users")
-            back.wait_for("Online (2): alice, bob (you)")
+            back.wait_for("Online (2):", "  alice      bob (you)")
             assert PASSWORD not in "\n".join(back.lines())
             back.enter("ex")
             assert back.wait_for_end() == 0
@@ -217,7 +217,8 @@ def test_a_terminal_that_is_gone_leaves(service: Process) -> None:
     """When the terminal hangs up the client says goodbye and ends."""
     with terminal(service) as alice, enter(service.port, "bob") as bob:
         alice.register("alice")
-        alice.program.ptyproc.fileobj.close()
+        program: Any = alice.program
+        program.ptyproc.fileobj.close()
         while bob.read_type("users")["users"] != ["bob"]:
             pass
         assert alice.program.wait() == 0
