@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import has_focus
+from prompt_toolkit.filters import has_focus, is_done
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Window
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from client.commands import completions
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from prompt_toolkit.document import Document
+    from prompt_toolkit.formatted_text import AnyFormattedText
     from prompt_toolkit.history import History
     from prompt_toolkit.input import Input
     from prompt_toolkit.output import Output
+    from prompt_toolkit.styles import BaseStyle
 
     from client.commands import Dialogue
     from client.session import Session
@@ -56,10 +59,17 @@ def key_bindings(on_interrupt: Callable[[KeyPressEvent], None]) -> KeyBindings:
 
 
 def prompt_session(
-    source: Input | None, target: Output | None, completer: Completer, keys: KeyBindings, history: History
+    source: Input | None,
+    target: Output | None,
+    completer: Completer,
+    keys: KeyBindings,
+    styles: BaseStyle,
+    history: History,
+    bar: Callable[[], AnyFormattedText] | None = None,
 ) -> PromptSession[str]:
     """Something to ask with; without `source` and `target` it uses the terminal."""
-    return PromptSession(
+    session: PromptSession[str] = PromptSession(
+        style=styles,
         input=source,
         output=target,
         completer=completer,
@@ -70,3 +80,8 @@ def prompt_session(
         enable_suspend=True,  # Ctrl-Z
         erase_when_done=True,  # what was typed comes back as a message, with its time and whom it reached
     )
+    if bar is not None:
+        # Not `bottom_toolbar`: that one waits for the terminal to say where the cursor is, after each line printed.
+        below = Window(FormattedTextControl(bar), height=1, style="class:bar")
+        session.layout.container = HSplit([session.layout.container, ConditionalContainer(below, ~is_done)])
+    return session

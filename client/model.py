@@ -60,6 +60,7 @@ class Model:
     def __init__(self, clock: Callable[[], datetime] = _now, zone: tzinfo | None = None) -> None:
         self.name = ""
         self.receipts = Receipts()
+        self.is_connected = True
         self._clock = clock
         self._zone = zone
         self._online: list[str] = []
@@ -75,6 +76,11 @@ class Model:
         """Whom she may want to write to: others online, then others met in messages."""
         away = sorted(set(self._known) - set(self._online))
         return [name for name in [*self._online, *away] if name != self.name and one_line(name) == name]
+
+    @property
+    def online(self) -> int:
+        """How many are online, herself among them."""
+        return len(self._online)
 
     def older(self) -> AnyCommand | None:
         """The command for the page before the last one shown by HISTORY or SEARCH; None if there is none."""
@@ -95,6 +101,7 @@ class Model:
 
     def lose(self, reason: str) -> list[Line]:
         """What to say of a lost connection that is tried again."""
+        self.is_connected = False
         self._lost_at = self._clock()
         self._gap = 0
         return [trouble(reason), hint("Trying again; what you type meanwhile waits.")]
@@ -110,6 +117,7 @@ class Model:
 
     def come_back(self, login: LoginOkReply) -> list[Line]:
         """Who is online now, and a line that says where the gap was."""
+        self.is_connected = True
         self._seam, before = login.last_id, self._lost_at
         self.receipts.come_back(login)
         lines = self._users(UsersEvent(users=login.users, time=login.time), None)

@@ -26,8 +26,8 @@ class Receipts:
 
     def __init__(self) -> None:
         self.unread = 0  # public messages by others, at or below the seam, not shown yet
+        self.missed = 0  # direct messages at or below the seam that may be unshown; not fewer than there are
         self._name = ""
-        self._missed = False  # whether a direct message at or below the seam may be unshown
         self._covered = 1  # every public message from this id up to the newest was shown
         self._newest = 0  # shown live, or the seam; what comes live comes in id order
         self._marker = 0  # the last id confirmed with `id`
@@ -35,7 +35,7 @@ class Receipts:
 
     def start(self, login: LoginOkReply) -> None:
         """A session begins at the seam `login.last_id`: what is above comes live, what is below is asked for."""
-        self.unread, self._missed, self._name = login.unread, login.missed > 0, login.username
+        self.unread, self.missed, self._name = login.unread, login.missed, login.username
         self._covered, self._newest = login.last_id + 1, login.last_id
         self._marker = 0 if login.unread else login.last_id
 
@@ -45,7 +45,7 @@ class Receipts:
 
     def come_back(self, login: LoginOkReply) -> None:
         """The connection is back, and all that came meanwhile was shown, the missed direct messages too."""
-        self._missed = False
+        self.missed = 0
         self._newest = max(self._newest, login.last_id)
 
     def direct(self, message_id: int) -> None:
@@ -56,11 +56,11 @@ class Receipts:
     def missed_page(self, messages: Sequence[StoredMessage], *, more: bool) -> None:
         """A page of missed messages was shown; the last one says that none is left."""
         self._directs += [message.id for message in messages]
-        self._missed = more
+        self.missed = max(1, self.missed - len(messages)) if more else 0
 
     def page(self, messages: Sequence[StoredMessage]) -> None:
         """Any other page was shown; the direct messages in it may be missed ones."""
-        if self._missed:
+        if self.missed:
             self._directs += [message.id for message in messages if message.to == self._name]
 
     def room_page(self, asked: History, messages: Sequence[StoredMessage], *, more: bool) -> None:
@@ -76,7 +76,7 @@ class Receipts:
         """The `seen` commands to send now, each of at most 200 ids; what they hold counts as confirmed from here on."""
         directs, self._directs = list(dict.fromkeys(self._directs)), []  # a page may hold what also came live
         commands: list[Seen] = []
-        if not self._missed and not self.unread and self._newest > self._marker:
+        if not self.missed and not self.unread and self._newest > self._marker:
             self._marker = self._newest
             commands.append(Seen(id=self._newest))
             directs = [message_id for message_id in directs if message_id > self._newest]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from client.bar import Status
 from client.commands import Action, Local, Mistake, help_texts
 from client.connection import LEAVE_TIMEOUT, ConnectionLostError
 from client.link import Link, OfflineError
@@ -89,6 +90,13 @@ class Session:
         """Names for completion; all of them safe to show."""
         with self._lock:
             return self._model.names()
+
+    def status(self) -> Status:
+        """How the chat is just now."""
+        pending = self.link.pending()
+        with self._lock:
+            model = self._model
+            return Status(model.name, model.is_connected, model.online, model.receipts.missed, pending)
 
     def leave(self, *, confirm: bool = True) -> None:
         """Confirms what was shown (if it was), says goodbye and closes. No thread is left. Safe after a loss."""

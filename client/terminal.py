@@ -19,11 +19,14 @@ from typing import TYPE_CHECKING, Final
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import DummyHistory, InMemoryHistory
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style as Styles
 from prompt_toolkit.utils import is_dumb_terminal
 
+from client.bar import bar, pending_rows
 from client.commands import Dialogue
 from client.connection import ConnectionLostError
 from client.keyboard import Words, key_bindings, prompt_session
@@ -37,17 +40,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prompt_toolkit import PromptSession
+    from prompt_toolkit.formatted_text import AnyFormattedText
     from prompt_toolkit.input import Input
     from prompt_toolkit.key_binding import KeyPressEvent
     from prompt_toolkit.output import Output
 
     from client.link import Link
+    from client.text import Part
 
 
 PROMPT: Final = "PM/DM/EX> "
 MOST_WAITING: Final = 1 << 18  # characters for the screen; with as much waiting, no more is read from the server
-# For dark and light backgrounds alike: the terminal's own 16 colours, for it knows its background (but not bright black,
-# which some palettes hide), and colours of a medium brightness for names.
+# For dark and light backgrounds alike: the terminal's own 16 colours, for it knows its background (but not bright
+# black, which some palettes hide), and colours of a medium brightness for names.
 _STYLES: Final = Styles.from_dict(
     {
         "time": "dim",
@@ -58,6 +63,7 @@ _STYLES: Final = Styles.from_dict(
         "trouble": "ansired bold",
         "match": "reverse",
         "day": "dim",
+        "bar": "reverse",
         "name0": "#d75f00 bold",
         "name1": "#0087d7 bold",
         "name2": "#5f8700 bold",
@@ -73,7 +79,7 @@ _STYLES: Final = Styles.from_dict(
 def run(link: Link, name: str) -> int:
     """Chats until the person leaves (gives 0) or the connection is lost for good (gives 1). `name` may be empty."""
     try:
-        return asyncio.run(Terminal(link).run(name))
+        return asyncio.run(Terminal(link, target=_screen()).run(name))
     except KeyboardInterrupt:  # Ctrl-C while no question was open
         return 0
 
@@ -85,9 +91,9 @@ class Terminal:
         self._session = Session(link, self.show, self._end_from_any_thread)
         self._dialogue = Dialogue()
         words = Words(self._dialogue, self._session)
-        make = partial(prompt_session, source, target, words, key_bindings(self._interrupt))
-        self._operations = make(InMemoryHistory())
-        self._answers = make(InMemoryHistory())  # apart, so that the arrow keys bring messages to a message
+        make = partial(prompt_session, source, target, words, key_bindings(self._interrupt), _STYLES)
+        self._operations = make(InMemoryHistory(), self._bar)
+        self._answers = make(InMemoryHistory(), self._bar)  # apart, so that the arrow keys bring messages to a message
         self._logins = make(DummyHistory())  # remembers no password
         self._asking: PromptSession[str] | None = None
         self._lost: ConnectionLostError | None = None
@@ -138,8 +144,7 @@ class Terminal:
                 self._printed.wait_for(lambda: self._size < MOST_WAITING or self._gone)
             self._waiting += lines
             self._size += sum(len(line.text) for line in lines)
-        if self._loop:
-            self._loop.call_soon_threadsafe(self._arrived.set)
+        self._refresh()
 
     # -- asking -------------------------------------------------------------------------------------------------------
     async def _chat(self, name: str) -> None:
@@ -154,7 +159,14 @@ class Terminal:
                 return  # leaving says it
             if action is not None:
                 # Its reply is shown when it comes; the person may type on meanwhile.
-                self._session.perform(action)
+                reply = self._session.perform(action)
+                if reply is not None:
+                    reply.add_done_callback(self._refresh)  # it is pending no more
+
+    def _bar(self) -> AnyFormattedText:
+        status = self._session.status()
+        style = "" if status.is_connected else "class:trouble"
+        return [(style, bar(status, self._operations.output.get_size().columns))]
 
     async def _ask_who(self, question: str, *, is_secret: bool = False) -> str:
         return await self._ask(self._logins, question, is_secret=is_secret)
@@ -165,8 +177,13 @@ class Terminal:
         if self._lost:
             raise self._lost
         self._asking = prompt
+
+        def draw() -> AnyFormattedText:
+            rows = pending_rows(self._session.status(), prompt.output.get_size().columns)
+            return _styled([*rows, ("", question)])
+
         try:
-            return await prompt.prompt_async(question, is_password=is_secret)
+            return await prompt.prompt_async(draw, is_password=is_secret)
         finally:
             self._asking = None
             self._is_warned = False
@@ -213,6 +230,13 @@ class Terminal:
             self._arrived.clear()
             if self._waiting:  # else the next question has printed them already
                 await run_in_terminal(self._print_waiting)  # hides the typed line meanwhile
+            elif self._asking:
+                self._asking.app.invalidate()
+
+    def _refresh(self, _: object = None) -> None:
+        """Has the screen drawn again, with what is new. From any thread."""
+        if self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._arrived.set)
 
     def _print_waiting(self) -> None:
         with self._lock:
@@ -228,8 +252,20 @@ class Terminal:
                 output.write("".join(text for _, text in parts).replace("\n", "\r\n"))
                 output.flush()
             else:
-                styled = [(f"class:{style}" if style else "", text) for style, text in parts]
-                print_formatted_text(output, FormattedText(styled), _STYLES)
+                print_formatted_text(output, _styled(parts), _STYLES)
+
+
+def _styled(parts: Sequence[Part]) -> FormattedText:
+    return FormattedText((f"class:{style}" if style else "", text) for style, text in parts)
+
+
+def _screen() -> Output | None:
+    """The terminal, never asked where its cursor is: some do not answer. None: for a dumb one prompt_toolkit's own."""
+    if is_dumb_terminal():
+        return None
+    screen = Vt100_Output.from_pty(sys.stdout, term=os.environ.get("TERM"), default_color_depth=ColorDepth.from_env())
+    screen.enable_cpr = False
+    return screen
 
 
 def _is_there(terminal: int) -> bool:
