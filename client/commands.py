@@ -23,6 +23,7 @@ class Local(Enum):
 
     HELP = "help"
     OLDER = "older"
+    NEW = "new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ OPERATIONS: Final = (
         lambda name, text: Dm(to=name, message=text),
     ),
     Operation("USERS", "USERS", "who is online", (), Users),
+    Operation("NEW", "NEW", "what you missed; Enter alone does the same", (), lambda: Local.NEW),
     Operation("MISSED", "MISSED", "direct messages you have not seen", (), Missed),
     Operation(
         "HISTORY",

@@ -103,13 +103,17 @@ class Connection:
         self._on_event, self._on_end = on_event, on_end
         self._listener.start()
 
-    def send(self, command: AnyCommand) -> Future[AnyEvent]:
+    def send(self, command: AnyCommand, then: Callable[[Future[AnyEvent]], object] | None = None) -> Future[AnyEvent]:
         """Sends a command; gives its reply to come, which is there once `on_event` has returned for it.
+
+        `then` is called with it before the next event is read.
 
         The reply may be an ErrorReply. It is ConnectionLostError if the connection ends first; raised if it has ended.
         """
         command = msgspec.structs.replace(command, ref=(ref := new_nonce()))
         reply: Future[AnyEvent] = Future()
+        if then is not None:
+            reply.add_done_callback(then)
         line = encode(command)
         if len(line) - 1 > self.hello.max_line:  # the service could not tell which command it skipped
             return self._refuse(command, reply, len(line) - 1)

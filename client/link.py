@@ -182,7 +182,7 @@ class Link:
                 pending.reply.set_result(reply.result())
 
         with suppress(ConnectionLostError):  # then it goes with the next connection
-            connection.send(pending.command).add_done_callback(finish)
+            connection.send(pending.command, finish)
 
     # -- on the listener's thread of a connection ---------------------------------------------------------------------
     def _receive(self, event: AnyEvent, request: AnyCommand | None) -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, UnsetType
 
+from client.arrival import Arrival
 from client.receipts import Receipts
 from client.text import Line, Part, body, hint, listed, named, one_line, trouble
 from service.clock import format_time
-from service.config import MAX_USERNAME
+from service.config import MAX_PAGE, MAX_USERNAME
 from service.protocol import (
     AckReply,
     AnyCommand,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 _MANY: Final = 8  # names in one line; a room of hundreds must not push the talk off the screen
 _LISTED: Final = 10_000  # names in the answer to USERS
+_CONTEXT: Final = 3  # messages of the room before the first unread one
 _REMEMBERED: Final = 10_000  # ids, to drop a message that came twice; twins come within seconds of each other
 _KNOWN_NAMES: Final = 1_000  # names for completion
 
@@ -68,6 +70,7 @@ class Model:
         self._day = clock().astimezone(zone).date()  # of the last line with a time
         self._shown: dict[int, None] = {}  # ids that must not be shown again as news, oldest first
         self._seam = 0  # messages up to this id do not come live
+        self._arrival: Arrival | None = None
         self._older: AnyCommand | None = None
         self._lost_at = clock()
         self._gap = 0  # messages that came while the connection was lost
@@ -88,6 +91,8 @@ class Model:
 
     def receive(self, event: AnyEvent, request: AnyCommand | None = None) -> list[Line]:
         """The lines for an event; `request` is the command that it answers, if it answers one."""
+        if self._arrival and self._arrival.take(event, request):
+            return self.summary() if self._arrival.is_complete else []
         match event:
             case BroadcastEvent() | DirectEvent():
                 return self._live(event)
@@ -99,9 +104,29 @@ class Model:
                 return self._reply(event, request)
         return []
 
+    def arrive(self) -> list[AnyCommand]:
+        """What to ask right after a login, so that the summary can say more; it is shown when the replies are there."""
+        return self._arrival.ask() if self._arrival else []
+
+    def summary(self) -> list[Line]:
+        """What was missed, as far as it is known."""
+        if self._arrival is None:
+            return []
+        return self._arrival.summary(self._clock().astimezone(self._zone), self._moment)
+
+    def news(self) -> list[AnyCommand]:
+        """The commands for what is missed and unread; none if nothing is."""
+        commands: list[AnyCommand] = []
+        if self.receipts.missed:
+            commands.append(Missed())
+        if unread := self.receipts.unread:
+            commands.append(History(before=self.receipts.covered, limit=min(MAX_PAGE, unread + _CONTEXT)))
+        return commands
+
     def lose(self, reason: str) -> list[Line]:
         """What to say of a lost connection that is tried again."""
         self.is_connected = False
+        self._arrival = None  # what was missed comes by itself when the connection is back
         self._lost_at = self._clock()
         self._gap = 0
         return [trouble(reason), hint("Trying again; what you type meanwhile waits.")]
@@ -151,13 +176,11 @@ class Model:
         self.receipts.start(login)
         others = [name for name in self._online if name != self.name]
         here = f"Online: {listed(others, _MANY)}." if others else "Nobody else is online."
-        lines = [
+        self._arrival = Arrival(login)
+        return [
             hint(f"You are {one_line(self.name)}. {here}"),
-            hint(_offer(login.missed, "direct", "missed", "MISSED")),
+            hint("PM writes to everyone, DM to one person, EX leaves; HELP shows more."),
         ]
-        if login.unread:
-            lines.append(hint(_offer(login.unread, "public", "unread", "HISTORY")))
-        return [*lines, hint("PM writes to everyone, DM to one person, EX leaves; HELP shows more.")]
 
     def _sent(self, ack: AckReply, request: Pm | Dm) -> list[Line]:
         if ack.id is not UNSET:
@@ -223,6 +246,7 @@ class Model:
 
     def _history(self, page: HistoryReply, asked: History) -> list[Line]:
         room = asked.with_ is UNSET
+        first_unread = self.receipts.first_unread(asked, page.messages) if room else None
         if room:
             self.receipts.room_page(asked, page.messages, more=page.more)
         else:
@@ -230,7 +254,10 @@ class Model:
         more = page.more and bool(page.messages)
         self._older = History(with_=asked.with_, before=page.messages[0].id) if more else None
         whose = "the room" if room else f"you and {one_line(page.with_ or asked.with_ or '')}"
-        lines = [hint(f"-- {whose}: {_count(len(page.messages), 'message')} --"), *self._page(page.messages)]
+        lines = [
+            hint(f"-- {whose}: {_count(len(page.messages), 'message')} --"),
+            *self._page(page.messages, first_unread),
+        ]
         if more and room and self.receipts.unread:
             lines.append(hint(f"{self.receipts.unread} older ones are unread: OLDER shows what came before."))
         elif more:
@@ -247,15 +274,17 @@ class Model:
         ]
         return [*lines, hint("OLDER shows older ones.")] if more else lines
 
-    def _page(self, messages: Sequence[StoredMessage]) -> list[Line]:
+    def _page(self, messages: Sequence[StoredMessage], first_unread: int | None = None) -> list[Line]:
         for message in messages:
             if message.id > self._seam:  # it may still be on its way here
                 self._remember(message.id)
-        return self._talk(messages)
+        return self._talk(messages, first_unread)
 
-    def _talk(self, messages: Sequence[StoredMessage]) -> list[Line]:
+    def _talk(self, messages: Sequence[StoredMessage], first_unread: int | None = None) -> list[Line]:
         lines: list[Line] = []
         for message in messages:
+            if message.id == first_unread:
+                lines.append(hint("-- unread from here --"))
             line = self._line(message.time, message.from_, message.to, message.message)
             lines += self._on_its_day(message.time, [line])
         return lines
@@ -312,8 +341,3 @@ def _text(command: AnyCommand) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number or 'No'} {noun}{'' if number == 1 else 's'}"
-
-
-def _offer(number: int, kind: str, state: str, operation: str) -> str:
-    how = f": {operation} shows {'it' if number == 1 else 'them'}." if number else "."
-    return f"{_count(number, f'{kind} message')} {state}{how}"

@@ -67,6 +67,7 @@ class Plain:
             self._session.start()
             if not self._log_in(name, password):
                 return NOT_LOGGED_IN
+            self._session.summarize()
             self._work()
         except ConnectionLostError:  # the session has said why
             return LOST

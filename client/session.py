@@ -82,9 +82,35 @@ class Session:
             if older is not None:
                 return self.send(older)
             self._show([hint("Nothing older. First HISTORY or SEARCH, then OLDER while there is more.")])
+        elif action is Local.NEW:
+            with self._lock:
+                news = self._model.news()
+            replies = [self.send(command) for command in news]
+            if replies:
+                return replies[-1]
+            self._show([hint("Nothing new.")])
         else:
             return self.send(action)
         return None
+
+    def arrive(self) -> None:
+        """Right after the login: has the summary of what was missed shown. Raises ConnectionLostError."""
+        with self._lock:
+            commands = self._model.arrive()
+        with suppress(OfflineError):
+            for command in commands:
+                self.link.send(command)
+        if not commands:
+            self.summarize()
+
+    def summarize(self) -> None:
+        """Shows how much was missed, by what the login said."""
+        self._show_all(self._model.summary)
+
+    def has_news(self) -> bool:
+        """Whether something is missed or unread."""
+        with self._lock:
+            return bool(self._model.news())
 
     def names(self) -> list[str]:
         """Names for completion; all of them safe to show."""

@@ -10,9 +10,7 @@ import asyncio
 import os
 import signal
 import sys
-import termios
 import threading
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +25,7 @@ from prompt_toolkit.styles import Style as Styles
 from prompt_toolkit.utils import is_dumb_terminal
 
 from client.bar import bar, pending_rows
-from client.commands import Dialogue
+from client.commands import Dialogue, Local
 from client.connection import ConnectionLostError
 from client.keyboard import Words, key_bindings, prompt_session
 from client.layout import arrange
@@ -121,8 +119,6 @@ class Terminal:
                 await self._chatting
         except (EOFError, asyncio.CancelledError):  # Ctrl-C, Ctrl-D or a signal
             return 0
-        except OSError:  # the terminal is gone
-            return 0
         except ConnectionLostError:  # the session has said why
             return 1
         finally:
@@ -149,11 +145,14 @@ class Terminal:
     # -- asking -------------------------------------------------------------------------------------------------------
     async def _chat(self, name: str) -> None:
         await LoginDialogue(self._session, self._ask_who, self.show).run(name)
+        self._session.arrive()
         while True:
             if self._dialogue.question is None:
                 typed = await self._ask(self._operations, PROMPT)
             else:
                 typed = await self._ask(self._answers, self._dialogue.prompt)
+            if not typed and self._dialogue.question is None and self._session.has_news():
+                typed = Local.NEW.value
             action = self._dialogue.take(typed)
             if isinstance(action, Ex):
                 return  # leaving says it
@@ -200,10 +199,6 @@ class Terminal:
 
     def _hang_up(self) -> None:
         """SIGHUP or SIGTERM: leaves as EX does."""
-        if not _is_there(sys.stdout.fileno()):  # each write would fail
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, sys.stdout.fileno())
-            os.close(null)
         self._save_draft()
         if self._chatting:
             self._chatting.cancel()
@@ -247,30 +242,34 @@ class Terminal:
         parts = [part for line in lines for part in arrange(line, columns)]
         if not parts:
             return
-        with suppress(OSError):  # a terminal that is gone; the loop learns it from its keyboard
-            if is_dumb_terminal():
-                output.write("".join(text for _, text in parts).replace("\n", "\r\n"))
-                output.flush()
-            else:
-                print_formatted_text(output, _styled(parts), _STYLES)
+        if is_dumb_terminal():
+            output.write("".join(text for _, text in parts).replace("\n", "\r\n"))
+            output.flush()
+        else:
+            print_formatted_text(output, _styled(parts), _STYLES)
 
 
 def _styled(parts: Sequence[Part]) -> FormattedText:
     return FormattedText((f"class:{style}" if style else "", text) for style, text in parts)
 
 
+class _Screen(Vt100_Output):
+    """A terminal that may vanish."""
+
+    def flush(self) -> None:
+        """Writes what is due; to nowhere, once the terminal is gone. Its hang-up, on the way, ends the chat."""
+        try:
+            super().flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+
+
 def _screen() -> Output | None:
     """The terminal, never asked where its cursor is: some do not answer. None: for a dumb one prompt_toolkit's own."""
     if is_dumb_terminal():
         return None
-    screen = Vt100_Output.from_pty(sys.stdout, term=os.environ.get("TERM"), default_color_depth=ColorDepth.from_env())
+    screen = _Screen.from_pty(sys.stdout, term=os.environ.get("TERM"), default_color_depth=ColorDepth.from_env())
     screen.enable_cpr = False
     return screen
-
-
-def _is_there(terminal: int) -> bool:
-    try:
-        termios.tcgetattr(terminal)
-    except termios.error:
-        return False
-    return True

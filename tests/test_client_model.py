@@ -120,26 +120,39 @@ def test_an_event_becomes_lines(
     assert texts(model.receive(event, request_)) == expected
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, ["You are alice. Online: bob.", "No direct messages missed."]),
-        ({"users": ["alice"]}, ["You are alice. Nobody else is online.", "No direct messages missed."]),
-        (
-            {"missed": 1, "unread": 14},
-            [
-                "You are alice. Online: bob.",
-                "1 direct message missed: MISSED shows it.",
-                "14 public messages unread: HISTORY shows them.",
-            ],
-        ),
-    ],
-)
-def test_the_welcome(changes: dict[str, Any], expected: list[str]) -> None:
-    """A login says who is online, what was missed and how to read it, and what to type."""
-    lines = texts(Model().receive(login_ok(**changes), Login(username="alice")))
-    assert lines[:-1] == expected
-    assert "HELP" in lines[-1]
+@pytest.mark.parametrize(("users", "here"), [(["alice", "bob"], "Online: bob."), (["alice"], "Nobody else is online.")])
+def test_the_welcome(users: list[str], here: str) -> None:
+    """A login says who is online, and what to type."""
+    lines = texts(Model().receive(login_ok(users=users), Login(username="alice")))
+    assert lines[0] == f"You are alice. {here}"
+    assert "HELP" in lines[1]
+
+
+def test_the_summary_comes_with_the_last_page_asked_for(model: Model) -> None:
+    """The pages that it is made from are not shown, not confirmed, and asked for again by NEW."""
+    model.receive(login_ok(missed=1, unread=1), Login(username="alice"))
+    missed, room = model.arrive()
+    assert model.receive(MissedReply(messages=[stored(4, to="alice")], more=False), missed) == []
+    assert texts(model.receive(HistoryReply(messages=[stored(5)], more=True), room)) == [
+        "1 direct message missed from bob, 1 public since 09:30.",
+        "Enter alone, or NEW, shows them.",
+    ]
+    assert model.receipts.take() == []
+    assert model.news() == [Missed(), History(before=11, limit=4)]
+
+
+def test_unread_begins_with_a_line(model: Model) -> None:
+    """NEW shows a little of what came before the first unread message, and a line between; then nothing is new."""
+    model.receive(login_ok(unread=2), Login(username="alice"))
+    (command,) = model.news()
+    page = HistoryReply(messages=[stored(3), stored(4), stored(5, sender="alice"), stored(7)], more=True)
+    assert texts(model.receive(page, command))[1:5] == [
+        "09:30 bob: hi",
+        "-- unread from here --",
+        "09:30 bob: hi",
+        "09:30 you: hi",
+    ]
+    assert model.news() == []
 
 
 @pytest.mark.parametrize("twin", [public(11), direct(11)])
