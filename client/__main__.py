@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         from client import terminal  # noqa: PLC0415  # a pipe need not wait 0.1 s for prompt_toolkit
 
         again = partial(connect, options.server, options.port, RETRY_TIMEOUT, trust_again)
-        return terminal.run(Link(first, again), name)
+        return terminal.run(Link(first, again), name, options.notify)
     except UntrustedError as error:
         return _say(str(error), plain.MISTAKEN)
     except CannotConnectError as error:
@@ -84,6 +86,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("username", metavar="USERNAME", nargs="?", default="", help="your name; asked for if left out")
     parser.add_argument("--tls", action="store_true", help="speak TLS, to a server that proves who it is")
     parser.add_argument("--tls-ca", metavar="FILE", default="", help="as --tls; FILE has who may sign its certificate")
+    parser.add_argument(
+        "--notify",
+        metavar="HOW",
+        type=_notification,
+        default="",
+        help="tell the desktop of direct messages and mentions: osc or osc777 (the terminal does), or a command",
+    )
     return parser.parse_args(arguments)
 
 
@@ -93,6 +102,16 @@ def _ask(question: str) -> bool:
         return input(safe(question)).strip().lower() == "yes"
     except EOFError:
         return False
+
+
+def _notification(how: str) -> str:
+    try:
+        words = shlex.split(how)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{how!r} is no command: {error}") from error
+    if how not in {"", "osc", "osc777"} and not (words and shutil.which(words[0])):
+        raise argparse.ArgumentTypeError(f"there is no command {how!r}; osc asks the terminal")
+    return how
 
 
 def _port(text: str) -> int:

@@ -33,7 +33,21 @@ class Mistake:
     text: str
 
 
-Action = AnyCommand | Local | Mistake
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Hides what somebody writes, or shows it again; None: who is muted."""
+
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Shows the talk around a match of SEARCH."""
+
+    id: int
+
+
+Action = AnyCommand | Local | Mistake | Mute | Around
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +74,18 @@ class Operation:
 
 
 _NAME: Final = Argument("To: ", is_name=True)
+_MAYBE_NAME: Final = Argument("", is_name=True, is_optional=True)
+_DIGITS: Final = 18  # of an id: it fits 64 bits
 _QUOTED: Final = 16  # characters of a typed word, so that the explanation stays one line
+
+
+def _around(number: str) -> Action:
+    digits = number.strip().removeprefix("#")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS):
+        return Mistake("AROUND takes the number behind a match, such as 17. SEARCH shows them.")
+    return Around(int(digits))
+
+
 OPERATIONS: Final = (
     Operation(
         "PM", "PM [message]", "write to everyone", (Argument("Message to all: "),), lambda text: Pm(message=text)
@@ -79,13 +104,15 @@ OPERATIONS: Final = (
         "HISTORY",
         "HISTORY [name]",
         "what was said in the room, or with one person",
-        (Argument("", is_name=True, is_optional=True),),
+        (_MAYBE_NAME,),
         lambda name: History(with_=UNSET if name is None else name),
     ),
     Operation(
         "SEARCH", "SEARCH words", "messages with these words", (Argument("Words: "),), lambda words: Search(query=words)
     ),
-    Operation("OLDER", "OLDER", "the page before the last HISTORY or SEARCH", (), lambda: Local.OLDER),
+    Operation("AROUND", "AROUND number", "the talk around a match of SEARCH", (Argument("Number: "),), _around),
+    Operation("OLDER", "OLDER", "the page before the last one; Page Up does the same", (), lambda: Local.OLDER),
+    Operation("MUTE", "MUTE [name]", "hide somebody here, or show them again", (_MAYBE_NAME,), Mute),
     Operation("HELP", "HELP", "this list", (), lambda: Local.HELP),
     Operation("EX", "EX", "leave", (), Ex),
 )

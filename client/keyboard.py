@@ -43,8 +43,8 @@ class Words(Completer):
             yield Completion(word, start_position=-len(last))
 
 
-def key_bindings(on_interrupt: Callable[[KeyPressEvent], None]) -> KeyBindings:
-    """Ctrl-C clears the line; on an empty one it calls `on_interrupt`."""
+def key_bindings(on_interrupt: Callable[[KeyPressEvent], None], on_page_up: Callable[[], None]) -> KeyBindings:
+    """Ctrl-C clears the line; on an empty one it calls `on_interrupt`. Page Up calls `on_page_up`."""
     keys = KeyBindings()
 
     @keys.add("c-c", filter=has_focus(DEFAULT_BUFFER))
@@ -54,6 +54,10 @@ def key_bindings(on_interrupt: Callable[[KeyPressEvent], None]) -> KeyBindings:
             event.current_buffer.reset()
         else:
             on_interrupt(event)
+
+    @keys.add("pageup")
+    def _page_up(_: KeyPressEvent) -> None:
+        on_page_up()
 
     return keys
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET, UnsetType
 
 from client.arrival import Arrival
+from client.lines import Lines, search_words
 from client.receipts import Receipts
 from client.text import Line, Part, body, hint, listed, named, one_line, trouble
 from service.clock import format_time
@@ -41,13 +42,15 @@ from service.protocol import (
 )
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Sequence
 
-    from client.text import Style
 
 _MANY: Final = 8  # names in one line; a room of hundreds must not push the talk off the screen
 _LISTED: Final = 10_000  # names in the answer to USERS
 _CONTEXT: Final = 3  # messages of the room before the first unread one
+_AROUND: Final = 8  # messages up to a match, and after it
+_OLDER: Final = " OLDER shows older ones."
 _REMEMBERED: Final = 10_000  # ids, to drop a message that came twice; twins come within seconds of each other
 _KNOWN_NAMES: Final = 1_000  # names for completion
 
@@ -65,14 +68,17 @@ class Model:
         self.is_connected = True
         self._clock = clock
         self._zone = zone
+        self._lines = Lines(clock, zone)
         self._online: list[str] = []
         self._known: dict[str, None] = {}  # who wrote or was written to, oldest first
-        self._day = clock().astimezone(zone).date()  # of the last line with a time
         self._shown: dict[int, None] = {}  # ids that must not be shown again as news, oldest first
         self._seam = 0  # messages up to this id do not come live
         self._arrival: Arrival | None = None
-        self._older: AnyCommand | None = None
+        self._older: AnyCommand | None = History()
         self._lost_at = clock()
+        self._muted: set[str] = set()
+        self._matches: dict[int, str | UnsetType] = {}  # the ids that SEARCH has shown, and with whom
+        self._around: int | None = None  # the match that the next page is asked for
         self._gap = 0  # messages that came while the connection was lost
 
     def names(self) -> list[str]:
@@ -112,7 +118,7 @@ class Model:
         """What was missed, as far as it is known."""
         if self._arrival is None:
             return []
-        return self._arrival.summary(self._clock().astimezone(self._zone), self._moment)
+        return self._arrival.summary(self._clock().astimezone(self._zone), self._lines.moment)
 
     def news(self) -> list[AnyCommand]:
         """The commands for what is missed and unread; none if nothing is."""
@@ -122,6 +128,27 @@ class Model:
         if unread := self.receipts.unread:
             commands.append(History(before=self.receipts.covered, limit=min(MAX_PAGE, unread + _CONTEXT)))
         return commands
+
+    def mute(self, name: str | None) -> list[Line]:
+        """Hides what `name` writes, or shows it again; for None, who is muted. What is hidden counts as seen."""
+        if name is not None:
+            name = name.lower()
+            self._muted ^= {name}
+            if name not in self._muted:
+                return [hint(f"{one_line(name)} is shown again; HISTORY has what was hidden.")]
+        muted = listed(sorted(self._muted), _MANY) or "Nobody"
+        return [hint(f"{muted} {'are' if len(self._muted) > 1 else 'is'} muted. MUTE with a name changes that.")]
+
+    def around(self, message_id: int) -> list[AnyCommand]:
+        """The commands for the talk around a match of SEARCH; none if it is none."""
+        if message_id not in self._matches:
+            return []
+        self._around = message_id
+        whom = self._matches[message_id]
+        return [
+            History(with_=whom, before=message_id + 1, limit=_AROUND),
+            History(with_=whom, after=message_id, limit=_AROUND),
+        ]
 
     def lose(self, reason: str) -> list[Line]:
         """What to say of a lost connection that is tried again."""
@@ -146,8 +173,8 @@ class Model:
         self._seam, before = login.last_id, self._lost_at
         self.receipts.come_back(login)
         lines = self._users(UsersEvent(users=login.users, time=login.time), None)
-        gap = f"-- connected again: {_count(self._gap, 'message')} came since {self._time(format_time(before))[1]}--"
-        return [hint(gap), *lines]
+        _, since = self._lines.time(format_time(before))
+        return [hint(f"-- connected again: {_count(self._gap, 'message')} came since {since}--"), *lines]
 
     def unconfirmed(self, commands: Sequence[AnyCommand]) -> list[Line]:
         """What to say of messages whose reply did not come before the connection ended."""
@@ -174,6 +201,7 @@ class Model:
     def _logged_in(self, login: LoginOkReply) -> list[Line]:
         self.name, self._online, self._seam = login.username, sorted(set(login.users)), login.last_id
         self.receipts.start(login)
+        self._lines.meet(self.name)
         others = [name for name in self._online if name != self.name]
         here = f"Online: {listed(others, _MANY)}." if others else "Nobody else is online."
         self._arrival = Arrival(login)
@@ -194,7 +222,7 @@ class Model:
             self._know(ack.to or request.to or "")
             status = "stored until they log in" if ack.status == "stored" else one_line(ack.status or "sent")
             whom += [("direct", " -> "), named(ack.to or request.to or ""), ("hint", f" ({status})")]
-        return self._on_its_day(ack.time, [self._message(ack.time, whom, request.message or "")])
+        return self._lines.on_its_day(ack.time, [self._lines.message(ack.time, whom, request.message or "")])
 
     def _error(self, error: ErrorReply, request: AnyCommand | None) -> list[Line]:
         if isinstance(request, (Login, Register)):
@@ -219,7 +247,9 @@ class Model:
             if others:
                 verb = "is" if len(others) == 1 else "are"
                 text = f"* {listed(others, _MANY)} {verb} {what}"
-                lines += self._on_its_day(event.time, [Line(self._time(event.time), ("presence", text), head=1)])
+                lines += self._lines.on_its_day(
+                    event.time, [Line(self._lines.time(event.time), ("presence", text), head=1)]
+                )
         if isinstance(request, Users):
             names = [name + (" (you)" if name == self.name else "") for name in self._online[:_LISTED]]
             if surplus := max(0, len(self._online) - _LISTED):
@@ -236,7 +266,12 @@ class Model:
         to = message.to if isinstance(message, DirectEvent) else UNSET
         if to == self.name:
             self.receipts.direct(message.id)
-        return self._on_its_day(message.time, [self._line(message.time, message.from_, to, message.message)])
+        if message.from_ in self._muted:
+            return []
+        self._know(message.from_)
+        return self._lines.on_its_day(
+            message.time, [self._lines.line(message.time, message.from_, to, message.message)]
+        )
 
     def _missed(self, page: MissedReply) -> list[Line]:
         fresh = [message for message in page.messages if message.id not in self._shown]
@@ -246,6 +281,9 @@ class Model:
 
     def _history(self, page: HistoryReply, asked: History) -> list[Line]:
         room = asked.with_ is UNSET
+        if asked.after is not UNSET:  # the talk after a match
+            self.receipts.page(page.messages)
+            return [*self._page(page.messages), hint("OLDER shows what came before.")]
         first_unread = self.receipts.first_unread(asked, page.messages) if room else None
         if room:
             self.receipts.room_page(asked, page.messages, more=page.more)
@@ -254,10 +292,12 @@ class Model:
         more = page.more and bool(page.messages)
         self._older = History(with_=asked.with_, before=page.messages[0].id) if more else None
         whose = "the room" if room else f"you and {one_line(page.with_ or asked.with_ or '')}"
-        lines = [
-            hint(f"-- {whose}: {_count(len(page.messages), 'message')} --"),
-            *self._page(page.messages, first_unread),
-        ]
+        if self._around is not None and asked.before == self._around + 1:
+            lines = [hint(f"-- around #{self._around}, {whose} --"), *self._page(page.messages)]
+            self._around = None
+            return lines
+        head = hint(f"-- {whose}: {_count(len(page.messages), 'message')} --")
+        lines = [head, *self._page(page.messages, first_unread)]
         if more and room and self.receipts.unread:
             lines.append(hint(f"{self.receipts.unread} older ones are unread: OLDER shows what came before."))
         elif more:
@@ -266,42 +306,56 @@ class Model:
 
     def _found(self, page: SearchReply, asked: Search) -> list[Line]:
         self.receipts.page(page.messages)
+        if asked.before is UNSET:
+            self._matches.clear()
+        self._matches |= {message.id: self._conversation(message) for message in page.messages}
         more = page.more and bool(page.messages)
         self._older = Search(query=asked.query, with_=asked.with_, before=page.messages[-1].id) if more else None
         lines = [
             hint(f'-- {_count(len(page.messages), "message")} with "{one_line(asked.query)}" --'),
-            *self._page(page.messages[::-1]),  # the newest stands last, as everywhere else
+            *self._page(page.messages[::-1], words=search_words(asked.query)),  # the newest last, as everywhere else
         ]
-        return [*lines, hint("OLDER shows older ones.")] if more else lines
+        if page.messages:
+            lines.append(hint(f"AROUND {page.messages[0].id} shows the talk around a match.{_OLDER if more else ''}"))
+        return lines
 
-    def _page(self, messages: Sequence[StoredMessage], first_unread: int | None = None) -> list[Line]:
+    def _page(
+        self,
+        messages: Sequence[StoredMessage],
+        first_unread: int | None = None,
+        words: re.Pattern[str] | None = None,
+    ) -> list[Line]:
         for message in messages:
             if message.id > self._seam:  # it may still be on its way here
                 self._remember(message.id)
-        return self._talk(messages, first_unread)
+        lines = self._talk(messages, first_unread, words)
+        for line in lines:
+            line.calls = False  # she asked for it, and looks
+        return lines
 
-    def _talk(self, messages: Sequence[StoredMessage], first_unread: int | None = None) -> list[Line]:
+    def _talk(
+        self,
+        messages: Sequence[StoredMessage],
+        first_unread: int | None = None,
+        words: re.Pattern[str] | None = None,
+    ) -> list[Line]:
         lines: list[Line] = []
         for message in messages:
             if message.id == first_unread:
                 lines.append(hint("-- unread from here --"))
-            line = self._line(message.time, message.from_, message.to, message.message)
-            lines += self._on_its_day(message.time, [line])
+            if message.from_ in self._muted:
+                continue
+            is_match = words is not None or message.id == self._around
+            note = f"  #{message.id}" if is_match else ""
+            self._know(message.from_)
+            line = self._lines.line(message.time, message.from_, message.to, message.message, words, note)
+            lines += self._lines.on_its_day(message.time, [line])
+        if hidden := sum(message.from_ in self._muted for message in messages):
+            lines.append(hint(f"({_count(hidden, 'message')} of muted people not shown.)"))
         return lines
 
-    def _line(self, time: str, sender: str, to: str | UnsetType, text: str) -> Line:
-        self._know(sender)
-        who: list[Part] = [self._who(sender)]
-        if to is not UNSET:
-            who += [("direct", " -> "), self._who(to)]
-        return self._message(time, who, text)
-
-    def _who(self, name: str) -> Part:
-        return ("own", "you") if name == self.name else named(name)
-
-    def _message(self, time: str | UnsetType, who: Sequence[Part], text: str) -> Line:
-        style: Style = "direct" if len(who) > 1 else ""
-        return Line(self._time(time), *who, ("", ": "), (style, body(text)), head=len(who) + 2)
+    def _conversation(self, message: StoredMessage) -> str | UnsetType:
+        return message.from_ if message.to == self.name else message.to
 
     def _know(self, name: str) -> None:
         if len(name) <= MAX_USERNAME:
@@ -313,25 +367,6 @@ class Model:
         self._shown[message_id] = None
         if len(self._shown) > _REMEMBERED:
             del self._shown[next(iter(self._shown))]
-
-    def _on_its_day(self, wire: str | UnsetType, lines: list[Line]) -> list[Line]:
-        """`lines` of that time, below a line with its day where the line shown before was of another."""
-        moment = self._moment(wire)
-        if moment is None or moment.date() == self._day:
-            return lines
-        self._day = moment.date()
-        return [Line(("day", f"-- {moment:%A}, {moment.day} {moment:%B %Y} --")), *lines]
-
-    def _time(self, wire: str | UnsetType) -> Part:
-        """A time of the wire in the user's zone."""
-        moment = self._moment(wire)
-        return "time", moment.strftime("%H:%M ") if moment else "--:-- "
-
-    def _moment(self, wire: str | UnsetType) -> datetime | None:
-        try:
-            return datetime.fromisoformat(wire or "").astimezone(self._zone)
-        except (ValueError, OverflowError, OSError):  # the last two: years that the zone's arithmetic cannot reach
-            return None
 
 
 def _text(command: AnyCommand) -> str:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from client.bar import Status
-from client.commands import Action, Local, Mistake, help_texts
+from client.commands import Action, Around, Local, Mistake, Mute, help_texts
 from client.connection import LEAVE_TIMEOUT, ConnectionLostError
 from client.link import Link, OfflineError
 from client.model import Model
@@ -81,16 +81,29 @@ class Session:
                 older = self._model.older()
             if older is not None:
                 return self.send(older)
-            self._show([hint("Nothing older. First HISTORY or SEARCH, then OLDER while there is more.")])
+            self._show([hint("Nothing older.")])
         elif action is Local.NEW:
             with self._lock:
-                news = self._model.news()
-            replies = [self.send(command) for command in news]
-            if replies:
-                return replies[-1]
-            self._show([hint("Nothing new.")])
+                commands = self._model.news()
+            return self._send_all(commands, "Nothing new.")
+        elif isinstance(action, Around):
+            with self._lock:
+                commands = self._model.around(action.id)
+            return self._send_all(commands, "This is no match on show. SEARCH shows them, with their numbers.")
+        elif isinstance(action, Mute):
+            with self._lock:
+                lines = self._model.mute(action.name)
+            self._show(lines)
         else:
             return self.send(action)
+        return None
+
+    def _send_all(self, commands: Sequence[AnyCommand], otherwise: str) -> Future[AnyEvent] | None:
+        """The last one's reply; if there is none, says so."""
+        replies = [self.send(command) for command in commands]
+        if replies:
+            return replies[-1]
+        self._show([hint(otherwise)])
         return None
 
     def arrive(self) -> None:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,7 @@ from client.connection import ConnectionLostError
 from client.keyboard import Words, key_bindings, prompt_session
 from client.layout import arrange
 from client.login import LoginDialogue
+from client.notify import Notifier
 from client.session import Session
 from client.text import Line, body, hint
 from service.protocol import Ex
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.output import Output
 
     from client.link import Link
+    from client.model import Model
     from client.text import Part
 
 
@@ -74,10 +77,13 @@ _STYLES: Final = Styles.from_dict(
 )
 
 
-def run(link: Link, name: str) -> int:
-    """Chats until the person leaves (gives 0) or the connection is lost for good (gives 1). `name` may be empty."""
+def run(link: Link, name: str, notify: str = "") -> int:
+    """Chats until the person leaves (gives 0) or the connection is lost for good (gives 1). `name` may be empty.
+
+    `notify` is how to notify the desktop, if at all.
+    """
     try:
-        return asyncio.run(Terminal(link, target=_screen()).run(name))
+        return asyncio.run(Terminal(link, target=_screen(), notify=notify).run(name))
     except KeyboardInterrupt:  # Ctrl-C while no question was open
         return 0
 
@@ -85,14 +91,23 @@ def run(link: Link, name: str) -> int:
 class Terminal:
     """The screen and the keyboard of one chat."""
 
-    def __init__(self, link: Link, source: Input | None = None, target: Output | None = None) -> None:
-        self._session = Session(link, self.show, self._end_from_any_thread)
+    def __init__(
+        self,
+        link: Link,
+        source: Input | None = None,
+        target: Output | None = None,
+        *,
+        notify: str = "",
+        model: Model | None = None,
+    ) -> None:
+        self._session = Session(link, self.show, self._end_from_any_thread, model=model)
         self._dialogue = Dialogue()
         words = Words(self._dialogue, self._session)
-        make = partial(prompt_session, source, target, words, key_bindings(self._interrupt), _STYLES)
+        make = partial(prompt_session, source, target, words, key_bindings(self._interrupt, self._page_up), _STYLES)
         self._operations = make(InMemoryHistory(), self._bar)
         self._answers = make(InMemoryHistory(), self._bar)  # apart, so that the arrow keys bring messages to a message
         self._logins = make(DummyHistory())  # remembers no password
+        self._notifier = Notifier(notify, self._operations.output.write_raw)
         self._asking: PromptSession[str] | None = None
         self._lost: ConnectionLostError | None = None
         self._is_warned = False  # the last key was a Ctrl-C that only said how to leave
@@ -127,6 +142,7 @@ class Terminal:
             finally:
                 printer.cancel()
                 self._print_waiting()
+                self._notifier.close()
                 with self._lock:
                     self._gone = True
                     self._printed.notify_all()
@@ -197,6 +213,11 @@ class Terminal:
             self._is_warned = True
             self.show([hint("Ctrl-C once more leaves; so do EX and Ctrl-D.")])
 
+    def _page_up(self) -> None:
+        if self._asking is not self._logins:
+            with suppress(ConnectionLostError):  # which is being told
+                self._session.perform(Local.OLDER)
+
     def _hang_up(self) -> None:
         """SIGHUP or SIGTERM: leaves as EX does."""
         self._save_draft()
@@ -242,6 +263,10 @@ class Terminal:
         parts = [part for line in lines for part in arrange(line, columns)]
         if not parts:
             return
+        called = [line for line in lines if line.calls]
+        if called:
+            output.bell()
+            self._notifier.notify(called[-1].text)
         if is_dumb_terminal():
             output.write("".join(text for _, text in parts).replace("\n", "\r\n"))
             output.flush()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from zlib import crc32
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable
 
 _Name = Literal["name0", "name1", "name2", "name3", "name4", "name5", "name6", "name7"]
@@ -141,6 +142,19 @@ def hint(text: str) -> Line:
 def trouble(text: str) -> Line:
     """A line that says what went wrong and what to do next."""
     return Line(("trouble", text))
+
+
+def marked(text: str, words: re.Pattern[str] | None, style: Style = "") -> list[Part]:
+    """A message's text in parts, with what `words` finds in it set off."""
+    if words is None:
+        return [(style, body(text))]
+    parts: list[Part] = []
+    end = 0
+    shown = body(text)
+    for found in words.finditer(shown):
+        parts += [(style, shown[end : found.start()]), ("match", found.group())]
+        end = found.end()
+    return [*parts, (style, shown[end:])]
 
 
 def named(name: str) -> Part:

@@ -214,7 +214,12 @@ def test_search_shows_the_newest_last(model: Model) -> None:
     """SEARCH turns the page round, and OLDER goes on from its oldest message."""
     page = SearchReply(query="h", messages=[stored(9, "second"), stored(4, "first")], more=True)
     lines = texts(model.receive(page, Search(query="h")))
-    assert lines == ['-- 2 messages with "h" --', "09:30 bob: first", "09:30 bob: second", "OLDER shows older ones."]
+    assert lines == [
+        '-- 2 messages with "h" --',
+        "09:30 bob: first  #4",
+        "09:30 bob: second  #9",
+        "AROUND 9 shows the talk around a match. OLDER shows older ones.",
+    ]
     assert model.older() == Search(query="h", before=4)
 
 
@@ -331,3 +336,48 @@ def test_shown_messages_reach_the_receipts(model: Model) -> None:
     model.receive(public(12))
     model.receive(AckReply(command="dm", id=13, time=TIME, to="alice", status="delivered"), Dm(to="alice", message="x"))
     assert model.receipts.take() == [Seen(id=12), Seen(ids=[13])]
+
+
+def test_muted_people_are_hidden(model: Model) -> None:
+    """What they write counts as seen, live and in pages; MUTE again shows them."""
+    assert "bob is muted" in model.mute("Bob")[0].text
+    assert model.receive(direct(11)) == []
+    assert model.receipts.take() == [Seen(id=11)]
+    page = HistoryReply(messages=[stored(4), stored(5, sender="carol")], more=False)
+    assert texts(model.receive(page, History()))[1:] == ["09:30 carol: hi", "(1 message of muted people not shown.)"]
+    assert "shown again" in model.mute("bob")[0].text
+    assert texts(model.receive(direct(12))) == ["09:30 bob -> you: hi"]
+
+
+@pytest.mark.parametrize(
+    ("event", "calls"),
+    [
+        (public(text="hi"), False),
+        (public(text="hi ALICE!"), True),
+        (public(text="hi alicent"), False),
+        (public(text="alice", sender="alice"), False),
+        (direct(), True),
+        (direct(sender="alice", to="bob"), False),
+    ],
+)
+def test_who_is_meant_is_called(model: Model, event: AnyEvent, calls: bool) -> None:
+    """A direct message and one with her name as a word are worth a bell; her own are not."""
+    assert model.receive(event)[-1].calls is calls
+
+
+def test_matches_are_set_off_and_lead_to_the_talk_around(model: Model) -> None:
+    """SEARCH sets off what it found, with its number; AROUND asks for what was said before and after it."""
+    page = SearchReply(query="hell", messages=[stored(9, "hello, Othello", to="alice")], more=False)
+    lines = model.receive(page, Search(query="hell"))
+    assert [text for style, text in lines[1].parts if style == "match"] == ["hello"]
+    assert texts(lines)[1:] == ["09:30 bob -> you: hello, Othello  #9", "AROUND 9 shows the talk around a match."]
+    assert model.around(8) == []
+    before, after = model.around(9)
+    assert (before, after) == (History(with_="bob", before=10, limit=8), History(with_="bob", after=9, limit=8))
+    pages = [HistoryReply(with_="bob", messages=[stored(n, to="alice")], more=True) for n in (9, 11)]
+    assert texts([*model.receive(pages[0], before), *model.receive(pages[1], after)]) == [
+        "-- around #9, you and bob --",
+        "09:30 bob -> you: hi  #9",
+        "09:30 bob -> you: hi",
+        "OLDER shows what came before.",
+    ]

@@ -12,7 +12,7 @@ from client.commands import Local, Mistake
 from client.connection import ConnectionLostError, connect
 from client.link import Link
 from client.session import Session
-from service.protocol import AckReply, History, Login, Pm, Users
+from service.protocol import AckReply, Login, Pm, Users
 from tests.fake_server import TIME, TIMEOUT, FakeServer, Peer
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def test_the_reply_is_shown_before_it_is_given() -> None:
 
 
 def test_older_goes_on_from_the_last_page() -> None:
-    """OLDER without a page before explains itself; after HISTORY it asks for what came before."""
+    """OLDER asks for what came before the last page, at first for the newest, until there is none."""
 
     def script(peer: Peer) -> None:
         peer.log_in()
@@ -126,12 +126,12 @@ def test_older_goes_on_from_the_last_page() -> None:
         peer.see_off()
 
     with session(script) as (talk, shown):
-        assert talk.perform(Local.OLDER) is None
-        assert "First HISTORY" in shown.texts[-1]
-        for action in (History(), Local.OLDER):
-            reply = talk.perform(action)
+        for _ in range(2):
+            reply = talk.perform(Local.OLDER)
             assert reply is not None
             reply.result(TIMEOUT)
+        assert talk.perform(Local.OLDER) is None
+        assert shown.texts[-1] == "Nothing older."
 
 
 def test_what_needs_no_server() -> None:
