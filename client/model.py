@@ -205,10 +205,14 @@ class Model:
         others = [name for name in self._online if name != self.name]
         here = f"Online: {listed(others, _MANY)}." if others else "Nobody else is online."
         self._arrival = Arrival(login)
-        return [
+        lines = [
             hint(f"You are {one_line(self.name)}. {here}"),
             hint("PM writes to everyone, DM to one person, EX leaves; HELP shows more."),
         ]
+        if not login.missed and not login.unread:
+            lines += self.summary()
+            self._arrival = None
+        return lines
 
     def _sent(self, ack: AckReply, request: Pm | Dm) -> list[Line]:
         if ack.id is not UNSET:

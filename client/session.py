@@ -113,8 +113,6 @@ class Session:
         with suppress(OfflineError):
             for command in commands:
                 self.link.send(command)
-        if not commands:
-            self.summarize()
 
     def summarize(self) -> None:
         """Shows how much was missed, by what the login said."""
