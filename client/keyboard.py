@@ -9,10 +9,9 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import has_focus, is_done
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Window
 from prompt_toolkit.shortcuts import CompleteStyle
-
-from client.commands import completions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.output import Output
     from prompt_toolkit.styles import BaseStyle
 
-    from client.commands import Dialogue
+    from client.dialogue import Dialogue
     from client.session import Session
 
 
@@ -39,12 +38,16 @@ class Words(Completer):
         """The words that may follow, for prompt_toolkit."""
         typed = document.text_before_cursor
         last = "" if typed[-1:].isspace() else "".join(typed.split()[-1:])
-        for word in completions(typed, self._dialogue.question, self._session.names()):
+        for word in self._dialogue.completions(typed, self._session.names()):
             yield Completion(word, start_position=-len(last))
 
 
-def key_bindings(on_interrupt: Callable[[KeyPressEvent], None], on_page_up: Callable[[], None]) -> KeyBindings:
-    """Ctrl-C clears the line; on an empty one it calls `on_interrupt`. Page Up calls `on_page_up`."""
+def key_bindings(
+    on_interrupt: Callable[[KeyPressEvent], None],
+    on_page_up: Callable[[], None],
+    on_paste: Callable[[KeyPressEvent], None],
+) -> KeyBindings:
+    """Ctrl-C clears the line, on an empty one it calls `on_interrupt`; Page Up and pasting call theirs."""
     keys = KeyBindings()
 
     @keys.add("c-c", filter=has_focus(DEFAULT_BUFFER))
@@ -58,6 +61,10 @@ def key_bindings(on_interrupt: Callable[[KeyPressEvent], None], on_page_up: Call
     @keys.add("pageup")
     def _page_up(_: KeyPressEvent) -> None:
         on_page_up()
+
+    @keys.add(Keys.BracketedPaste)
+    def _paste(event: KeyPressEvent) -> None:
+        on_paste(event)
 
     return keys
 

@@ -20,6 +20,7 @@ from msgspec import UNSET
 from client.connection import CannotConnectError, Connection, ConnectionLostError, new_nonce
 from service.config import MAX_PAGE
 from service.protocol import (
+    AckReply,
     AnyCommand,
     AnyEvent,
     BroadcastEvent,
@@ -28,9 +29,11 @@ from service.protocol import (
     ErrorReply,
     History,
     HistoryReply,
+    Login,
     LoginOkReply,
     Missed,
     MissedReply,
+    Password,
     Pm,
     Resume,
     Seen,
@@ -102,6 +105,7 @@ class Link:
         self._newest_public = 0  # of the room up to which all was received
         self._held: list[tuple[AnyEvent, AnyCommand | None]] | None = None  # what came while older ones are fetched
         self._overrun = 0  # too many live messages came meanwhile: those up to this id have to be fetched as well
+        self._renewing = False  # the token may be dead, and another one on its way
         self._ended: ConnectionLostError | None = None  # for good
         self._dead: Connection | None = None  # one that ended while it caught up
         self._stopping = threading.Event()
@@ -145,6 +149,22 @@ class Link:
                 raise self._ended or OfflineError("Not connected just now. Try again when the connection is back.")
         return connection.send(command)
 
+    def change_password(self, old: str, new: str) -> AnyEvent:
+        """Changes the password, which ends every token, and fetches a new one. Waits for the reply, and gives it.
+
+        Without a new token the next loss is the end. Raises OfflineError, ConnectionLostError.
+        """
+        self._renewing = True
+        try:
+            reply = self.send(Password(old=old, new=new)).result(_PATIENCE)
+            if isinstance(reply, AckReply):
+                self._renew_token(new)
+        except TimeoutError:
+            raise OfflineError("The server has not answered; the password may or may not be changed.") from None
+        finally:
+            self._renewing = False
+        return reply
+
     def leave(self) -> None:
         """Says goodbye and closes; no thread is left. Safe after an end."""
         self._stopping.set()
@@ -183,6 +203,20 @@ class Link:
 
         with suppress(ConnectionLostError):  # then it goes with the next connection
             connection.send(pending.command, finish)
+
+    def _renew_token(self, password: str) -> None:
+        """Logs in on a connection of its own, as a token comes with a login only."""
+        if self._connect is None or self._login is None:
+            return
+        with suppress(CannotConnectError, ConnectionLostError):
+            connection = self._connect()
+            try:
+                connection.start(lambda *_: None, lambda _: None)
+                login = _ask(connection, Login(username=self._login.username, password=password, confirm=True))
+                if isinstance(login, LoginOkReply):
+                    self._login = msgspec.structs.replace(self._login, token=login.token)
+            finally:
+                connection.leave()
 
     # -- on the listener's thread of a connection ---------------------------------------------------------------------
     def _receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
@@ -263,7 +297,7 @@ class Link:
         connection.start(self._receive, lambda error: self._end(connection, error))
         login = _ask(connection, Resume(token=self._login.token, confirm=True))
         if isinstance(login, ErrorReply):
-            if login.code == "bad_token":
+            if login.code == "bad_token" and not self._renewing:
                 raise _NoWayBackError("Your session has ended. Start the client again and log in.")
             raise CannotConnectError(login.message)
         if not isinstance(login, LoginOkReply):

@@ -66,10 +66,12 @@ class Model:
         self.name = ""
         self.receipts = Receipts()
         self.is_connected = True
+        self.unsent: Pm | Dm | None = None  # the last message that was refused
         self._clock = clock
         self._zone = zone
         self._lines = Lines(clock, zone)
         self._online: list[str] = []
+        self._last_direct = (0, "")  # the id and the sender of the newest direct message that she got
         self._known: dict[str, None] = {}  # who wrote or was written to, oldest first
         self._shown: dict[int, None] = {}  # ids that must not be shown again as news, oldest first
         self._seam = 0  # messages up to this id do not come live
@@ -90,6 +92,10 @@ class Model:
     def online(self) -> int:
         """How many are online, herself among them."""
         return len(self._online)
+
+    def last_sender(self) -> str:
+        """Who sent the newest direct message that was shown; empty if nobody did."""
+        return self._last_direct[1]
 
     def older(self) -> AnyCommand | None:
         """The command for the page before the last one shown by HISTORY or SEARCH; None if there is none."""
@@ -165,6 +171,7 @@ class Model:
         for message in fresh:
             self._remember(message.id)
             self.receipts.live(message.id)
+            self._note_sender(message.id, message.from_, message.to)
         return self._talk(fresh)
 
     def come_back(self, login: LoginOkReply) -> list[Line]:
@@ -234,8 +241,11 @@ class Model:
         if isinstance(request, Seen):
             return []  # she asked for nothing; the messages stay unseen and are offered again
         reason = one_line(error.message)
+        if isinstance(request, (Pm, Dm)):
+            self.unsent = request
         text = _text(request) if request is not None else ""
-        if text:  # the text is repeated: the line that it was typed on is gone
+        if text:
+            # The text is repeated: the line that it was typed on is gone.
             return [
                 Line(("trouble", f"Not sent: {reason.rstrip('.')}."), ("hint", " Your text was: "), ("", body(text)))
             ]
@@ -272,6 +282,7 @@ class Model:
             self.receipts.direct(message.id)
         if message.from_ in self._muted:
             return []
+        self._note_sender(message.id, message.from_, to)
         self._know(message.from_)
         return self._lines.on_its_day(
             message.time, [self._lines.line(message.time, message.from_, to, message.message)]
@@ -280,6 +291,8 @@ class Model:
     def _missed(self, page: MissedReply) -> list[Line]:
         fresh = [message for message in page.messages if message.id not in self._shown]
         self.receipts.missed_page(page.messages, more=page.more)
+        for message in fresh:
+            self._note_sender(message.id, message.from_, message.to)
         lines = [hint(f"-- {_count(len(fresh), 'direct message')} missed --"), *self._page(fresh)]
         return [*lines, hint("There are more: MISSED shows the next ones.")] if page.more else lines
 
@@ -360,6 +373,10 @@ class Model:
 
     def _conversation(self, message: StoredMessage) -> str | UnsetType:
         return message.from_ if message.to == self.name else message.to
+
+    def _note_sender(self, message_id: int, sender: str, to: str | UnsetType) -> None:
+        if to == self.name != sender:
+            self._last_direct = max(self._last_direct, (message_id, sender))
 
     def _know(self, name: str) -> None:
         if len(name) <= MAX_USERNAME:

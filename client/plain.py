@@ -13,8 +13,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final, TextIO
 
-from client.commands import Dialogue, Mistake
+from client.commands import Mistake
 from client.connection import ConnectionLostError
+from client.dialogue import Dialogue
 from client.session import Session
 from client.text import Line, one_line, trouble
 from service.protocol import AnyEvent, ErrorReply, Ex, Login, LoginOkReply, PasswordRequiredReply, Register
@@ -97,7 +98,7 @@ class Plain:
         return isinstance(reply, LoginOkReply)
 
     def _work(self) -> None:
-        dialogue = Dialogue()
+        dialogue = Dialogue(self._session.last_sender, in_pipe=True)
         while self._is_read and (line := self._lines.read()) is not None:
             action = dialogue.take(line)
             if isinstance(action, Ex):

@@ -26,18 +26,22 @@ from prompt_toolkit.styles import Style as Styles
 from prompt_toolkit.utils import is_dumb_terminal
 
 from client.bar import bar, pending_rows
-from client.commands import Dialogue, Local
+from client.commands import Local
 from client.connection import ConnectionLostError
+from client.dialogue import Dialogue
+from client.editor import edit
 from client.keyboard import Words, key_bindings, prompt_session
 from client.layout import arrange
 from client.login import LoginDialogue
 from client.notify import Notifier
+from client.paste import Paste, PastedError, clean
 from client.session import Session
 from client.text import Line, body, hint
-from service.protocol import Ex
+from client.writing import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from prompt_toolkit import PromptSession
     from prompt_toolkit.formatted_text import AnyFormattedText
@@ -45,12 +49,13 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyPressEvent
     from prompt_toolkit.output import Output
 
+    from client.commands import Action
     from client.link import Link
     from client.model import Model
     from client.text import Part
+    from service.protocol import AnyEvent
 
 
-PROMPT: Final = "PM/DM/EX> "
 MOST_WAITING: Final = 1 << 18  # characters for the screen; with as much waiting, no more is read from the server
 # For dark and light backgrounds alike: the terminal's own 16 colours, for it knows its background (but not bright
 # black, which some palettes hide), and colours of a medium brightness for names.
@@ -101,15 +106,18 @@ class Terminal:
         model: Model | None = None,
     ) -> None:
         self._session = Session(link, self.show, self._end_from_any_thread, model=model)
-        self._dialogue = Dialogue()
+        self._dialogue = Dialogue(self._session.last_sender, link.hello)
         words = Words(self._dialogue, self._session)
-        make = partial(prompt_session, source, target, words, key_bindings(self._interrupt, self._page_up), _STYLES)
+        keys = key_bindings(self._interrupt, self._page_up, self._paste)
+        make = partial(prompt_session, source, target, words, keys, _STYLES)
         self._operations = make(InMemoryHistory(), self._bar)
         self._answers = make(InMemoryHistory(), self._bar)  # apart, so that the arrow keys bring messages to a message
         self._logins = make(DummyHistory())  # remembers no password
         self._notifier = Notifier(notify, self._operations.output.write_raw)
         self._asking: PromptSession[str] | None = None
+        self._is_away = False  # an editor has the screen
         self._lost: ConnectionLostError | None = None
+        self._is_in = False  # logged in
         self._is_warned = False  # the last key was a Ctrl-C that only said how to leave
         self._chatting: asyncio.Task[None] | None = None
         self._lock = threading.Lock()  # guards what follows
@@ -162,31 +170,51 @@ class Terminal:
     async def _chat(self, name: str) -> None:
         await LoginDialogue(self._session, self._ask_who, self.show).run(name)
         self._session.arrive()
-        while True:
-            if self._dialogue.question is None:
-                typed = await self._ask(self._operations, PROMPT)
+        self._is_in = True
+        writing = Writing(self._session, self._dialogue, self._perform, self._ask_who, self.show, self._edit)
+        is_left = False
+        while not is_left:  # leaving says EX
+            prompt = self._answers if self._dialogue.takes_text else self._operations
+            try:
+                line = await self._ask(prompt, self._dialogue.prompt, default=self._dialogue.take_draft())
+            except PastedError as pasted:
+                is_left = await writing.paste(pasted.paste)
             else:
-                typed = await self._ask(self._answers, self._dialogue.prompt)
-            if not typed and self._dialogue.question is None and self._session.has_news():
-                typed = Local.NEW.value
-            action = self._dialogue.take(typed)
-            if isinstance(action, Ex):
-                return  # leaving says it
-            if action is not None:
-                # Its reply is shown when it comes; the person may type on meanwhile.
-                reply = self._session.perform(action)
-                if reply is not None:
-                    reply.add_done_callback(self._refresh)  # it is pending no more
+                if not line and self._dialogue.question is None and self._session.has_news():
+                    line = "/new"
+                is_left = await writing.take(line)
+
+    def _perform(self, action: Action) -> Future[AnyEvent] | None:
+        reply = self._session.perform(action)
+        if reply is not None:
+            reply.add_done_callback(self._refresh)  # it is pending no more
+        return reply
 
     def _bar(self) -> AnyFormattedText:
         status = self._session.status()
         style = "" if status.is_connected else "class:trouble"
         return [(style, bar(status, self._operations.output.get_size().columns))]
 
+    async def _edit(self, text: str) -> str | None:
+        """Gives the terminal to an editor. What arrives meanwhile waits, and is shown before the next question."""
+        self._print_waiting()
+        self._is_away = True
+        self._session.hide(is_hidden=True)
+        handler = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the editor's; ignored, it would be its too
+        try:
+            return await asyncio.to_thread(edit, text)
+        finally:
+            signal.signal(signal.SIGINT, handler)
+            self._is_away = False
+            self._print_waiting()
+            self._session.hide(is_hidden=False)
+
     async def _ask_who(self, question: str, *, is_secret: bool = False) -> str:
         return await self._ask(self._logins, question, is_secret=is_secret)
 
-    async def _ask(self, prompt: PromptSession[str], question: str, *, is_secret: bool = False) -> str:
+    async def _ask(
+        self, prompt: PromptSession[str], question: str, *, default: str = "", is_secret: bool = False
+    ) -> str:
         """What the person answers. Raises EOFError if she leaves, ConnectionLostError if the connection is lost."""
         self._print_waiting()
         if self._lost:
@@ -198,14 +226,14 @@ class Terminal:
             return _styled([*rows, ("", question)])
 
         try:
-            return await prompt.prompt_async(draw, is_password=is_secret)
+            return await prompt.prompt_async(draw, default=default, is_password=is_secret)
         finally:
             self._asking = None
             self._is_warned = False
 
     def _interrupt(self, event: KeyPressEvent) -> None:
         """Ctrl-C on an empty line."""
-        if self._dialogue.question is not None:
+        if self._dialogue.question is not None or (self._is_in and self._asking is self._logins):
             event.app.exit(result="")  # cancels the operation
         elif self._is_warned:
             event.app.exit(exception=EOFError())
@@ -217,6 +245,14 @@ class Terminal:
         if self._asking is not self._logins:
             with suppress(ConnectionLostError):  # which is being told
                 self._session.perform(Local.OLDER)
+
+    def _paste(self, event: KeyPressEvent) -> None:
+        """Asks before several lines that are pasted are sent; without their last line end they are typed."""
+        text, line = clean(event.data), event.current_buffer.document
+        if "\n" in text and self._asking is not self._logins:
+            event.app.exit(exception=PastedError(Paste(line.text_before_cursor, text, line.text_after_cursor)))
+        else:
+            event.current_buffer.insert_text(text)
 
     def _hang_up(self) -> None:
         """SIGHUP or SIGTERM: leaves as EX does."""
@@ -244,7 +280,7 @@ class Terminal:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            if self._waiting:  # else the next question has printed them already
+            if self._waiting and not self._is_away:  # else the next question has printed them already
                 await run_in_terminal(self._print_waiting)  # hides the typed line meanwhile
             elif self._asking:
                 self._asking.app.invalidate()

@@ -381,3 +381,27 @@ def test_matches_are_set_off_and_lead_to_the_talk_around(model: Model) -> None:
         "09:30 bob -> you: hi",
         "OLDER shows what came before.",
     ]
+
+
+def test_whom_a_reply_is_for(model: Model) -> None:
+    """It is the sender of the newest direct message that came, live, missed, or while the connection was lost."""
+    assert model.last_sender() == ""
+    model.receive(public(11, sender="carol"))
+    model.receive(direct(12, sender="alice", to="alice"))
+    model.receive(direct(13, sender="alice", to="bob"))
+    assert model.last_sender() == ""
+    model.receive(MissedReply(messages=[stored(3, sender="dave", to="alice")], more=False), Missed())
+    assert model.last_sender() == "dave"
+    model.receive(direct(14, sender="erin"))
+    model.receive(MissedReply(messages=[stored(4, sender="dave", to="alice")], more=False), Missed())
+    assert model.last_sender() == "erin"
+    model.catch_up([stored(15, sender="zoe", to="alice"), stored(16, sender="bob")])
+    assert model.last_sender() == "zoe"
+
+
+def test_a_refused_text_is_kept(model: Model) -> None:
+    """What the service refuses is there to be edited."""
+    model.receive(ErrorReply(code="unknown_user", message="no"), Dm(to="bobb", message="a long text"))
+    assert model.unsent == Dm(to="bobb", message="a long text")
+    model.receive(ErrorReply(code="bad_request", message="no"), Users())
+    assert model.unsent == Dm(to="bobb", message="a long text")

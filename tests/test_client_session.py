@@ -163,3 +163,21 @@ def test_the_loss_is_shown_once() -> None:
         assert shown.texts[-2:] == ["Not confirmed, so perhaps not sent: a thought", "The server went away."]
         with pytest.raises(ConnectionLostError):
             talk.perform(Users())
+
+
+def test_what_could_not_be_sent_is_kept() -> None:
+    """A message that is too long, or finds no room while the connection is lost, is there to be edited, once."""
+    long, crowded = Pm(message="too long"), Pm(message="one too many")
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.see_off()
+
+    with session(script) as (talk, shown):
+        assert talk.perform(Mistake("too long", unsent=long)) is None
+        assert [talk.take_unsent(), talk.take_unsent()] == [long, None]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("client.link.MOST_PENDING", 0)
+            assert talk.perform(crowded) is None
+        assert talk.take_unsent() == crowded
+    assert "Too many" in shown.texts[-1]

@@ -24,7 +24,7 @@ from client.text import Line, Style, named
 from tests.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from prompt_toolkit.input import PipeInput
 
@@ -327,6 +327,62 @@ def test_a_loss_between_two_questions(desk: Desk) -> None:
     with FakeServer(Peer.greet) as server, pytest.raises(ConnectionLostError, match="gone"):
         asyncio.run(ask(server.port))
     assert "never" not in desk.screen.text
+
+
+def test_what_arrives_while_an_editor_is_open(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not written over the editor, nor confirmed; it is shown afterwards."""
+    editing, arrived, show = threading.Event(), threading.Event(), Terminal.show
+    there: list[Terminal] = []
+
+    def note(self: Terminal, lines: Sequence[Line]) -> None:
+        show(self, lines)
+        there.append(self)
+        if any("news" in line.text for line in lines):
+            arrived.set()
+
+    def edit(text: str) -> str:
+        editing.set()
+        assert arrived.wait(TIMEOUT)
+        loop, session = there[-1]._loop, there[-1]._session
+        assert loop
+        for _ in range(20):  # turns in which the loop could have written it
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(TIMEOUT)
+        session._confirm()
+        assert session.link.outstanding() == 0
+        assert "news" not in desk.screen.text
+        return "a text"
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        assert editing.wait(TIMEOUT)
+        peer.say(type="direct", id=11, time=TIME, from_="bob", to="alice", message="news")
+        message = peer.expect("pm")
+        assert message["message"] == "a text"
+        desk.screen.wait_for("news")
+        peer.ack(message, 12)
+        desk.type("ex\r")
+        peer.see_off()
+        assert peer.seen[-1]["id"] >= 11
+
+    monkeypatch.setattr(Terminal, "show", note)
+    monkeypatch.setattr("client.terminal.edit", edit)
+    desk.type("securepassword\redit\r")
+    assert desk.chat(script) == 0
+
+
+def test_a_pasted_password(desk: Desk) -> None:
+    """A line end that comes with a pasted password is no part of it; Ctrl-C cancels its change, and does not leave."""
+
+    def script(peer: Peer) -> None:
+        assert peer.log_in()["password"] == "securepassword"
+        desk.screen.wait_for("PM/DM/EX>")
+        desk.type("password\r\x03")
+        desk.screen.wait_for("The password stays as it was.")
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("\x1b[200~securepassword\r\n\x1b[201~\r")
+    assert desk.chat(script) == 0
 
 
 def test_every_style_has_a_look() -> None:
