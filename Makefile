@@ -59,6 +59,9 @@ certs: $(VENV)/run.stamp ## make a certificate and its key, to speak TLS [CERTS=
 test: $(VENV)/dev.stamp ## run the tests
 	@$(BIN)/python -m pytest
 
+screens: $(VENV)/dev.stamp ## write tests/screens anew: what people see; look at what changed
+	@REFRESH_SCREENS=1 $(BIN)/python -m pytest tests/test_screens.py
+
 soak: $(VENV)/dev.stamp ## let 200 clients come, drop and return, and kill the service meanwhile [MINUTES=10] [SEED=1]
 	@$(BIN)/python -m tests.soak '$(MINUTES)' $(if $(SEED),'$(SEED)')
 
@@ -129,4 +132,4 @@ $(VENV)/fuzz.stamp: requirements-fuzz.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
 		echo "atheris does not install here ($(VENV)/fuzz.log says why); it needs Linux and CPython 3.11 to 3.14" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help install run_server run_client init-db backup certs test soak lint format bench profile fuzz lock clean
+.PHONY: help install run_server run_client init-db backup certs test screens soak lint format bench profile fuzz lock clean

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import shutil
 import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from client import pipe, plain, settings
-from client.connection import CannotConnectError, connect
+from client.connection import RETRY_TIMEOUT, CannotConnectError, connect
 from client.link import Link
 from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
 from client.text import is_sendable, safe
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.forget:
         return _forget(tokens, profile)
     try:
-        status = _chat(profile, tokens, wanted)
+        status = _chat(profile, tokens, wanted, options.notify)
     except UntrustedError as error:
         return _say(str(error), plain.MISTAKEN)
     except CannotConnectError as error:
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     return _say(tokens.problem, status) if tokens.problem else status
 
 
-def _chat(profile: Profile, tokens: Tokens, wanted: pipe.Wanted | None) -> int:
+def _chat(profile: Profile, tokens: Tokens, wanted: pipe.Wanted | None, notify: str) -> int:
     """Raises UntrustedError, CannotConnectError."""
     name, password = profile.name, os.environ.get(VARIABLE, "")
     is_unasked = wanted is not None or not (sys.stdin.isatty() and sys.stdout.isatty())
@@ -69,7 +71,7 @@ def _chat(profile: Profile, tokens: Tokens, wanted: pipe.Wanted | None) -> int:
         pins = Pins(settings.pins_path())
         trust = Trust(profile.ca, pins, None if is_unasked else _ask)
         trust_again = Trust(profile.ca, pins, None)
-    again = partial(connect, profile.server, profile.port, trust=trust_again)
+    again = partial(connect, profile.server, profile.port, RETRY_TIMEOUT, trust_again)
     if wanted is not None:
         return pipe.run(again, wanted, name, password, tokens)
     first = connect(profile.server, profile.port, trust=trust)
@@ -78,7 +80,8 @@ def _chat(profile: Profile, tokens: Tokens, wanted: pipe.Wanted | None) -> int:
     from client import terminal  # noqa: PLC0415  # a pipe need not wait 0.1 s for prompt_toolkit
 
     link = Link(first, again, lambda login: tokens.keep(login.username, login.token))
-    return terminal.run(link, name, tokens, is_first=settings.is_first_run(settings.state_folder()))
+    is_first = settings.is_first_run(settings.state_folder())
+    return terminal.run(link, name, tokens, notify, is_first=is_first)
 
 
 def _choose(options: argparse.Namespace) -> Profile:
@@ -139,6 +142,13 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, pipe.Wanted | 
         "--tls", action=argparse.BooleanOptionalAction, help="speak TLS, to a server that proves who it is"
     )
     parser.add_argument("--tls-ca", metavar="FILE", default="", help="as --tls; FILE has who may sign its certificate")
+    parser.add_argument(
+        "--notify",
+        metavar="HOW",
+        type=_notification,
+        default="",
+        help="tell the desktop of direct messages and mentions: osc or osc777 (the terminal does), or a command",
+    )
     parser.add_argument("--forget", action="store_true", help="remove the tokens kept for the server and the name")
     scripts = parser.add_argument_group("for scripts")
     scripts.add_argument("--send", metavar="TEXT", help="send one message; - takes all of stdin as its text")
@@ -165,6 +175,16 @@ def _ask(question: str) -> bool:
         return input(safe(question)).strip().lower() == "yes"
     except EOFError:
         return False
+
+
+def _notification(how: str) -> str:
+    try:
+        words = shlex.split(how)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{how!r} is no command: {error}") from error
+    if how not in {"", "osc", "osc777"} and not (words and shutil.which(words[0])):
+        raise argparse.ArgumentTypeError(f"there is no command {how!r}; osc asks the terminal")
+    return how
 
 
 def _port(text: str) -> int:

@@ -39,6 +39,9 @@ from service.protocol import (
 from service.tls import NotTlsError, TlsChannel
 
 CONNECT_TIMEOUT: Final = 10.0  # seconds to reach the server and be greeted; longer than three lost SYNs (1 + 2 + 4 s)
+RETRY_TIMEOUT: Final = (
+    2.0  # seconds, instead, when a lost connection is tried again: who leaves waits for the try's end
+)
 LEAVE_TIMEOUT: Final = 2.0  # seconds for the server to say bye; a person who leaves does not want to wait longer
 _LINE_LIMIT: Final = 4 << 20  # bytes: a page of 200 long messages, or 100,000 names; more than that is an attack
 _TOKEN_BYTES: Final = 8  # 64 random bits for a nonce: unique for one sender
@@ -100,13 +103,17 @@ class Connection:
         self._on_event, self._on_end = on_event, on_end
         self._listener.start()
 
-    def send(self, command: AnyCommand) -> Future[AnyEvent]:
+    def send(self, command: AnyCommand, then: Callable[[Future[AnyEvent]], object] | None = None) -> Future[AnyEvent]:
         """Sends a command; gives its reply to come, which is there once `on_event` has returned for it.
+
+        `then` is called with it before the next event is read.
 
         The reply may be an ErrorReply. It is ConnectionLostError if the connection ends first; raised if it has ended.
         """
         command = msgspec.structs.replace(command, ref=(ref := new_nonce()))
         reply: Future[AnyEvent] = Future()
+        if then is not None:
+            reply.add_done_callback(then)
         line = encode(command)
         if len(line) - 1 > self.hello.max_line:  # the service could not tell which command it skipped
             return self._refuse(command, reply, len(line) - 1)
@@ -133,10 +140,14 @@ class Connection:
                 with suppress(ConnectionLostError):
                     self.send(Ex())
                 self._listener.join(LEAVE_TIMEOUT)
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+            self.cut()
             self._listener.join()
         self._socket.close()
+
+    def cut(self) -> None:
+        """Ends it at once, from any thread: whoever waits for a reply gets ConnectionLostError."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def _refuse(self, command: AnyCommand, reply: Future[AnyEvent], size: int) -> Future[AnyEvent]:
         text = f"this is {size:,} bytes long and the server takes {self.hello.max_line:,}. Send it in parts."

@@ -20,6 +20,7 @@ from msgspec import UNSET
 from client.connection import CannotConnectError, Connection, ConnectionLostError, new_nonce
 from service.config import MAX_PAGE
 from service.protocol import (
+    AckReply,
     AnyCommand,
     AnyEvent,
     BroadcastEvent,
@@ -28,9 +29,11 @@ from service.protocol import (
     ErrorReply,
     History,
     HistoryReply,
+    Login,
     LoginOkReply,
     Missed,
     MissedReply,
+    Password,
     Pm,
     Resume,
     Seen,
@@ -48,10 +51,6 @@ _PATIENCE: Final = 20.0  # seconds for a reply while coming back; then the conne
 
 Message = Pm | Dm
 _LIVE: Final = (BroadcastEvent, DirectEvent)
-
-
-class _NoWayBackError(Exception):
-    """The server does not let this session in again; `str()` says why."""
 
 
 class OfflineError(Exception):
@@ -114,8 +113,9 @@ class Link:
         self._newest_public = 0  # of the room up to which all was received
         self._held: list[tuple[AnyEvent, AnyCommand | None]] | None = None  # what came while older ones are fetched
         self._overrun = 0  # too many live messages came meanwhile: those up to this id have to be fetched as well
+        self._renewing = False  # the token may be dead, and another one on its way
         self._ended: ConnectionLostError | None = None  # for good
-        self._dead: Connection | None = None  # one that ended while it caught up
+        self._dead: tuple[Connection, ConnectionLostError] | None = None  # one that ended while it caught up
         self._stopping = threading.Event()
         self._lost = threading.Event()
         self._thread = threading.Thread(target=self._return_until_stopped, name="chat-link")
@@ -169,10 +169,30 @@ class Link:
             self._newest_public = since
         self._lost.set()
 
+    def change_password(self, old: str, new: str) -> AnyEvent:
+        """Changes the password, which ends every token, and fetches a new one. Waits for the reply, and gives it.
+
+        Without a new token the next loss is the end. Raises OfflineError, ConnectionLostError.
+        """
+        self._renewing = True
+        try:
+            reply = self.send(Password(old=old, new=new)).result(_PATIENCE)
+            if isinstance(reply, AckReply):
+                self._renew_token(new)
+        except TimeoutError:
+            raise OfflineError("The server has not answered; the password may or may not be changed.") from None
+        finally:
+            self._renewing = False
+        return reply
+
     def leave(self) -> None:
         """Says goodbye and closes; no thread is left. Safe after an end."""
         self._stopping.set()
         self._lost.set()
+        with self._lock:
+            trying = list(self._all) if self._connection is None else []
+        for connection in trying:
+            connection.cut()  # or its thread would wait for replies
         if self._thread.ident is not None:
             self._thread.join()
         for connection in self._all:
@@ -202,7 +222,21 @@ class Link:
                 pending.reply.set_result(reply.result())
 
         with suppress(ConnectionLostError):  # then it goes with the next connection
-            connection.send(pending.command).add_done_callback(finish)
+            connection.send(pending.command, finish)
+
+    def _renew_token(self, password: str) -> None:
+        """Logs in on a connection of its own, as a token comes with a login only."""
+        if self._connect is None or self._login is None:
+            return
+        with suppress(CannotConnectError, ConnectionLostError):
+            connection = self._connect()
+            try:
+                connection.start(lambda *_: None, lambda _: None)
+                login = _ask(connection, Login(username=self._login.username, password=password, confirm=True))
+                if isinstance(login, LoginOkReply):
+                    self._log_in(msgspec.structs.replace(self._login, token=login.token))
+            finally:
+                connection.leave()
 
     # -- on the listener's thread of a connection ---------------------------------------------------------------------
     def _receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
@@ -239,7 +273,7 @@ class Link:
     def _end(self, connection: Connection, error: ConnectionLostError) -> None:
         with self._lock:
             if self._connection is not connection:
-                self._dead = connection  # `_return` learns of it by itself
+                self._dead = connection, error  # `_return` learns of it by itself
                 return
             self._connection = None
             is_final = error.is_final or self._login is None or self._connect is None
@@ -262,7 +296,7 @@ class Link:
     # -- the thread chat-link -----------------------------------------------------------------------------------------
     def _return_until_stopped(self) -> None:
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((CannotConnectError, ConnectionLostError)),
+            retry=tenacity.retry_if_exception(_may_pass),
             wait=tenacity.wait_random_exponential(FIRST_PAUSE, max=LONGEST_PAUSE),
             sleep=tenacity.sleep_using_event(self._stopping),
             stop=tenacity.stop_when_event_set(self._stopping),
@@ -272,13 +306,13 @@ class Link:
             self._lost.clear()
             try:
                 retrying(self._return)
-            except (CannotConnectError, ConnectionLostError):
-                return  # stopped meanwhile
-            except _NoWayBackError as error:
+            except (CannotConnectError, ConnectionLostError) as error:
+                if _may_pass(error):
+                    return  # stopped meanwhile
                 self._finish(ConnectionLostError(str(error)))
 
     def _return(self) -> None:
-        """One try to come back. Raises CannotConnectError, ConnectionLostError, _NoWayBackError."""
+        """One try to come back. Raises CannotConnectError, ConnectionLostError."""
         with self._lock:
             connection, self._connection = self._connection, None  # there still, if only `follow` was asked for
             follows = self._follows
@@ -292,7 +326,7 @@ class Link:
         try:
             self._go_live(connection, follows=follows)
         except ConnectionLostError as error:
-            if follows:
+            if follows and _may_pass(error):
                 self._listener.lose(error)  # it was told that all is well
             raise
 
@@ -303,13 +337,16 @@ class Link:
         while self._all:
             self._all.pop().leave()
         self._all.append(connection := self._connect())
+        if self._stopping.is_set():  # `leave` has not seen this connection
+            raise ConnectionLostError("Left meanwhile.")
         with self._lock:
             self._held, self._overrun = [], 0
         connection.start(self._receive, lambda error: self._end(connection, error))
         login = _ask(connection, Resume(token=self._login.token, confirm=True))
         if isinstance(login, ErrorReply):
-            if login.code == "bad_token":
-                raise _NoWayBackError("Your session has ended. Start the client again and log in.")
+            if login.code == "bad_token" and not self._renewing:
+                reason = "Your session has ended. Start the client again and log in."
+                raise ConnectionLostError(reason, is_final=True)
             raise CannotConnectError(login.message)
         if not isinstance(login, LoginOkReply):
             raise ConnectionLostError("The server answered with something else.")
@@ -346,8 +383,8 @@ class Link:
         """Gives on what was held back, if it follows, and sends what waits, in its order; then it is online."""
         while True:
             with self._lock:
-                if self._dead is connection:
-                    raise ConnectionLostError("The connection was lost again.")
+                if self._dead and self._dead[0] is connection:
+                    raise self._dead[1]
                 held: list[tuple[AnyEvent, AnyCommand | None]] = []
                 if follows:
                     held, self._held = self._held or [], []
@@ -363,6 +400,11 @@ class Link:
                 self._listener.receive(event, request)
             for pending in waiting:
                 self._transmit(pending, connection)
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether it is worth another try."""
+    return isinstance(error, CannotConnectError) or (isinstance(error, ConnectionLostError) and not error.is_final)
 
 
 def _ask(connection: Connection, command: AnyCommand) -> AnyEvent:

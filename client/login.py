@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
+from client.commands import whom_to_ask
 from client.connection import ConnectionLostError
+from client.link import OfflineError
 from client.text import hint, is_sendable, one_line, trouble
 from service.protocol import (
+    AckReply,
     AnyCommand,
     AnyEvent,
     ErrorReply,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 
 _ABOUT_PASSWORDS: Final = frozenset({"bad_credentials", "weak_password", "rate_limited"})  # worth another password
+_WRONG: Final = 2  # passwords, until it looks forgotten rather than mistyped
 _BACK: Final = "Enter alone goes back to the name."
 
 
@@ -81,25 +85,26 @@ class LoginDialogue:
         return isinstance(reply, LoginOkReply)
 
     async def _log_in(self, name: str) -> bool:
+        wrong = 0
         while password := await self._ask_secret(f"Password for {one_line(name)}: "):
             reply = await self._send(Login(username=name, password=password, confirm=True))
             if isinstance(reply, LoginOkReply):
                 return True
             if not self._may_try_again(reply):
                 return False
+            wrong += 1
+            if wrong == _WRONG:
+                self._show([hint(f"Forgotten? {whom_to_ask(self._session.hello)}")])
             self._show([hint(_BACK)])
         return False
 
     async def _register(self, name: str) -> bool:
         if self._session.hello.registration == "closed":
             self._show([trouble(f'"{one_line(name)}" is not registered, and this server takes no new names.')])
-            self._show([hint("Check the spelling, or ask who runs the server for an account.")])
+            self._show([hint(f"Check the spelling. For an account: {whom_to_ask(self._session.hello)}")])
             return False
         self._show([hint(f'"{one_line(name)}" is a new name.'), hint(f"Choose a password to register it. {_BACK}")])
-        while password := await self._ask_secret("New password: "):
-            if await self._ask_secret("The same again: ") != password:
-                self._show([trouble("The two differ. Type the same one twice.")])
-                continue
+        while password := await _ask_new(self._ask, self._show):
             reply = await self._send(Register(username=name, password=password, confirm=True))
             if isinstance(reply, LoginOkReply):
                 return True
@@ -116,9 +121,7 @@ class LoginDialogue:
         return False
 
     async def _ask_secret(self, question: str) -> str:
-        while not is_sendable(secret := await self._ask(question, is_secret=True)):
-            self._show([trouble("This password is not valid UTF-8. Check the terminal's encoding, or take another.")])
-        return secret
+        return await _ask_secret(self._ask, self._show, question)
 
     async def _send(self, command: AnyCommand) -> AnyEvent:
         return await asyncio.wrap_future(self._session.send(command))
@@ -146,3 +149,37 @@ def log_in_unasked(
     if isinstance(reply, ErrorReply):
         show([trouble(f"Not logged in: {one_line(reply.message)}")])
     return None
+
+
+async def change_password(session: Session, ask: Ask, show: Show) -> None:
+    """Changes the password by asking; each empty answer leaves it as it is. Lets through ConnectionLostError."""
+    show([hint("Your other sessions will end, and have to log in again. Enter alone cancels.")])
+    old = await _ask_secret(ask, show, "Old password: ")
+    while old and (new := await _ask_new(ask, show)):
+        try:
+            reply = await asyncio.to_thread(session.change_password, old, new)
+        except OfflineError as error:
+            return show([trouble(str(error))])
+        if isinstance(reply, AckReply):
+            return show([hint("The password is changed. You go on here; elsewhere log in with the new one.")])
+        # The session has shown why not.
+        if not isinstance(reply, ErrorReply) or reply.code not in _ABOUT_PASSWORDS:
+            break
+        if reply.code != "weak_password":
+            old = await _ask_secret(ask, show, "Old password: ")
+    return show([hint("The password stays as it was.")])
+
+
+async def _ask_new(ask: Ask, show: Show) -> str:
+    """A new password, typed twice; empty if the person has none in mind."""
+    while password := await _ask_secret(ask, show, "New password: "):
+        if await _ask_secret(ask, show, "The same again: ") == password:
+            break
+        show([trouble("The two differ. Type the same one twice.")])
+    return password
+
+
+async def _ask_secret(ask: Ask, show: Show, question: str) -> str:
+    while not is_sendable(secret := await ask(question, is_secret=True)):
+        show([trouble("This password is not valid UTF-8. Check the terminal's encoding, or take another.")])
+    return secret

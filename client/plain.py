@@ -14,8 +14,9 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TextIO
 
-from client.commands import Dialogue, Mistake
+from client.commands import Mistake
 from client.connection import ConnectionLostError
+from client.dialogue import Dialogue
 from client.login import log_in_unasked
 from client.session import Session
 from client.text import Line, trouble
@@ -81,6 +82,7 @@ class Plain:
             )
             if login is None:
                 return NOT_LOGGED_IN
+            self._session.summarize()
             self._work()
         except ConnectionLostError:  # the session has said why
             return LOST
@@ -100,7 +102,7 @@ class Plain:
                 self._lines.wake()
 
     def _work(self) -> None:
-        dialogue = Dialogue()
+        dialogue = Dialogue(self._session.last_sender, in_pipe=True)
         while self._is_read and (line := self._lines.read()) is not None:
             action = dialogue.take(line)
             if isinstance(action, Ex):

@@ -8,14 +8,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final
 
-from client.commands import Action, Local, Mistake, help_texts
+from client.bar import Status
+from client.commands import Action, Around, Edit, Local, Mistake, Mute, Notice, help_texts, whom_to_ask
 from client.connection import LEAVE_TIMEOUT, ConnectionLostError
 from client.link import Link, OfflineError
 from client.model import Model
 from client.text import Line, hint, trouble
-from service.protocol import AnyCommand, AnyEvent, LoginOkReply, Missed, StoredMessage
+from service.protocol import AnyCommand, AnyEvent, Dm, LoginOkReply, Missed, Pm, StoredMessage
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -49,6 +51,7 @@ class Session:
         self._shown_something = threading.Event()
         self._stopping = threading.Event()
         self._may_confirm = True
+        self._is_hidden = False  # what is shown waits until the screen is back
         self._confirmer = threading.Thread(target=self._confirm_until_stopped, name="chat-seen")
 
     def start(self) -> None:
@@ -67,28 +70,104 @@ class Session:
         try:
             return self._perform(action)
         except OfflineError as error:
+            if isinstance(action, (Pm, Dm)):
+                self.keep_unsent(action)
             self._show([trouble(str(error))])
             return None
 
     def _perform(self, action: Action) -> Future[AnyEvent] | None:
         if isinstance(action, Mistake):
+            if action.unsent:
+                self.keep_unsent(action.unsent)
             self._show([trouble(action.text)])
+        elif isinstance(action, Notice):
+            self._show([hint(text) for text in action.lines])
         elif action is Local.HELP:
-            self._show([hint(text) for text in help_texts()])
+            self._show([hint(text) for text in help_texts(get_terminal_size().columns, whom_to_ask(self.hello))])
         elif action is Local.OLDER:
             with self._lock:
                 older = self._model.older()
-            if older is not None:
-                return self.send(older)
-            self._show([hint("Nothing older. First HISTORY or SEARCH, then OLDER while there is more.")])
-        else:
+            return self._send_all([] if older is None else [older], "Nothing older.")
+        elif action is Local.NEW:
+            with self._lock:
+                commands = self._model.news()
+            return self._send_all(commands, "Nothing new.")
+        elif isinstance(action, Around):
+            with self._lock:
+                commands = self._model.around(action.id)
+            return self._send_all(commands, "This is no match on show. SEARCH shows them, with their numbers.")
+        elif isinstance(action, Mute):
+            with self._lock:
+                lines = self._model.mute(action.name)
+            self._show(lines)
+        elif not isinstance(action, (Local, Edit)):  # those need a terminal
             return self.send(action)
         return None
+
+    def _send_all(self, commands: Sequence[AnyCommand], otherwise: str) -> Future[AnyEvent] | None:
+        """The last one's reply; if there is none, says so."""
+        replies = [self.send(command) for command in commands]
+        if replies:
+            return replies[-1]
+        self._show([hint(otherwise)])
+        return None
+
+    def arrive(self) -> None:
+        """Right after the login: has the summary of what was missed shown. Raises ConnectionLostError."""
+        with self._lock:
+            commands = self._model.arrive()
+        with suppress(OfflineError):
+            for command in commands:
+                self.link.send(command)
+
+    def summarize(self) -> None:
+        """Shows how much was missed, by what the login said."""
+        self._show_all(self._model.summary)
+
+    def has_news(self) -> bool:
+        """Whether something is missed or unread."""
+        with self._lock:
+            return bool(self._model.news())
 
     def names(self) -> list[str]:
         """Names for completion; all of them safe to show."""
         with self._lock:
             return self._model.names()
+
+    def status(self) -> Status:
+        """How the chat is just now."""
+        pending = self.link.pending()
+        with self._lock:
+            model = self._model
+            return Status(model.name, model.is_connected, model.online, model.receipts.missed, pending)
+
+    def last_sender(self) -> str:
+        """Whom REPLY answers; empty if there is nobody."""
+        with self._lock:
+            return self._model.last_sender()
+
+    def take_unsent(self) -> Pm | Dm | None:
+        """The last message that could not be sent, once."""
+        with self._lock:
+            message, self._model.unsent = self._model.unsent, None
+        return message
+
+    def keep_unsent(self, message: Pm | Dm) -> None:
+        """Keeps a message that could not be sent, for EDIT."""
+        with self._lock:
+            self._model.unsent = message
+
+    def hide(self, *, is_hidden: bool) -> None:
+        """Confirms nothing while something else has the screen; what was shown meanwhile is confirmed afterwards."""
+        self._is_hidden = is_hidden
+        self._shown_something.set()
+
+    def change_password(self, old: str, new: str) -> AnyEvent:
+        """Changes the password, and sees that a lost connection still comes back. Waits for the reply, which is shown.
+
+        Raises OfflineError, ConnectionLostError.
+        """
+        return self.link.change_password(old, new)
 
     def leave(self, *, confirm: bool = True) -> None:
         """Confirms what was shown (if it was), says goodbye and closes. No thread is left. Safe after a loss."""
@@ -100,6 +179,7 @@ class Session:
         self.link.leave()
         if self._confirmer.ident is not None:
             self._confirmer.join()
+        self._show_all(lambda: self._model.unconfirmed(self.link.pending()))  # none after `end`, which has said it
 
     # -- from the link, on its threads --------------------------------------------------------------------------------
     def receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
@@ -142,7 +222,7 @@ class Session:
             self._confirm()
 
     def _confirm(self) -> None:
-        if not self._may_confirm or self.link.outstanding() > _MOST_OUTSTANDING:
+        if not self._may_confirm or self._is_hidden or self.link.outstanding() > _MOST_OUTSTANDING:
             return
         with self._lock:
             receipts = self._model.receipts.take()

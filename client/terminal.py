@@ -7,60 +7,90 @@ that nothing is lost between two prompts. Nothing here decides what a line says 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.formatted_text import FormattedText
-from prompt_toolkit.history import DummyHistory, History, InMemoryHistory
+from prompt_toolkit.history import DummyHistory, InMemoryHistory
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.renderer import print_formatted_text
-from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import Style as Styles
+from prompt_toolkit.utils import is_dumb_terminal
 
-from client.commands import Dialogue, completions, first_texts
+from client.bar import bar, pending_rows
+from client.commands import Local, first_texts
 from client.connection import ConnectionLostError
+from client.dialogue import Dialogue
+from client.editor import edit
+from client.keyboard import Words, key_bindings, prompt_session
+from client.layout import arrange
 from client.login import LoginDialogue
+from client.notify import Notifier
+from client.paste import Paste, PastedError, clean
 from client.session import Session
 from client.text import Line, body, hint
-from service.protocol import Ex
+from client.writing import Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+    from concurrent.futures import Future
 
-    from prompt_toolkit.document import Document
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.formatted_text import AnyFormattedText
     from prompt_toolkit.input import Input
+    from prompt_toolkit.key_binding import KeyPressEvent
     from prompt_toolkit.output import Output
 
+    from client.commands import Action
     from client.link import Link
+    from client.model import Model
+    from client.text import Part
     from client.tokens import Tokens
+    from service.protocol import AnyEvent
 
 
-PROMPT: Final = "PM/DM/EX> "
 MOST_WAITING: Final = 1 << 18  # characters for the screen; with as much waiting, no more is read from the server
+# For dark and light backgrounds alike: the terminal's own 16 colours, for it knows its background (but not bright
+# black, which some palettes hide), and colours of a medium brightness for names.
 _STYLES: Final = Styles.from_dict(
-    {  # the terminal's own 16 colours, for it knows its background; not bright black, which some palettes hide
+    {
         "time": "dim",
-        "name": "bold",
-        "own": "ansigreen",
-        "direct": "ansimagenta bold",
+        "own": "ansigreen bold",
+        "direct": "ansimagenta",
         "presence": "dim",
         "hint": "ansicyan",
         "trouble": "ansired bold",
+        "match": "reverse",
+        "day": "dim",
+        "bar": "reverse",
+        "name0": "#d75f00 bold",
+        "name1": "#0087d7 bold",
+        "name2": "#5f8700 bold",
+        "name3": "#d7005f bold",
+        "name4": "#008787 bold",
+        "name5": "#875fff bold",
+        "name6": "#af8700 bold",
+        "name7": "#d75f87 bold",
     }
 )
 
 
-def run(link: Link, name: str, tokens: Tokens, *, is_first: bool) -> int:
+def run(link: Link, name: str, tokens: Tokens, notify: str = "", *, is_first: bool) -> int:
     """Chats until the person leaves (gives 0) or the connection is lost for good (gives 1). `name` may be empty.
 
-    Whose first run it is, is shown how to begin.
+    Whose first run it is, is shown how to begin. `notify` is how to notify the desktop, if at all.
     """
     try:
-        return asyncio.run(Terminal(link, tokens=tokens, is_first=is_first).run(name))
+        chat = Terminal(link, target=_screen(), notify=notify, tokens=tokens, is_first=is_first)
+        return asyncio.run(chat.run(name))
     except KeyboardInterrupt:  # Ctrl-C while no question was open
         return 0
 
@@ -76,18 +106,26 @@ class Terminal:
         *,
         tokens: Tokens | None = None,
         is_first: bool = False,
+        notify: str = "",
+        model: Model | None = None,
     ) -> None:
         self._tokens = tokens
         self._is_first = is_first
-        self._session = Session(link, self.show, self._end_from_any_thread)
-        self._dialogue = Dialogue()
-        keys = _Keys(self._dialogue, self._session)
-        make = partial(_prompt_session, source, target, keys)
-        self._operations = make(InMemoryHistory())
-        self._answers = make(InMemoryHistory())  # apart, so that the arrow keys bring messages to a message
+        self._session = Session(link, self.show, self._end_from_any_thread, model=model)
+        self._dialogue = Dialogue(self._session.last_sender, link.hello)
+        words = Words(self._dialogue, self._session)
+        keys = key_bindings(self._interrupt, self._page_up, self._paste)
+        make = partial(prompt_session, source, target, words, keys, _STYLES)
+        self._operations = make(InMemoryHistory(), self._bar)
+        self._answers = make(InMemoryHistory(), self._bar)  # apart, so that the arrow keys bring messages to a message
         self._logins = make(DummyHistory())  # remembers no password
+        self._notifier = Notifier(notify, self._operations.output.write_raw)
         self._asking: PromptSession[str] | None = None
+        self._is_away = False  # an editor has the screen
         self._lost: ConnectionLostError | None = None
+        self._is_in = False  # logged in
+        self._is_warned = False  # the last key was a Ctrl-C that only said how to leave
+        self._chatting: asyncio.Task[None] | None = None
         self._lock = threading.Lock()  # guards what follows
         self._waiting: list[Line] = []
         self._size = 0  # characters in _waiting
@@ -99,16 +137,16 @@ class Terminal:
     async def run(self, name: str) -> int:
         """Logs in and chats; gives the exit status. No thread is left, and everything that came is on the screen."""
         self._loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._hang_up)
         printer = asyncio.create_task(self._print_arrivals())
+        self._chatting = asyncio.create_task(self._chat(name))
         try:
             # Anything else that prints, such as a thread's last words, must not break the typed line either.
             with patch_stdout():
                 self._session.start()
-                await LoginDialogue(self._session, self._ask_who, self.show, self._tokens).run(name)
-                if self._is_first:
-                    self.show([hint(text) for text in first_texts()])
-                await self._chat()
-        except EOFError:  # Ctrl-C or Ctrl-D
+                await self._chatting
+        except (EOFError, asyncio.CancelledError):  # Ctrl-C, Ctrl-D or a signal
             return 0
         except ConnectionLostError:  # the session has said why
             return 1
@@ -118,6 +156,7 @@ class Terminal:
             finally:
                 printer.cancel()
                 self._print_waiting()
+                self._notifier.close()
                 with self._lock:
                     self._gone = True
                     self._printed.notify_all()
@@ -131,36 +170,103 @@ class Terminal:
                 self._printed.wait_for(lambda: self._size < MOST_WAITING or self._gone)
             self._waiting += lines
             self._size += sum(len(line.text) for line in lines)
-        if self._loop:
-            self._loop.call_soon_threadsafe(self._arrived.set)
+        self._refresh()
 
     # -- asking -------------------------------------------------------------------------------------------------------
-    async def _chat(self) -> None:
-        while True:
-            if self._dialogue.question is None:
-                typed = await self._ask(self._operations, PROMPT)
+    async def _chat(self, name: str) -> None:
+        await LoginDialogue(self._session, self._ask_who, self.show, self._tokens).run(name)
+        if self._is_first:
+            self.show([hint(text) for text in first_texts()])
+        self._session.arrive()
+        self._is_in = True
+        writing = Writing(self._session, self._dialogue, self._perform, self._ask_who, self.show, self._edit)
+        is_left = False
+        while not is_left:  # leaving says EX
+            prompt = self._answers if self._dialogue.takes_text else self._operations
+            try:
+                line = await self._ask(prompt, self._dialogue.prompt, default=self._dialogue.take_draft())
+            except PastedError as pasted:
+                is_left = await writing.paste(pasted.paste)
             else:
-                typed = await self._ask(self._answers, self._dialogue.prompt)
-            action = self._dialogue.take(typed)
-            if isinstance(action, Ex):
-                return  # leaving says it
-            if action is not None:
-                # Its reply is shown when it comes; the person may type on meanwhile.
-                self._session.perform(action)
+                if not line and self._dialogue.question is None and self._session.has_news():
+                    line = "/new"
+                is_left = await writing.take(line)
+
+    def _perform(self, action: Action) -> Future[AnyEvent] | None:
+        reply = self._session.perform(action)
+        if reply is not None:
+            reply.add_done_callback(self._refresh)  # it is pending no more
+        return reply
+
+    def _bar(self) -> AnyFormattedText:
+        status = self._session.status()
+        style = "" if status.is_connected else "class:trouble"
+        return [(style, bar(status, self._operations.output.get_size().columns))]
+
+    async def _edit(self, text: str) -> str | None:
+        """Gives the terminal to an editor. What arrives meanwhile waits, and is shown before the next question."""
+        self._print_waiting()
+        self._is_away = True
+        self._session.hide(is_hidden=True)
+        handler = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the editor's; ignored, it would be its too
+        try:
+            return await asyncio.to_thread(edit, text)
+        finally:
+            signal.signal(signal.SIGINT, handler)
+            self._is_away = False
+            self._print_waiting()
+            self._session.hide(is_hidden=False)
 
     async def _ask_who(self, question: str, *, is_secret: bool = False) -> str:
         return await self._ask(self._logins, question, is_secret=is_secret)
 
-    async def _ask(self, prompt: PromptSession[str], question: str, *, is_secret: bool = False) -> str:
+    async def _ask(
+        self, prompt: PromptSession[str], question: str, *, default: str = "", is_secret: bool = False
+    ) -> str:
         """What the person answers. Raises EOFError if she leaves, ConnectionLostError if the connection is lost."""
         self._print_waiting()
         if self._lost:
             raise self._lost
         self._asking = prompt
+
+        def draw() -> AnyFormattedText:
+            rows = pending_rows(self._session.status(), prompt.output.get_size().columns)
+            return _styled([*rows, ("", question)])
+
         try:
-            return await prompt.prompt_async(question, is_password=is_secret)
+            return await prompt.prompt_async(draw, default=default, is_password=is_secret)
         finally:
             self._asking = None
+            self._is_warned = False
+
+    def _interrupt(self, event: KeyPressEvent) -> None:
+        """Ctrl-C on an empty line."""
+        if self._dialogue.question is not None or (self._is_in and self._asking is self._logins):
+            event.app.exit(result="")  # cancels the operation
+        elif self._is_warned:
+            event.app.exit(exception=EOFError())
+        else:
+            self._is_warned = True
+            self.show([hint("Ctrl-C once more leaves; so do EX and Ctrl-D.")])
+
+    def _page_up(self) -> None:
+        if self._asking is not self._logins:
+            with suppress(ConnectionLostError):  # which is being told
+                self._session.perform(Local.OLDER)
+
+    def _paste(self, event: KeyPressEvent) -> None:
+        """Asks before several lines that are pasted are sent; without their last line end they are typed."""
+        text, line = clean(event.data), event.current_buffer.document
+        if "\n" in text and self._asking is not self._logins:
+            event.app.exit(exception=PastedError(Paste(line.text_before_cursor, text, line.text_after_cursor)))
+        else:
+            event.current_buffer.insert_text(text)
+
+    def _hang_up(self) -> None:
+        """SIGHUP or SIGTERM: leaves as EX does."""
+        self._save_draft()
+        if self._chatting:
+            self._chatting.cancel()
 
     def _end_from_any_thread(self, error: ConnectionLostError) -> None:
         if self._loop:
@@ -169,55 +275,70 @@ class Terminal:
     def _end(self, error: ConnectionLostError) -> None:
         self._lost = error
         if self._asking and self._asking.app.is_running and not self._asking.app.is_done:
-            draft = self._asking.default_buffer.text
-            if draft and not self._asking.is_password:  # the line that it stands on is about to be erased
-                self.show([Line(("hint", "You were typing: "), ("", body(draft)))])
+            self._save_draft()
             self._asking.app.exit(exception=error)
+
+    def _save_draft(self) -> None:
+        """Shows what is being typed: the line that it stands on is about to be erased."""
+        if self._asking and self._asking.default_buffer.text and not self._asking.is_password:
+            self.show([Line(("hint", "You were typing: "), ("", body(self._asking.default_buffer.text)))])
 
     # -- printing -----------------------------------------------------------------------------------------------------
     async def _print_arrivals(self) -> None:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            if self._waiting:  # else the next question has printed them already
+            if self._waiting and not self._is_away:  # else the next question has printed them already
                 await run_in_terminal(self._print_waiting)  # hides the typed line meanwhile
+            elif self._asking:
+                self._asking.app.invalidate()
+
+    def _refresh(self, _: object = None) -> None:
+        """Has the screen drawn again, with what is new. From any thread."""
+        if self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._arrived.set)
 
     def _print_waiting(self) -> None:
         with self._lock:
             lines, self._waiting, self._size = self._waiting, [], 0
             self._printed.notify_all()
-        parts = [
-            (f"class:{style}" if style else "", text) for line in lines for style, text in (*line.parts, ("", "\n"))
-        ]
-        if parts:
-            print_formatted_text(self._operations.output, FormattedText(parts), _STYLES)
+        output = self._operations.output
+        columns = output.get_size().columns
+        parts = [part for line in lines for part in arrange(line, columns)]
+        if not parts:
+            return
+        called = [line for line in lines if line.calls]
+        if called:
+            output.bell()
+            self._notifier.notify(called[-1].text)
+        if is_dumb_terminal():
+            output.write("".join(text for _, text in parts).replace("\n", "\r\n"))
+            output.flush()
+        else:
+            print_formatted_text(output, _styled(parts), _STYLES)
 
 
-class _Keys(Completer):
-    """Completion by Tab: operations, and names where a name is due."""
-
-    def __init__(self, dialogue: Dialogue, session: Session) -> None:
-        self._dialogue = dialogue
-        self._session = session
-
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002
-        """The words that may follow, for prompt_toolkit."""
-        typed = document.text_before_cursor
-        last = "" if typed[-1:].isspace() else "".join(typed.split()[-1:])
-        for word in completions(typed, self._dialogue.question, self._session.names()):
-            yield Completion(word, start_position=-len(last))
+def _styled(parts: Sequence[Part]) -> FormattedText:
+    return FormattedText((f"class:{style}" if style else "", text) for style, text in parts)
 
 
-def _prompt_session(
-    source: Input | None, target: Output | None, completer: Completer, history: History
-) -> PromptSession[str]:
-    return PromptSession(
-        input=source,
-        output=target,
-        completer=completer,
-        complete_while_typing=False,
-        complete_style=CompleteStyle.READLINE_LIKE,
-        history=history,
-        erase_when_done=True,  # what was typed comes back as a message, with its time and whom it reached
-        interrupt_exception=EOFError,  # Ctrl-C leaves, as Ctrl-D does
-    )
+class _Screen(Vt100_Output):
+    """A terminal that may vanish."""
+
+    def flush(self) -> None:
+        """Writes what is due; to nowhere, once the terminal is gone. Its hang-up, on the way, ends the chat."""
+        try:
+            super().flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+
+
+def _screen() -> Output | None:
+    """The terminal, never asked where its cursor is: some do not answer. None: for a dumb one prompt_toolkit's own."""
+    if is_dumb_terminal():
+        return None
+    screen = _Screen.from_pty(sys.stdout, term=os.environ.get("TERM"), default_color_depth=ColorDepth.from_env())
+    screen.enable_cpr = False
+    return screen

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import unicodedata
 from typing import TYPE_CHECKING, Final, Literal, get_args
+from zlib import crc32
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable
 
-Style = Literal["", "time", "name", "own", "direct", "presence", "hint", "trouble"]
-STYLES: Final[tuple[Style, ...]] = get_args(Style)
+_Name = Literal["name0", "name1", "name2", "name3", "name4", "name5", "name6", "name7"]
+Style = Literal["", "time", "own", "direct", "presence", "hint", "trouble", "match", "day", _Name]
 Part = tuple[Style, str]
 
-_CONTINUATION: Final = "\n    | "  # before each further line of a message, so that none looks like a line of its own
+_NAMES: Final[tuple[_Name, ...]] = get_args(_Name)
+CONTINUATION: Final = "\n    | "  # before each further line of a message, so that none looks like a line of its own
 _MARKS: Final = 8  # on one character; the fullest scripts use four or five
 _MARK_KINDS: Final = frozenset({"Mn", "Me", "Cf"})  # the last: joiners between marks end no pile
 _LONGEST: Final = 100_000  # characters of a message; no service takes longer ones
@@ -83,7 +86,7 @@ def one_line(text: str) -> str:
 
 def body(text: str) -> str:
     """A message's text: its further lines are set in, so that they cannot pass for messages of their own."""
-    return safe(_cut(text, _LONGEST).replace("\r\n", "\n")).replace("\n", _CONTINUATION)
+    return safe(_cut(text, _LONGEST).replace("\r\n", "\n")).replace("\n", CONTINUATION)
 
 
 def _cut(text: str, most: int) -> str:
@@ -101,18 +104,26 @@ def is_sendable(text: str) -> bool:
 
 
 class Line:
-    """One line to show (of several rows, if a message has several): parts of a style and a safe text each."""
+    """One line to show (of several rows, if a message has several): parts of a style and a safe text each.
 
-    __slots__ = ("parts",)
+    The first `head` parts stand before a text that is wrapped under itself. `names` follow the parts, in columns where
+    there is a screen. `calls`: the user should be told, wherever she looks.
+    """
 
-    def __init__(self, *parts: Part) -> None:
+    __slots__ = ("calls", "head", "names", "parts")
+
+    def __init__(self, *parts: Part, head: int = 0, names: Iterable[str] = (), calls: bool = False) -> None:
         # Who makes a line has made its parts safe one by one; this is the lock on the last door.
         self.parts: tuple[Part, ...] = tuple((style, safe(text)) for style, text in parts)
+        self.names: tuple[str, ...] = tuple(map(one_line, names))
+        self.head = head
+        self.calls = calls
 
     @property
     def text(self) -> str:
         """The line without its styles."""
-        return "".join(text for _, text in self.parts)
+        text = "".join(text for _, text in self.parts)
+        return f"{text} {', '.join(self.names)}" if self.names else text
 
     @property
     def is_trouble(self) -> bool:
@@ -131,6 +142,24 @@ def hint(text: str) -> Line:
 def trouble(text: str) -> Line:
     """A line that says what went wrong and what to do next."""
     return Line(("trouble", text))
+
+
+def marked(text: str, words: re.Pattern[str] | None, style: Style = "") -> list[Part]:
+    """A message's text in parts, with what `words` finds in it set off."""
+    if words is None:
+        return [(style, body(text))]
+    parts: list[Part] = []
+    end = 0
+    shown = body(text)
+    for found in words.finditer(shown):
+        parts += [(style, shown[end : found.start()]), ("match", found.group())]
+        end = found.end()
+    return [*parts, (style, shown[end:])]
+
+
+def named(name: str) -> Part:
+    """A name in its own colour, the same each time."""
+    return _NAMES[crc32(name.encode("utf-8", "replace")) % len(_NAMES)], one_line(name)
 
 
 def listed(names: Iterable[str], most: int) -> str:

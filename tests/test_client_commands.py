@@ -1,81 +1,16 @@
-"""What is typed becomes a command."""
+"""The table of operations, HELP, and how long a message may be."""
 
 from __future__ import annotations
 
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
-from client.commands import OPERATIONS, Action, Dialogue, Local, Mistake, completions, help_texts
-from service.protocol import Dm, Ex, History, Missed, Pm, Search, Users
+from client.commands import _ID, OPERATIONS, compose, excess, help_texts, whom_to_ask
+from client.connection import new_nonce
+from service.protocol import Dm, HelloEvent, Pm, encode
 
-NAMES = ["bob", "Bea", "carol"]
-
-
-@pytest.mark.parametrize(
-    ("lines", "action"),
-    [
-        (["pm hi there"], Pm(message="hi there")),
-        (["PM  a   b "], Pm(message="a   b")),
-        (["pm", "hi"], Pm(message="hi")),
-        (["pm", "  set in"], Pm(message="  set in")),
-        (["pm", "EX"], Pm(message="EX")),
-        (["Dm bob hello there"], Dm(to="bob", message="hello there")),
-        (["dm", "bob", "hello there"], Dm(to="bob", message="hello there")),
-        (["dm bob", "hello"], Dm(to="bob", message="hello")),
-        (["dm bob one\ntwo"], Dm(to="bob", message="one\ntwo")),
-        (["eX"], Ex()),
-        (["users"], Users()),
-        (["MISSED"], Missed()),
-        (["history"], History(with_=UNSET)),
-        (["history bob"], History(with_="bob")),
-        (["search deploy friday"], Search(query="deploy friday")),
-        (["search", "deploy"], Search(query="deploy")),
-        (["older"], Local.OLDER),
-        ([" Help "], Local.HELP),
-        (["pm a\udcff"], Pm(message="a?")),
-    ],
-)
-def test_lines_become_a_command(lines: list[str], action: Action) -> None:
-    """An operation in any case, in one line or asked for step by step, gives its command with the last line."""
-    dialogue = Dialogue()
-    assert [dialogue.take(line) for line in lines] == [None] * (len(lines) - 1) + [action]
-    assert dialogue.question is None
-
-
-@pytest.mark.parametrize("line", ["hello everyone", "ex now", "users x", "history bob x", "\x1b[2J", "x" * 500])
-def test_a_mistake_explains_itself_in_one_line(line: str) -> None:
-    """What is no operation does nothing, and says what to type in one printable line."""
-    action = Dialogue().take(line)
-    assert isinstance(action, Mistake)
-    assert action.text.isprintable()
-    assert len(action.text) <= 80
-
-
-def test_an_empty_line_does_nothing() -> None:
-    """Enter alone asks for nothing."""
-    dialogue = Dialogue()
-    assert dialogue.take("") is None
-    assert dialogue.take("  \t") is None
-    assert dialogue.question is None
-
-
-@pytest.mark.parametrize("lines", [["dm", ""], ["dm", "bob", " "], ["pm", ""], ["search", ""], ["dm", "bob smith"]])
-def test_an_empty_answer_cancels(lines: list[str]) -> None:
-    """An empty answer, or two words for a name, ends the questions and sends nothing; the next line is an operation."""
-    dialogue = Dialogue()
-    *_, last = [dialogue.take(line) for line in lines]
-    assert isinstance(last, Mistake)
-    assert dialogue.take("pm hi") == Pm(message="hi")
-
-
-def test_questions_come_in_order() -> None:
-    """DM asks for the name, then for the message, and says to whom it goes."""
-    dialogue = Dialogue()
-    asked = []
-    for line in ("dm", "b{ob"):
-        dialogue.take(line)
-        asked.append(dialogue.prompt)
-    assert asked == ["To: ", "Message to b{ob: "]
+HELLO = HelloEvent(protocol=1, server="", version="", registration="open", max_line=1000, max_message=500)
 
 
 def test_help_has_every_operation() -> None:
@@ -85,30 +20,47 @@ def test_help_has_every_operation() -> None:
     assert max(map(len, texts)) <= 80
 
 
+@pytest.mark.parametrize("width", [1, 40, 64])
+def test_help_on_a_narrow_screen(width: int) -> None:
+    """HELP fits a phone's terminal, and still has every operation at the beginning of a line."""
+    texts = help_texts(width, "Ask carol.")
+    assert max(map(len, texts)) <= max(width, 20)
+    assert {operation.name for operation in OPERATIONS} <= {text.split()[0] for text in texts}
+    assert "Ask carol." in " ".join(" ".join(texts).split())
+
+
 @pytest.mark.parametrize(
-    ("typed", "expected"),
+    ("contact", "said"),
     [
-        ("h", ["history", "help"]),
-        ("HI", ["HISTORY"]),
-        ("dm b", ["bob", "Bea"]),
-        ("dm ", NAMES),
-        ("DM bob h", []),
-        ("pm b", []),
-        ("history c", ["carol"]),
-        ("nonsense b", []),
-        ("zz", []),
+        ("carol, room 12", "Ask carol, room 12."),
+        ("ca\x1b[2Jrol", "Ask ca\u241b[2Jrol."),
+        (" ", "Ask who runs the server."),
+        (UNSET, "Ask who runs the server."),
     ],
 )
-def test_completion_of_an_operation(typed: str, expected: list[str]) -> None:
-    """Tab completes operations in the case that is typed, and names only where a name is due."""
-    assert completions(typed, None, NAMES) == expected
+def test_whom_to_ask(contact: str, said: str) -> None:
+    """A forgotten password leads to whom the server names, in harmless words, or to who runs it."""
+    assert whom_to_ask(replace(HELLO, contact=contact)) == said
 
 
-def test_completion_of_an_answer() -> None:
-    """While a name is asked for, names are completed; while a message is, nothing."""
-    dialogue = Dialogue()
-    dialogue.take("dm")
-    assert completions("c", dialogue.question, NAMES) == ["carol"]
-    dialogue.take("bob")
-    assert completions("c", dialogue.question, NAMES) == []
-    assert completions("", None, NAMES) == [operation.name for operation in OPERATIONS]
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("x" * 500, ""),
+        ("x" * 501, "Not sent: 1 character too long, of 500."),
+        ("x" * 1700, "Not sent: 1,200 characters too long, of 500."),
+        ("\U0001f600" * 300, "Not sent: 316 bytes too long, of 1,000."),
+    ],
+)
+def test_a_message_that_is_too_long_says_by_how_much(text: str, problem: str) -> None:
+    """Characters are counted as the server counts them, and then the bytes of the line."""
+    assert excess(compose("bob", text), HELLO) == problem
+
+
+def test_the_line_is_as_long_as_the_one_that_is_sent() -> None:
+    """The ref and the nonce, which come later, are counted: at the limit it is sent, one byte beyond it is not."""
+    assert len(new_nonce()) == len(_ID)
+    line = encode(Dm(to="bob", message="hi", nonce=new_nonce(), ref=new_nonce()))
+    assert excess(compose("bob", "hi"), replace(HELLO, max_line=len(line) - 1)) == ""
+    assert excess(compose("bob", "hi"), replace(HELLO, max_line=len(line) - 2)).startswith("Not sent: 1 byte ")
+    assert compose("all", "hi") == Pm(message="hi")

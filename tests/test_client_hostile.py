@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,7 +77,7 @@ def wait_for_the_end(peer: Peer) -> None:
             peer.hear()
 
 
-def say_evil(peer: Peer) -> None:
+def say_evil(peer: Peer, *, asked_at_login: tuple[str, ...] = ()) -> None:
     """EVIL wherever a text may stand, from the greeting to the bye."""
     peer.greet(server=EVIL, version=EVIL, registration=EVIL)
     if "password" not in (command := peer.expect("login")):
@@ -89,7 +90,7 @@ def say_evil(peer: Peer) -> None:
     peer.say(type="direct", **message | {"id": 12, "to": EVIL})
     peer.say(type="users", users=["alice", EVIL + "2"], time=EVIL)
     peer.say(type="error", code=EVIL, message=EVIL, command=EVIL)
-    for kind in ("missed", "history", "search"):
+    for kind in (*asked_at_login, "missed", "history", "search"):
         more = {"query": EVIL} if kind == "search" else {"with": EVIL} if kind == "history" else {}
         peer.answer(peer.expect(kind), type=kind, messages=[message | {"to": EVIL}], more=True, **more)
     peer.answer(peer.expect("pm"), type="ready", command=EVIL, users=[EVIL])
@@ -116,7 +117,7 @@ def test_nothing_raw_reaches_a_pipe() -> None:
 
 def test_nothing_raw_reaches_a_terminal() -> None:
     """On a terminal come only the sequences that the line editor makes."""
-    with FakeServer(say_evil) as server:
+    with FakeServer(partial(say_evil, asked_at_login=("missed",))) as server:
         program = pexpect.spawn(
             sys.executable,
             ["-m", "client", "127.0.0.1", str(server.port)],

@@ -15,7 +15,7 @@ import pytest
 from client import link as link_module
 from client.connection import CannotConnectError, ConnectionLostError, connect
 from client.link import MOST_PENDING, Link, OfflineError
-from service.protocol import AckReply, BroadcastEvent, DirectEvent, Dm, Login, LoginOkReply, Pm, Users
+from service.protocol import AckReply, BroadcastEvent, DirectEvent, Dm, ErrorReply, Login, LoginOkReply, Pm, Users
 from tests.helpers import PASSWORD, PATIENCE, Process, enter, running_server
 
 if TYPE_CHECKING:
@@ -337,3 +337,59 @@ def test_a_hundred_kills_between_sending_and_ack(tmp_path: Path, monkeypatch: py
         stored = connection.execute("SELECT id, body FROM message ORDER BY id").fetchall()
     assert stored == [(id_, f"{n // 4} {'012d'[n % 4]}") for n, id_ in enumerate(ids)]
     assert len(ids) == 4 * KILLS
+
+
+def test_a_new_password_needs_no_new_login(tmp_path: Path) -> None:
+    """A password change ends every token; the link has fetched another one, and comes back by itself."""
+    with running_server(tmp_path) as server:
+        port = server.port
+        enter(port, "bob").close()
+        with linked(port) as (link, bob):
+            assert isinstance(link.change_password("wrong one", "new password"), ErrorReply)
+            assert isinstance(link.change_password(PASSWORD, "new password"), AckReply)
+            for _ in range(2):
+                drop(link)
+                bob.wait_for("lost")
+                bob.wait_for("back")
+
+
+def test_a_loss_while_the_password_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
+) -> None:
+    """A dead token is no reason to give up while a new one is on its way."""
+    renew, refused = Link._renew_token, threading.Event()
+    ask = link_module._ask
+
+    def note(connection: Connection, command: AnyCommand) -> AnyEvent:
+        reply = ask(connection, command)
+        if isinstance(reply, ErrorReply):
+            refused.set()
+        return reply
+
+    def lose_and_renew(self: Link, password: str) -> None:
+        drop(self)
+        gate.set()
+        assert refused.wait(PATIENCE)
+        renew(self, password)
+
+    monkeypatch.setattr(link_module, "_ask", note)
+    monkeypatch.setattr(Link, "_renew_token", lose_and_renew)
+    with running_server(tmp_path) as server:
+        enter(server.port, "bob").close()
+        with linked(server.port) as (link, bob):
+            link.change_password(PASSWORD, "new password")
+            bob.wait_for("lost")
+            bob.wait_for("back")
+
+
+def test_a_new_password_without_a_new_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If no new token is to be had, the chat goes on until the connection is lost, and then says what to do."""
+    with running_server(tmp_path) as server:
+        enter(server.port, "bob").close()
+        with linked(server.port) as (link, bob):
+            monkeypatch.setattr(link_module, "_ask", lambda *_: ErrorReply(code="rate_limited", message="slow"))
+            assert isinstance(link.change_password(PASSWORD, "new password"), AckReply)
+            monkeypatch.undo()
+            drop(link)
+            bob.wait_for("lost")
+            bob.wait_for("end: Your session has ended. Start the client again and log in.")

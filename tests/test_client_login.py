@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from msgspec import UNSET
 
 from client.connection import ConnectionLostError
 from client.login import LoginDialogue
@@ -112,3 +113,14 @@ def test_a_server_that_answers_nonsense() -> None:
     """A login that is answered with something else ends with a clear error, not with a question for ever."""
     with pytest.raises(ConnectionLostError, match="something else"):
         Desk([], [PongReply(time="")]).log_in("alice")
+
+
+@pytest.mark.parametrize("contact", ["carol", None])
+def test_a_forgotten_password_has_a_way_out(contact: str | None) -> None:
+    """The second wrong password says whom to ask, once; the first is a slip of the finger."""
+    bad = refused("bad_credentials")
+    desk = Desk(["alice", "b1", "b2", "b3", "s3cret"], [KNOWN, bad, bad, bad, IN])
+    desk.hello.contact = contact or UNSET
+    desk.log_in()
+    assert [n for n, text in enumerate(desk.shown) if text.startswith("Forgotten?")] == [3]
+    assert desk.shown[3] == f"Forgotten? Ask {contact or 'who runs the server'}."

@@ -12,7 +12,7 @@ from client.commands import Local, Mistake
 from client.connection import ConnectionLostError, connect
 from client.link import Link
 from client.session import Session
-from service.protocol import AckReply, History, Login, Pm, Users
+from service.protocol import AckReply, Login, Pm, Users
 from tests.fake_server import TIME, TIMEOUT, FakeServer, Peer
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def test_the_reply_is_shown_before_it_is_given() -> None:
 
 
 def test_older_goes_on_from_the_last_page() -> None:
-    """OLDER without a page before explains itself; after HISTORY it asks for what came before."""
+    """OLDER asks for what came before the last page, at first for the newest, until there is none."""
 
     def script(peer: Peer) -> None:
         peer.log_in()
@@ -126,12 +126,12 @@ def test_older_goes_on_from_the_last_page() -> None:
         peer.see_off()
 
     with session(script) as (talk, shown):
-        assert talk.perform(Local.OLDER) is None
-        assert "First HISTORY" in shown.texts[-1]
-        for action in (History(), Local.OLDER):
-            reply = talk.perform(action)
+        for _ in range(2):
+            reply = talk.perform(Local.OLDER)
             assert reply is not None
             reply.result(TIMEOUT)
+        assert talk.perform(Local.OLDER) is None
+        assert shown.texts[-1] == "Nothing older."
 
 
 def test_what_needs_no_server() -> None:
@@ -163,3 +163,21 @@ def test_the_loss_is_shown_once() -> None:
         assert shown.texts[-2:] == ["Not confirmed, so perhaps not sent: a thought", "The server went away."]
         with pytest.raises(ConnectionLostError):
             talk.perform(Users())
+
+
+def test_what_could_not_be_sent_is_kept() -> None:
+    """A message that is too long, or finds no room while the connection is lost, is there to be edited, once."""
+    long, crowded = Pm(message="too long"), Pm(message="one too many")
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.see_off()
+
+    with session(script) as (talk, shown):
+        assert talk.perform(Mistake("too long", unsent=long)) is None
+        assert [talk.take_unsent(), talk.take_unsent()] == [long, None]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("client.link.MOST_PENDING", 0)
+            assert talk.perform(crowded) is None
+        assert talk.take_unsent() == crowded
+    assert "Too many" in shown.texts[-1]

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
 import re
 import threading
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from prompt_toolkit.application import create_app_session
+from prompt_toolkit.data_structures import Size
 from prompt_toolkit.history import DummyHistory
 from prompt_toolkit.input import create_pipe_input
-from prompt_toolkit.output import DummyOutput
+from prompt_toolkit.output import ColorDepth, DummyOutput
+from prompt_toolkit.output.vt100 import Vt100_Output
 
 from client.connection import ConnectionLostError, connect
 from client.link import Link
 from client.terminal import _STYLES, Terminal
-from client.text import Style
+from client.text import Line, Style, named
 from tests.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from prompt_toolkit.input import PipeInput
 
@@ -79,13 +83,13 @@ def test_login_and_leave(desk: Desk) -> None:
     """The name is asked for, the password not shown, the welcome shown; EX leaves with status 0."""
 
     def script(peer: Peer) -> None:
-        command = peer.log_in(missed=3)
+        command = peer.log_in()
         assert (command["username"], command["password"], command["confirm"]) == ("alice", "securepassword", True)
         peer.see_off()
 
     desk.type("alice\rsecurepassword\rex\r")
     assert desk.chat(script, name="") == 0
-    assert "3 direct messages missed: MISSED shows them." in desk.screen.text
+    assert "Nothing missed." in desk.screen.text
     assert "securepassword" not in desk.screen.text
 
 
@@ -170,7 +174,7 @@ def test_messages_appear_while_a_line_is_typed(desk: Desk) -> None:
         desk.type("pm hal")
         desk.screen.wait_for("hal")
         peer.say(type="broadcast", id=11, time=TIME, from_="bob", message="wait\x1b[2J!")
-        desk.screen.wait_for("bob")
+        desk.screen.wait_for("[2J!")
         desk.type("f a loaf\r")
         message = peer.expect("pm")
         assert message["message"] == "half a loaf"
@@ -202,10 +206,10 @@ def test_questions_and_completion(desk: Desk) -> None:
     assert "Message to bob:" in desk.screen.text
 
 
-@pytest.mark.parametrize("key", ["\x03", "\x04"])
-@pytest.mark.parametrize("before", ["", "securepassword\r", "securepassword\rdm\r"])
-def test_ctrl_c_and_ctrl_d_leave(desk: Desk, key: str, before: str) -> None:
-    """Ctrl-C or Ctrl-D at any question says `ex` and leaves with status 0."""
+@pytest.mark.parametrize("keys", ["\x03\x03", "\x04", "half a line\x03\x03\x03"])
+@pytest.mark.parametrize("before", ["", "securepassword\r", "securepassword\rdm\r\x03"])
+def test_ctrl_c_and_ctrl_d_leave(desk: Desk, keys: str, before: str) -> None:
+    """Ctrl-D on an empty line, or Ctrl-C twice, says `ex` and leaves with status 0; Ctrl-C first clears a line."""
 
     def script(peer: Peer) -> None:
         peer.greet()
@@ -214,8 +218,24 @@ def test_ctrl_c_and_ctrl_d_leave(desk: Desk, key: str, before: str) -> None:
             peer.answer(peer.expect("login"), **login_ok())
         peer.see_off()
 
-    desk.type(before + key)
+    desk.type(before + keys)
     assert desk.chat(script) == 0
+    assert ("Ctrl-C once more leaves" in desk.screen.text) is ("\x03" in keys)
+
+
+def test_ctrl_c_cancels_a_question(desk: Desk) -> None:
+    """Ctrl-C at the empty answer of an operation cancels it, and a cleared line is not sent."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        message = peer.expect("pm")
+        assert message["message"] == "sent"
+        peer.ack(message, 11)
+        peer.see_off()
+
+    desk.type("securepassword\rdm\r\x03pm not this\x03pm sent\rex\r")
+    assert desk.chat(script) == 0
+    assert "DM cancelled." in desk.screen.text
 
 
 @pytest.mark.parametrize("half", ["", "pm half a line", "dm\r"])
@@ -265,6 +285,7 @@ def test_missed_messages_are_confirmed_before_the_next_page(desk: Desk) -> None:
 
     def script(peer: Peer) -> None:
         peer.log_in(missed=2)
+        peer.answer(peer.expect("missed"), type="missed", messages=[], more=False)
         for message_id, more in ((4, True), (5, False)):
             message = {"id": message_id, "time": TIME, "from": "bob", "to": "alice", "message": f"news {message_id}"}
             peer.answer(peer.expect("missed"), type="missed", messages=[message], more=more)
@@ -308,7 +329,83 @@ def test_a_loss_between_two_questions(desk: Desk) -> None:
     assert "never" not in desk.screen.text
 
 
+def test_what_arrives_while_an_editor_is_open(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not written over the editor, nor confirmed; it is shown afterwards."""
+    editing, arrived, show = threading.Event(), threading.Event(), Terminal.show
+    there: list[Terminal] = []
+
+    def note(self: Terminal, lines: Sequence[Line]) -> None:
+        show(self, lines)
+        there.append(self)
+        if any("news" in line.text for line in lines):
+            arrived.set()
+
+    def edit(text: str) -> str:
+        editing.set()
+        assert arrived.wait(TIMEOUT)
+        loop, session = there[-1]._loop, there[-1]._session
+        assert loop
+        for _ in range(20):  # turns in which the loop could have written it
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(TIMEOUT)
+        session._confirm()
+        assert session.link.outstanding() == 0
+        assert "news" not in desk.screen.text
+        return "a text"
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        assert editing.wait(TIMEOUT)
+        peer.say(type="direct", id=11, time=TIME, from_="bob", to="alice", message="news")
+        message = peer.expect("pm")
+        assert message["message"] == "a text"
+        desk.screen.wait_for("news")
+        peer.ack(message, 12)
+        desk.type("ex\r")
+        peer.see_off()
+        assert peer.seen[-1]["id"] >= 11
+
+    monkeypatch.setattr(Terminal, "show", note)
+    monkeypatch.setattr("client.terminal.edit", edit)
+    desk.type("securepassword\redit\r")
+    assert desk.chat(script) == 0
+
+
+def test_a_pasted_password(desk: Desk) -> None:
+    """A line end that comes with a pasted password is no part of it; Ctrl-C cancels its change, and does not leave."""
+
+    def script(peer: Peer) -> None:
+        assert peer.log_in()["password"] == "securepassword"
+        desk.screen.wait_for("PM/DM/EX>")
+        desk.type("password\r\x03")
+        desk.screen.wait_for("The password stays as it was.")
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("\x1b[200~securepassword\r\n\x1b[201~\r")
+    assert desk.chat(script) == 0
+
+
 def test_every_style_has_a_look() -> None:
     """Each style that a line may have is known to the terminal."""
     known = {name for names, _ in _STYLES.style_rules for name in names.split()}
-    assert known == set(get_args(Style)) - {""}
+    styles = {word for option in get_args(Style) for word in (get_args(option) or [option])}
+    assert known == styles - {""} | {"bar"}
+
+
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_no_colours_where_none_are_wanted(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    """With NO_COLOR nothing is coloured; a dumb terminal gets no escape sequence at all."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv(variable, value)
+    written = io.StringIO()
+    target = Vt100_Output(
+        written, lambda: Size(24, 80), term=os.environ["TERM"], default_color_depth=ColorDepth.from_env()
+    )
+    with create_pipe_input() as keyboard, FakeServer(Peer.greet) as server:
+        terminal = Terminal(Link(connect("127.0.0.1", server.port), None), keyboard, target)
+        terminal.show([Line(named("bob"), ("trouble", ": hi"))])
+        terminal._print_waiting()
+        terminal._session.leave()
+    codes = set(re.findall(r"\x1b\[([0-9;]*)m", written.getvalue()))
+    assert codes <= ({"0", "0;1"} if value == "1" else set())
+    assert "bob" in written.getvalue()

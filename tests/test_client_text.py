@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from client.text import Line, body, is_sendable, listed, one_line, safe, sendable
+from client.text import Line, body, is_sendable, listed, named, one_line, safe, sendable
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,13 @@ def test_a_second_line_cannot_pass_for_a_message() -> None:
 
 def test_a_line_is_a_filter_too() -> None:
     """A Line never holds a raw character, whoever made it."""
-    assert Line(("name", "a\x1b"), ("", "b\x9b")).text == "a\u241bb<U+009B>"
+    assert Line(("own", "a\x1b"), ("", "b\x9b")).text == "a\u241bb<U+009B>"
+
+
+def test_a_name_keeps_its_colour() -> None:
+    """The same name has the same colour each time, in each run; different ones differ mostly."""
+    assert [named(name)[0] for name in ("bob", "carol", "bob")] == ["name0", "name3", "name0"]
+    assert len({named(f"user{number}")[0] for number in range(100)}) == 8
 
 
 @pytest.mark.parametrize(

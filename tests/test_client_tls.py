@@ -304,7 +304,7 @@ def test_a_person_is_asked_at_the_terminal(
         alice.enter(answer)
         if status == 0:
             alice.wait_for("New password:")
-            alice.type("\x03")
+            alice.type("\x03\x03")
         else:
             alice.wait_for("Not connected. No password was sent.")
         assert alice.wait_for_end() == status

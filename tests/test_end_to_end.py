@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
+import termios
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pexpect
 import pyte
@@ -22,18 +24,20 @@ if TYPE_CHECKING:
     from service.server import Server
 
 WIDTH, HEIGHT = 80, 24
-ENVIRONMENT = os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "TZ": "UTC"}
+ENVIRONMENT = os.environ | {"TERM": "xterm", "TZ": "UTC"}
 
 
 class Terminal:
     """A client on a terminal of 80 by 24, and the screen that its user sees."""
 
-    def __init__(self, port: int, *name: str) -> None:
+    def __init__(self, port: int, *name: str, under: tuple[str, ...] = ()) -> None:
+        """Starts it, by the program `under` if there is one."""
         self._screen = pyte.Screen(WIDTH, HEIGHT)
         self._stream = pyte.Stream(self._screen)
+        command = [*under, sys.executable, "-m", "client", "127.0.0.1", str(port), *name]
         self.program = pexpect.spawn(
-            sys.executable,
-            ["-m", "client", "127.0.0.1", str(port), *name],
+            command[0],
+            command[1:],
             cwd=str(ROOT),
             env=ENVIRONMENT,
             dimensions=(HEIGHT, WIDTH),
@@ -96,9 +100,9 @@ def service(tmp_path: Path) -> Iterator[Process]:
 
 
 @contextmanager
-def terminal(service: Process | Server, *name: str) -> Iterator[Terminal]:
+def terminal(service: Process | Server, *name: str, under: tuple[str, ...] = ()) -> Iterator[Terminal]:
     """A client, ended at the end."""
-    opened = Terminal(service.port, *name)
+    opened = Terminal(service.port, *name, under=under)
     try:
         yield opened
     finally:
@@ -158,7 +162,7 @@ def test_a_first_chat(service: Process, tmp_path: Path) -> None:
             back.enter("search EVERY")
             back.wait_for('with "EVERY"')
             back.enter("users")
-            back.wait_for("Online (2): alice, bob (you)")
+            back.wait_for("Online (2):", "  alice      bob (you)")
             assert PASSWORD not in "\n".join(back.lines())
             back.enter("ex")
             assert back.wait_for_end() == 0
@@ -182,7 +186,7 @@ def test_the_typed_line_stays_whole(service: Process) -> None:
         for n in range(30):
             bob.ask("pm", message=f"message {n}")
         alice.wait_for("bob: message 29")
-        alice.wait_until(lambda lines: lines[-1] == "PM/DM/EX> pm half a li")
+        alice.wait_until(lambda lines: lines[-2] == "PM/DM/EX> pm half a li")
         assert [line for line in alice.lines() if "half a li" in line] == ["PM/DM/EX> pm half a li"]
         alice.enter("ne")
         assert bob.read_type("broadcast")["message"] == "half a line"
@@ -194,11 +198,70 @@ def test_the_service_goes_away_and_comes_back(service: Process, tmp_path: Path) 
         alice.register("alice")
         alice.type("pm a draft")
         service.stop()
-        alice.wait_for("The server is shutting down", "Trying again", "PM/DM/EX> pm a draft")
+        alice.wait_for("The server is shutting down", "trying again | alice", "PM/DM/EX> pm a draft")
+        alice.enter(" is sent")
+        alice.type("pm another")
+        alice.wait_until(lambda lines: lines[-3:-1] == ["(pending) you: a draft is sent", "PM/DM/EX> pm another"])
         with Process(tmp_path, port=service.port):
-            alice.wait_for("connected again", "PM/DM/EX> pm a draft")
-            alice.enter(" is sent")
-            alice.wait_for("you: a draft is sent")
+            alice.wait_for("connected again", "connected | alice | 1 online")
+            alice.wait_until(
+                lambda lines: lines[-2] == "PM/DM/EX> pm another" and lines[-3][6:] == "you: a draft is sent"
+            )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_cleanly(service: Process, number: signal.Signals) -> None:
+    """The draft is shown, the terminal as it was before, `ex` said, and the status 0; no traceback."""
+    with terminal(service) as alice, enter(service.port, "bob") as bob:
+        alice.register("alice")
+        alice.type("pm a draft")
+        alice.wait_for("PM/DM/EX> pm a draft")
+        alice.program.kill(number)
+        alice.wait_for("You were typing: pm a draft")
+        while bob.read_type("users")["users"] != ["bob"]:
+            pass
+        alice.wait_until(lambda _: bool(termios.tcgetattr(alice.program.child_fd)[3] & termios.ICANON))
+        assert alice.wait_for_end() == 0
+        assert "Traceback" not in "".join(alice.lines())
+
+
+def test_a_terminal_that_is_gone_leaves(service: Process) -> None:
+    """When the terminal hangs up the client says goodbye and ends."""
+    with terminal(service) as alice, enter(service.port, "bob") as bob:
+        alice.register("alice")
+        program: Any = alice.program
+        program.ptyproc.fileobj.close()
+        while bob.read_type("users")["users"] != ["bob"]:
+            pass
+        assert alice.program.wait() == 0
+
+
+def test_suspended_and_back(service: Process) -> None:
+    """After Ctrl-Z and fg the typed line is there, and what came meanwhile above it."""
+    shell = 'set -m; "$@"; echo suspended; read line; fg'
+    with terminal(service, under=("bash", "-c", shell, "bash")) as alice, enter(service.port, "bob") as bob:
+        alice.register("alice")
+        alice.type("pm half a li")
+        alice.wait_for("PM/DM/EX> pm half a li")
+        alice.type("\x1a")
+        alice.wait_for("suspended")
+        bob.ask("pm", message="meanwhile")
+        alice.enter("")
+        alice.wait_for("bob: meanwhile")
+        alice.wait_until(lambda lines: lines[-2] == "PM/DM/EX> pm half a li")
+        alice.enter("ne")
+        assert bob.read_type("broadcast")["message"] == "half a line"
+
+
+def test_leaving_a_server_that_is_stuck(service: Process) -> None:
+    """A server that has stopped answering holds up nobody who leaves, whose unconfirmed text is shown."""
+    with terminal(service) as alice:
+        alice.register("alice")
+        service.program.send_signal(signal.SIGSTOP)
+        alice.enter("pm a thought")
+        alice.enter("ex")
+        assert alice.wait_for_end() == 0
+        assert "Not confirmed, so perhaps not sent: a thought" in alice.lines()
 
 
 def test_nothing_hostile_reaches_the_terminal(service: Process) -> None:

@@ -1,0 +1,66 @@
+"""A text written in the person's own editor: in a file that only she can read, and that is gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_USUAL: Final = ("editor", "nano", "vi")  # looked for when the variables name none
+_LONGEST: Final = 1 << 20  # bytes; no service takes longer texts
+
+
+class EditorError(Exception):
+    """There is no text to send; `str()` says why, `text` is what the file held all the same."""
+
+    def __init__(self, reason: str, text: str = "") -> None:
+        super().__init__(reason)
+        self.text = text
+
+
+def find_editor(variables: Mapping[str, str] = os.environ) -> list[str]:
+    """The command to start, without the file. Raises EditorError."""
+    named = variables.get("VISUAL", "").strip() or variables.get("EDITOR", "").strip()
+    try:
+        command = shlex.split(named)
+    except ValueError as error:
+        raise EditorError(f"EDITOR cannot be understood: {error}.") from error
+    usual = [program for program in _USUAL if not command and shutil.which(program, path=variables.get("PATH"))]
+    if not command and not usual:
+        raise EditorError("There is no editor here. Set EDITOR to one, such as EDITOR=nano.")
+    return command or usual[:1]
+
+
+def edit(text: str) -> str | None:
+    """The text as it was saved, without the line ends at its end; None if it was not saved. Raises EditorError.
+
+    Waits until the editor, which has the terminal, ends.
+    """
+    command = find_editor()
+    with tempfile.TemporaryDirectory(
+        prefix="chat-", ignore_cleanup_errors=True
+    ) as folder:  # 0700; an editor's own copies too
+        file = Path(folder) / "message.txt"
+        file.touch(0o600)
+        file.write_text(text and f"{text}\n", "utf-8")
+        os.utime(file, (0, 0))  # so that saving shows, even what was there before
+        try:
+            status = subprocess.run([*command, str(file)], check=False).returncode  # noqa: S603  # hers to choose
+            is_saved = file.stat().st_mtime != 0
+            with file.open("rb") as saved:
+                data = saved.read(_LONGEST + 1)
+        except OSError as error:
+            raise EditorError(f"The editor {command[0]} failed: {error.strerror or error}.") from error
+    written = data[:_LONGEST].decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
+    if status:
+        raise EditorError(f"The editor {command[0]} ended with status {status}.", written)
+    if len(data) > _LONGEST:
+        raise EditorError(f"The text is longer than {_LONGEST:,} bytes.", written)
+    return written if is_saved else None

@@ -1,0 +1,105 @@
+"""A line as it stands on a screen of some width: wrapped under its text, or its names in columns. Pure.
+
+Widths are in columns of the terminal: a wide character or an emoji takes two, a mark none. Nothing here filters text:
+a `Line` has done that.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from wcwidth import iter_graphemes, width
+
+from client.text import CONTINUATION, Style
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from client.text import Line, Part
+
+_TAB: Final = "    "
+_BAR: Final = "| "
+_LEAST: Final = 16  # columns for a text; behind a longer name it is wrapped further left
+_GAP: Final = "  "  # between two columns of names
+_WORDS: Final = re.compile(r"( +|[^ ]+)")
+
+
+def columns_of(text: str) -> int:
+    """The columns that a text without newlines takes."""
+    return len(text) if text.isascii() else max(0, width(text))
+
+
+def cut(text: str, columns: int) -> str:
+    """`text`, of which only what fits is left, with an ellipsis if it was cut."""
+    if columns_of(text) <= columns:
+        return text
+    kept = ""
+    for cluster in iter_graphemes(text):
+        if columns_of(kept + cluster) > columns - 1:
+            break
+        kept += cluster
+    return f"{kept}…" if columns > 0 else ""
+
+
+def arrange(line: Line, columns: int) -> list[Part]:
+    """The parts of a line, with newlines between its rows; none is wider than `columns`, and the last is ended."""
+    if line.names:
+        return [*_in_columns(line, columns), ("", "\n")]
+    if columns_of(line.text) <= columns and "\n" not in line.text and "\t" not in line.text:
+        return [*line.parts, ("", "\n")]
+    return [*_Wrapping(line, columns).parts, ("", "\n")]
+
+
+class _Wrapping:
+    """Puts word behind word, and begins a row where one does not fit."""
+
+    def __init__(self, line: Line, columns: int) -> None:
+        self.parts: list[Part] = []
+        self._columns = max(columns, 1)
+        self._column = 0
+        head = columns_of("".join(text for _, text in line.parts[: line.head]))
+        self._hang = min(head, max(0, columns - _LEAST), columns // 2)
+        self._indent: Part = ("", " " * self._hang)
+        for style, text in line.parts:
+            for number, part in enumerate(text.replace("\t", _TAB).split(CONTINUATION)):
+                if number:  # a further line of the message: no row of it can pass for a message of its own
+                    bar = _BAR if self._columns > self._hang + _LEAST else ""
+                    self._indent = ("hint", " " * max(0, self._hang - len(bar)) + bar)
+                    self._begin_row()
+                for plain in part.split("\n"):
+                    for word in _WORDS.findall(plain):
+                        self._add(style, word)
+
+    def _begin_row(self) -> None:
+        self.parts += [("", "\n"), self._indent]
+        self._column = len(self._indent[1])
+
+    def _add(self, style: Style, word: str) -> None:
+        wide = columns_of(word)
+        if self._column + wide > self._columns and self._column > self._hang:
+            self._begin_row()
+            if word.isspace():
+                return
+        if self._column + wide <= self._columns:
+            self.parts.append((style, word))
+            self._column += wide
+            return
+        for cluster in iter_graphemes(word):  # longer than a row
+            wide = columns_of(cluster)
+            if self._column + wide > self._columns and self._column > self._hang:
+                self._begin_row()
+            self.parts.append((style, cluster))
+            self._column += wide
+
+
+def _in_columns(line: Line, columns: int) -> Iterator[Part]:
+    """The line's own parts, then its names below one another, in columns of one width, read downward."""
+    yield from line.parts
+    widest = max(map(columns_of, line.names)) + len(_GAP)
+    across = max(1, (columns - len(_GAP)) // widest)
+    down = -(-len(line.names) // across)
+    for row in range(down):
+        cells = line.names[row::down]
+        padded = (cell + " " * (widest - columns_of(cell)) for cell in cells[:-1])
+        yield "", "\n" + _GAP + "".join(padded) + cut(cells[-1], columns - len(_GAP))

@@ -1,0 +1,93 @@
+"""How a message is written: time and day in the user's zone, who to whom, what is set off in its text. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET, UnsetType
+
+from client.text import Line, Part, marked, named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import tzinfo
+
+
+class Lines:
+    """Makes the lines of one user's talk; it remembers the day of the last one."""
+
+    def __init__(self, clock: Callable[[], datetime], zone: tzinfo | None) -> None:
+        self._name = ""
+        self._mention: re.Pattern[str] | None = None  # her name as a word
+        self._zone = zone
+        self._day = clock().astimezone(zone).date()
+
+    def meet(self, name: str) -> None:
+        """From now on the user is `name`."""
+        self._name = name
+        self._mention = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE) if name else None
+
+    def line(
+        self,
+        time: str,
+        sender: str,
+        to: str | UnsetType,
+        text: str,
+        words: re.Pattern[str] | None = None,
+        note: str = "",
+    ) -> Line:
+        """A message of somebody; what `words` finds in it is set off, and `note` follows it."""
+        who: list[Part] = [self.who(sender)]
+        if to is not UNSET:
+            who += [("direct", " -> "), self.who(to)]
+        is_from_others = sender != self._name
+        is_called = bool(self._mention and self._mention.search(text))
+        if words is None and is_called and is_from_others:
+            words = self._mention
+        return self.message(time, who, text, words, note, calls=is_from_others and (is_called or to == self._name))
+
+    def who(self, name: str) -> Part:
+        """A name, or `you`."""
+        return ("own", "you") if name == self._name else named(name)
+
+    def message(
+        self,
+        time: str | UnsetType,
+        who: Sequence[Part],
+        text: str,
+        words: re.Pattern[str] | None = None,
+        note: str = "",
+        *,
+        calls: bool = False,
+    ) -> Line:
+        """A line of the talk; `who` is its sender, and if it is direct its recipient."""
+        texts = marked(text, words, "direct" if len(who) > 1 else "")
+        return Line(self.time(time), *who, ("", ": "), *texts, ("hint", note), head=len(who) + 2, calls=calls)
+
+    def on_its_day(self, wire: str | UnsetType, lines: list[Line]) -> list[Line]:
+        """`lines` of that time, below a line with its day where the line shown before was of another."""
+        moment = self.moment(wire)
+        if moment is None or moment.date() == self._day:
+            return lines
+        self._day = moment.date()
+        return [Line(("day", f"-- {moment:%A}, {moment.day} {moment:%B %Y} --")), *lines]
+
+    def time(self, wire: str | UnsetType) -> Part:
+        """A time of the wire in the user's zone."""
+        moment = self.moment(wire)
+        return "time", moment.strftime("%H:%M ") if moment else "--:-- "
+
+    def moment(self, wire: str | UnsetType) -> datetime | None:
+        """A time of the wire in the user's zone; None if it is none."""
+        try:
+            return datetime.fromisoformat(wire or "").astimezone(self._zone)
+        except (ValueError, OverflowError, OSError):  # the last two: years that the zone's arithmetic cannot reach
+            return None
+
+
+def search_words(query: str) -> re.Pattern[str]:
+    """Finds the words of a query, and what begins with them."""
+    words = "|".join(map(re.escape, sorted(query.split(), key=len, reverse=True)))
+    return re.compile(rf"(?<!\w)(?:{words})\w*", re.IGNORECASE)

@@ -1,0 +1,43 @@
+"""Text that was pasted, of several lines, and what may become of it: one message, a message for each line, or nothing.
+
+Pure. Nothing of it is sent before the person has said which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MOST_MESSAGES: Final = 100  # out of one paste; more would bury the talk, and 200 may wait for their ack
+
+
+@dataclass(frozen=True, slots=True)
+class Paste:
+    """Pasted lines, and what had been typed before and behind them."""
+
+    before: str
+    text: str
+    after: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The line as it would be, with its line breaks."""
+        return f"{self.before}{self.text}{self.after}"
+
+    @property
+    def lines(self) -> list[str]:
+        """Its lines; those of white space alone are left out."""
+        return [line for line in self.whole.split("\n") if line.strip()]
+
+
+class PastedError(Exception):
+    """Several lines were pasted: ends the question that they came to."""
+
+    def __init__(self, paste: Paste) -> None:
+        super().__init__("pasted")
+        self.paste = paste
+
+
+def clean(text: str) -> str:
+    """What a terminal pastes, with plain line breaks and none at the end: pasting does not press Enter."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
