@@ -17,8 +17,8 @@ import msgspec
 import tenacity
 from msgspec import UNSET
 
+from client.asking import PATIENCE, fetch_gap, fetch_token, resume
 from client.connection import CannotConnectError, Connection, ConnectionLostError, new_nonce
-from service.config import MAX_PAGE
 from service.protocol import (
     AckReply,
     AnyCommand,
@@ -26,13 +26,9 @@ from service.protocol import (
     BroadcastEvent,
     DirectEvent,
     Dm,
-    ErrorReply,
     History,
-    HistoryReply,
-    Login,
     LoginOkReply,
     Missed,
-    MissedReply,
     Password,
     Pm,
     Resume,
@@ -47,7 +43,6 @@ FIRST_PAUSE: Final = 0.25  # seconds before the second try; a server that restar
 LONGEST_PAUSE: Final = 10.0  # seconds between two tries; doubled up to here, each shortened at random
 MOST_PENDING: Final = 200  # messages that may wait for their ack; somebody types ahead, nobody piles up
 MOST_HELD: Final = 2_000  # live messages kept back while older ones are fetched; beyond, they are fetched too
-_PATIENCE: Final = 20.0  # seconds for a reply while coming back; then the connection counts as lost
 
 Message = Pm | Dm
 _LIVE: Final = (BroadcastEvent, DirectEvent)
@@ -176,9 +171,10 @@ class Link:
         """
         self._renewing = True
         try:
-            reply = self.send(Password(old=old, new=new)).result(_PATIENCE)
-            if isinstance(reply, AckReply):
-                self._renew_token(new)
+            reply = self.send(Password(old=old, new=new)).result(PATIENCE)
+            if isinstance(reply, AckReply) and self._connect and self._login:
+                token = fetch_token(self._connect, self._login.username, new)
+                self._log_in(msgspec.structs.replace(self._login, token=token or self._login.token))
         except TimeoutError:
             raise OfflineError("The server has not answered; the password may or may not be changed.") from None
         finally:
@@ -223,20 +219,6 @@ class Link:
 
         with suppress(ConnectionLostError):  # then it goes with the next connection
             connection.send(pending.command, finish)
-
-    def _renew_token(self, password: str) -> None:
-        """Logs in on a connection of its own, as a token comes with a login only."""
-        if self._connect is None or self._login is None:
-            return
-        with suppress(CannotConnectError, ConnectionLostError):
-            connection = self._connect()
-            try:
-                connection.start(lambda *_: None, lambda _: None)
-                login = _ask(connection, Login(username=self._login.username, password=password, confirm=True))
-                if isinstance(login, LoginOkReply):
-                    self._log_in(msgspec.structs.replace(self._login, token=login.token))
-            finally:
-                connection.leave()
 
     # -- on the listener's thread of a connection ---------------------------------------------------------------------
     def _receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
@@ -342,42 +324,17 @@ class Link:
         with self._lock:
             self._held, self._overrun = [], 0
         connection.start(self._receive, lambda error: self._end(connection, error))
-        login = _ask(connection, Resume(token=self._login.token, confirm=True))
-        if isinstance(login, ErrorReply):
-            if login.code == "bad_token" and not self._renewing:
-                reason = "Your session has ended. Start the client again and log in."
-                raise ConnectionLostError(reason, is_final=True)
-            raise CannotConnectError(login.message)
-        if not isinstance(login, LoginOkReply):
-            raise ConnectionLostError("The server answered with something else.")
-        self._log_in(login)
+        self._log_in(resume(connection, self._login.token, may_be_renewed=self._renewing))
         return connection
 
     def _catch_up(self, connection: Connection, last_id: int) -> None:
-        """Fetches what came meanwhile, the room's and the direct messages, and gives it on in the order of ids.
-
-        `last_id` is the seam: what is later comes live, and waits.
-        """
-        while True:
-            room = _ask(connection, History(after=self._newest_public, limit=MAX_PAGE))
-            direct = _ask(connection, Missed(limit=MAX_PAGE))
-            if not isinstance(room, HistoryReply) or not isinstance(direct, MissedReply):
-                raise ConnectionLostError("The server answered with something else.")
-            # Of a page with more behind it, the other one must not run ahead.
-            ends = [page.messages[-1].id for page in (room, direct) if page.more and page.messages]
-            end = min([last_id, *ends])
-            messages = sorted((*room.messages, *direct.messages), key=lambda message: message.id)
-            messages = [message for message in messages if message.id <= end]
-            self._listener.catch_up(messages)
-            seen = [message.id for message in messages if message.to is not UNSET]
-            if seen:
-                _ask(connection, Seen(ids=seen))
-            self._newest_public = max([self._newest_public, *(m.id for m in messages if m.to is UNSET)])
-            if end == last_id:
-                with self._lock:
-                    last_id, self._overrun = self._overrun, 0
-                if not last_id:
-                    return
+        """Gives on what came meanwhile. `last_id` is the seam: what is later comes live, and waits."""
+        while last_id:
+            for messages in fetch_gap(connection, self._newest_public, last_id):
+                self._listener.catch_up(messages)
+                self._newest_public = max([self._newest_public, *(m.id for m in messages if m.to is UNSET)])
+            with self._lock:
+                last_id, self._overrun = self._overrun, 0
 
     def _go_live(self, connection: Connection, *, follows: bool) -> None:
         """Gives on what was held back, if it follows, and sends what waits, in its order; then it is online."""
@@ -405,11 +362,3 @@ class Link:
 def _may_pass(error: BaseException) -> bool:
     """Whether it is worth another try."""
     return isinstance(error, CannotConnectError) or (isinstance(error, ConnectionLostError) and not error.is_final)
-
-
-def _ask(connection: Connection, command: AnyCommand) -> AnyEvent:
-    """The reply to a command. Raises ConnectionLostError, also if none comes."""
-    try:
-        return connection.send(command).result(_PATIENCE)
-    except TimeoutError:
-        raise ConnectionLostError("The server does not answer.") from None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from client import asking
 from client import link as link_module
 from client.connection import CannotConnectError, ConnectionLostError, connect
 from client.link import MOST_PENDING, Link, OfflineError
@@ -19,7 +20,7 @@ from service.protocol import AckReply, BroadcastEvent, DirectEvent, Dm, ErrorRep
 from tests.helpers import PASSWORD, PATIENCE, Process, enter, running_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from client.connection import Connection
@@ -121,7 +122,7 @@ def test_a_long_gap_is_fetched_page_by_page(
     tmp_path: Path, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many public and direct messages are mixed, all come, once, in the order of their ids."""
-    monkeypatch.setattr(link_module, "MAX_PAGE", 7)
+    monkeypatch.setattr(asking, "MAX_PAGE", 7)
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
         enter(server.port, "bob").close()
         with linked(server.port) as (link, bob):
@@ -357,8 +358,9 @@ def test_a_loss_while_the_password_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
 ) -> None:
     """A dead token is no reason to give up while a new one is on its way."""
-    renew, refused = Link._renew_token, threading.Event()
-    ask = link_module._ask
+    fetch_token, refused = asking.fetch_token, threading.Event()
+    ask = asking.ask
+    links: list[Link] = []
 
     def note(connection: Connection, command: AnyCommand) -> AnyEvent:
         reply = ask(connection, command)
@@ -366,17 +368,18 @@ def test_a_loss_while_the_password_changes(
             refused.set()
         return reply
 
-    def lose_and_renew(self: Link, password: str) -> None:
-        drop(self)
+    def lose_and_fetch(connect: Callable[[], Connection], name: str, password: str) -> str:
+        drop(links[0])
         gate.set()
         assert refused.wait(PATIENCE)
-        renew(self, password)
+        return fetch_token(connect, name, password)
 
-    monkeypatch.setattr(link_module, "_ask", note)
-    monkeypatch.setattr(Link, "_renew_token", lose_and_renew)
+    monkeypatch.setattr(asking, "ask", note)
+    monkeypatch.setattr(link_module, "fetch_token", lose_and_fetch)
     with running_server(tmp_path) as server:
         enter(server.port, "bob").close()
         with linked(server.port) as (link, bob):
+            links.append(link)
             link.change_password(PASSWORD, "new password")
             bob.wait_for("lost")
             bob.wait_for("back")
@@ -387,7 +390,7 @@ def test_a_new_password_without_a_new_token(tmp_path: Path, monkeypatch: pytest.
     with running_server(tmp_path) as server:
         enter(server.port, "bob").close()
         with linked(server.port) as (link, bob):
-            monkeypatch.setattr(link_module, "_ask", lambda *_: ErrorReply(code="rate_limited", message="slow"))
+            monkeypatch.setattr(asking, "ask", lambda *_: ErrorReply(code="rate_limited", message="slow"))
             assert isinstance(link.change_password(PASSWORD, "new password"), AckReply)
             monkeypatch.undo()
             drop(link)
