@@ -46,7 +46,7 @@ def test_by_a_command(tmp_path: Path) -> None:
 
 def test_a_stuck_command_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """While one runs no other starts; one that is stuck is killed for the next, and at the end."""
-    notifier = Notifier("sleep 1000", lambda _: None)
+    notifier = Notifier(f"{sys.executable} -c 'import signal; signal.pause()'", lambda _: None)
     notifier.notify("one")
     first = notifier._running
     notifier.notify("two")

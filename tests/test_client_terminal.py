@@ -44,6 +44,9 @@ class Screen(DummyOutput):
             self.text += data
             self._changed.notify_all()
 
+    def bell(self) -> None:
+        self.write("<bell>")
+
     def wait_for(self, text: str) -> None:
         with self._changed:
             assert self._changed.wait_for(lambda: text in self.text, TIMEOUT), self.text
@@ -187,6 +190,47 @@ def test_messages_appear_while_a_line_is_typed(desk: Desk) -> None:
     assert desk.chat(script) == 0
     # The typed line makes room, and is drawn again below; the escape sequence is its sender's, made visible.
     assert re.search(r"<erased>[-:0-9 ]+bob: wait\u241b\[2J!\s+<erased>PM/DM/EX>", desk.screen.text)
+
+
+def test_the_bell_rings_for_who_is_meant(desk: Desk) -> None:
+    """A direct message and a mention ring; what is said to all does not."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.say(type="broadcast", id=11, time=TIME, from_="bob", message="good morning")
+        desk.screen.wait_for("good morning")
+        assert "<bell>" not in desk.screen.text
+        peer.say(type="broadcast", id=12, time=TIME, from_="bob", message="are you there, alice?")
+        desk.screen.wait_for("there, ")
+        desk.screen.wait_for("<bell>")
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("securepassword\r")
+    assert desk.chat(script) == 0
+    assert desk.screen.text.count("<bell>") == 1
+
+
+def test_page_up_loads_what_is_older(desk: Desk) -> None:
+    """It does what OLDER does, and the typed line stays."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        pages = [[{"id": 7, "time": TIME, "from": "bob", "message": "newer"}], []]
+        for page in pages:
+            command = peer.expect("history")
+            peer.answer(command, type="history", messages=page, more=bool(page))
+            if page:
+                desk.screen.wait_for("newer")
+                desk.type("pm half\x1b[5~")
+        assert command["before"] == 7
+        desk.type(" a loaf\r")
+        assert peer.expect("pm")["message"] == "half a loaf"
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("securepassword\rhistory\r")
+    assert desk.chat(script) == 0
 
 
 def test_questions_and_completion(desk: Desk) -> None:

@@ -192,6 +192,22 @@ def test_the_typed_line_stays_whole(service: Process) -> None:
         assert bob.read_type("broadcast")["message"] == "half a line"
 
 
+def test_a_resize_keeps_the_typed_line(service: Process) -> None:
+    """On a terminal that becomes narrower the line goes on, and what comes then is wrapped for it."""
+    with terminal(service) as alice, enter(service.port, "bob") as bob:
+        alice.register("alice")
+        alice.type("pm half a li")
+        alice.wait_for("PM/DM/EX> pm half a li")
+        alice.program.setwinsize(12, 40)
+        alice._screen.resize(12, 40)
+        bob.ask("pm", message="a message that is too long for a row of forty columns")
+        alice.wait_for("forty columns")
+        assert max(map(len, alice.lines())) <= 40
+        alice.wait_until(lambda lines: lines[-2] == "PM/DM/EX> pm half a li")
+        alice.enter("ne")
+        assert bob.read_type("broadcast")["message"] == "half a line"
+
+
 def test_the_service_goes_away_and_comes_back(service: Process, tmp_path: Path) -> None:
     """The client says so, keeps what is being typed, and goes on when the service is there again."""
     with terminal(service) as alice:

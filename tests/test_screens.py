@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FOLDER = ROOT / "tests" / "screens"
+SETTLED = 0.5  # seconds without a change: the screen is what it is going to be
 REFRESH = "REFRESH_SCREENS" in os.environ
 YESTERDAY = "2026-11-20T17:02:00.000Z"
 LONG = "The deploy is done; have a look at the dashboards before you go home, please, all of you."
@@ -130,16 +131,16 @@ SITUATIONS: list[tuple[str, Callable[[Peer], None], list[str]]] = [
 @pytest.mark.parametrize(("name", "script", "keys"), SITUATIONS, ids=[name for name, _, _ in SITUATIONS])
 def test_screen(name: str, script: Callable[[Peer], None], keys: list[str], columns: int, rows: int) -> None:
     """The screen is as it was when it was last looked at."""
-    with FakeServer(script) as server:
-        shown = play(server.port, keys, columns, rows)
     path = FOLDER / f"{name}-{columns}x{rows}.txt"
+    with FakeServer(script) as server:
+        shown = play(server.port, keys, columns, rows, None if REFRESH else path.read_text())
     if REFRESH:
         path.write_text(shown)
     assert shown == path.read_text()
 
 
-def play(port: int, keys: list[str], columns: int, rows: int) -> str:
-    """What stands on the screen at last; then the client is left."""
+def play(port: int, keys: list[str], columns: int, rows: int, expected: str | None) -> str:
+    """What stands on the screen at last; then the client is left. A row may come a moment after another."""
     screen = pyte.Screen(columns, rows)
     stream = pyte.Stream(screen)
     program = pexpect.spawn(
@@ -170,7 +171,11 @@ def play(port: int, keys: list[str], columns: int, rows: int) -> str:
             is_last = number + 2 >= len(keys)
             program.send(typed if is_last and not answer else f"{typed}\r")
             wait_for(answer or typed, at_rest=is_last)
-        shown = "\n".join(lines()).rstrip() + "\n"
+        while (shown := "\n".join(lines()).rstrip() + "\n") != expected:
+            try:
+                stream.feed(program.read_nonblocking(4096, timeout=SETTLED if expected is None else PATIENCE))
+            except pexpect.TIMEOUT:
+                break
         program.send("\x03\x04")
         program.expect(pexpect.EOF)
     finally:
