@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from service.storage import Storage, messages, users
+from tests.helpers import open_storage
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
+    from pathlib import Path
 
     from service.errors import PeerError
 
@@ -25,6 +27,16 @@ def token_of(name: str) -> bytes:
 def add(storage: Storage, name: str) -> int:
     """A new account's id."""
     return storage.call(users.register, name, [name], f"hash of {name}", token_of(name), NOW, EXPIRY).user_id
+
+
+def make_chat(path: Path) -> Path:
+    """A database there with alice and her five messages, indexed and closed."""
+    with open_storage(path) as storage:
+        alice = add(storage, "alice")
+        for n in range(5):
+            say(storage, alice, f"message {n}")
+        storage.index_search()
+    return path
 
 
 def say(storage: Storage, sender: int, text: str, to: str | None = None, nonce: str | None = None) -> int:

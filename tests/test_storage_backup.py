@@ -18,7 +18,7 @@ from service.errors import FileError
 from service.storage import Storage, backup, database, fulltext, messages, soundness, users, writer
 from service.storage.backup import Task
 from tests.helpers import ROOT, Process, Wire, enter, open_storage
-from tests.storage_helpers import LATER, NOW, add, ids_of, say, token_of
+from tests.storage_helpers import LATER, NOW, add, ids_of, make_chat, say, token_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,12 +27,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A database with alice and her five messages, closed."""
-    path = tmp_path / "chat.db"
-    with open_storage(path) as storage:
-        alice = add(storage, "alice")
-        for n in range(5):
-            say(storage, alice, f"message {n}")
-    return path
+    return make_chat(tmp_path / "chat.db")
 
 
 def all_ids(path: Path) -> list[int]:

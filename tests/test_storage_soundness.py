@@ -15,7 +15,7 @@ import pytest
 from service.errors import FileError, SchemaError, StorageDamaged
 from service.storage import Storage, backup, messages, soundness, users, writer
 from tests.helpers import PATIENCE, ROOT, Process, enter, open_storage
-from tests.storage_helpers import add, ids_of, say
+from tests.storage_helpers import add, ids_of, make_chat, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,13 +27,7 @@ PARTS = ("", "-wal", "-lock")
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A database with alice and her five messages, closed."""
-    path = tmp_path / "chat.db"
-    with open_storage(path) as storage:
-        alice = add(storage, "alice")
-        for n in range(5):
-            say(storage, alice, f"message {n}")
-        storage.index_search()
-    return path
+    return make_chat(tmp_path / "chat.db")
 
 
 def damage(path: Path, first: int = 2, pages: int = 1_000) -> None:
