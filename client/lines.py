@@ -81,10 +81,15 @@ class Lines:
 
     def moment(self, wire: str | UnsetType) -> datetime | None:
         """A time of the wire in the user's zone; None if it is none."""
-        try:
-            return datetime.fromisoformat(wire or "").astimezone(self._zone)
-        except (ValueError, OverflowError, OSError):  # the last two: years that the zone's arithmetic cannot reach
-            return None
+        return moment_of(wire, self._zone)
+
+
+def moment_of(wire: str | UnsetType, zone: tzinfo | None = None) -> datetime | None:
+    """A time of the wire in that zone, or in this machine's; None if it is none."""
+    try:
+        return datetime.fromisoformat(wire or "").astimezone(zone)
+    except (ValueError, OverflowError, OSError):  # the last two: years that the zone's arithmetic cannot reach
+        return None
 
 
 def search_words(query: str) -> re.Pattern[str]:

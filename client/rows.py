@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET
 
+from client.lines import moment_of
 from client.text import body, one_line
 from service.protocol import BroadcastEvent, DirectEvent, StoredMessage
 
@@ -34,9 +34,7 @@ def as_json(event: AnyEvent) -> str:
 
 def as_row(event: BroadcastEvent | DirectEvent) -> str:
     """A message for a person, or for grep: the time in this machine's zone, who, the text, harmless for a terminal."""
-    try:
-        time = datetime.fromisoformat(event.time).astimezone().strftime("%Y-%m-%d %H:%M")
-    except (ValueError, OverflowError, OSError):  # the last two: years that the zone's arithmetic cannot reach
-        time = "--:--"
+    moment = moment_of(event.time)
+    time = moment.strftime("%Y-%m-%d %H:%M") if moment else "--:--"
     to = f" -> {one_line(event.to)}" if isinstance(event, DirectEvent) else ""
     return f"{time} {one_line(event.from_)}{to}: {body(event.message)}"
