@@ -288,10 +288,9 @@ class Terminal:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            if self._waiting and not self._is_away:  # else the next question has printed them already
-                await run_in_terminal(self._print_waiting)  # hides the typed line meanwhile
-            elif self._asking:
-                self._asking.app.invalidate()
+            if not self._is_away:
+                # Hides the typed line meanwhile. A mere redraw would leave the row of what is pending no more.
+                await run_in_terminal(self._print_waiting)
 
     def _refresh(self, _: object = None) -> None:
         """Has the screen drawn again, with what is new. From any thread."""

@@ -173,7 +173,7 @@ def play(port: int, keys: list[str], columns: int, rows: int, expected: str | No
             wait_for(answer or typed, at_rest=is_last)
         while (shown := "\n".join(lines()).rstrip() + "\n") != expected:
             try:
-                stream.feed(program.read_nonblocking(4096, timeout=SETTLED if expected is None else PATIENCE))
+                stream.feed(program.read_nonblocking(4096, timeout=SETTLED if expected is None else PATIENCE / 4))
             except pexpect.TIMEOUT:
                 break
         program.send("\x03\x04")
