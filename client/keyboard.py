@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import termios
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
@@ -14,7 +17,7 @@ from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HS
 from prompt_toolkit.shortcuts import CompleteStyle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from prompt_toolkit.document import Document
     from prompt_toolkit.formatted_text import AnyFormattedText
@@ -96,3 +99,20 @@ def prompt_session(
         below = Window(FormattedTextControl(bar), height=1, style="class:bar")
         session.layout.container = HSplit([session.layout.container, ConditionalContainer(below, ~is_done)])
     return session
+
+
+@contextmanager
+def unechoed(source: Input) -> Iterator[None]:
+    """Keeps what is typed between two questions off the screen, and for the next one. Ctrl-C is a signal still."""
+    file = source.fileno()
+    if not os.isatty(file):
+        yield
+        return
+    before, mode = termios.tcgetattr(file), termios.tcgetattr(file)
+    mode[3] &= ~(termios.ECHO | termios.ICANON)
+    termios.tcsetattr(file, termios.TCSANOW, mode)
+    try:
+        yield
+    finally:
+        with suppress(termios.error):  # the terminal has vanished
+            termios.tcsetattr(file, termios.TCSANOW, before)

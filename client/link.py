@@ -213,8 +213,6 @@ class Link:
     def _transmit(self, pending: _Pending, connection: Connection) -> None:
         def finish(reply: Future[AnyEvent]) -> None:
             if reply.exception() is None:
-                with self._lock:
-                    self._pending.pop(pending.command.nonce or "", None)
                 pending.reply.set_result(reply.result())
 
         with suppress(ConnectionLostError):  # then it goes with the next connection
@@ -222,6 +220,9 @@ class Link:
 
     # -- on the listener's thread of a connection ---------------------------------------------------------------------
     def _receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
+        if isinstance(request, (Pm, Dm)):
+            with self._lock:  # before it is shown: a message is never pending and stored at once
+                self._pending.pop(request.nonce or "", None)
         if self._held is not None and self._hold(event, request):
             return
         if isinstance(event, LoginOkReply):

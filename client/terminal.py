@@ -15,7 +15,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import DummyHistory, InMemoryHistory
 from prompt_toolkit.output import ColorDepth
@@ -30,7 +29,7 @@ from client.commands import Local, first_texts
 from client.connection import ConnectionLostError
 from client.dialogue import Dialogue
 from client.editor import edit
-from client.keyboard import Words, key_bindings, prompt_session
+from client.keyboard import Words, key_bindings, prompt_session, unechoed
 from client.layout import arrange
 from client.login import LoginDialogue
 from client.notify import Notifier
@@ -41,7 +40,6 @@ from client.writing import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from concurrent.futures import Future
 
     from prompt_toolkit import PromptSession
     from prompt_toolkit.formatted_text import AnyFormattedText
@@ -49,12 +47,10 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyPressEvent
     from prompt_toolkit.output import Output
 
-    from client.commands import Action
     from client.link import Link
     from client.model import Model
     from client.text import Part
     from client.tokens import Tokens
-    from service.protocol import AnyEvent
 
 
 MOST_WAITING: Final = 1 << 18  # characters for the screen; with as much waiting, no more is read from the server
@@ -143,7 +139,7 @@ class Terminal:
         self._chatting = asyncio.create_task(self._chat(name))
         try:
             # Anything else that prints, such as a thread's last words, must not break the typed line either.
-            with patch_stdout():
+            with unechoed(self._operations.input), patch_stdout():
                 self._session.start()
                 await self._chatting
         except (EOFError, asyncio.CancelledError):  # Ctrl-C, Ctrl-D or a signal
@@ -170,7 +166,8 @@ class Terminal:
                 self._printed.wait_for(lambda: self._size < MOST_WAITING or self._gone)
             self._waiting += lines
             self._size += sum(len(line.text) for line in lines)
-        self._refresh()
+        if self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._arrived.set)
 
     # -- asking -------------------------------------------------------------------------------------------------------
     async def _chat(self, name: str) -> None:
@@ -179,7 +176,7 @@ class Terminal:
             self.show([hint(text) for text in first_texts()])
         self._session.arrive()
         self._is_in = True
-        writing = Writing(self._session, self._dialogue, self._perform, self._ask_who, self.show, self._edit)
+        writing = Writing(self._session, self._dialogue, self._ask_who, self.show, self._edit)
         is_left = False
         while not is_left:  # leaving says EX
             prompt = self._answers if self._dialogue.takes_text else self._operations
@@ -191,12 +188,6 @@ class Terminal:
                 if not line and self._dialogue.question is None and self._session.has_news():
                     line = "/new"
                 is_left = await writing.take(line)
-
-    def _perform(self, action: Action) -> Future[AnyEvent] | None:
-        reply = self._session.perform(action)
-        if reply is not None:
-            reply.add_done_callback(self._refresh)  # it is pending no more
-        return reply
 
     def _bar(self) -> AnyFormattedText:
         status = self._session.status()
@@ -210,7 +201,8 @@ class Terminal:
         self._session.hide(is_hidden=True)
         handler = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the editor's; ignored, it would be its too
         try:
-            return await asyncio.to_thread(edit, text)
+            with self._operations.input.cooked_mode():
+                return await asyncio.to_thread(edit, text)
         finally:
             signal.signal(signal.SIGINT, handler)
             self._is_away = False
@@ -288,14 +280,16 @@ class Terminal:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            if not self._is_away:
-                # Hides the typed line meanwhile. A mere redraw would leave the row of what is pending no more.
-                await run_in_terminal(self._print_waiting)
-
-    def _refresh(self, _: object = None) -> None:
-        """Has the screen drawn again, with what is new. From any thread."""
-        if self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._arrived.set)
+            if self._is_away:
+                continue
+            # The typed line is hidden meanwhile. Not by prompt_toolkit's run_in_terminal: under that the terminal would
+            # echo what is typed in this very moment, and Ctrl-C would be a signal.
+            app = self._asking.app if self._asking else None
+            if app and app.is_running:
+                app.renderer.erase()
+            self._print_waiting()
+            if app:
+                app.invalidate()
 
     def _print_waiting(self) -> None:
         with self._lock:

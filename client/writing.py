@@ -16,11 +16,9 @@ from service.protocol import Dm, Ex, Pm
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from concurrent.futures import Future
 
     from client.dialogue import Dialogue
     from client.session import Session, Show
-    from service.protocol import AnyEvent
 
 _NOTHING: Final = "Nothing was sent."
 
@@ -28,21 +26,20 @@ _NOTHING: Final = "Nothing was sent."
 class Writing:
     """Does what was typed or pasted.
 
-    `perform` is the session's; `edit` gives the terminal to an editor: client/editor.py says what it gives.
+    `edit` gives the terminal to an editor: client/editor.py says what it gives.
     """
 
     def __init__(
         self,
         session: Session,
         dialogue: Dialogue,
-        perform: Callable[[Action], Future[AnyEvent] | None],
         ask: Ask,
         show: Show,
         edit: Callable[[str], Awaitable[str | None]],
     ) -> None:
         self._session = session
         self._dialogue = dialogue
-        self._perform = perform
+        self._perform = session.perform
         self._ask = ask
         self._show = show
         self._edit_text = edit

@@ -58,11 +58,28 @@ class Recorder:
         assert self.turns.get(timeout=PATIENCE).startswith(turn)
 
 
+class Onlooker(Recorder):
+    """Looks what is pending while an ack is received."""
+
+    link: Link
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pending: list[object] = []
+
+    def receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
+        super().receive(event, request)
+        if isinstance(event, AckReply):
+            self.pending.append([command.message for command in self.link.pending()])
+
+
 @contextmanager
-def linked(port: int, name: str = "bob", *, follows: bool = True) -> Iterator[tuple[Link, Recorder]]:
+def linked(
+    port: int, name: str = "bob", *, follows: bool = True, recorder: Recorder | None = None
+) -> Iterator[tuple[Link, Recorder]]:
     """A link of a user who is registered, logged in; left at the end."""
     again = partial(connect, "127.0.0.1", port)
-    link, recorder = Link(again(), again, follows=follows), Recorder()
+    link, recorder = Link(again(), again, follows=follows), recorder or Recorder()
     link.start(recorder)
     try:
         reply = link.send(Login(username=name, password=PASSWORD, confirm=True)).result(PATIENCE)
@@ -188,6 +205,17 @@ def test_what_is_typed_meanwhile_is_sent_when_back(tmp_path: Path, gate: threadi
             assert [type(reply.result(PATIENCE)) for reply in replies] == [AckReply, AckReply]
             assert [alice.read_type(kind)["message"] for kind in ("broadcast", "direct")] == ["one", "two"]
             assert link.pending() == []
+
+
+def test_a_message_is_not_pending_any_more_when_its_ack_comes(tmp_path: Path) -> None:
+    """Or it would stand on the screen twice: stored, and pending."""
+    with running_server(tmp_path) as server:
+        enter(server.port, "bob").close()
+        onlooker = Onlooker()
+        with linked(server.port, recorder=onlooker) as (link, _):
+            onlooker.link = link
+            link.send(Pm(message="stored")).result(PATIENCE)
+            assert onlooker.pending == [[]]
 
 
 def test_only_so_much_can_wait(tmp_path: Path, gate: threading.Event) -> None:

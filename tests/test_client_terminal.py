@@ -47,9 +47,9 @@ class Screen(DummyOutput):
     def bell(self) -> None:
         self.write("<bell>")
 
-    def wait_for(self, text: str) -> None:
+    def wait_for(self, text: str, times: int = 1) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: text in self.text, TIMEOUT), self.text
+            assert self._changed.wait_for(lambda: self.text.count(text) >= times, TIMEOUT), self.text
 
 
 class Desk:
@@ -177,7 +177,7 @@ def test_messages_appear_while_a_line_is_typed(desk: Desk) -> None:
         desk.type("pm hal")
         desk.screen.wait_for("hal")
         peer.say(type="broadcast", id=11, time=TIME, from_="bob", message="wait\x1b[2J!")
-        desk.screen.wait_for("[2J!")
+        desk.screen.wait_for("PM/DM/EX>", times=2)
         desk.type("f a loaf\r")
         message = peer.expect("pm")
         assert message["message"] == "half a loaf"

@@ -43,7 +43,7 @@ class Desk:
         self._answers = list(answers)
         self._saved = saved
         self.dialogue = Dialogue(lambda: "zoe", HELLO)
-        self._writing = Writing(cast("Session", self), self.dialogue, self.perform, self.ask, self.show, self.edit)
+        self._writing = Writing(cast("Session", self), self.dialogue, self.ask, self.show, self.edit)
         for line in typed:
             self.type(line)
         self.done.clear()

@@ -67,6 +67,8 @@ class Terminal:
             try:
                 self._stream.feed(self.program.read_nonblocking(4096, timeout=PATIENCE))
             except (pexpect.TIMEOUT, pexpect.EOF):
+                if shows(self.lines()):  # such as a terminal restored after the last word
+                    return
                 shown = "\n".join(self.lines())
                 pytest.fail(f"{texts} did not appear on:\n{shown}")
 
@@ -239,6 +241,36 @@ def test_a_signal_leaves_cleanly(service: Process, number: signal.Signals) -> No
         alice.wait_until(lambda _: bool(termios.tcgetattr(alice.program.child_fd)[3] & termios.ICANON))
         assert alice.wait_for_end() == 0
         assert "Traceback" not in "".join(alice.lines())
+
+
+def test_what_is_typed_is_never_echoed(service: Process) -> None:
+    """From the first question to the end, between two questions and in a flood of messages, as the terminal tells."""
+    with terminal(service) as alice, enter(service.port, "bob") as bob:
+
+        def is_echoing() -> bool:
+            return bool(termios.tcgetattr(alice.program.child_fd)[3] & termios.ECHO)
+
+        def wait_for(text: str) -> None:
+            def shows(lines: list[str]) -> bool:
+                assert not is_echoing()
+                return any(text in line for line in lines)
+
+            alice.wait_until(shows, text)
+
+        alice.wait_for("Your name:")
+        for typed, text in (
+            ("alice", "New password:"),
+            (PASSWORD, "The same again:"),
+            (PASSWORD, "You are alice."),
+            ("", "PM/DM/EX>"),
+        ):
+            alice.enter(typed)
+            wait_for(text)
+        for number in range(500):
+            bob.send({"command": "pm", "message": f"message {number}"})
+        wait_for("message 499")
+        alice.enter("ex")
+        assert alice.wait_for_end() == 0
 
 
 def test_a_terminal_that_is_gone_leaves(service: Process) -> None:
