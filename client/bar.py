@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from client.layout import columns_of, cut
+from client.layout import WIDE, columns_of, cut
 from client.text import one_line
 from service.protocol import Dm, Pm
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from client.text import Part
 
-_WIDE: Final = 60  # columns from which whole words are used
 _MOST_PENDING: Final = 3  # rows; the talk needs the screen
 _GAP: Final = " | "
 
@@ -32,7 +31,7 @@ class Status:
 
 def bar(status: Status, columns: int) -> str:
     """One row of at most `columns`: the connection, the name, how many are online, what is unread."""
-    is_wide = columns >= _WIDE
+    is_wide = columns >= WIDE
     if status.is_connected:
         pieces = ["connected" if is_wide else "ok", "", f"{status.online} online"]
     else:  # who is online is not known

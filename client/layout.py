@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from client.text import Line, Part
 
+WIDE: Final = 60  # columns; a narrower screen is a phone's, or a part of one
 _TAB: Final = "    "
 _BAR: Final = "| "
 _LEAST: Final = 16  # columns for a text; behind a longer name it is wrapped further left
@@ -59,38 +60,51 @@ class _Wrapping:
         self._columns = max(columns, 1)
         self._column = 0
         head = columns_of("".join(text for _, text in line.parts[: line.head]))
-        self._hang = min(head, max(0, columns - _LEAST), columns // 2)
+        self._hang = min(head, max(0, columns - _LEAST), columns // 2 if columns >= WIDE else columns * 2 // 5)
         self._indent: Part = ("", " " * self._hang)
+        self._word: list[Part] = []  # what is not put down yet; of several parts if some of it is set off
         for style, text in line.parts:
             for number, part in enumerate(text.replace("\t", _TAB).split(CONTINUATION)):
                 if number:  # a further line of the message: no row of it can pass for a message of its own
+                    self._put_word()
                     bar = _BAR if self._columns > self._hang + _LEAST else ""
                     self._indent = ("hint", " " * max(0, self._hang - len(bar)) + bar)
                     self._begin_row()
-                for plain in part.split("\n"):
-                    for word in _WORDS.findall(plain):
-                        self._add(style, word)
+                for piece in _WORDS.findall(part.replace("\n", " ")):
+                    self._add(style, piece)
+        self._put_word()
 
     def _begin_row(self) -> None:
         self.parts += [("", "\n"), self._indent]
         self._column = len(self._indent[1])
 
-    def _add(self, style: Style, word: str) -> None:
-        wide = columns_of(word)
+    def _add(self, style: Style, piece: str) -> None:
+        if not piece.isspace():
+            self._word.append((style, piece))
+            return
+        self._put_word()
+        if self._column + columns_of(piece) <= self._columns:
+            self._put(style, piece)
+        else:
+            self._begin_row()
+
+    def _put_word(self) -> None:
+        word, self._word = self._word, []
+        self._make_room(sum(columns_of(text) for _, text in word))
+        for style, text in word:
+            fits = self._column + columns_of(text) <= self._columns
+            for cluster in [text] if fits else iter_graphemes(text):  # the word may be longer than a row
+                self._make_room(columns_of(cluster))
+                self._put(style, cluster)
+
+    def _make_room(self, wide: int) -> None:
+        """Begins a row if this one is too short for as much, unless a new one would be no longer."""
         if self._column + wide > self._columns and self._column > self._hang:
             self._begin_row()
-            if word.isspace():
-                return
-        if self._column + wide <= self._columns:
-            self.parts.append((style, word))
-            self._column += wide
-            return
-        for cluster in iter_graphemes(word):  # longer than a row
-            wide = columns_of(cluster)
-            if self._column + wide > self._columns and self._column > self._hang:
-                self._begin_row()
-            self.parts.append((style, cluster))
-            self._column += wide
+
+    def _put(self, style: Style, text: str) -> None:
+        self.parts.append((style, text))
+        self._column += columns_of(text)
 
 
 def _in_columns(line: Line, columns: int) -> Iterator[Part]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from client.layout import arrange, columns_of, cut
-from client.text import Line, body, hint
+from client.text import Line, hint, marked
 
 WIDE = "\u4f60"
 
@@ -15,7 +17,8 @@ def shown(line: Line, columns: int) -> list[str]:
 
 
 def said(text: str, name: str = "bob") -> Line:
-    return Line(("time", "09:30 "), ("name0", name), ("", ": "), ("", body(text)), head=3)
+    mentions = marked(text, re.compile("bob"))
+    return Line(("time", "09:30 "), ("name0", name), ("", ": "), *mentions, head=3)
 
 
 @pytest.mark.parametrize(
@@ -31,8 +34,11 @@ def said(text: str, name: str = "bob") -> Line:
         ),
         (said("\U0001f469\u200d\U0001f52c" * 10), 30, None),
         (said("one\n09:30 bob: two"), 40, ["09:30 bob: one", "         | 09:30 bob: two"]),
-        (said("x", "n" * 32), 40, ["09:30 " + "n" * 32 + ": ", " " * 20 + "x"]),
+        (said("x", "n" * 32), 40, ["09:30 " + "n" * 32 + ": ", " " * 16 + "x"]),
         (hint("a long hint that does not fit"), 16, ["a long hint that", "does not fit"]),
+        (said("hello @bob, you"), 24, ["09:30 bob: hello @bob, ", "        you"]),
+        (said("hello @bob, you"), 21, ["09:30 bob: hello ", "     @bob, you"]),
+        (said("a" + " " * 50 + "b"), 30, ["09:30 bob: a", "           b"]),
         (said("tab\there"), 40, ["09:30 bob: tab    here"]),
         (Line(("hint", "Online (2):"), names=["alice", "bob"]), 40, ["Online (2):", "  alice  bob"]),
         (
