@@ -17,7 +17,7 @@ from client.text import one_line
 from service.protocol import AnyCommand, Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 PROMPT: Final = "PM/DM/EX> "
 EVERYONE: Final = "all"  # where a name may stand, in any case: the public room
@@ -170,17 +170,24 @@ _NOTES: Final = (
 
 def help_texts(width: int = 80, whom: str = "") -> list[str]:
     """The lines of HELP, for a screen of so many columns; `whom` to ask about a forgotten password."""
-    longest = max(len(operation.usage) for operation in OPERATIONS)
-    if width < longest + 2 + max(len(operation.explain) for operation in OPERATIONS):
-        longest = 0  # no columns
-    rows = [f"{operation.usage:{longest}}  {operation.explain}" for operation in OPERATIONS]
     notes = [*_NOTES, f"Password forgotten? {whom}"] if whom else _NOTES
-    return [row for text in (*rows, *notes) for row in wrap(text, max(width, _NARROWEST), subsequent_indent="    ")]
+    return [*_usages(OPERATIONS, width), *_wrapped(notes, width)]
 
 
-def first_texts() -> list[str]:
-    """Five lines for who is here for the first time, out of those of HELP."""
-    return [text for text in help_texts() if text.split()[0] in _FIRST]
+def first_texts(width: int = 80) -> list[str]:
+    """What HELP says of five operations, for who is here for the first time."""
+    return _usages([BY_NAME[name] for name in _FIRST], width)
+
+
+def _usages(operations: Sequence[Operation], width: int) -> list[str]:
+    longest = max(len(operation.usage) for operation in operations)
+    if width < longest + 2 + max(len(operation.explain) for operation in operations):
+        longest = 0  # no columns
+    return _wrapped([f"{operation.usage:{longest}}  {operation.explain}" for operation in operations], width)
+
+
+def _wrapped(texts: Iterable[str], width: int) -> list[str]:
+    return [row for text in texts for row in wrap(text, max(width, _NARROWEST), subsequent_indent="    ")]
 
 
 def whom_to_ask(hello: HelloEvent) -> str:

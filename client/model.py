@@ -51,7 +51,7 @@ _MANY: Final = 8  # names in one line; a room of hundreds must not push the talk
 _LISTED: Final = 10_000  # names in the answer to USERS
 _CONTEXT: Final = 3  # messages of the room before the first unread one
 _AROUND: Final = 8  # messages up to a match, and after it
-_OLDER: Final = " OLDER shows older ones."
+_OLDER: Final = "OLDER shows what came before."
 _REMEMBERED: Final = 10_000  # ids, to drop a message that came twice; twins come within seconds of each other
 _KNOWN_NAMES: Final = 1_000  # names for completion
 
@@ -143,8 +143,10 @@ class Model:
             self._muted ^= {name}
             if name not in self._muted:
                 return [hint(f"{one_line(name)} is shown again; HISTORY has what was hidden.")]
-        muted = listed(sorted(self._muted), _MANY) or "Nobody"
-        return [hint(f"{muted} {'are' if len(self._muted) > 1 else 'is'} muted. MUTE with a name changes that.")]
+        if not self._muted:
+            return [hint("Nobody is muted. MUTE with a name hides somebody.")]
+        muted = listed(sorted(self._muted), _MANY)
+        return [hint(f"{muted} {'are' if len(self._muted) > 1 else 'is'} muted. MUTE with the name again ends that.")]
 
     def around(self, message_id: int) -> list[AnyCommand]:
         """The commands for the talk around a match of SEARCH; none if it is none."""
@@ -298,7 +300,7 @@ class Model:
         room = asked.with_ is UNSET
         if asked.after is not UNSET:  # the talk after a match
             self.receipts.page(page.messages)
-            return [*self._page(page.messages), hint("OLDER shows what came before.")]
+            return [*self._page(page.messages), *([hint(_OLDER)] if self._older else [])]
         first_unread = self.receipts.first_unread(asked, page.messages) if room else None
         if room:
             self.receipts.room_page(asked, page.messages, more=page.more)
@@ -314,9 +316,9 @@ class Model:
         head = hint(f"-- {whose}: {_count(len(page.messages), 'message')} --")
         lines = [head, *self._page(page.messages, first_unread)]
         if more and room and self.receipts.unread:
-            lines.append(hint(f"{self.receipts.unread} older ones are unread: OLDER shows what came before."))
+            lines.append(hint(f"{self.receipts.unread} older ones are unread: {_OLDER}"))
         elif more:
-            lines.append(hint("OLDER shows what came before."))
+            lines.append(hint(_OLDER))
         return lines
 
     def _found(self, page: SearchReply, asked: Search) -> list[Line]:
@@ -331,7 +333,8 @@ class Model:
             *self._page(page.messages[::-1], words=search_words(asked.query)),  # the newest last, as everywhere else
         ]
         if page.messages:
-            lines.append(hint(f"AROUND {page.messages[0].id} shows the talk around a match.{_OLDER if more else ''}"))
+            older = " OLDER shows older ones." if more else ""
+            lines.append(hint(f"AROUND {page.messages[0].id} shows the talk around a match.{older}"))
         return lines
 
     def _page(

@@ -173,7 +173,7 @@ class Terminal:
     async def _chat(self, name: str) -> None:
         await LoginDialogue(self._session, self._ask_who, self.show, self._tokens).run(name)
         if self._is_first:
-            self.show([hint(text) for text in first_texts()])
+            self.show([hint(text) for text in first_texts(self._columns())])
         self._session.arrive()
         self._is_in = True
         writing = Writing(self._session, self._dialogue, self._ask_who, self.show, self._edit)
@@ -192,7 +192,10 @@ class Terminal:
     def _bar(self) -> AnyFormattedText:
         status = self._session.status()
         style = "" if status.is_connected else "class:trouble"
-        return [(style, bar(status, self._operations.output.get_size().columns))]
+        return [(style, bar(status, self._columns()))]
+
+    def _columns(self) -> int:
+        return self._operations.output.get_size().columns
 
     async def _edit(self, text: str) -> str | None:
         """Gives the terminal to an editor. What arrives meanwhile waits, and is shown before the next question."""
@@ -222,7 +225,7 @@ class Terminal:
         self._asking = prompt
 
         def draw() -> AnyFormattedText:
-            rows = pending_rows(self._session.status(), prompt.output.get_size().columns)
+            rows = pending_rows(self._session.status(), self._columns())
             return _styled([*rows, ("", question)])
 
         try:
@@ -296,7 +299,7 @@ class Terminal:
             lines, self._waiting, self._size = self._waiting, [], 0
             self._printed.notify_all()
         output = self._operations.output
-        columns = output.get_size().columns
+        columns = self._columns()
         parts = [part for line in lines for part in arrange(line, columns)]
         if not parts:
             return

@@ -6,7 +6,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from client.commands import _ID, OPERATIONS, compose, excess, help_texts, whom_to_ask
+from client.commands import _ID, OPERATIONS, compose, excess, first_texts, help_texts, whom_to_ask
 from client.connection import new_nonce
 from service.protocol import Dm, HelloEvent, Pm, encode
 
@@ -18,6 +18,13 @@ def test_help_has_every_operation() -> None:
     texts = help_texts()
     assert [text.split()[0] for text in texts[: len(OPERATIONS)]] == [operation.name for operation in OPERATIONS]
     assert max(map(len, texts)) <= 80
+
+
+def test_the_first_run_shows_five_operations() -> None:
+    """In five lines, and on a narrow screen in rows that fit."""
+    assert [text.split()[0] for text in first_texts()] == ["PM", "DM", "MISSED", "HELP", "EX"]
+    assert max(map(len, first_texts(40))) <= 40
+    assert " ".join(" ".join(first_texts(40)).split()) == " ".join(" ".join(first_texts()).split())
 
 
 @pytest.mark.parametrize("width", [1, 40, 64])

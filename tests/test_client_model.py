@@ -339,6 +339,7 @@ def test_shown_messages_reach_the_receipts(model: Model) -> None:
 
 def test_muted_people_are_hidden(model: Model) -> None:
     """What they write counts as seen, live and in pages; MUTE again shows them."""
+    assert "Nobody is muted" in model.mute(None)[0].text
     assert "bob is muted" in model.mute("Bob")[0].text
     assert model.receive(direct(11)) == []
     assert model.receipts.take() == [Seen(id=11)]
@@ -380,6 +381,9 @@ def test_matches_are_set_off_and_lead_to_the_talk_around(model: Model) -> None:
         "09:30 bob -> you: hi",
         "OLDER shows what came before.",
     ]
+    pages = [HistoryReply(with_="bob", messages=[stored(n, to="alice")], more=False) for n in (9, 11)]
+    model.around(9)
+    assert texts([*model.receive(pages[0], before), *model.receive(pages[1], after)])[-1] == "09:30 bob -> you: hi"
 
 
 def test_whom_a_reply_is_for(model: Model) -> None:
