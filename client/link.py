@@ -112,6 +112,7 @@ class Link:
         self._ended: ConnectionLostError | None = None  # for good
         self._dead: tuple[Connection, ConnectionLostError] | None = None  # one that ended while it caught up
         self._stopping = threading.Event()
+        self._hurry = threading.Event()  # the next try is not put off any longer
         self._lost = threading.Event()
         self._thread = threading.Thread(target=self._return_until_stopped, name="chat-link")
 
@@ -184,6 +185,7 @@ class Link:
     def leave(self) -> None:
         """Says goodbye and closes; no thread is left. Safe after an end."""
         self._stopping.set()
+        self._hurry.set()
         self._lost.set()
         with self._lock:
             trying = list(self._all) if self._connection is None else []
@@ -208,6 +210,8 @@ class Link:
             pending.sent_on = connection
         if connection is not None:
             self._transmit(pending, connection)
+        else:
+            self._hurry.set()  # somebody is here, and waits
         return pending.reply
 
     def _transmit(self, pending: _Pending, connection: Connection) -> None:
@@ -281,7 +285,7 @@ class Link:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_may_pass),
             wait=tenacity.wait_random_exponential(FIRST_PAUSE, max=LONGEST_PAUSE),
-            sleep=tenacity.sleep_using_event(self._stopping),
+            sleep=self._pause,
             stop=tenacity.stop_when_event_set(self._stopping),
             reraise=True,
         )
@@ -293,6 +297,10 @@ class Link:
                 if _may_pass(error):
                     return  # stopped meanwhile
                 self._finish(ConnectionLostError(str(error)))
+
+    def _pause(self, seconds: float) -> None:
+        self._hurry.wait(seconds)
+        self._hurry.clear()
 
     def _return(self) -> None:
         """One try to come back. Raises CannotConnectError, ConnectionLostError."""

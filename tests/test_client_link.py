@@ -288,6 +288,31 @@ def test_it_tries_until_there_is_a_server_again(tmp_path: Path, monkeypatch: pyt
         link.leave()
 
 
+def test_a_message_hurries_the_next_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who writes while the client waits for its next try finds out at once whether the server is back."""
+    monkeypatch.setattr(link_module, "FIRST_PAUSE", 3_600.0)
+    monkeypatch.setattr(link_module, "LONGEST_PAUSE", 7_200.0)
+    monkeypatch.setattr("tenacity.wait.random.uniform", lambda _, longest: longest)
+    failed = threading.Event()
+
+    def fail_once(port: int) -> Connection:
+        if failed.is_set():
+            return connect("127.0.0.1", port)
+        failed.set()
+        raise CannotConnectError("nothing there")
+
+    with running_server(tmp_path) as server:
+        enter(server.port, "bob").close()
+        link, bob = Link(connect("127.0.0.1", server.port), partial(fail_once, server.port)), Recorder()
+        link.start(bob)
+        link.send(Login(username="bob", password=PASSWORD, confirm=True)).result(PATIENCE)
+        drop(link)
+        bob.wait_for("lost")
+        assert failed.wait(PATIENCE)
+        assert isinstance(link.send(Pm(message="back?")).result(PATIENCE), AckReply)
+        link.leave()
+
+
 def test_leaving_while_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who leaves does not wait for the next try."""
     monkeypatch.setattr(link_module, "FIRST_PAUSE", 3_600.0)
