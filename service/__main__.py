@@ -11,8 +11,9 @@ import sys
 import threading
 from typing import Final
 
-from service.config import GC_THRESHOLDS, parse_settings
+from service.config import GC_THRESHOLDS, Settings, parse_settings
 from service.errors import ConfigError, ServiceError
+from service.logs import Log
 from service.server import Server
 
 _log: Final = logging.getLogger("chat")
@@ -26,10 +27,22 @@ def main() -> int:
         settings = parse_settings(sys.argv[1:], os.environ)
     except ConfigError as error:
         return _fail(error, 2)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
+    log = Log(sys.stderr)
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[log])
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        status = _serve(settings)
+    except ServiceError as error:
+        log.close()
+        return _fail(error, 1)
+    log.close()
+    if len(threading.enumerate()) > 1:  # one that hashes, or whose worker broke down, must not keep the process
+        os._exit(status)
+    return status
+
+
+def _serve(settings: Settings) -> int:
+    """Serves until told to stop; gives the exit status. Raises ServiceError if it cannot."""
     gc.set_threshold(*GC_THRESHOLDS)
     # Python handles a signal in the main thread, but the system may give it to another one and leave the main thread
     # asleep: so each signal is also written here, and so is the end of a thread.
@@ -47,10 +60,7 @@ def main() -> int:
     # Without TLS a terminal that is closed ends the service, as is usual.
     for number in (*_ENDINGS, *([signal.SIGHUP] if settings.tls_cert else [])):
         signal.signal(number, lambda *_: None)
-    try:
-        server = Server(settings)
-    except ServiceError as error:
-        return _fail(error, 1)
+    server = Server(settings)
     while (what := woken.recv(1)[0]) not in {*_ENDINGS, _CRASH}:
         if what == signal.SIGHUP:
             server.renew_certificate()
@@ -60,9 +70,6 @@ def main() -> int:
     except Exception:  # noqa: BLE001 (logged, and said by the status)
         _log.critical("the stop failed", exc_info=True)
         status = 1
-    if len(threading.enumerate()) > 1:  # one that hashes, or whose worker broke down, must not keep the process
-        logging.shutdown()
-        os._exit(status)
     return status
 
 

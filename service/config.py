@@ -97,6 +97,8 @@ KEEPALIVE_IDLE: Final = 30  # seconds of silence before the first probe: most of
 KEEPALIVE_INTERVAL: Final = 5  # seconds between two probes
 KEEPALIVE_COUNT: Final = 2  # probes without an answer
 PEER_TIMEOUT: Final = 40  # seconds that bytes may stay unacknowledged, or find no room with a peer that reads nothing
+LOG_QUEUE: Final = 10_000  # lines waiting to be written, some 2 MB; beyond it they are dropped, and counted
+LOG_PATIENCE: Final = 1.0  # seconds, at the end, for the last of them
 HANDSHAKE_TIMEOUT: Final = 5.0  # seconds for TLS; shorter than our client's patience, which then learns why it ended
 CERTIFICATE_DAYS: Final = 3_650  # of one by `make certs`; clients trust it by its fingerprint, not by its dates
 
