@@ -158,9 +158,9 @@ class Dialogue:
         if text.startswith("//"):
             return compose(self._talk, line.replace("/", "", 1))
         if not is_sure and self._would_do_something(text):
-            self._doubtful, self.draft = text, line
+            self._doubtful, self.draft = text, f"/{text}"
             word = text.split()[0]
-            return Mistake(f"If you mean the operation, type /{word}. Enter again sends this as a message.")
+            return Mistake(f"/{word} does the operation; the same line again, without the slash, is sent.")
         return compose(self._talk, line)
 
     def _would_do_something(self, text: str) -> bool:

@@ -154,12 +154,15 @@ def test_a_line_of_a_talk(line: str, action: Action | None) -> None:
     "line", ["ex", "EX", " Help", "password", "dm carol a secret", "dm", "search me", "talk", "/usr/bin", "/"]
 )
 def test_what_may_be_meant_otherwise_is_not_sent(line: str) -> None:
-    """In a talk, what would be an operation elsewhere, or has an unknown one, comes back with a word on it."""
+    """In a talk, what would be an operation elsewhere, or has an unknown one, comes back with a word on it.
+
+    It comes as the operation, so that neither Enter nor a slash typed in haste says it to everyone.
+    """
     dialogue = talking("ALL")
     said = dialogue.take(line)
     assert isinstance(said, Mistake)
     assert len(said.text) <= 80
-    assert (dialogue.draft, dialogue.prompt) == (line, "all> ")
+    assert (dialogue.draft, dialogue.prompt) == (f"/{line.strip().removeprefix('/')}", "all> ")
 
 
 def test_entered_again_it_is_a_message() -> None:

@@ -59,13 +59,15 @@ def test_a_talk(alice: Terminal, bob: Wire) -> None:
     alice.enter("/talk ALL")
     wait_for_line(alice, "all>")
     alice.enter("dm bob a secret")
-    alice.wait_for("type /dm")
-    wait_for_line(alice, "all> dm bob a secret")
-    alice.type("\x15")
+    alice.wait_for("/dm does the operation")
+    wait_for_line(alice, "all> /dm bob a secret")
+    alice.enter("")
+    assert bob.read_type("direct")["message"] == "a secret"
     alice.enter("//one")
     alice.enter("ex")
-    wait_for_line(alice, "all> ex")
-    alice.enter("")
+    wait_for_line(alice, "all> /ex")
+    alice.type("\x15")
+    alice.enter("ex")
     assert texts(bob, 2) == ["/one", "ex"]
     alice.enter("/EX")
     assert alice.wait_for_end() == 0
