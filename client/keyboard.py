@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import has_focus, is_done
+from prompt_toolkit.filters import Always, has_focus, is_done
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
-from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Window
+from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, VerticalAlign, Window
 from prompt_toolkit.shortcuts import CompleteStyle
 
 if TYPE_CHECKING:
@@ -97,7 +97,11 @@ def prompt_session(
     if bar is not None:
         # Not `bottom_toolbar`: that one waits for the terminal to say where the cursor is, after each line printed.
         below = Window(FormattedTextControl(bar), height=1, style="class:bar")
-        session.layout.container = HSplit([session.layout.container, ConditionalContainer(below, ~is_done)])
+        # A line that becomes shorter leaves its rows below the bar, not between.
+        session.layout.current_window.dont_extend_height = Always()
+        session.layout.container = HSplit(
+            [session.layout.container, ConditionalContainer(below, ~is_done)], align=VerticalAlign.TOP
+        )
     return session
 
 

@@ -273,6 +273,21 @@ def test_what_is_typed_is_never_echoed(service: Process) -> None:
         assert alice.wait_for_end() == 0
 
 
+def test_the_bar_stands_right_below_a_line_cut_short(service: Process) -> None:
+    """A typed line of many rows pushes the bar down; when it is cleared, the bar comes up again."""
+    with terminal(service) as alice:
+        alice.register("alice")
+        for typed, rows in (("pm " + "word " * 60, 4), ("\x15", 1)):
+            alice.type(typed)
+
+            def is_below(_: list[str], rows: int = rows) -> bool:
+                display = [line.rstrip() for line in alice._screen.display]
+                prompt = next(row for row, line in enumerate(display) if line.startswith("PM/DM/EX>"))
+                return "alice | 1 online" in display[prompt + rows]
+
+            alice.wait_until(is_below, f"the bar, {rows} below the prompt")
+
+
 def test_a_terminal_that_is_gone_leaves(service: Process) -> None:
     """When the terminal hangs up the client says goodbye and ends."""
     with terminal(service) as alice, enter(service.port, "bob") as bob:
