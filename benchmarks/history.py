@@ -256,11 +256,13 @@ def starts(path: Path) -> dict[str, float]:
             [sys.executable, "-m", "service", "0", "--db", path], cwd=ROOT, stderr=subprocess.PIPE, text=True
         ) as program:
             assert program.stderr is not None
-            line = program.stderr.readline()
+            log = [program.stderr.readline()]
+            while log[-1] and "listening on" not in log[-1]:  # it may have something to say before
+                log.append(program.stderr.readline())
             times.append(time.perf_counter() - started_at)
             program.send_signal(signal.SIGTERM)
-            if "listening on" not in line:
-                raise CellError(line + program.stderr.read())
+            if not log[-1]:
+                raise CellError("".join(log))
             program.communicate()
     return {"p50 s": statistics.median(times), "max s": max(times)}
 

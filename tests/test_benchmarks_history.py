@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import generate, history
+from benchmarks.cells import CellError
 from service.storage import fulltext, messages, schema
 from tests.helpers import open_storage
 
@@ -95,3 +96,13 @@ def test_a_cell_gives_the_figures_of_its_targets(name: str, path: Path, monkeypa
     assert {target.metric for target in cell.targets} <= set(figures)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT max(id) FROM message").fetchone() == (COUNT,)
+
+
+def test_a_start_with_something_to_say(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning before the service listens, as of a file too large to be checked whole, is no failure."""
+    monkeypatch.setattr(history, "STARTS", 1)
+    monkeypatch.setenv("CHAT_HOST", "0.0.0.0")  # noqa: S104 (for its warning; for a moment)
+    assert history.starts(path)["max s"] > 0
+    monkeypatch.setenv("CHAT_HOST", "nowhere.invalid")
+    with pytest.raises(CellError, match="cannot listen"):
+        history.starts(path)
