@@ -54,6 +54,7 @@ class Dialogue:
         self._operation: Operation | None = None
         self._given: list[Any] = []
         self._talk = ""  # a name, or EVERYONE; empty: none
+        self._has_talked = False  # has been told how
         self._doubtful = ""  # looks like an operation; entered once more it is sent
 
     @property
@@ -218,12 +219,11 @@ class Dialogue:
             if not before:
                 return Mistake("TALK bob has each line go to bob, TALK all to everyone; then /talk ends it.")
             return Notice((f"You talk to {_whom(before)} no longer. PM, DM and EX are as before.",))
-        return Notice(
-            (
-                f"What you type goes to {_whom(self._talk)} now, until /talk.",
-                "Operations take a slash: /ex leaves, /help shows all. // sends a slash.",
-            )
-        )
+        lines = [f"What you type goes to {_whom(self._talk)} now, until /talk."]
+        if not self._has_talked:
+            self._has_talked = True
+            lines.append("Operations take a slash: /ex leaves, /help shows all. // sends a slash.")
+        return Notice(tuple(lines))
 
     def _reply(self, text: str | None) -> Action | None:
         sender = self._last_sender()

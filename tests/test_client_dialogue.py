@@ -176,7 +176,7 @@ def test_entered_again_it_is_a_message() -> None:
 def test_a_talk_ends_and_turns() -> None:
     """TALK with another name turns there; alone it ends the talk, and then an operation needs no slash, but may."""
     dialogue = talking("bob")
-    assert isinstance(dialogue.take("/talk carol"), Notice)
+    assert dialogue.take("/talk carol") == Notice(("What you type goes to carol now, until /talk.",))  # knows the slash
     assert dialogue.take("hi") == Dm(to="carol", message="hi")
     assert isinstance(dialogue.take("/Talk"), Notice)
     assert dialogue.prompt == "PM/DM/EX> "
