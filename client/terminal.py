@@ -7,18 +7,16 @@ that nothing is lost between two prompts. Nothing here decides what a line says 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 import threading
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from prompt_toolkit.application import create_app_session
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import DummyHistory, InMemoryHistory
-from prompt_toolkit.output import ColorDepth
-from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style as Styles
@@ -34,6 +32,7 @@ from client.layout import arrange
 from client.login import LoginDialogue
 from client.notify import Notifier
 from client.paste import Paste, PastedError, clean
+from client.screen import screen
 from client.session import Session
 from client.text import Line, body, hint
 from client.writing import Writing
@@ -85,8 +84,9 @@ def run(link: Link, name: str, tokens: Tokens, notify: str = "", *, is_first: bo
     Whose first run it is, is shown how to begin. `notify` is how to notify the desktop, if at all.
     """
     try:
-        chat = Terminal(link, target=_screen(), notify=notify, tokens=tokens, is_first=is_first)
-        return asyncio.run(chat.run(name))
+        with create_app_session(output=screen()):
+            chat = Terminal(link, notify=notify, tokens=tokens, is_first=is_first)
+            return asyncio.run(chat.run(name))
     except KeyboardInterrupt:  # Ctrl-C while no question was open
         return 0
 
@@ -115,8 +115,10 @@ class Terminal:
         self._operations = make(InMemoryHistory(), self._bar)
         self._answers = make(InMemoryHistory(), self._bar)  # apart, so that the arrow keys bring messages to a message
         self._logins = make(DummyHistory())  # remembers no password
+        self._unseen = prompt_session(source, DummyOutput(), words, keys, _STYLES, DummyHistory())
         self._notifier = Notifier(notify, self._operations.output.write_raw)
         self._asking: PromptSession[str] | None = None
+        self._question = ""
         self._is_away = False  # an editor has the screen
         self._lost: ConnectionLostError | None = None
         self._is_in = False  # logged in
@@ -213,7 +215,21 @@ class Terminal:
             self._session.hide(is_hidden=False)
 
     async def _ask_who(self, question: str, *, is_secret: bool = False) -> str:
-        return await self._ask(self._logins, question, is_secret=is_secret)
+        if not (is_secret and is_dumb_terminal()):
+            return await self._ask(self._logins, question, is_secret=is_secret)
+        self._print_waiting()  # on a dumb terminal prompt_toolkit shows whatever is typed, a password too
+        output = self._operations.output
+        output.write(question)
+        output.flush()
+        try:
+            return await self._ask(self._unseen, question, is_secret=True)
+        finally:
+            output.write("\r\n")
+            output.flush()
+
+    @property
+    def _asks_who(self) -> bool:
+        return self._asking in (self._logins, self._unseen)
 
     async def _ask(
         self, prompt: PromptSession[str], question: str, *, default: str = "", is_secret: bool = False
@@ -222,7 +238,7 @@ class Terminal:
         self._print_waiting()
         if self._lost:
             raise self._lost
-        self._asking = prompt
+        self._asking, self._question = prompt, question
 
         def draw() -> AnyFormattedText:
             rows = pending_rows(self._session.status(), self._columns())
@@ -236,7 +252,7 @@ class Terminal:
 
     def _interrupt(self, event: KeyPressEvent) -> None:
         """Ctrl-C on an empty line."""
-        if self._dialogue.question is not None or (self._is_in and self._asking is self._logins):
+        if self._dialogue.question is not None or (self._is_in and self._asks_who):
             event.app.exit(result="")  # cancels the operation
         elif self._is_warned:
             event.app.exit(exception=EOFError())
@@ -245,14 +261,14 @@ class Terminal:
             self.show([hint("Ctrl-C once more leaves; so do EX and Ctrl-D.")])
 
     def _page_up(self) -> None:
-        if self._asking is not self._logins:
+        if not self._asks_who:
             with suppress(ConnectionLostError):  # which is being told
                 self._session.perform(Local.OLDER)
 
     def _paste(self, event: KeyPressEvent) -> None:
         """Asks before several lines that are pasted are sent; without their last line end they are typed."""
         text, line = clean(event.data), event.current_buffer.document
-        if "\n" in text and self._asking is not self._logins:
+        if "\n" in text and not self._asks_who:
             event.app.exit(exception=PastedError(Paste(line.text_before_cursor, text, line.text_after_cursor)))
         else:
             event.current_buffer.insert_text(text)
@@ -287,12 +303,24 @@ class Terminal:
                 continue
             # The typed line is hidden meanwhile. Not by prompt_toolkit's run_in_terminal: under that the terminal would
             # echo what is typed in this very moment, and Ctrl-C would be a signal.
-            app = self._asking.app if self._asking else None
-            if app and app.is_running:
-                app.renderer.erase()
-            self._print_waiting()
-            if app:
-                app.invalidate()
+            if self._asking and is_dumb_terminal():
+                self._print_below(self._asking)
+            elif self._asking and self._asking.app.is_running:
+                self._asking.app.renderer.erase()
+                self._print_waiting()
+                self._asking.app.invalidate()
+            else:
+                self._print_waiting()
+
+    def _print_below(self, asking: PromptSession[str]) -> None:
+        """On a dumb terminal the typed line stays where it is, and comes again below what arrives."""
+        if not self._waiting:
+            return
+        output = self._operations.output
+        output.write("\r\n")
+        self._print_waiting()
+        output.write(self._question + ("" if asking.is_password else asking.default_buffer.text))
+        output.flush()
 
     def _print_waiting(self) -> None:
         with self._lock:
@@ -316,25 +344,3 @@ class Terminal:
 
 def _styled(parts: Sequence[Part]) -> FormattedText:
     return FormattedText((f"class:{style}" if style else "", text) for style, text in parts)
-
-
-class _Screen(Vt100_Output):
-    """A terminal that may vanish."""
-
-    def flush(self) -> None:
-        """Writes what is due; to nowhere, once the terminal is gone. Its hang-up, on the way, ends the chat."""
-        try:
-            super().flush()
-        except OSError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.fileno())
-            os.close(nowhere)
-
-
-def _screen() -> Output | None:
-    """The terminal, never asked where its cursor is: some do not answer. None: for a dumb one prompt_toolkit's own."""
-    if is_dumb_terminal():
-        return None
-    screen = _Screen.from_pty(sys.stdout, term=os.environ.get("TERM"), default_color_depth=ColorDepth.from_env())
-    screen.enable_cpr = False
-    return screen

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -271,6 +273,25 @@ def test_what_is_typed_is_never_echoed(service: Process) -> None:
         wait_for("message 499")
         alice.enter("ex")
         assert alice.wait_for_end() == 0
+
+
+def test_a_dumb_terminal(service: Process) -> None:
+    """It gets no escape sequence, shows no password, and all that is typed else and said."""
+    with terminal(service, under=("env", "TERM=dumb")) as alice, enter(service.port, "bob") as bob:
+        shown = io.StringIO()
+        alice.program.logfile_read = shown
+        alice.register("alice")
+        alice.enter("pm hello")
+        alice.wait_for("PM/DM/EX> pm hello", "you: hello")
+        alice.type("e")
+        alice.wait_until(lambda lines: lines[-1] == "PM/DM/EX> e")
+        bob.ask("pm", message="and to you")
+        alice.wait_until(lambda lines: lines[-2][6:] == "bob: and to you" and lines[-1] == "PM/DM/EX> e")
+        alice.enter("x")
+        assert alice.wait_for_end() == 0
+    assert re.search("The same again: \r+\n", shown.getvalue())
+    assert PASSWORD not in shown.getvalue()
+    assert "\x1b" not in shown.getvalue()
 
 
 def test_the_bar_stands_right_below_a_line_cut_short(service: Process) -> None:

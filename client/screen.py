@@ -1,0 +1,63 @@
+"""What is written on: a terminal that may vanish, or one that takes nothing but text."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.output.plain_text import PlainTextOutput
+from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.utils import is_dumb_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prompt_toolkit.output import Output
+
+
+class Screen(Vt100_Output):
+    """A terminal that may vanish."""
+
+    def flush(self) -> None:
+        """Writes what is due."""
+        _flush(super().flush, self.fileno())
+
+
+class DumbScreen(PlainTextOutput):
+    """A terminal that only takes text, and may vanish."""
+
+    def flush(self) -> None:
+        """Writes what is due."""
+        _flush(super().flush, self.fileno())
+
+    def bell(self) -> None:
+        """Rings: even a dumb one may."""
+        self.write_raw("\a")
+
+    def get_size(self) -> Size:
+        """Its size; 80 columns if it does not say."""
+        columns, rows = shutil.get_terminal_size()
+        return Size(rows, columns)
+
+
+def _flush(flush: Callable[[], None], file: int) -> None:
+    """Writes what is due; to nowhere, once the terminal is gone. Its hang-up, on the way, ends the chat."""
+    try:
+        flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, file)
+        os.close(nowhere)
+
+
+def screen() -> Output:
+    """The terminal, never asked where its cursor is: some do not answer."""
+    if is_dumb_terminal():
+        return DumbScreen(sys.stdout)
+    made = Screen.from_pty(sys.stdout, term=os.environ.get("TERM"), default_color_depth=ColorDepth.from_env())
+    made.enable_cpr = False
+    return made
