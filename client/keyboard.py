@@ -50,16 +50,13 @@ def key_bindings(
     on_page_up: Callable[[], None],
     on_paste: Callable[[KeyPressEvent], None],
 ) -> KeyBindings:
-    """Ctrl-C clears the line, on an empty one it calls `on_interrupt`; Page Up and pasting call theirs."""
+    """Ctrl-C, Page Up and pasting call theirs."""
     keys = KeyBindings()
 
-    @keys.add("c-c", filter=has_focus(DEFAULT_BUFFER))
-    @keys.add("<sigint>")
+    @keys.add("c-c", filter=has_focus(DEFAULT_BUFFER), eager=True)  # on a dumb terminal another one comes after ours
+    @keys.add("<sigint>", eager=True)
     def _interrupt(event: KeyPressEvent) -> None:
-        if event.current_buffer.text:
-            event.current_buffer.reset()
-        else:
-            on_interrupt(event)
+        on_interrupt(event)
 
     @keys.add("pageup")
     def _page_up(_: KeyPressEvent) -> None:

@@ -251,8 +251,12 @@ class Terminal:
             self._is_warned = False
 
     def _interrupt(self, event: KeyPressEvent) -> None:
-        """Ctrl-C on an empty line."""
-        if self._dialogue.question is not None or (self._is_in and self._asks_who):
+        """Ctrl-C: clears the line; on an empty one it cancels or, the second time, leaves."""
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+            if is_dumb_terminal():
+                self.show([hint("The line is cleared.")])
+        elif self._dialogue.question is not None or (self._is_in and self._asks_who):
             event.app.exit(result="")  # cancels the operation
         elif self._is_warned:
             event.app.exit(exception=EOFError())

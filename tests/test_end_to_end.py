@@ -287,7 +287,9 @@ def test_a_dumb_terminal(service: Process) -> None:
         alice.wait_until(lambda lines: lines[-1] == "PM/DM/EX> e")
         bob.ask("pm", message="and to you")
         alice.wait_until(lambda lines: lines[-2][6:] == "bob: and to you" and lines[-1] == "PM/DM/EX> e")
-        alice.enter("x")
+        alice.type("\x03")
+        alice.wait_until(lambda lines: lines[-2:] == ["The line is cleared.", "PM/DM/EX>"])
+        alice.enter("ex")
         assert alice.wait_for_end() == 0
     assert re.search("The same again: \r+\n", shown.getvalue())
     assert PASSWORD not in shown.getvalue()
