@@ -229,6 +229,7 @@ class Terminal:
 
     @property
     def _asks_who(self) -> bool:
+        """Whether the question is about who somebody is: a name, or a password."""
         return self._asking in (self._logins, self._unseen)
 
     async def _ask(

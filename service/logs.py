@@ -37,7 +37,11 @@ class Log(logging.Handler):
         if self._lines.qsize() >= LOG_QUEUE:
             self._dropped += 1
             return
-        line = self.format(record)
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 (whoever logs must not fail for that; logging says where it was)
+            self.handleError(record)
+            return
         if self._dropped:
             line = f"({self._dropped} lines of the log were dropped here, as nothing read them)\n{line}"
             self._dropped = 0

@@ -73,6 +73,16 @@ def test_whoever_read_the_log_is_gone() -> None:
         assert log._lines.empty()
 
 
+def test_a_line_that_cannot_be_made(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever logs goes on; what was wrong is said."""
+    stream = io.StringIO()
+    log = Log(stream)
+    log.handle(logging.makeLogRecord({"msg": "%d", "args": ("no number",)}))
+    log.close()
+    assert stream.getvalue() == ""
+    assert "Logging error" in capsys.readouterr().err
+
+
 def test_a_chat_whose_log_is_not_read(tmp_path: Path) -> None:
     """With its pipe full the service lets clients in, hands messages on, and stops when told to."""
     with Process(tmp_path) as service:
