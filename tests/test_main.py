@@ -108,7 +108,7 @@ BREAK_DOWN = """
 import signal, sys
 from service.{module} import {owner}
 working, is_broken = {owner}.{method}, []
-signal.signal(signal.SIGUSR1, lambda *_: is_broken.append(print("broken now", file=sys.stderr, flush=True)))
+signal.signal(signal.SIGUSR1, lambda *_: (is_broken.append(True), print("broken now", file=sys.stderr, flush=True)))
 def work(*arguments):
     if is_broken:
         raise MemoryError("no more")
