@@ -73,13 +73,23 @@ class Onlooker(Recorder):
             self.pending.append([command.message for command in self.link.pending()])
 
 
+def dial(port: int) -> Connection:
+    """A greeted connection."""
+    return connect("127.0.0.1", port)
+
+
 @contextmanager
 def linked(
-    port: int, name: str = "bob", *, follows: bool = True, recorder: Recorder | None = None
+    port: int,
+    name: str = "bob",
+    *,
+    follows: bool = True,
+    recorder: Recorder | None = None,
+    again: Callable[[int], Connection] = dial,
 ) -> Iterator[tuple[Link, Recorder]]:
-    """A link of a user who is registered, logged in; left at the end."""
-    again = partial(connect, "127.0.0.1", port)
-    link, recorder = Link(again(), again, follows=follows), recorder or Recorder()
+    """A link of a user who is registered, logged in; left at the end. `again` connects to a port after a loss."""
+    link = Link(dial(port), partial(again, port), follows=follows)
+    recorder = recorder or Recorder()
     link.start(recorder)
     try:
         reply = link.send(Login(username=name, password=PASSWORD, confirm=True)).result(PATIENCE)
@@ -273,19 +283,16 @@ def test_it_tries_until_there_is_a_server_again(tmp_path: Path, monkeypatch: pyt
         tries.put(1)
         if tries.qsize() < 4:
             raise CannotConnectError("nothing there")
-        return connect("127.0.0.1", port)
+        return dial(port)
 
     monkeypatch.setattr(link_module, "FIRST_PAUSE", 0.01)
     with running_server(tmp_path) as server:
         enter(server.port, "bob").close()
-        link, bob = Link(connect("127.0.0.1", server.port), partial(fail, server.port)), Recorder()
-        link.start(bob)
-        link.send(Login(username="bob", password=PASSWORD, confirm=True)).result(PATIENCE)
-        drop(link)
-        bob.wait_for("lost")
-        bob.wait_for("back")
-        assert tries.qsize() == 4
-        link.leave()
+        with linked(server.port, again=fail) as (link, bob):
+            drop(link)
+            bob.wait_for("lost")
+            bob.wait_for("back")
+            assert tries.qsize() == 4
 
 
 def test_a_message_hurries_the_next_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,20 +304,17 @@ def test_a_message_hurries_the_next_try(tmp_path: Path, monkeypatch: pytest.Monk
 
     def fail_once(port: int) -> Connection:
         if failed.is_set():
-            return connect("127.0.0.1", port)
+            return dial(port)
         failed.set()
         raise CannotConnectError("nothing there")
 
     with running_server(tmp_path) as server:
         enter(server.port, "bob").close()
-        link, bob = Link(connect("127.0.0.1", server.port), partial(fail_once, server.port)), Recorder()
-        link.start(bob)
-        link.send(Login(username="bob", password=PASSWORD, confirm=True)).result(PATIENCE)
-        drop(link)
-        bob.wait_for("lost")
-        assert failed.wait(PATIENCE)
-        assert isinstance(link.send(Pm(message="back?")).result(PATIENCE), AckReply)
-        link.leave()
+        with linked(server.port, again=fail_once) as (link, bob):
+            drop(link)
+            bob.wait_for("lost")
+            assert failed.wait(PATIENCE)
+            assert isinstance(link.send(Pm(message="back?")).result(PATIENCE), AckReply)
 
 
 def test_leaving_while_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
