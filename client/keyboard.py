@@ -70,18 +70,16 @@ def key_bindings(
 
 
 def prompt_session(
-    source: Input | None,
-    target: Output | None,
     completer: Completer,
     keys: KeyBindings,
     styles: BaseStyle,
     history: History,
     bar: Callable[[], AnyFormattedText] | None = None,
+    target: Output | None = None,
 ) -> PromptSession[str]:
-    """Something to ask with; without `source` and `target` it uses the terminal."""
+    """Something to ask with, at the app session's terminal; or shown on `target`."""
     session: PromptSession[str] = PromptSession(
         style=styles,
-        input=source,
         output=target,
         completer=completer,
         complete_while_typing=False,

@@ -42,12 +42,9 @@ if TYPE_CHECKING:
 
     from prompt_toolkit import PromptSession
     from prompt_toolkit.formatted_text import AnyFormattedText
-    from prompt_toolkit.input import Input
     from prompt_toolkit.key_binding import KeyPressEvent
-    from prompt_toolkit.output import Output
 
     from client.link import Link
-    from client.model import Model
     from client.text import Part
     from client.tokens import Tokens
 
@@ -92,30 +89,20 @@ def run(link: Link, name: str, tokens: Tokens, notify: str = "", *, is_first: bo
 
 
 class Terminal:
-    """The screen and the keyboard of one chat."""
+    """One chat at the screen and the keyboard of prompt_toolkit's app session."""
 
-    def __init__(
-        self,
-        link: Link,
-        source: Input | None = None,
-        target: Output | None = None,
-        *,
-        tokens: Tokens | None = None,
-        is_first: bool = False,
-        notify: str = "",
-        model: Model | None = None,
-    ) -> None:
+    def __init__(self, link: Link, *, tokens: Tokens | None = None, is_first: bool = False, notify: str = "") -> None:
         self._tokens = tokens
         self._is_first = is_first
-        self._session = Session(link, self.show, self._end_from_any_thread, model=model)
+        self._session = Session(link, self.show, self._end_from_any_thread)
         self._dialogue = Dialogue(self._session.last_sender, link.hello)
         words = Words(self._dialogue, self._session)
         keys = key_bindings(self._interrupt, self._page_up, self._paste)
-        make = partial(prompt_session, source, target, words, keys, _STYLES)
+        make = partial(prompt_session, words, keys, _STYLES)
         self._operations = make(InMemoryHistory(), self._bar)
         self._answers = make(InMemoryHistory(), self._bar)  # apart, so that the arrow keys bring messages to a message
         self._logins = make(DummyHistory())  # remembers no password
-        self._unseen = prompt_session(source, DummyOutput(), words, keys, _STYLES, DummyHistory())
+        self._unseen = make(DummyHistory(), target=DummyOutput())
         self._notifier = Notifier(notify, self._operations.output.write_raw)
         self._asking: PromptSession[str] | None = None
         self._question = ""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pexpect
 import pytest
+from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
@@ -306,8 +307,12 @@ def test_a_server_that_takes_no_receipts_costs_no_memory() -> None:
 def test_what_waits_for_the_screen_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The listener waits while there is much to show, and goes on once it is shown, or nobody looks any more."""
     monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")
-    with FakeServer(Peer.greet) as server, create_pipe_input() as keyboard:
-        terminal = Terminal(Link(connect("127.0.0.1", server.port), None), keyboard, DummyOutput())
+    with (
+        FakeServer(Peer.greet) as server,
+        create_pipe_input() as keyboard,
+        create_app_session(keyboard, DummyOutput()),
+    ):
+        terminal = Terminal(Link(connect("127.0.0.1", server.port), None))
         line = Line(("", "x" * (MOST_WAITING // 4)))
 
         def flood() -> None:

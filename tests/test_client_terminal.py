@@ -65,7 +65,7 @@ class Desk:
         before = set(threading.enumerate())
 
         async def run(port: int) -> int:
-            return await Terminal(Link(connect("127.0.0.1", port), None), self.keyboard, self.screen).run(name)
+            return await Terminal(Link(connect("127.0.0.1", port), None)).run(name)
 
         with FakeServer(script) as server, create_app_session(self.keyboard, self.screen):
             during = set(threading.enumerate())
@@ -360,7 +360,7 @@ def test_a_loss_between_two_questions(desk: Desk) -> None:
     """A connection that is lost while no question is open lets no further one be asked."""
 
     async def ask(port: int) -> None:
-        terminal = Terminal(Link(connect("127.0.0.1", port), None), desk.keyboard, desk.screen)
+        terminal = Terminal(Link(connect("127.0.0.1", port), None))
         assert isinstance(terminal._logins.history, DummyHistory)  # and no arrow key brings a password back
         terminal._end(ConnectionLostError("gone"))
         try:
@@ -368,7 +368,11 @@ def test_a_loss_between_two_questions(desk: Desk) -> None:
         finally:
             terminal._session.leave()
 
-    with FakeServer(Peer.greet) as server, pytest.raises(ConnectionLostError, match="gone"):
+    with (
+        FakeServer(Peer.greet) as server,
+        create_app_session(desk.keyboard, desk.screen),
+        pytest.raises(ConnectionLostError, match="gone"),
+    ):
         asyncio.run(ask(server.port))
     assert "never" not in desk.screen.text
 
@@ -445,8 +449,12 @@ def test_no_colours_where_none_are_wanted(monkeypatch: pytest.MonkeyPatch, varia
     target = Vt100_Output(
         written, lambda: Size(24, 80), term=os.environ["TERM"], default_color_depth=ColorDepth.from_env()
     )
-    with create_pipe_input() as keyboard, FakeServer(Peer.greet) as server:
-        terminal = Terminal(Link(connect("127.0.0.1", server.port), None), keyboard, target)
+    with (
+        create_pipe_input() as keyboard,
+        create_app_session(keyboard, target),
+        FakeServer(Peer.greet) as server,
+    ):
+        terminal = Terminal(Link(connect("127.0.0.1", server.port), None))
         terminal.show([Line(named("bob"), ("trouble", ": hi"))])
         terminal._print_waiting()
         terminal._session.leave()
