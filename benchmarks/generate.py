@@ -17,8 +17,7 @@ from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from service.accounts import Accounts
-from service.config import Settings
+from service import passwords
 from service.storage import Storage, fulltext, schema, tally
 
 if TYPE_CHECKING:
@@ -57,11 +56,8 @@ def history(count: int = MESSAGES) -> Path:
 
 def make(path: Path, count: int) -> None:
     """A new database with so many messages, indexed for the search. It says on stderr how far it has come."""
-    storage = Storage(path, lambda _: None)
-    try:
-        password_hash = Accounts(storage, Settings(bcrypt_cost=4)).hash("password")
-    finally:
-        storage.close()
+    Storage(path, lambda _: None).close()
+    password_hash = passwords.make_hash("password", 4)
     progress = _Progress(count)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         # A file that was not finished is thrown away, so nothing need be safe.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks.cells import Cell, Target
 from benchmarks.hall import Hall
 from benchmarks.peers import Chat
+from service import passwords
 from service.accounts import Accounts
 from service.config import Settings
 from service.storage import Storage, users
@@ -45,7 +46,7 @@ def make_accounts(folder: Path, names: Sequence[str]) -> list[tuple[str, str]]:
     storage = Storage(folder / "chat.db", hand_over)
     try:
         accounts = Accounts(storage, Settings(bcrypt_cost=4))
-        password_hash = accounts.hash("password")
+        password_hash = passwords.make_hash("password", 4)
         tokens = [accounts.new_token() for _ in names]
         for name, token in zip(names, tokens, strict=True):
             storage.submit(users.register, name, [name], password_hash, *token[1:])

@@ -1,4 +1,4 @@
-"""Who may come in: accounts and their passwords, bcrypt behind its waiting room, and tokens.
+"""Who may come in: accounts and their passwords, bcrypt in turns, and tokens.
 
 Everything here runs on the connection thread of the client that asks, so that slow hashing slows only that client.
 """
@@ -7,24 +7,32 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import threading
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from service import passwords
 from service.clock import format_time, utcnow
-from service.config import BCRYPT_WAITING, TOKEN_BYTES, TOKEN_LIFETIME, cores
+from service.config import (
+    BCRYPT_PER_ACCOUNT,
+    BCRYPT_PER_ADDRESS,
+    BCRYPT_WAITING,
+    TOKEN_BYTES,
+    TOKEN_LIFETIME,
+    cores,
+)
 from service.errors import PeerError
 from service.storage import users
+from service.turns import UNLIMITED, CrowdedError, Room, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from service.config import Settings
+    from service.origin import Origin
     from service.storage import Storage
 
-_BUSY_RETRY: Final = 5  # seconds; about how long a full waiting room takes to empty at cost 12
+_BUSY_RETRY: Final = 5  # seconds; what else waits for an account or address is mostly done by then
 
 
 class NewToken(NamedTuple):
@@ -50,12 +58,10 @@ class Accounts:
     def __init__(self, storage: Storage, settings: Settings) -> None:
         self._storage = storage
         self._settings = settings
-        self._hashing = threading.BoundedSemaphore(cores())
-        self._waiting = threading.BoundedSemaphore(cores() + BCRYPT_WAITING)
-        self._closed = False
+        self._hashing = Turns(cores(), _room(settings))
         self._ids: dict[str, int] = {}  # of names asked for; an account keeps its name and its id for ever
         # What an unknown name's password is checked against, so that it takes as long as a known one's.
-        self._dummy_hash = self.hash(secrets.token_hex())
+        self._dummy_hash = passwords.make_hash(secrets.token_hex(), settings.bcrypt_cost)
 
     @property
     def registration_open(self) -> bool:
@@ -73,13 +79,18 @@ class Accounts:
         """Whether to ask for the password of `name`; with registration closed, for every name, known or not."""
         return not self.registration_open or self._storage.read(users.find_user, name) is not None
 
-    def verify(self, name: str, text: str) -> users.User | None:
-        """The account, if `text` is its password; None if the name may be registered. Raises PeerError."""
+    def verify(self, name: str, text: str, origin: Origin) -> users.User | None:
+        """The account, if `text` is its password; None if the name may be registered. Raises PeerError.
+
+        `origin` is whose turn it takes.
+        """
         user = self._storage.read(users.find_user, name)
         if user is None and self.registration_open:
             return None
         password = passwords.prepare(text)
-        right = self._check(password or "", self._dummy_hash if user is None else user.password_hash)
+        password_hash = self._dummy_hash if user is None else user.password_hash
+        with self._turn(name, origin):
+            right = passwords.is_hash_of(password or "", password_hash)
         if user is None or password is None or not right:
             raise PeerError("bad_credentials", "wrong name or password; try again")
         user.check_enabled()
@@ -105,29 +116,30 @@ class Accounts:
         expires = now + timedelta(seconds=TOKEN_LIFETIME)
         return NewToken(text, hash_token(text), format_time(now), format_time(expires))
 
-    def hash(self, password: str) -> str:
-        """What is stored of a password. Raises PeerError `rate_limited`."""
-        with self._core():
+    def hash(self, password: str, name: str, origin: Origin) -> str:
+        """What is stored of the password for that account. Raises PeerError `rate_limited`."""
+        with self._turn(name, origin):
             return passwords.make_hash(password, self._settings.bcrypt_cost)
 
-    def _check(self, password: str, password_hash: str) -> bool:
-        with self._core():
-            return passwords.is_hash_of(password, password_hash)
-
     def close(self) -> None:
-        """Lets those in the waiting room go: a shutdown does not wait for their hashes."""
-        self._closed = True
+        """Lets those go who wait for their turn: a shutdown does not wait for their hashes."""
+        self._hashing.close()
 
     @contextmanager
-    def _core(self) -> Iterator[None]:
-        """A place at a processor, after a wait in the waiting room; raises PeerError when that is full."""
+    def _turn(self, name: str, origin: Origin) -> Iterator[None]:
+        """A place at a processor, after a wait; raises PeerError where too many of the account or address wait."""
         self._storage.release()  # others may read meanwhile
-        if not self._waiting.acquire(blocking=False):
-            raise PeerError("rate_limited", "too many logins at once; try again soon", retry_after=_BUSY_RETRY)
         try:
-            with self._hashing:
-                if self._closed:
-                    raise PeerError("rate_limited", "the service is stopping", retry_after=_BUSY_RETRY)
+            with self._hashing.turn(origin.network, name):
                 yield
-        finally:
-            self._waiting.release()
+        except CrowdedError:
+            raise PeerError(
+                "rate_limited", "too many passwords to be checked at once; try again soon", retry_after=_BUSY_RETRY
+            ) from None
+
+
+def _room(settings: Settings) -> Room:
+    if not settings.login_rate:
+        return Room(BCRYPT_WAITING)
+    share = settings.address_share
+    return Room(BCRYPT_WAITING, round(share * BCRYPT_PER_ADDRESS) if share else UNLIMITED, BCRYPT_PER_ACCOUNT)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 from service.clock import utcnow
-from service.config import LIMITED_KEYS
+from service.config import LIMITED_KEYS, NETWORK_SHARE
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from service.origin import Origin
 
 
 class Budget:
@@ -19,12 +25,13 @@ class Budget:
         self._left = burst
         self._at = utcnow().timestamp()
 
-    def spend(self, cost: float = 1.0) -> None:
-        """Takes that much out, also below zero."""
+    def spend(self, cost: float = 1.0) -> float:
+        """Takes that much out, also below zero; gives the seconds until what is owed has flowed in, 0 if nothing is."""
         now = utcnow().timestamp()
         passed = max(0.0, now - self._at)  # a clock that is set back takes nothing away
         self._left = min(self._burst, self._left + passed * self._rate) - cost
         self._at = now
+        return max(0.0, -self._left / self._rate)
 
     def wait_for(self, amount: float) -> float:
         """The seconds until there is `amount` in it; 0 if there is."""
@@ -32,21 +39,48 @@ class Budget:
         return max(0.0, (amount - self._left) / self._rate)
 
 
+class Debt:
+    """Seconds that somebody has to wait, counted down by the wall clock. Not safe for two threads at once."""
+
+    __slots__ = ("_at", "_left")
+
+    def __init__(self) -> None:
+        self._left = 0.0
+        self._at = 0.0
+
+    def owe(self, seconds: float) -> None:
+        """It is to be so long at least, from now on."""
+        if seconds > 0:
+            self._left = max(self.left(), seconds)
+            self._at = utcnow().timestamp()
+
+    def left(self) -> float:
+        """The seconds that are left; 0 if none are."""
+        if self._left:
+            now = utcnow().timestamp()
+            self._left = max(0.0, self._left - max(0.0, now - self._at))  # a clock that is set back adds nothing
+            self._at = now
+        return self._left
+
+
 class Budgets:
-    """A budget for each key, such as an address; of more than LIMITED_KEYS those not used for longest start afresh."""
+    """A budget for each key, such as an account; of more than LIMITED_KEYS those not used for longest start afresh.
+
+    Safe for several threads.
+    """
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate, self._burst = rate, burst
         self._lock = threading.Lock()
-        self._budgets: OrderedDict[str, Budget] = OrderedDict()
+        self._budgets: OrderedDict[Hashable, Budget] = OrderedDict()
 
-    def wait_for_one(self, key: str) -> float:
+    def wait_for_one(self, key: Hashable) -> float:
         """The seconds until the key's budget has one; 0 if it has."""
         with self._lock:
             return self._budgets[key].wait_for(1.0) if key in self._budgets else 0.0
 
-    def spend(self, key: str) -> None:
-        """Takes one out of the key's budget."""
+    def spend(self, key: Hashable, cost: float = 1.0) -> float:
+        """Takes that much out of the key's budget, as `Budget.spend` does."""
         with self._lock:
             budget = self._budgets.get(key)
             if budget is None:
@@ -54,4 +88,22 @@ class Budgets:
                 if len(self._budgets) > LIMITED_KEYS:
                     self._budgets.popitem(last=False)
             self._budgets.move_to_end(key)
-            budget.spend()
+            return budget.spend(cost)
+
+
+class OriginBudgets:
+    """A budget for each address, and one of NETWORK_SHARE times as much for each network that holds several."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._addresses = Budgets(rate, burst)
+        self._networks = Budgets(NETWORK_SHARE * rate, NETWORK_SHARE * burst)
+
+    def wait_for_one(self, origin: Origin) -> float:
+        """The seconds until there is one; 0 if there is."""
+        wait = self._addresses.wait_for_one(origin.address)
+        return wait if origin.network == origin.address else max(wait, self._networks.wait_for_one(origin.network))
+
+    def spend(self, origin: Origin, cost: float = 1.0) -> float:
+        """Takes that much out of both; gives the longer wait."""
+        wait = self._addresses.spend(origin.address, cost)
+        return wait if origin.network == origin.address else max(wait, self._networks.spend(origin.network, cost))

@@ -22,6 +22,7 @@ from service.names import looks_of, map_name
 from service.posting import Account, AnyPost
 from service.protocol import AckReply, StoredMessage, encode
 from service.storage import fulltext, messages, users
+from service.turns import CrowdedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,8 +54,9 @@ def log_in(session: Session, command: protocol.Login) -> None:
     if command.password is UNSET:
         session.reply_to(command, protocol.PasswordRequiredReply(name, accounts.is_registered(name)))
         return
-    with session.services.door.login(name, session.address):
-        user = accounts.verify(name, command.password)
+    session.is_entering = True
+    with session.services.door.login(name, session.origin):
+        user = accounts.verify(name, command.password, session.origin)
     if user is None:
         session.reply_to(command, protocol.PasswordRequiredReply(name, registered=False))
         return
@@ -70,8 +72,9 @@ def register(session: Session, command: protocol.Register) -> None:
     looks = looks_of(name)
     accounts.check_registration(name, looks)
     password = accounts.check_new_password(command.password)
-    session.services.door.register(session.address)
-    password_hash = accounts.hash(password)
+    session.is_entering = True
+    session.services.door.register(session.origin)
+    password_hash = accounts.hash(password, name, session.origin)
     token = accounts.new_token()
     _enter(session, command, token, users.register, name, looks, password_hash, *token[1:])
     _log.info("registered %s %s", name, session.peer)
@@ -79,6 +82,7 @@ def register(session: Session, command: protocol.Register) -> None:
 
 def resume(session: Session, command: protocol.Resume) -> None:
     """Logs in with a token."""
+    session.is_entering = True
     token = session.services.accounts.renew_token(command.token)
     owner_id = session.services.storage.call(users.find_token_owner, token.hash)
     if owner_id is not None:
@@ -220,16 +224,22 @@ def search(session: Session, command: protocol.Search) -> None:
     account = session.logged_in_account()
     session.settle()
     partner_id, partner = _find_partner(session, command.with_)
-    with suppress(StorageUnavailable):  # then what is indexed already has to do
-        session.services.storage.index_search()
-    page = session.services.storage.read(
-        fulltext.search_page,
-        command.query,
-        account.id,
-        partner_id,
-        None if command.before is UNSET else command.before,
-        command.limit,
-    )
+    storage = session.services.storage
+    storage.release()
+    try:
+        with session.services.searches.turn(session.origin.network, account.name):
+            with suppress(StorageUnavailable):  # then what is indexed already has to do
+                storage.index_search()
+            page = storage.read(
+                fulltext.search_page,
+                command.query,
+                account.id,
+                partner_id,
+                None if command.before is UNSET else command.before,
+                command.limit,
+            )
+    except CrowdedError:
+        raise StorageUnavailable("the service is stopping") from None
     shown, more = _fit(session, page, extra=len(command.query.encode()))
     session.reply_to(command, protocol.SearchReply(query=command.query, with_=partner, messages=shown, more=more))
 
@@ -300,11 +310,12 @@ def _acknowledge_seen(session: Session, command: protocol.Seen, outcome: object)
 def change_password(session: Session, command: protocol.Password) -> None:
     """Changes the password, and ends all that the old one opened."""
     account, accounts = session.logged_in_account(), session.services.accounts
-    with session.services.door.login(account.name, session.address):
-        user = accounts.verify(account.name, command.old)
+    password = accounts.check_new_password(command.new)  # first: it costs nothing
+    with session.services.door.login(account.name, session.origin):
+        user = accounts.verify(account.name, command.old, session.origin)
     if user is None:
         raise PeerError("bad_credentials", "this account is gone")
-    new_hash = accounts.hash(accounts.check_new_password(command.new))
+    new_hash = accounts.hash(password, account.name, session.origin)
     session.services.storage.call(users.change_password, user, new_hash, then=partial(_end_others, session, account.id))
     _log.info("password changed %s %s", account.name, session.peer)
     session.reply_to(command, AckReply(command="password"))

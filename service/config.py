@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from service.errors import ConfigError
@@ -67,14 +67,29 @@ STOP_TIMEOUT: Final = (
 MAX_SEARCH_WORDS: Final = 16  # each costs time, some 20 ms at most
 MAX_ENDINGS: Final = 500  # different words that a beginning may stand for in a search; 40 us each at ten million
 SEARCH_TIME: Final = 0.5  # seconds of CPU for one search; common words take 20 ms at ten million messages
-BCRYPT_WAITING: Final = 64  # logins waiting for a core; at cost 12 the last of them waits 8 s on two cores
+# Passwords waiting to be hashed, and at work: logins, registrations and changes. They take turns between addresses, so
+# who comes waits for one turn of each other address that is busy, whatever the numbers here.
+BCRYPT_WAITING: Final = 1_000  # of all; beyond it the last one of the address that has most is sent away
+BCRYPT_PER_ADDRESS: Final = 20  # times --address-share: a whole class of 200, through in 25 s on two cores
+BCRYPT_PER_ACCOUNT: Final = 4  # of one address: somebody's devices after a password change; more is an attack
+SPACE_WARNING: Final = 0.1  # of --max-db that is left when the log says so; of --keep-free it is as much again
 LOGIN_BURST: Final = 20  # failed logins at once from one address: a class behind one router mistypes a few
 ACCOUNT_SHARE: Final = 5  # addresses that must attack an account together before its password is refused to all
-REGISTER_BURST: Final = 100  # registrations at once from one address: a class's first minute
+REGISTER_BURST: Final = 200  # registrations at once from one address: a class's first minute
 LIMITED_KEYS: Final = 10_000  # addresses and names whose failures are remembered; some 3 MB
+NETWORK_SHARE: Final = 4  # addresses' worth of everything that an IPv6 network of many addresses (a /48) may take
+# What an account may take over all its connections, and an address --address-share times. A client that has taken more
+# is read from more slowly. Before the login all is the address's.
 READ_RATE: Final = 50.0  # commands a second that are no messages, such as pages; 10,000 messages a second
 READ_BURST: Final = 1_000  # of these at once: a client that comes back after a year catches up unhindered
 SEARCH_COST: Final = 10  # of these; the worst search takes as long as a hundred pages
+KNOCK_RATE: Final = 5.0  # connections and lines before the login, a second, for each of --address-share
+KNOCK_BURST: Final = 100  # of these at once: 200 clients behind one router come, and say who they are
+SHARE_BURST: Final = 0.5  # of --address-share bursts at once: 2 MiB of texts, which no reader's outbox ends for
+RECEIVE_COST: Final = 0.1  # of a command, for each receive: bytes that come one by one cost as much as lines
+RECEIVE_COST_BYTES: Final = 4_096  # bytes received that cost as much as a command, whatever they say
+RECORD_COST: Final = 0.1  # of a command, for a TLS record: one without content asks for new keys, 16 us of a core
+MESSAGE_BYTES: Final = 2_048  # of a line that count as one message: a long one counts as several, 40 KiB/s in all
 CONTROL_TIMEOUT: Final = 5.0  # seconds that an operator waits for an order; a locked database is given up by then
 CONTROL_PATIENCE: Final = 1.0  # seconds that the service waits for the order of whoever has connected
 MAX_CONTROL_LINE: Final = 4_096  # bytes of one: a name and a hash
@@ -87,8 +102,9 @@ SWITCH_PER_CLIENT: Final = 20e-6  # seconds, in its place where larger: all who 
 # New objects before each collection of the young, those of these before one of the older, those of these before one of
 # all: with 10,000 clients that one stops every thread for 200 ms, and finds next to nothing. CPython's: 700, 10, 10.
 GC_THRESHOLDS: Final = (10_000, 10, 1_000)
+LEAVING_AT_ONCE: Final = 32  # clients beyond --max-connections, who give up their places to others just now
 LISTEN_BACKLOG: Final = 1024  # connects waiting to be accepted; Linux caps it at net.core.somaxconn
-DESCRIPTORS_OWN: Final = 64  # file descriptors beside clients and readers: writer, listener, refused, log, libraries
+DESCRIPTORS_OWN: Final = 96  # file descriptors beside clients and readers: writer, listener, refused, log, libraries
 DESCRIPTORS_PER_READER: Final = 3  # database, -wal and -shm; or one that SQLite may not close yet
 # A peer that vanished is to be noticed within 90 s. Where nothing is under way the kernel probes: gone after IDLE +
 # COUNT * INTERVAL, 40 s. Where something is, it sends that again and probes no more: gone after PEER_TIMEOUT, 40 s more
@@ -103,6 +119,8 @@ HANDSHAKE_TIMEOUT: Final = 5.0  # seconds for TLS; shorter than our client's pat
 CERTIFICATE_DAYS: Final = 3_650  # of one by `make certs`; clients trust it by its fingerprint, not by its dates
 
 _PORT_MAX: Final = 65_535
+_UNITS: Final = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000, "T": 1_000_000_000_000}
+_SIZE_DIGITS: Final = 15
 _HELP_WIDTH: Final = 32  # columns for the option names in --help
 
 
@@ -118,6 +136,21 @@ def _number(low: float, high: float, kind: type[int] | type[float] = int) -> Cal
             word = "a whole number" if kind is int else "a number"
             raise ValueError(f"must be {word} from {low:.10g} to {high:.10g}, not {text!r}")
         return value
+
+    return parse
+
+
+def _size(low: int) -> Callable[[str], int]:
+    """A parser for bytes, at least `low` or 0: ``500M``, ``2G``, ``1000000``."""
+
+    def parse(text: str) -> int:
+        unit = text[-1:].upper() if text[-1:].isalpha() else ""
+        number = text.removesuffix(text[-1:]) if unit else text
+        is_size = number.isdecimal() and number.isascii() and len(number) <= _SIZE_DIGITS and unit in _UNITS
+        size = int(number) * _UNITS[unit] if is_size else -1
+        if size and not low <= size:
+            raise ValueError(f"must be 0 or a size of at least {low // _UNITS['M']}M, such as 500M or 2G, not {text!r}")
+        return size
 
     return parse
 
@@ -184,14 +217,33 @@ class Settings:
         "failed logins a minute, and registrations, from one address; 0 for no limit",
     )
     rate: float = _setting(
-        20.0, _number(0, 1_000_000, float), "COUNT", "messages a second from one client; then it is slowed; 0: never"
+        20.0, _number(0, 1_000_000, float), "COUNT", "messages a second from one account; then it is slowed; 0: never"
     )
     burst: int = _setting(200, _number(1, 1_000_000), "COUNT", "messages that it may send faster than that")
+    address_share: float = _setting(
+        10.0,
+        _number(0, 100_000, float),
+        "COUNT",
+        "how many accounts' worth of messages and other commands one address may send; 0 for no limit",
+    )
+    max_db: int = _setting(0, _size(1_000_000), "SIZE", "bytes that the database may use, such as 2G; 0 for no limit")
+    keep_free: int = _setting(
+        100_000_000, _size(0), "SIZE", "bytes to leave free on its disk: with less, no more messages are stored"
+    )
     tls_cert: str = _setting("", _text, "FILE", "the certificate, in PEM form: makes the port speak TLS, and only that")
     tls_key: str = _setting("", _text, "FILE", "its key, in PEM form and unencrypted")
     log_level: str = _setting(
         "info", _one_of("debug", "info", "warning", "error"), "LEVEL", "debug, info, warning or error; to stderr"
     )
+
+
+def show_default(setting: Field[Any]) -> str:
+    """The default of a field of Settings, as people read it."""
+    default: Any = setting.default
+    if setting.metadata["metavar"] == "SIZE":
+        unit = next(unit for unit in reversed(_UNITS) if default % _UNITS[unit] == 0)
+        return f"{default // _UNITS[unit]}{unit}" if default else "none"
+    return f"{default:g}" if isinstance(default, float) else str(default) or "none"
 
 
 def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
@@ -209,12 +261,10 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> 
         names, more = [f"--{setting.name.replace('_', '-')}"], {"dest": setting.name}
         if setting.name == "port":
             names, more = ["port"], {"nargs": "?"}
-        default = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default
-        default = "none" if default == "" else default
         parser.add_argument(
             *names,
             metavar=setting.metadata["metavar"],
-            help=f"{setting.metadata['help']} (default {default}) [CHAT_{setting.name.upper()}]",
+            help=f"{setting.metadata['help']} (default {show_default(setting)}) [CHAT_{setting.name.upper()}]",
             **cast("Any", more),
         )
     given = vars(parser.parse_args(arguments))
@@ -231,6 +281,11 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> 
         except ValueError as error:
             raise ConfigError(f"{source.removeprefix('--') if source == '--port' else source} {error}") from error
     return Settings(**values)
+
+
+def search_places() -> int:
+    """How many searches may be at work at once: half of the processors, so that the chat has the others."""
+    return max(1, cores() // 2)
 
 
 def cores() -> int:

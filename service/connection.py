@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from service.transport import Stream
 
 _log: Final = logging.getLogger("chat.connection")
+_LONGEST_PAUSE: Final = 1.0  # seconds between two looks at the wall clock, which may be set
 
 
 class Connection:
@@ -33,12 +34,15 @@ class Connection:
         stream: Stream,
         outbox: Outbox,
         session: Session,
+        on_login: Callable[[Connection], None],
         on_end: Callable[[Connection], None],
     ) -> None:
+        """`on_login` is called once its client has logged in, `on_end` at the end."""
         self._services = services
         self._stream = stream
         self._outbox = outbox
         self.session = session
+        self._on_login = on_login
         self._on_end = on_end
         self._stopping = False
         self.thread = threading.Thread(target=self._run, name=f"chat-conn-{number}")
@@ -66,8 +70,15 @@ class Connection:
             except Exception as error:  # noqa: BLE001 (logged by `fail`)
                 self.session.fail(error)
 
+    def _charge(self, size: int, records: int) -> None:
+        """Takes what was received out of the client's shares; returns when it may be looked at."""
+        self.session.charge_bytes(size, records)
+        self._slow_down()
+
     def _open(self) -> bool:
         """Makes the stream ready and greets; whether there is a client to serve."""
+        self.session.charge_connect()
+        self._slow_down()
         try:
             self._stream.handshake()
         except NotTlsError:
@@ -92,12 +103,13 @@ class Connection:
         settings = self._services.settings
         decoder = LineDecoder(min(LOGIN_LINE, settings.max_line))
         deadline: float | None = time.monotonic() + settings.login_timeout
-        talks = False  # has said more than who it is
+        is_known = False  # has logged in
+        talks = False  # and has said more than who it is
         while True:
             if deadline is not None:
                 deadline = self._check_login(deadline)
             try:
-                data = self._stream.receive()
+                data = self._stream.receive(self._charge)
             except TimeoutError:
                 continue
             if not data:
@@ -108,10 +120,11 @@ class Connection:
                 if self._stopping:
                     break
                 self.session.handle(line)
-                if not talks and self.session.account is not None:
+                if not is_known and self.session.account is not None:
+                    is_known = True
                     decoder.limit = settings.max_line
-                if self.session.delay():
-                    self._slow_down()
+                    self._on_login(self)
+                self._slow_down()
             self._services.storage.release()
             self.session.submit_posts()
             self._outbox.wait_for_room()
@@ -126,11 +139,13 @@ class Connection:
         return False
 
     def _slow_down(self) -> None:
-        """Reads on when the client has come back to its rate: TCP pushes back meanwhile, and nothing is refused."""
+        """Returns when the client is back within its shares: TCP pushes back meanwhile, and nothing is refused."""
+        if not self.session.delay():
+            return
         self._services.storage.release()
         self.session.submit_posts()
         while (seconds := self.session.delay()) and not self._stopping and not self._outbox.closing:
-            self._outbox.pause(seconds)
+            self._outbox.pause(min(seconds, _LONGEST_PAUSE))
 
     def _check_login(self, deadline: float) -> float | None:
         """Ends a session whose time to log in is over, else sets the timer; None once there is no deadline any more."""

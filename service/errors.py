@@ -8,7 +8,8 @@ ChatError
     ├── SchemaError         the database is newer than this program, foreign, or broken
     ├── FileError           a database or backup file is in use, damaged, in the way, or cannot be made
     └── StorageUnavailable  SQLite would not store or read; nothing was changed
-        └── StorageDamaged      and that because the file is damaged
+        ├── StorageDamaged      and that because the file is damaged
+        └── StorageFull         and that because no room is left for messages
 """
 
 from __future__ import annotations
@@ -84,6 +85,10 @@ class FileError(ServiceError):
 
 class StorageUnavailable(ServiceError):  # noqa: N818 (named as its code on the wire)
     """SQLite did not do it: locked, full, read-only, gone. Nothing was stored; trying again is safe."""
+
+
+class StorageFull(StorageUnavailable):
+    """The database has its largest size, or the disk is nearly full; all but messages goes on."""
 
 
 class StorageDamaged(StorageUnavailable):

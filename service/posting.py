@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from service import protocol
-from service.errors import PeerError
 from service.protocol import AckReply, encode
 from service.storage import messages
 
@@ -34,7 +33,7 @@ def deliver(session: Session, sender: Account, posts: Sequence[Posted], outcomes
             session.outbox.append(encode(session.explain(outcomes, command)))
         return
     for (command, to, post), outcome in zip(posts, outcomes, strict=True):
-        if isinstance(outcome, PeerError):
+        if not isinstance(outcome, messages.Receipt):
             session.outbox.append(encode(session.explain(outcome, command)))
         elif to is None or post.recipient_id is None:
             _deliver_public(session, sender, command, post.body, outcome)

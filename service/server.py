@@ -25,6 +25,7 @@ from service.commands import users_event
 from service.config import (
     DESCRIPTORS_OWN,
     DESCRIPTORS_PER_READER,
+    LEAVING_AT_ONCE,
     PURGE_INTERVAL,
     READERS,
     RECEIPTS_INTERVAL,
@@ -34,19 +35,23 @@ from service.config import (
     SWITCH_INTERVAL,
     SWITCH_PER_CLIENT,
     Settings,
+    search_places,
 )
 from service.connection import Connection
 from service.control import Control
 from service.delivery import Delivery
-from service.door import Door, group_address
+from service.door import Door
 from service.errors import ConfigError, PeerError
+from service.origin import origin_of
 from service.presence import Roster
 from service.protocol import ByeEvent, encode
 from service.receipts import Receipts
 from service.session import Services, Session, refusal
+from service.shares import Shares
 from service.storage import Storage, users
 from service.ticker import Ticker
 from service.transport import Stream, TlsStream, format_address, is_loopback, listen
+from service.turns import UNLIMITED, Room, Turns
 
 if TYPE_CHECKING:
     import ssl
@@ -68,15 +73,19 @@ class Server:
         self._listener = listen(settings.host, settings.port)
         try:
             self.delivery = Delivery()
-            storage = Storage(Path(settings.db), self.delivery.hand_over)
+            storage = Storage(
+                Path(settings.db), self.delivery.hand_over, max_db=settings.max_db, keep_free=settings.keep_free
+            )
         except BaseException:
             self._listener.close()
             raise
         self.services = Services(
             settings=settings,
             storage=storage,
+            searches=Turns(search_places() if settings.rate else READERS, Room(UNLIMITED)),
             accounts=Accounts(storage, settings),
             door=Door(settings),
+            shares=Shares(settings),
             receipts=Receipts(storage),
             delivery=self.delivery,
             roster=Roster(),
@@ -86,8 +95,9 @@ class Server:
         self.ticker.every(RECEIPTS_INTERVAL, self.services.receipts.flush)
         self.ticker.every(RECEIPTS_PACE, self.services.receipts.flush_many)
         self.ticker.every(PURGE_INTERVAL, self._purge_tokens)
-        self._lock = threading.Lock()  # guards _connections and _stopping
+        self._lock = threading.Lock()  # guards _connections, _strangers and _stopping
         self._connections: set[Connection] = set()
+        self._strangers = Strangers()  # those of them that have not logged in
         self._stopping = False
         self._refused: deque[socket.socket] = deque()
         self._spare = _open_spare()  # a descriptor to refuse with when there is no other
@@ -133,6 +143,7 @@ class Server:
         _log.info("stopping")
         storage = self.services.storage
         self.services.accounts.close()
+        self.services.searches.close()
         storage.hurry()
         self._end_accepting.send(b"\0")
         self._acceptor.join()
@@ -187,21 +198,21 @@ class Server:
 
     def _admit(self, number: int, connected: socket.socket, address: tuple[object, ...]) -> None:
         """Gives a client its thread, or says why not."""
-        with self._lock:
-            full = len(self._connections) >= self._most_clients
-        if full:
+        origin = origin_of(str(address[0]))
+        if not self.services.door.admit(origin):
+            self._refuse(connected, address, "too many clients from your address; close one, or try again later")
+            return
+        if not self._make_place():
+            self.services.door.leave(origin)
             self._refuse(connected, address, "too many clients here just now; try again later")
             return
         stream = Stream(connected, address) if self._tls is None else TlsStream(connected, address, self._tls)
-        group = group_address(str(address[0]))
-        if not self.services.door.admit(group):
-            self._refuse(connected, address, "too many clients from your address; close one, or try again later")
-            return
         outbox = self.delivery.open_outbox(stream, _SLOW)
-        session = Session(self.services, outbox, stream.peer, group)
-        connection = Connection(number, self.services, stream, outbox, session, self._forget)
+        session = Session(self.services, outbox, stream.peer, origin)
+        connection = Connection(number, self.services, stream, outbox, session, self._welcome, self._forget)
         with self._lock:
             self._connections.add(connection)
+            self._strangers.add(connection)
             _share_interpreter(len(self._connections))
         try:
             connection.thread.start()
@@ -211,6 +222,21 @@ class Server:
             busy = PeerError("too_many_connections", "no room for another client; try again later", fatal=True)
             self.delivery.post(outbox.finish, refusal(busy))
             self.delivery.post(lambda _: outbox.release())
+
+    def _make_place(self) -> bool:
+        """Whether there is a place for one more; if need be somebody who has not logged in gives up his."""
+        with self._lock:
+            excess = len(self._connections) - self._most_clients
+            if excess < 0:
+                return True
+            # Who has to go is there for a moment still.
+            stranger = self._strangers.pop() if excess < LEAVING_AT_ONCE else None
+        if stranger is None:
+            return False
+        _log.info("refused %s: its place was needed", stranger.session.peer)
+        crowded = PeerError("too_many_connections", "too many clients here just now; try again later", fatal=True)
+        self.delivery.post(stranger.session.drop, refusal(crowded))
+        return True
 
     def _refuse(self, connected: socket.socket, address: tuple[object, ...], reason: str) -> None:
         _log.info("refused %s: too_many_connections", format_address(address))
@@ -234,10 +260,15 @@ class Server:
         self._spare = _open_spare()
         return self._spare is not None
 
+    def _welcome(self, connection: Connection) -> None:
+        with self._lock:
+            self._strangers.discard(connection)
+
     def _forget(self, connection: Connection) -> None:
-        self.services.door.leave(connection.session.address)
+        self.services.door.leave(connection.session.origin)
         with self._lock:
             self._connections.discard(connection)
+            self._strangers.discard(connection)
             _share_interpreter(len(self._connections))
 
     # -- on other threads ---------------------------------------------------------------------------------------------
@@ -257,6 +288,34 @@ class Server:
 
     def _purge_tokens(self) -> None:
         self.services.storage.submit(users.delete_expired_tokens, format_time(utcnow()))
+
+
+class Strangers:
+    """The connections that have not logged in, by address; the server's lock guards it."""
+
+    def __init__(self) -> None:
+        self._by_network: dict[str, dict[Connection, None]] = {}  # each in the order in which they came
+
+    def add(self, connection: Connection) -> None:
+        """Takes one in."""
+        self._by_network.setdefault(connection.session.origin.network, {})[connection] = None
+
+    def discard(self, connection: Connection) -> None:
+        """Takes one out, if it is in."""
+        network = connection.session.origin.network
+        there = self._by_network.get(network, {})
+        there.pop(connection, None)
+        if not there:
+            self._by_network.pop(network, None)
+
+    def pop(self) -> Connection | None:
+        """Takes out the oldest of the address that has the most, but none whose password or token is looked at."""
+        for there in sorted(self._by_network.values(), key=len, reverse=True):
+            for connection in there:
+                if not connection.session.is_entering:
+                    self.discard(connection)
+                    return connection
+        return None
 
 
 def _share_interpreter(clients: int) -> None:

@@ -15,11 +15,19 @@ from typing import TYPE_CHECKING, Final, Literal
 from msgspec import UNSET, UnsetType
 
 from service import __version__, protocol
-from service.budget import Budget
+from service.budget import Debt
 from service.clock import format_time, utcnow
 from service.commands import COMMANDS
-from service.config import LOGIN_LINE, POSTS_AT_ONCE, PROTOCOL_VERSION, READ_BURST, READ_RATE
-from service.errors import CommandError, ErrorCode, PeerError, StorageUnavailable
+from service.config import (
+    LOGIN_LINE,
+    MESSAGE_BYTES,
+    POSTS_AT_ONCE,
+    PROTOCOL_VERSION,
+    RECEIVE_COST,
+    RECEIVE_COST_BYTES,
+    RECORD_COST,
+)
+from service.errors import CommandError, ErrorCode, PeerError, StorageFull, StorageUnavailable
 from service.lines import Oversize
 from service.posting import Account, Posted, deliver
 from service.protocol import ErrorReply, encode
@@ -30,10 +38,13 @@ if TYPE_CHECKING:
     from service.config import Settings
     from service.delivery import Delivery
     from service.door import Door
+    from service.origin import Origin
     from service.outbox import Note, Outbox
     from service.presence import Roster
     from service.receipts import Receipts
+    from service.shares import Shares
     from service.storage import Storage, Write
+    from service.turns import Turns
 
 _log: Final = logging.getLogger("chat.session")
 _LOGGED_REFUSALS: Final[frozenset[ErrorCode]] = frozenset(
@@ -47,8 +58,10 @@ class Services:
 
     settings: Settings
     storage: Storage
+    searches: Turns
     accounts: Accounts
     door: Door
+    shares: Shares
     receipts: Receipts
     delivery: Delivery
     roster: Roster[Session]
@@ -57,16 +70,15 @@ class Services:
 class Session:
     """One client. Its connection thread calls everything here but `kick`, the delivery thread's."""
 
-    def __init__(self, services: Services, outbox: Outbox, peer: str, address: str) -> None:
-        """`peer` is for the log; `address` is what counts as one in the limits of the door."""
+    def __init__(self, services: Services, outbox: Outbox, peer: str, origin: Origin) -> None:
+        """`peer` is for the log; `origin` is what counts as one address in the limits."""
         self.services = services
         self.outbox = outbox
         self.peer = peer
-        self.address = address
-        rate = services.settings.rate
-        self._talk = Budget(rate, services.settings.burst) if rate else None
-        self._reading = Budget(READ_RATE, READ_BURST) if rate else None
+        self.origin = origin
+        self._debt = Debt()  # for what was taken beyond the shares
         self.account: Account | None = None
+        self.is_entering = False  # a password or token of this client's is looked at
         self.posts: list[Posted] = []  # messages received and not yet submitted
         self.last_write: Write | None = None  # the newest one whose reply may be on its way
         self.ended = False
@@ -96,7 +108,7 @@ class Session:
                 raise _too_long(self.services.settings.max_line, self.account)
             command = protocol.decode_command(line)
             rule = COMMANDS[type(command)]
-            self._charge(rule.cost)
+            self._charge(rule.cost, len(line))
             if rule.allowed != "always" and (rule.allowed == "after login") != (self.account is not None):
                 raise _not_now(command, self.account)
             rule.handler(self, command)
@@ -104,19 +116,30 @@ class Session:
             if command is None:
                 self._charge(1)
             self.reply(self.explain(error, command))
+        finally:
+            self.is_entering = False
 
     def delay(self) -> float:
-        """Seconds that nothing more should be read from this client: it has sent faster than it may."""
-        if self._talk is None or self._reading is None:
-            return 0.0
-        return max(self._talk.wait_for(0), self._reading.wait_for(0))
+        """Seconds that nothing more should be read from this client: more was taken than its shares hold."""
+        return self._debt.left()
 
-    def _charge(self, cost: int) -> None:
-        if self._talk is not None and self._reading is not None:
-            if cost:
-                self._reading.spend(cost)
-            else:
-                self._talk.spend()
+    def charge_bytes(self, size: int, records: int) -> None:
+        """Takes what was received out of the shares, before it is looked at: bytes, and TLS records."""
+        self._charge(RECEIVE_COST + size / RECEIVE_COST_BYTES + records * RECORD_COST)
+
+    def charge_connect(self) -> None:
+        """Takes a connection out of the address's share."""
+        self._charge(1)
+
+    def _charge(self, cost: float, size: int = 0) -> None:
+        """Takes a command out of the shares; one without a cost is a message, of a line of so many bytes."""
+        shares = self.services.shares
+        if self.account is None:
+            self._debt.owe(shares.knock(self.origin, cost or 1))
+        elif cost:
+            self._debt.owe(shares.read(self.origin, self.account.id, cost))
+        else:
+            self._debt.owe(shares.talk(self.origin, self.account.id, max(1.0, size / MESSAGE_BYTES)))
 
     def expire(self) -> None:
         """Ends a session that took too long to log in."""
@@ -204,7 +227,11 @@ class Session:
             reply.retry_after = UNSET if error.retry_after is None else error.retry_after
         elif isinstance(error, StorageUnavailable):
             reply.code = "storage_unavailable"
-            reply.message = "the database cannot be used just now; nothing was stored, try again"
+            reply.message = (
+                "there is no room for more messages; nothing was stored. Tell who runs the server"
+                if isinstance(error, StorageFull)
+                else "the database cannot be used just now; nothing was stored, try again"
+            )
         else:
             incident = secrets.token_hex(4)
             exception = error if isinstance(error, BaseException) else None
@@ -218,6 +245,13 @@ class Session:
     def kick(self, reason: Literal["shutdown", "password_changed", "kicked"]) -> None:
         """Ends the session from outside, with a `bye`; its connection thread then finds the end of the stream."""
         self._leave(encode(protocol.ByeEvent(reason=reason)))
+
+    def drop(self, last_line: bytes) -> None:
+        """Ends the session from outside at once, as its place is needed; unless it has just begun to log in."""
+        if self.account is None and not self.is_entering and not self.outbox.closing:
+            self._leave(last_line)
+            self.services.delivery.flush(self.outbox)
+            self.outbox.give_up()
 
     def _leave(self, last_line: bytes) -> None:
         self.services.delivery.leave(self.outbox)

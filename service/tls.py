@@ -14,12 +14,19 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from service.config import RECEIVE_BYTES
 from service.errors import ConfigError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Charge = Callable[[int, int], None]  # gets how many bytes and TLS records came; may wait
+
 _RECORD_BYTES: Final = 16_384  # of plaintext, at most (RFC 8446, section 5.1)
+_HEADER_BYTES: Final = 5  # of a record; the last two say how long the rest is
+_ANSWER_BYTES: Final = 65_536  # of answers to what TLS itself is asked, such as new keys, for a peer that reads none
 HANDSHAKE: Final = 0x16  # the first byte of a ClientHello and of its answer
 _ALERT: Final = 0x15  # or of a refusal
 _DONT_WAIT: Final = int(socket.MSG_DONTWAIT)
@@ -50,6 +57,7 @@ class TlsChannel:
         self._unsent = memoryview(b"")  # ciphertext that the kernel has not taken; guarded by _send_lock, as is:
         self.sealed = 0  # bytes at the start of what was offered last that are encrypted, and cannot be taken back
         self._has_ended = False  # nothing more is sent, and what comes is dropped
+        self._records = _RecordCounter()
 
     def handshake(self, seconds: float) -> None:
         """Agrees on keys with the peer; for the receiving thread, before anything else. Leaves the socket blocking.
@@ -67,6 +75,7 @@ class TlsChannel:
                 if not has_begun and data[0] not in {HANDSHAKE, _ALERT}:
                     raise NotTlsError(data)
                 has_begun = True
+                self._records.count(data)
                 with self._lock:
                     self._incoming.write(data)
         except TimeoutError as error:
@@ -100,22 +109,25 @@ class TlsChannel:
     def _set_timeout(self, deadline: float) -> None:
         self._socket.settimeout(max(0.001, deadline - time.monotonic()))
 
-    def recv(self, size: int) -> bytes:
+    def recv(self, size: int, charge: Charge | None = None) -> bytes:
         """What has come, waiting for it; empty at the end. For the receiving thread. Raises OSError, as a socket does.
 
-        `size` is of the buffer to wait with: it may give more, as records are taken whole.
+        `size` is of the buffer to wait with: it may give more, as records are taken whole. `charge` gets how many bytes
+        and records came, before they are looked at. It may wait.
         """
         while True:
             if not self._has_ended:
                 try:
                     with self._lock:
                         data = self._read()
-                        owes = self._outgoing.pending > 0
+                        owed = self._outgoing.pending
                 except ssl.SSLError:
                     self._answer()
                     raise
-                if owes:
+                if owed:
                     self._answer()
+                if owed > _ANSWER_BYTES:
+                    raise ConnectionError("the peer asks and reads no answer")
                 if data is not None:
                     return data
             ciphertext = self._socket.recv(size)
@@ -123,6 +135,9 @@ class TlsChannel:
                 return b""
             if len(ciphertext) == size:
                 size = RECEIVE_BYTES
+            records = self._records.count(ciphertext)
+            if charge is not None:
+                charge(len(ciphertext), records)
             with self._lock:
                 self._incoming.write(ciphertext)
 
@@ -196,6 +211,25 @@ class TlsChannel:
         """The peer's, as DER; after the handshake, on the client's side."""
         with self._lock:
             return self._tls.getpeercert(binary_form=True) or b""
+
+
+class _RecordCounter:
+    """Counts the records in a stream: each takes its time, also one without content."""
+
+    def __init__(self) -> None:
+        self._header = b""  # the part of one that has come
+        self._left = 0  # bytes of the present record that have not come
+
+    def count(self, ciphertext: bytes) -> int:
+        """How many headers of records end within what came."""
+        data = self._header + ciphertext
+        position, count = self._left, 0
+        while position + _HEADER_BYTES <= len(data):
+            position += _HEADER_BYTES + int.from_bytes(data[position + 3 : position + _HEADER_BYTES], "big")
+            count += 1
+        self._header = data[position:]
+        self._left = max(0, position - len(data))
+        return count
 
 
 def fingerprint(certificate: bytes) -> str:

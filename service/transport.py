@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+    from service.tls import Charge
+
 _MICROSECONDS: Final = 1_000_000
 _DONT_WAIT: Final = int(socket.MSG_DONTWAIT)  # a plain number: the enumeration's members cost more at each call
 
@@ -62,10 +64,13 @@ class Stream:
     def handshake(self) -> None:
         """Makes the stream ready; for the receiving thread, before anything else. Of plain TCP nothing is asked."""
 
-    def receive(self) -> bytes:
-        """What has come, waiting for it; empty at the end. For the receiving thread. Raises TimeoutError."""
+    def receive(self, charge: Charge | None = None) -> bytes:
+        """What has come, waiting for it; empty at the end. For the receiving thread. Raises TimeoutError.
+
+        `charge` gets how many bytes came, and how many TLS records, before they are looked at. It may wait.
+        """
         try:
-            data = self._recv(self._receive_bytes)
+            data = self._receive_some(charge)
         except BlockingIOError:
             raise TimeoutError from None
         except OSError:  # reset, or gone by a time-out of the kernel's: the end all the same
@@ -74,6 +79,12 @@ class Stream:
             return b""
         # The buffer is there while recv waits: an idle client is to hold little, a busy one to take much at once.
         self._receive_bytes = RECEIVE_BYTES if len(data) == self._receive_bytes else IDLE_RECEIVE_BYTES
+        return data
+
+    def _receive_some(self, charge: Charge | None) -> bytes:
+        data = self._recv(self._receive_bytes)
+        if data and charge is not None:
+            charge(len(data), 0)
         return data
 
     def send_at_once(self) -> None:
@@ -150,7 +161,12 @@ class TlsStream(Stream):
             self._channel = None
             self._send = self._socket.send
             raise
-        self._recv, self._send = self._channel.recv, self._channel.send
+        self._send = self._channel.send
+
+    def _receive_some(self, charge: Charge | None) -> bytes:
+        if self._channel is None:
+            return super()._receive_some(charge)
+        return self._channel.recv(self._receive_bytes, charge)
 
     @property
     def sealed(self) -> int:

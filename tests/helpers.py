@@ -106,9 +106,14 @@ class Process:
 class Wire:
     """A client of raw lines."""
 
-    def __init__(self, port: int, *, greet: bool = True, tls: ssl.SSLContext | None = None) -> None:
-        """Connects, in TLS if there is a context for it; reads the greeting into `hello` unless told not to."""
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    def __init__(
+        self, port: int, *, greet: bool = True, tls: ssl.SSLContext | None = None, source: str = "127.0.0.1"
+    ) -> None:
+        """Connects, in TLS if there is a context for it; reads the greeting into `hello` unless told not to.
+
+        `source` is the address that it comes from: any in 127.0.0.0/8.
+        """
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0))
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=False)
         self._received = b""
@@ -177,9 +182,16 @@ class Wire:
                 return lines
 
 
-def enter(port: int, name: str, password: str = PASSWORD, tls: ssl.SSLContext | None = None, **fields: Any) -> Wire:
+def enter(
+    port: int,
+    name: str,
+    password: str = PASSWORD,
+    tls: ssl.SSLContext | None = None,
+    source: str = "127.0.0.1",
+    **fields: Any,
+) -> Wire:
     """A client that is logged in, registered if the name is new; its `login_ok` is in `hello`."""
-    wire = Wire(port, tls=tls)
+    wire = Wire(port, tls=tls, source=source)
     reply = wire.ask("login", username=name, password=password, **fields)
     if reply["type"] == "password_required":
         reply = wire.ask("register", username=name, password=password, **fields)

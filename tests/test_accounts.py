@@ -1,4 +1,4 @@
-"""Names, passwords, the waiting room for bcrypt, and tokens."""
+"""Names, passwords, the turns of bcrypt, and tokens."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from service.accounts import Accounts
 from service.clock import format_time, utcnow
 from service.config import Settings
 from service.errors import PeerError
+from service.origin import origin_of
 from service.storage import Storage, users
 from tests.helpers import PATIENCE, open_storage
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from freezegun.api import FrozenDateTimeFactory
 
 PASSWORD = "correct horse"
+HERE = origin_of("192.0.2.1")
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
 
 def make(storage: Storage, **more: Any) -> Accounts:
     """Accounts with the cheapest bcrypt."""
-    return Accounts(storage, Settings(**{"bcrypt_cost": 4} | more))
+    return Accounts(storage, Settings(**{"bcrypt_cost": 4, "login_rate": 0} | more))
 
 
 def add_user(storage: Storage, accounts: Accounts, name: str = "alice", password: str = PASSWORD) -> str:
@@ -49,7 +51,7 @@ def add_user(storage: Storage, accounts: Accounts, name: str = "alice", password
         users.register,
         name,
         [name],
-        accounts.hash(accounts.check_new_password(password)),
+        accounts.hash(accounts.check_new_password(password), "alice", HERE),
         token.hash,
         token.now,
         token.expires_at,
@@ -77,7 +79,7 @@ def test_weak_passwords_are_refused_without_hashing(
     accounts = make(storage, min_password=minimum)
     monkeypatch.setattr(bcrypt, "hashpw", None)
     with pytest.raises(PeerError, match=reason) as refusal:
-        accounts.hash(accounts.check_new_password(text))
+        accounts.hash(accounts.check_new_password(text), "alice", HERE)
     assert refusal.value.code == "weak_password"
 
 
@@ -85,9 +87,9 @@ def test_weak_passwords_are_refused_without_hashing(
 def test_passwords_at_the_limits_are_taken(storage: Storage, text: str) -> None:
     """Eight characters and 1,024 bytes are enough and not too much; the hash has the cost that was set."""
     accounts = make(storage, bcrypt_cost=5)
-    assert accounts.hash(accounts.check_new_password(text)).startswith("$2b$05$")
+    assert accounts.hash(accounts.check_new_password(text), "alice", HERE).startswith("$2b$05$")
     add_user(storage, accounts, password=text)
-    user = accounts.verify("alice", text)
+    user = accounts.verify("alice", text, HERE)
     assert user is not None
     assert user.name == "alice"
 
@@ -97,10 +99,10 @@ def test_every_byte_of_a_long_password_counts(storage: Storage, place: int) -> N
     """Passwords that differ in one byte are different, also beyond the 72 that bcrypt reads."""
     accounts, password = make(storage), "x" * 1_024
     add_user(storage, accounts, password=password)
-    assert accounts.verify("alice", password)
+    assert accounts.verify("alice", password, HERE)
     for other in (password[:place] + "y" + password[place + 1 :], password[:place]):
         with pytest.raises(PeerError) as refusal:
-            accounts.verify("alice", other)
+            accounts.verify("alice", other, HERE)
         assert refusal.value.code == "bad_credentials"
 
 
@@ -109,11 +111,11 @@ def test_right_and_wrong_passwords(storage: Storage) -> None:
     """The right password, however composed, gives the account; any other is refused, whatever was wrong."""
     accounts = make(storage)
     add_user(storage, accounts, password="caf\u00e9 au lait")
-    user = accounts.verify("alice", "cafe\u0301 au\u00a0lait")
+    user = accounts.verify("alice", "cafe\u0301 au\u00a0lait", HERE)
     assert user == storage.read(users.find_user, "alice")
     for wrong in ("caf\u00e9 au lai", "Caf\u00e9 au lait", "caf\u00e9 au lait ", "", "\0", "x" * 2_000):
         with pytest.raises(PeerError, match="wrong name or password") as refusal:
-            accounts.verify("alice", wrong)
+            accounts.verify("alice", wrong, HERE)
         assert refusal.value.code == "bad_credentials"
 
 
@@ -133,7 +135,7 @@ def test_an_unknown_name_costs_as_much_as_a_known_one(
 
     monkeypatch.setattr(bcrypt, "checkpw", check)
     with pytest.raises(PeerError, match="wrong name or password") as refusal:
-        accounts.verify(name, text)
+        accounts.verify(name, text, HERE)
     assert refusal.value.code == "bad_credentials"
     assert [password_hash[:7] for password_hash in hashes] == [b"$2b$05$"]
 
@@ -143,7 +145,7 @@ def test_no_password_opens_an_unknown_name(storage: Storage, monkeypatch: pytest
     accounts = make(storage, registration="closed")
     monkeypatch.setattr(bcrypt, "checkpw", lambda *_: True)
     with pytest.raises(PeerError) as refusal:
-        accounts.verify("nobody", PASSWORD)
+        accounts.verify("nobody", PASSWORD, HERE)
     assert refusal.value.code == "bad_credentials"
 
 
@@ -162,7 +164,7 @@ def test_whether_a_name_is_registered_is_told_only_when_open(
 def test_a_free_name_may_be_registered_when_open(storage: Storage) -> None:
     """With registration open, a password for an unknown name is no error: the name is free."""
     accounts = make(storage)
-    assert accounts.verify("alice", PASSWORD) is None
+    assert accounts.verify("alice", PASSWORD, HERE) is None
     accounts.check_registration("alice", ["alice"])
 
 
@@ -186,7 +188,7 @@ def test_registering_is_refused_before_it_costs_a_hash(
     assert refusal.value.code == code
 
 
-# -- the waiting room -------------------------------------------------------------------------------------------------
+# -- the turns of bcrypt -----------------------------------------------------------------------------------------------
 class Bench:
     """One processor whose bcrypt works as long as the test wants, and threads that want a hash."""
 
@@ -210,7 +212,7 @@ class Bench:
 
     def _ask(self) -> None:
         try:
-            self.results.put(self.accounts.hash(PASSWORD))
+            self.results.put(self.accounts.hash(PASSWORD, "alice", HERE))
         except PeerError as refusal:
             self.results.put(refusal)
 
@@ -256,10 +258,10 @@ def test_a_check_stands_in_the_same_line(storage: Storage, monkeypatch: pytest.M
     monkeypatch.setattr(bcrypt, "checkpw", lambda *_: True)
     storage.call(users.register, "alice", ["alice"], "$2b$", b"hash", "", "")
     with pytest.raises(PeerError) as refusal:
-        bench.accounts.verify("alice", PASSWORD)
+        bench.accounts.verify("alice", PASSWORD, HERE)
     bench.finish()
     assert refusal.value.code == "rate_limited"
-    assert bench.accounts.verify("alice", PASSWORD)
+    assert bench.accounts.verify("alice", PASSWORD, HERE)
 
 
 def test_a_failure_gives_the_place_back(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,8 +274,8 @@ def test_a_failure_gives_the_place_back(storage: Storage, monkeypatch: pytest.Mo
         broken.setattr(bcrypt, "hashpw", None)
         for _ in range(3):
             with pytest.raises(TypeError):
-                bench.accounts.hash(PASSWORD)
-    assert bench.accounts.hash(PASSWORD) == "hash"
+                bench.accounts.hash(PASSWORD, "alice", HERE)
+    assert bench.accounts.hash(PASSWORD, "alice", HERE) == "hash"
 
 
 def test_at_the_end_those_who_wait_are_let_go(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from service.config import Settings, cores, parse_settings
+from service.config import Settings, cores, parse_settings, show_default
 from service.errors import ConfigError
 
 # name: a text that differs from the default, its value
@@ -30,6 +30,9 @@ OTHERS: Final[dict[str, tuple[str, Any]]] = {
     "login_rate": ("0.5", 0.5),
     "rate": ("2.5", 2.5),
     "burst": ("4", 4),
+    "address_share": ("2.5", 2.5),
+    "max_db": ("2G", 2_000_000_000),
+    "keep_free": ("1500", 1_500),
     "tls_cert": ("cert.pem", "cert.pem"),
     "tls_key": ("key.pem", "key.pem"),
     "log_level": ("warning", "warning"),
@@ -48,8 +51,11 @@ RANGES: Final = {
     "login_rate": ("0", "1000000", "-0.1", "1000000.1"),
     "rate": ("0", "1000000", "-0.1", "1000000.1"),
     "burst": ("1", "1000000", "0", "1000001"),
+    "address_share": ("0", "100000", "-0.1", "100000.1"),
 }
-FRACTIONS: Final = {"users_interval", "login_timeout", "login_rate", "rate"}
+SIZES: Final = {"max_db", "keep_free"}
+NO_SIZES: Final = ("", "M", "-1", "1.5G", "2 G", "2GB", "1P", "nan", "9" * 16, "\u0661M\u00b2")
+FRACTIONS: Final = {"users_interval", "login_timeout", "login_rate", "rate", "address_share"}
 
 
 def option(name: str, text: str) -> list[str]:
@@ -65,7 +71,7 @@ def variable(name: str, text: str) -> dict[str, str]:
 def test_tables_here_name_every_setting() -> None:
     """A new setting gets its cases."""
     assert list(OTHERS) == [setting.name for setting in fields(Settings)]
-    assert set(RANGES) == {setting.name for setting in fields(Settings) if not isinstance(setting.default, str)}
+    assert set(RANGES) | SIZES == {setting.name for setting in fields(Settings) if not isinstance(setting.default, str)}
 
 
 def test_defaults_hold_when_nothing_is_said() -> None:
@@ -138,6 +144,11 @@ def test_counts_are_whole_numbers(name: str) -> None:
         ("db", "", "must not be empty"),
         ("name", "", "must not be empty"),
         ("name", "caf\udce9", "must be UTF-8"),
+        *(
+            ("max_db", text, f"must be 0 or a size of at least 1M, such as 500M or 2G, not {text!r}")
+            for text in NO_SIZES
+        ),
+        ("max_db", "999999", "must be 0 or a size of at least 1M, such as 500M or 2G, not '999999'"),
     ],
 )
 def test_bad_words_are_refused(name: str, text: str, reason: str) -> None:
@@ -148,6 +159,22 @@ def test_bad_words_are_refused(name: str, text: str, reason: str) -> None:
         parse_settings([], variable(name, text))
 
 
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("1000000", 1_000_000),
+        ("1000k", 1_000_000),
+        ("1M", 1_000_000),
+        ("3g", 3_000_000_000),
+        ("2T", 2 * 10**12),
+    ],
+)
+def test_sizes_have_units(text: str, size: int) -> None:
+    """Decimal ones, as disks have them, upper or lower case."""
+    assert parse_settings(option("max_db", text), {}).max_db == size
+
+
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
 def test_help_names_every_setting(setting: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """The help shows each option with its unit, its default and its variable, and exits with status 0."""
@@ -156,7 +183,7 @@ def test_help_names_every_setting(setting: Any, capsys: pytest.CaptureFixture[st
     assert end.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
     name = "PORT" if setting.name == "port" else f"--{setting.name.replace('_', '-')} {setting.metadata['metavar']}"
-    default = re.escape(str(setting.default).removesuffix(".0")) or "none"
+    default = re.escape(show_default(setting))
     pattern = rf"{re.escape(name)} {re.escape(setting.metadata['help'])} \(default {default}\) \[CHAT_(\w+)\]"
     assert [found.lower() for found in re.findall(pattern, shown)] == [setting.name]
 

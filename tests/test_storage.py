@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from service.config import MAX_ID, TOKENS_PER_USER
-from service.errors import PeerError, StorageUnavailable
+from service.errors import PeerError, StorageFull, StorageUnavailable
 from service.storage import Storage, fulltext, messages, tally, users
 from tests.helpers import open_storage
 from tests.storage_helpers import (
@@ -237,6 +237,11 @@ COUNTS = "PRIMARY KEY (level=? AND block=? AND sender_id=?)"
 PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
     (messages.store_all, ([(1, [messages.Post(None, "x", "used")])],), ["message_nonce (nonce=? AND sender_id=?)"]),
     (messages.store_all, ([(1, [messages.Post(2, "x", None)] * 2)],), ["user USING INTEGER PRIMARY KEY"]),
+    (
+        messages.refuse_new,
+        ([(1, [messages.Post(None, "x", "used")])], StorageFull()),
+        ["message_nonce (nonce=? AND sender_id=?)"],
+    ),
     (messages.missed_page, (2, 9, 9), ["message_missed (recipient_id=? AND id<?)"]),
     (messages.history_page, (None, None, None, 9), [PAGE]),
     (messages.history_page, (None, 9, None, 9), [PAGE]),

@@ -12,9 +12,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from service.config import READERS
-from service.errors import StorageDamaged, StorageUnavailable
+from service.errors import PeerError, StorageDamaged, StorageFull, StorageUnavailable
 from service.storage import database, fulltext, messages, schema, soundness, users
 from service.storage.lock import FileLock
+from service.storage.space import Space
 from service.storage.writer import Write, Writer
 
 if TYPE_CHECKING:
@@ -30,10 +31,18 @@ _T = TypeVar("_T")
 class Storage:
     """An open database. Owns the thread `chat-writer`."""
 
-    def __init__(self, path: Path, hand_over: Callable[[Iterable[tuple[Callable[[Any], None], Any]]], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        hand_over: Callable[[Iterable[tuple[Callable[[Any], None], Any]]], None],
+        *,
+        max_db: int = 0,
+        keep_free: int = 0,
+    ) -> None:
         """Makes or upgrades the file. `hand_over` gets (then, outcome) pairs in commit order.
 
-        Raises SchemaError, and FileError if another service has the file or it is damaged.
+        `max_db` and `keep_free` are bytes, as Space has them. Raises SchemaError, and FileError if another service has
+        the file or it is damaged.
         """
         path = path.resolve()  # so that by whatever way it was named, its lock, -wal and -shm are the same
         schema.read_revision(path)  # a file that is not ours gets no lock beside it
@@ -49,7 +58,9 @@ class Storage:
         self._readers: set[sqlite3.Connection] = set()  # open ones, of all threads
         self._places = threading.BoundedSemaphore(READERS)  # for these
         self._hurrying = False
-        self._writer = Writer(path, hand_over, fulltext.index_some, bulk=messages.store_all, note=self._file_lock.note)
+        self._space = Space(path, max_db, keep_free)
+        self._store_posts = self._store  # one object: the writer knows its bulk work by that
+        self._writer = Writer(path, hand_over, fulltext.index_some, bulk=self._store_posts, note=self._file_lock.note)
         self._thread = threading.Thread(target=self._writer.run, name="chat-writer")
         self._thread.start()
 
@@ -63,7 +74,15 @@ class Storage:
         self, sender_id: int, posts: Sequence[messages.Post], then: Callable[[Any], None] | None = None
     ) -> Write:
         """Queues messages of one sender; `then` gets a list, with a Receipt or a PeerError for each."""
-        return self._writer.submit(messages.store_all, sender_id, posts, then=then, size=len(posts))
+        return self._writer.submit(self._store_posts, sender_id, posts, then=then, size=len(posts))
+
+    def _store(
+        self, connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[messages.Post]]]
+    ) -> Sequence[Sequence[messages.Receipt | PeerError | StorageFull]]:
+        full = self._space.check(connection)
+        if full is not None:
+            return messages.refuse_new(connection, calls, full)
+        return messages.store_all(connection, calls)
 
     def wait(self, write: Write) -> None:
         """Returns once the write has its outcome and that is handed on; raises nothing."""

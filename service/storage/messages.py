@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from service.errors import StorageFull
+
 
 class Message(NamedTuple):
     """One stored message, for a page; `recipient` is None on a public one."""
@@ -145,13 +147,34 @@ def _store(
     cursor = connection.execute(_insert_statement(1), (now, sender_id, recipient_id, body, nonce))
     if cursor.rowcount:
         return Receipt(cursor.lastrowid or 0, now, fresh=True, seen=False)
+    stored = _find_stored(connection, sender_id, recipient_id, body, nonce)
+    assert stored is not None  # noqa: S101 (it was in the way)
+    return stored
+
+
+def _find_stored(
+    connection: sqlite3.Connection, sender_id: int, recipient_id: int | None, body: str, nonce: str | None
+) -> Receipt | PeerError | None:
+    """What a retry gets: the first message with that nonce, or a refusal if it was another; None if there is none."""
     first = connection.execute(
         "SELECT id, sent_at, seen_at, recipient_id, body FROM message WHERE sender_id = ? AND nonce = ?",
         (sender_id, nonce),
     ).fetchone()
+    if first is None:
+        return None
     if first[3:] != (recipient_id, body):
         return PeerError("nonce_reused", "this nonce was used for another message; give each message its own")
     return Receipt(first[0], first[1], fresh=False, seen=first[2] is not None)
+
+
+def refuse_new(
+    connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[Post]]], reason: StorageFull
+) -> list[list[Receipt | PeerError | StorageFull]]:
+    """As `store_all`, but stores nothing: retries of what is stored get their receipts, others the reason."""
+    return [
+        [_find_stored(connection, sender, post.recipient_id, post.body, post.nonce) or reason for post in posts]
+        for sender, posts in calls
+    ]
 
 
 # -- what was seen ----------------------------------------------------------------------------------------------------

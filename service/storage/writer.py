@@ -20,7 +20,7 @@ from service.errors import ChatError, StorageDamaged, StorageUnavailable
 from service.storage import database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 _log: Final = logging.getLogger("chat.storage")
@@ -70,7 +70,7 @@ class Writer:
         path: Path,
         hand_over: Callable[[Iterable[tuple[Callable[[Any], None], Any]]], None],
         when_idle: Callable[[sqlite3.Connection], bool],
-        bulk: Callable[[sqlite3.Connection, Any], list[Any]] | None = None,
+        bulk: Callable[[sqlite3.Connection, Any], Sequence[Any]] | None = None,
         note: Callable[[str], None] | None = None,
     ) -> None:
         """`hand_over` gets (then, outcome) pairs after each commit; `when_idle` does a piece of upkeep.

@@ -1,0 +1,66 @@
+"""Whether there is room for more messages: the largest size of a database, and what is to stay free on its disk."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Final, Literal
+
+from service.config import SPACE_WARNING
+from service.errors import StorageFull
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_log: Final = logging.getLogger("chat.storage")
+_MEGA: Final = 1_000_000
+
+
+_NEWS: Final = {  # what is said of each level when it is reached, with the megabytes and the limit
+    "enough": ("there is room for messages again: %d MB of %s", logging.INFO),
+    "low": ("%d MB are left for messages of %s; then no more are stored. Make room, or raise that", logging.WARNING),
+    "full": ("no more messages are stored: %d MB are left of %s. Make room, or raise that", logging.ERROR),
+}
+
+
+class Space:
+    """What is left, in bytes. Belongs to the writer thread."""
+
+    def __init__(self, path: Path, max_db: int, keep_free: int) -> None:
+        """`max_db`: bytes that the database may use; `keep_free`: bytes to be left on its disk; 0 for no such limit."""
+        self._folder = path.parent
+        self._max_db = max_db
+        self._keep_free = keep_free
+        self._level: Literal["enough", "low", "full"] = "enough"
+
+    def check(self, connection: sqlite3.Connection) -> StorageFull | None:
+        """Why no more messages are to be stored; None if they are. Logs what is new. It takes microseconds."""
+        if not self._max_db and not self._keep_free:
+            return None
+        share, left, limit = min(self._measure(connection))
+        level = self._level
+        self._level = "full" if left <= 0 else "low" if share <= 1 else "enough"
+        if self._level != level:
+            text, number = _NEWS[self._level]
+            _log.log(number, text, max(0, left) // _MEGA, limit)
+        return StorageFull(f"the database has used up {limit}") if self._level == "full" else None
+
+    def _measure(self, connection: sqlite3.Connection) -> Iterator[tuple[float, int, str]]:
+        """For each limit what is left: in parts of that at which the log warns, in bytes, and of what."""
+        if self._keep_free:
+            disk = os.statvfs(self._folder)
+            left = disk.f_bavail * disk.f_frsize - self._keep_free
+            yield left / self._keep_free, left, f"its disk but for --keep-free {self._keep_free // _MEGA}M"
+        if self._max_db:
+            left = self._max_db - _used(connection)
+            yield left / (self._max_db * SPACE_WARNING), left, f"--max-db {self._max_db // _MEGA}M"
+
+
+def _used(connection: sqlite3.Connection) -> int:
+    """Bytes of the database's pages, without those that are free to be used again."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return int((pages - free) * size)
