@@ -49,7 +49,7 @@ def make_accounts(folder: Path, names: Sequence[str]) -> list[tuple[str, str]]:
         password_hash = passwords.make_hash("password", 4)
         tokens = [accounts.new_token() for _ in names]
         for name, token in zip(names, tokens, strict=True):
-            storage.submit(users.register, name, [name], password_hash, *token[1:])
+            storage.submit(users.register, name, name, password_hash, *token[1:])
         return [(name, token.text) for name, token in zip(names, tokens, strict=True)]
     finally:
         storage.close()

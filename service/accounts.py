@@ -26,7 +26,7 @@ from service.storage import users
 from service.turns import UNLIMITED, CrowdedError, Room, Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from service.config import Settings
     from service.origin import Origin
@@ -100,11 +100,11 @@ class Accounts:
         """The new password in its one form, for `hash`. Raises PeerError `weak_password`."""
         return passwords.check_new(text, self._settings.min_password)
 
-    def check_registration(self, name: str, looks: Sequence[str]) -> None:
+    def check_registration(self, name: str, look: str) -> None:
         """Refuses what registering would refuse, before it costs a hash. Raises PeerError."""
         if not self.registration_open:
             raise PeerError("registration_closed", "new names cannot register here; ask the operator for an account")
-        self._storage.read(users.check_free, name, looks)
+        self._storage.read(users.check_free, name, look)
 
     def new_token(self) -> NewToken:
         """A fresh token; it is valid once its hash is stored."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from service import certificates, control, passwords
 from service.config import Settings, parse_settings
 from service.errors import ChatError, PeerError
-from service.names import map_name
+from service.names import map_name, map_new_name
 from service.storage import database, schema, soundness
 from service.storage.backup import Task, backup, restore, time_stamp
 from service.storage.lock import FileLock
@@ -81,7 +81,7 @@ def _run(given: argparse.Namespace, settings: Settings) -> str:
         return f"{path}: {schema.init_db(path)}, schema {schema.revisions()[-1]}"
     if given.command in _FILE_COMMANDS:
         return _FILE_COMMANDS[given.command](given)
-    name = map_name(given.name)
+    name = (map_new_name if given.command == "add" else map_name)(given.name)
     password_hash = ""
     if given.command in {"add", "password"}:
         password = passwords.check_new(_ask_password(name), settings.min_password)

@@ -18,7 +18,7 @@ from service import protocol
 from service.clock import format_time, utcnow
 from service.config import MAX_ID, SEARCH_COST
 from service.errors import PeerError, StorageUnavailable
-from service.names import looks_of, map_name
+from service.names import look_of, map_name, map_new_name
 from service.posting import Account, AnyPost
 from service.protocol import AckReply, StoredMessage, encode
 from service.storage import fulltext, messages, users
@@ -68,15 +68,15 @@ def log_in(session: Session, command: protocol.Login) -> None:
 def register(session: Session, command: protocol.Register) -> None:
     """Makes an account and logs in."""
     accounts = session.services.accounts
-    name = map_name(command.username)
-    looks = looks_of(name)
-    accounts.check_registration(name, looks)
+    name = map_new_name(command.username)
+    look = look_of(name)
+    accounts.check_registration(name, look)
     password = accounts.check_new_password(command.password)
     session.is_entering = True
     session.services.door.register(session.origin)
     password_hash = accounts.hash(password, name, session.origin)
     token = accounts.new_token()
-    _enter(session, command, token, users.register, name, looks, password_hash, *token[1:])
+    _enter(session, command, token, users.register, name, look, password_hash, *token[1:])
     _log.info("registered %s %s", name, session.peer)
 
 

@@ -18,7 +18,7 @@ import msgspec
 from service.clock import format_time, utcnow
 from service.config import CONTROL_PATIENCE, CONTROL_TIMEOUT, MAX_CONTROL_LINE
 from service.errors import ChatError, PeerError, ServiceError, StorageUnavailable
-from service.names import looks_of
+from service.names import look_of
 from service.storage import users
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def carry_out(connection: sqlite3.Connection, order: Order) -> int:
     """Does it, and gives the id of the account. Raises PeerError; begins and ends no transaction."""
     now = format_time(utcnow())
     if order.action == "add":
-        return users.add(connection, order.name, looks_of(order.name), order.password_hash, now)
+        return users.add(connection, order.name, look_of(order.name), order.password_hash, now)
     user = users.find_user(connection, order.name)
     if user is None:
         raise PeerError("unknown_user", f'there is no user "{order.name}"')

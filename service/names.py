@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache, lru_cache
 from typing import Final
@@ -14,6 +15,10 @@ from service.errors import PeerError
 _PROFILE: Final = precis_i18n.get_profile("UsernameCaseMapped")
 _FORBIDDEN: Final = frozenset(":,@#*")
 _DIRECTION_MARK: Final = "\u200e"  # stands round right-to-left characters in the tables of look-alikes
+_OVERLAY: Final = 1  # the combining class of marks that go through a letter (Unicode, section 4.3)
+_DOT: Final = re.compile("(?<=[ij])\u0307")  # a dot on a letter that has one shows nothing (TS 39, section 5.4)
+_UPRIGHT: Final = "\u04cf"  # Cyrillic palochka: the tables have it as i, and it looks as much like l
+_MARK: Final = "-"  # stands for all punctuation in a look
 
 
 @lru_cache(maxsize=4096)
@@ -32,23 +37,49 @@ def map_name(text: str) -> str:
     return name
 
 
+def map_new_name(text: str) -> str:
+    """As `map_name`, for a name that is to be made. Raises PeerError for more: marks that belong to no letter.
+
+    A mark through a letter hardly shows, nor does one that stands there twice; one with no letter before it stands on
+    nothing (TS 39, section 5.4). Names that were made before this rule go on, so only here it holds.
+    """
+    name = map_name(text)
+    before = ""
+    for char in unicodedata.normalize("NFD", name):
+        if _is_combining(char) and (_is_loose(char, before) or unicodedata.combining(char) == _OVERLAY):
+            reason = "no mark through a letter, none twice and none without a letter"
+            raise PeerError("invalid_username", f"a name has {reason}; choose another one")
+        before = char
+    return name
+
+
+def _is_combining(char: str) -> bool:
+    return unicodedata.category(char)[0] == "M"
+
+
+def _is_loose(mark: str, before: str) -> bool:
+    return not before or mark == before or unicodedata.category(before)[0] not in "LNM"
+
+
 def _is_forbidden(char: str) -> bool:
     return char in _FORBIDDEN or char.isspace() or unicodedata.category(char)[0] in "CZ"
 
 
-def looks_of(name: str) -> list[str]:
-    """What a mapped name looks like: names that share one of these can be mistaken for each other. Its own comes first.
+def look_of(name: str) -> str:
+    """What a mapped name looks like. Names of one look can be mistaken for each other, and a `1` in it is also i or l.
 
-    Cyrillic and Latin `a` look the same, as do `1` and `l`, `0` and `o`, `rn` and `m` (TS 39, section 4: skeletons).
-    Here `1` may also stand for `i`, as in `adm1n`.
+    Cyrillic and Latin `a` look the same, as do `0` and `o`, `rn` and `m` (TS 39, section 4: skeletons), and here `vv`
+    and `w`. What is no more alike than `i` and `l`, or `e` and `\u00e9`, is left apart: Ian and Lan are two people.
+
+    Punctuation at an end is soon overlooked, so it does not count. Between letters it does, as a person can tell
+    `mary-ann` from `maryann`; but which it was, and how often it stood there, nobody remembers: `mary_ann` and
+    `mary--ann` are one.
     """
-    return list(dict.fromkeys(_skeleton(variant) for variant in (name, name.replace("1", "i"))))
-
-
-def _skeleton(name: str) -> str:
+    letters = (char for char in unicodedata.normalize("NFD", name) if unicodedata.combining(char) != _OVERLAY)
     prototypes = _prototypes()
-    chars = (prototypes.get(char, char) for char in unicodedata.normalize("NFD", name))
-    return unicodedata.normalize("NFD", "".join(chars).casefold())
+    look = "".join(prototypes.get(char) or _prototype(char, char) for char in letters).casefold()
+    look = _DOT.sub("", unicodedata.normalize("NFD", look)).replace("w", "vv")
+    return _MARK.join(filter(None, look.split(_MARK))) or _MARK
 
 
 @cache
@@ -58,8 +89,20 @@ def _prototypes() -> dict[str, str]:
 
     table = {char: [other["c"] for other in others] for char, others in confusables_data.items()}
     prototypes: dict[str, str] = {}
-    for char, others in table.items():
+    for key, others in table.items():
+        char = key.strip(_DIRECTION_MARK)
         # The table gives a prototype all that look like it, and each of these the prototype alone.
-        if len(others) == 1 and (len(table[others[0]]) > 1 or others[0] < char):
-            prototypes[char.strip(_DIRECTION_MARK)] = others[0]
+        if len(char) == len(others) == 1 and (len(table[others[0]]) > 1 or others[0] < key):
+            prototypes[char] = _prototype(char, others[0])
     return prototypes
+
+
+def _prototype(char: str, like: str) -> str:
+    """What stands for a character in a look, where TS 39 has `like`."""
+    if like == "l" != char or char == _UPRIGHT:
+        return "1"
+    category = unicodedata.category(char)
+    # A letter of a language is none, whatever it is like: the tables have one of Katakana as a stroke, and Chinese ones
+    # as symbols.
+    is_mark = category[0] in "PS" or (category != "Lo" and all(unicodedata.category(part)[0] in "PS" for part in like))
+    return _MARK if is_mark else like

@@ -26,7 +26,7 @@ def token_of(name: str) -> bytes:
 
 def add(storage: Storage, name: str) -> int:
     """A new account's id."""
-    return storage.call(users.register, name, [name], f"hash of {name}", token_of(name), NOW, EXPIRY).user_id
+    return storage.call(users.register, name, name, f"hash of {name}", token_of(name), NOW, EXPIRY).user_id
 
 
 def make_chat(path: Path) -> Path:

@@ -50,7 +50,7 @@ def add_user(storage: Storage, accounts: Accounts, name: str = "alice", password
     storage.call(
         users.register,
         name,
-        [name],
+        name,
         accounts.hash(accounts.check_new_password(password), "alice", HERE),
         token.hash,
         token.now,
@@ -165,7 +165,7 @@ def test_a_free_name_may_be_registered_when_open(storage: Storage) -> None:
     """With registration open, a password for an unknown name is no error: the name is free."""
     accounts = make(storage)
     assert accounts.verify("alice", PASSWORD, HERE) is None
-    accounts.check_registration("alice", ["alice"])
+    accounts.check_registration("alice", "alice")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_registering_is_refused_before_it_costs_a_hash(
     add_user(storage, accounts)
     monkeypatch.setattr(bcrypt, "hashpw", None)
     with pytest.raises(PeerError) as refusal:
-        accounts.check_registration(name, [name])
+        accounts.check_registration(name, name)
     assert refusal.value.code == code
 
 
@@ -256,7 +256,7 @@ def test_a_check_stands_in_the_same_line(storage: Storage, monkeypatch: pytest.M
     """A login, too, is refused while the room is full."""
     bench = make_bench(storage, monkeypatch, 0)
     monkeypatch.setattr(bcrypt, "checkpw", lambda *_: True)
-    storage.call(users.register, "alice", ["alice"], "$2b$", b"hash", "", "")
+    storage.call(users.register, "alice", "alice", "$2b$", b"hash", "", "")
     with pytest.raises(PeerError) as refusal:
         bench.accounts.verify("alice", PASSWORD, HERE)
     bench.finish()

@@ -87,6 +87,7 @@ class Desk:
         (["alice", "bad", "bad", "s3cret", "s3cret"], [NEW, refused("weak_password"), IN]),
         (["alice", "s3cret", "s3cret", "alice", "s3cret"], [NEW, refused("username_taken"), KNOWN, IN]),
         (["a b", "alice", "s3cret"], [refused("invalid_username"), KNOWN, IN]),
+        (["a\u0335", "pass", "pass", "alice", "s3cret"], [NEW, refused("invalid_username"), KNOWN, IN]),
     ],
 )
 def test_every_way_leads_to_a_login(answers: list[str], replies: list[AnyEvent]) -> None:

@@ -14,6 +14,7 @@ from service import admin
 from service import control as control_module
 from service.control import Order, ask
 from service.errors import ServiceError
+from service.passwords import make_hash
 from tests.helpers import PASSWORD, Wire, enter, running_server
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def test_an_operator_makes_accounts_where_registration_is_closed(tmp_path: Path,
         ("password", "alice", "short", "at least 8 characters"),
         ("add", "alice", PASSWORD, 'the name "alice" is taken'),
         ("add", "a1ice", PASSWORD, 'the name "a1ice" looks like one that is taken'),
+        ("add", "b\u0336ob", PASSWORD, "a name has no mark through a letter"),
         ("add", "two words", PASSWORD, "a name has 1 to 32 letters"),
     ],
 )
@@ -144,7 +146,9 @@ def test_a_password_is_asked_for_twice(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 # -- look-alike names -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("there", "new"), [("alice", "\u0430lice"), ("admin", "adm1n"), ("admin", "\u0430DMIN")], ids=ascii
+    ("there", "new"),
+    [("alice", "\u0430lice"), ("admin", "adm1n"), ("adm1n", "admin"), ("admin", "\u0430DMIN"), ("will", "VV1LL_")],
+    ids=ascii,
 )
 def test_a_look_alike_is_refused_beside_the_real_one(tmp_path: Path, there: str, new: str) -> None:
     """Without the real one anybody may take the name; beside it nobody may."""
@@ -153,6 +157,20 @@ def test_a_look_alike_is_refused_beside_the_real_one(tmp_path: Path, there: str,
         assert refused["code"] == "username_taken"
         assert "looks like one that is taken" in refused["message"]
         assert wire.ask("register", username=f"{new}2", password=PASSWORD)["type"] == "login_ok"
+
+
+def test_a_mark_through_a_letter_is_for_older_accounts(tmp_path: Path, run: Run) -> None:
+    """Nobody makes such a name any more; whoever has one logs in, is found, and counts as what it looks like."""
+    name = "al\u0335ice"
+    with running_server(tmp_path) as server, Wire(server.port) as wire, enter(server.port, "bob") as bob:
+        refused = wire.ask("register", username=name, password=PASSWORD)
+        assert (refused["code"], "through a letter" in refused["message"]) == ("invalid_username", True)
+        assert run("add", name, PASSWORD)[0] == 1
+        ask(tmp_path / "chat.db", Order("add", name, make_hash(PASSWORD, 4)))
+        assert bob.ask("dm", to=name, message="hi")["type"] == "ack"
+        assert wire.ask("register", username="alice", password=PASSWORD)["code"] == "username_taken"
+        assert wire.ask("login", username=name, password=PASSWORD)["missed"] == 1
+        assert run("disable", name)[0] == 0
 
 
 # -- the socket -------------------------------------------------------------------------------------------------------

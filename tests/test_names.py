@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import PeerError
-from service.names import looks_of, map_name
+from service.names import look_of, map_name, map_new_name
+from service.storage import Storage, users
+from tests.helpers import open_storage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.mark.parametrize(
@@ -80,39 +86,154 @@ def test_a_name_stays_what_it_was_mapped_to(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("there", "new"),
+    "text",
     [
-        ("alice", "\u0430lice"),  # Cyrillic
-        ("alice", "alic\u0435"),
-        ("alice", "a1ice"),
-        ("admin", "\u0430dmin"),
-        ("admin", "adm\u0456n"),
-        ("admin", "adm\u0131n"),  # Latin, without its dot
-        ("admin", "adm1n"),
-        ("admin", "adrnin"),
-        ("bob", "b0b"),
-        ("\u0441\u043e\u0441\u043e", "coco"),  # all Cyrillic, all Latin
-        ("paypal", "\u0440\u0430y\u0440\u0430l"),
+        *(f"al{mark}ice" for mark in "\u0335\u0336\u0338\u20d2"),  # through the letter
+        "alice\u0338",
+        "\u0301alice",
+        "_\u0301alice",
+        "alice-\u0308",
+        "ali\u0323\u0323ce",
+        "\u00e9\u0301va",
     ],
     ids=ascii,
 )
-def test_names_that_look_alike(there: str, new: str) -> None:
-    """Letters of other scripts, digits for letters: the new name shares a look with the one that is there."""
-    assert looks_of(there)[0] in looks_of(map_name(new))
+def test_a_new_name_has_no_loose_marks(text: str) -> None:
+    """Marks through a letter, twice or without one are refused where a name is made; who has such a name keeps it."""
+    with pytest.raises(PeerError, match="no mark through a letter") as refusal:
+        map_new_name(text)
+    assert refusal.value.code == "invalid_username"
+    assert map_name(text)
 
 
 @pytest.mark.parametrize(
-    ("there", "new"),
-    [("alice", "alica"), ("jose", "jos\u00e9"), ("ian", "lan"), ("user10", "user11"), ("anna", "ana"), ("bob", "bob2")],
+    "text",
+    [
+        *("alice", "\u00e9va", "bj\u00f8rn", "\u0142ukasz", "\u0130brahim", "nguy\u1ec5n", "g\u0303i", "n\u0308"),
+        *(
+            "\u0915\u094d\u0937\u093f",
+            "\u0e19\u0e49\u0e2d",
+            "\u05d0\u05b8\u05dc",
+            "\u0645\u064f\u062d\u064e\u0645\u0651\u064e\u062f",
+            "1\u0308",
+        ),
+    ],
     ids=ascii,
 )
-def test_names_that_differ(there: str, new: str) -> None:
+def test_a_new_name_may_have_the_marks_of_its_language(text: str) -> None:
+    """Accents, vowel signs, tones and points: each has its letter."""
+    assert map_new_name(text) == map_name(text)
+
+
+ALIKE = [
+    ("alice", "\u0430lice"),  # Cyrillic
+    ("alice", "alic\u0435"),
+    ("alice", "a1ice"),
+    ("alice", "a11ce"),  # each 1 another letter
+    ("a1ice", "al1ce"),
+    ("alice", "a\u04cfice"),  # palochka
+    ("alice", "a|ice"),
+    ("admin", "\u0430dmin"),
+    ("admin", "adm\u0456n"),
+    ("admin", "adm\u0131n"),  # Latin, without its dot
+    ("admin", "adm1n"),
+    ("admin", "adrnin"),
+    ("admin", "adrn1n"),
+    ("zigi", "zig1"),
+    ("zigl", "zig1"),
+    ("zigi", "zig1_"),
+    ("zig1", "-zigi."),
+    ("bob", "b0b"),
+    ("will", "vvill"),
+    ("will", "vv1\u04cfl_"),
+    ("\u0441\u043e\u0441\u043e", "coco"),  # all Cyrillic, all Latin
+    ("paypal", "\u0440\u0430y\u0440\u0430l"),
+    ("ibrahim", "\u0130brahim"),  # a dot on an i
+    ("alice", "al\u0335ice"),
+    ("alice", "al\u0338ice"),
+    ("alice", "ali\u0336ce_"),
+    *(
+        ("alice", new)
+        for new in ("alice_", "_alice", "__alice--", "alice.", "alice!", "alice'", "alice\u02bc", "[alice]")
+    ),
+    *(("mary-ann", new) for new in ("mary_ann", "mary.ann", "mary--ann", "mary-ann-", "rnary_ann")),
+    ("_", "--"),
+]
+APART = [
+    *(("anna", "hanna"), ("anna", "ana"), ("bob1", "bob2"), ("bob", "bob2"), ("bob", "bob1"), ("tim", "tom")),
+    *(("alice", "alica"), ("jose", "jos\u00e9"), ("ian", "lan"), ("elia", "ella"), ("elia1", "ella1")),
+    *(("user10", "user11"), ("user1", "user2"), ("user1", "user11"), ("user-1", "user1"), ("user-1", "user-2")),
+    *(("maryann", "mary-ann"), ("vera", "wera"), ("eve", "evve"), ("nina", "mina"), ("jan", "jana"), ("a", "_b")),
+    *(("bj\u00f8rn", "bjorn"), ("\u0142ukasz", "lukasz"), ("m\u00fcller", "muller"), ("a-b-c", "a-bc")),
+    *(("\u738b\u6587", "\u738b"), ("\u738b\u6587", "\u738b\u5927"), ("\u6587", "\u5927")),  # like symbols in the tables
+    *(("\u30df\u30ce", "\u30df"), ("\u30ce", "_"), ("\u30df\u30fc", "\u30df")),  # like strokes
+    *(("\u05d9\u05d5\u05d1", "\u05d5\u05d1"), ("\u5f20\u4f1f", "\u5f20\u4f1e"), ("\u0915\u093f", "\u0915")),
+]
+# Of people: all of them may be in one class.
+COMMON = """
+alan alena alina aline allan anna anne annie ben bill billie bob cara carla chris clara dan dana dean
+eli elia elias ella ellie elsa emil emila emilia emily emma eric erik finn gina ian ida ina ines iris
+jan jana jim jo john jon julia julian kai karl kim lan lea leah lena leo lia lila lili lilli lily lina
+lisa liz lou lucia luis luisa maia mara maria marian marina mario marla max mia mika mila mina mira nia
+nils nina noel olli ollie paul pia rita sam tia tim tina toby tom uli ulla vera vivian wera will willi
+willie zoe
+"""
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    with open_storage(tmp_path_factory.mktemp("names") / "chat.db") as storage:
+        yield storage
+
+
+def is_refused_beside(storage: Storage, there: str, new: str) -> bool:
+    """Whether the new name is refused where the other one is there alone."""
+    user_id = storage.call(users.add, map_name(there), look_of(map_name(there)), "x", "")
+    try:
+        storage.read(users.check_free, map_name(new), look_of(map_name(new)))
+    except PeerError as error:
+        return error.code == "username_taken" and "looks like one" in str(error)
+    finally:
+        storage.call(lambda c: c.execute("DELETE FROM user WHERE id = ?", (user_id,)))
+    return False
+
+
+@pytest.mark.parametrize(("one", "other"), ALIKE, ids=ascii)
+def test_names_that_look_alike(storage: Storage, one: str, other: str) -> None:
+    """Letters of other scripts, digits for letters, marks nobody notices: the second is refused, in either order."""
+    assert is_refused_beside(storage, one, other)
+    assert is_refused_beside(storage, other, one)
+
+
+@pytest.mark.parametrize(("one", "other"), APART, ids=ascii)
+def test_names_that_differ(storage: Storage, one: str, other: str) -> None:
     """What a person can tell apart may stand beside each other: accents, other letters, numbers."""
-    assert looks_of(there)[0] not in looks_of(map_name(new))
+    assert not is_refused_beside(storage, one, other)
+    assert not is_refused_beside(storage, other, one)
+
+
+def test_common_names_may_all_stand_beside_each_other(storage: Storage) -> None:
+    """Of a class's names, and of numbered accounts, none is refused for another."""
+    names = [
+        *COMMON.split(),
+        *(f"user{number}" for number in range(120)),
+        *(f"guest-{number}" for number in range(120)),
+    ]
+    for name in names:
+        storage.call(users.add, name, look_of(name), "x", "")
+    storage.call(lambda c: c.execute("DELETE FROM user"))
+
+
+def test_punctuation_in_an_old_look_is_no_pattern(storage: Storage) -> None:
+    """A name of nothing but signs is compared as it is."""
+    for char in "*?[]":
+        storage.read(users.check_free, char, char)
+    assert not is_refused_beside(storage, "\U0001031f", "\u0294")  # letters that are like * and ?
+    assert is_refused_beside(storage, "a\u0294", "a\u097d")  # both like ?
 
 
 @given(st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=0x24FF), min_size=1, max_size=32))
 def test_a_look_is_stable(text: str) -> None:
-    """A look depends on nothing but the name, and is never empty."""
-    assert looks_of(text) == looks_of(text)
-    assert all(looks_of(text))
+    """A look depends on nothing but the name, is never empty, and stays short."""
+    assert look_of(text) == look_of(text)
+    assert 1 <= len(look_of(text)) <= 20 * len(text)

@@ -24,7 +24,7 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
     """Alice (1), bob (2) and carol (3), and what alice wrote: 1 to all, 2 to bob, 3 to carol, 4 to bob."""
     with open_storage(tmp_path / "chat.db") as storage:
         for name in ("alice", "bob", "carol"):
-            storage.call(users.register, name, [name], "no hash", name.encode(), NOW, LATER)
+            storage.call(users.register, name, name, "no hash", name.encode(), NOW, LATER)
         posts = [messages.Post(recipient, "hello", None) for recipient in (None, 2, 3, 2)]
         storage.wait(storage.submit_posts(1, posts))
         yield storage

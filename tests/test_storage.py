@@ -232,6 +232,7 @@ def test_a_password_change_ends_tokens_and_logins_under_way(storage: Storage) ->
 
 
 TALK, PAGE = "message_talk (<expr>=? AND <expr>=? AND <expr>=? AND id>? AND id<?)", "message_public (id>? AND id<?)"
+LOOK = "user_look (<expr>=?"
 MISSED = "message_missed (recipient_id=?"
 COUNTS = "PRIMARY KEY (level=? AND block=? AND sender_id=?)"
 PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
@@ -258,14 +259,14 @@ PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
     (fulltext.search_page, ("wor", 1, 2, 9, 9), ["m USING INTEGER PRIMARY KEY"]),
     (fulltext.index_some, (), ["message USING INTEGER PRIMARY KEY (rowid>?)"]),
     (users.find_user, ("alice",), ["user USING INDEX sqlite_autoindex_user_1 (name=?)"]),
-    (users.check_free, ("carol", ["carol"]), ["user_1 (name=?)", "user_look (look=?)"]),
-    (users.add, ("carol", ["carol"], "hash", NOW), ["SEARCH message"]),
+    (users.check_free, ("carol", "carol"), ["user_1 (name=?)", LOOK]),
+    (users.add, ("carol", "carol", "hash", NOW), ["SEARCH message"]),
     (users.disable, (1, NOW), ["user USING INTEGER PRIMARY KEY", "token_of_user (user_id=?)"]),
     (users.enable, (1,), ["user USING INTEGER PRIMARY KEY"]),
     (
         users.register,
-        ("carol", ["carol"], "hash", b"c" * 32, NOW, EXPIRY),
-        ["user_1 (name=?)", "user_look (look=?)", "SEARCH message"],
+        ("carol", "carol", "hash", b"c" * 32, NOW, EXPIRY),
+        ["user_1 (name=?)", LOOK, "SEARCH message"],
     ),
     (
         users.log_in,

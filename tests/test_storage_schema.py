@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.errors import SchemaError
-from service.storage import fulltext, messages, schema, tally
+from service.errors import PeerError, SchemaError
+from service.names import look_of
+from service.storage import fulltext, messages, schema, tally, users
 from tests.helpers import open_storage
 from tests.storage_helpers import NOW, store
 
@@ -137,6 +138,28 @@ def test_the_early_form_of_the_first_schema_is_upgraded_too(tmp_path: Path, firs
         assert connection.execute("SELECT look FROM user ORDER BY id").fetchall() == [("a",), ("b",), ("c",)]
         left = connection.execute("SELECT name FROM sqlite_schema WHERE name IN ('message_to', 'message_from')")
         assert left.fetchall() == []
+
+
+def test_older_accounts_get_looks_and_stay(tmp_path: Path) -> None:
+    """Those that look alike, too; a new name is compared with all, whichever of its looks 0003 had noted."""
+    path, folder = tmp_path / "chat.db", tmp_path / "third"
+    shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__", "000[4-9]*"))
+    schema.prepare(path, folder)
+    there = ["zig1", "alice", "alice_", "al\u0335ice"]
+    run(
+        path,
+        *(
+            f"INSERT INTO user VALUES ({n}, '{name}', 'x', 't', 't', 0, 0, NULL, '{name.replace('1', 'l')}')"
+            for n, name in enumerate(there, 1)
+        ),
+    )
+    assert schema.prepare(path) == "upgraded"
+    with open_storage(path) as storage:
+        assert [storage.read(users.find_user, name) is not None for name in there] == [True] * 4
+        for name in ("zigi", "zigl", "a1ice", "_alice"):
+            with pytest.raises(PeerError, match="looks like one"):
+                storage.read(users.check_free, name, look_of(name))
+        storage.read(users.check_free, "malice", look_of("malice"))
 
 
 def test_an_upgraded_schema_is_that_of_a_new_file(tmp_path: Path, first_migration: Path) -> None:

@@ -281,7 +281,7 @@ def test_a_batch_is_bounded_by_what_its_writes_store(bench: Bench) -> None:
         lambda connection: connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
     )
     token = b"alice".ljust(32, b".")
-    alice = bench.storage.call(users.register, "alice", ["alice"], "x", token, "2026-11-21", "2026-12-21").user_id
+    alice = bench.storage.call(users.register, "alice", "alice", "x", token, "2026-11-21", "2026-12-21").user_id
     released = bench.hold()
     posts = [messages.Post(None, "x", None)] * (WRITE_BATCH // 2)
     writes = [bench.storage.submit_posts(alice, posts) for _ in range(6)]

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from alembic import op
 
-from service.names import looks_of
-
 revision = "0003"
 down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Adds the columns, and fills in how the names that there are look."""
-    connection = op.get_bind()
+    """Adds the columns. How the names that there are look is filled in by a later migration, which has it anew."""
     op.execute("ALTER TABLE user ADD COLUMN disabled_at TEXT")
     op.execute("ALTER TABLE user ADD COLUMN look TEXT NOT NULL DEFAULT ''")
-    names = connection.exec_driver_sql("SELECT id, name FROM user").fetchall()
-    for user_id, name in names:
-        connection.exec_driver_sql("UPDATE user SET look = ? WHERE id = ?", (looks_of(name)[0], user_id))
     op.execute("CREATE INDEX user_look ON user (look)")

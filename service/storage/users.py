@@ -41,6 +41,13 @@ class Login(NamedTuple):
     last_id: int
 
 
+# A `1` in a look is an i or an l, too, so one look can be alike to two that are not alike: `zig1` to `zigi` and `zigl`.
+# The index finds those that are the same with all three as l, and a pattern tells which of them are meant.
+_ALIKE: Final = (
+    "SELECT 1 FROM user WHERE replace(replace(look, '1', 'l'), 'i', 'l') = replace(replace(?, '1', 'l'), 'i', 'l') "
+    "AND look GLOB ? LIMIT 1"
+)
+_PATTERN: Final = str.maketrans({"1": "[1il]", "i": "[1i]", "l": "[1l]", **{char: f"[{char}]" for char in "*?["}})
 _NO_SUCH_TOKEN: Final = "the token is unknown, used up or expired; log in with your password"  # noqa: S105
 
 
@@ -50,26 +57,22 @@ def find_user(connection: sqlite3.Connection, name: str) -> User | None:
     return None if row is None else User(*row)
 
 
-def check_free(connection: sqlite3.Connection, name: str, looks: Sequence[str]) -> None:
+def check_free(connection: sqlite3.Connection, name: str, look: str) -> None:
     """Refuses a name that is taken, or that can be mistaken for one that is. Raises PeerError."""
     if find_user(connection, name) is not None:
         raise PeerError("username_taken", f'the name "{name}" is taken; choose another one')
-    alike = "SELECT 1 FROM user WHERE look IN (SELECT value FROM json_each(?)) LIMIT 1"
-    if connection.execute(alike, (json.dumps(looks),)).fetchone() is not None:
+    if connection.execute(_ALIKE, (look, look.translate(_PATTERN))).fetchone() is not None:
         raise PeerError("username_taken", f'the name "{name}" looks like one that is taken; choose another one')
 
 
-def add(connection: sqlite3.Connection, name: str, looks: Sequence[str], password_hash: str, now: str) -> int:
-    """Makes an account and gives its id; all public talk so far counts as read. Raises PeerError.
-
-    `looks` is what the name can be mistaken for, its own look first.
-    """
-    check_free(connection, name, looks)
+def add(connection: sqlite3.Connection, name: str, look: str, password_hash: str, now: str) -> int:
+    """Makes an account and gives its id; all public talk so far counts as read. Raises PeerError."""
+    check_free(connection, name, look)
     (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
     user_id = connection.execute(
         "INSERT INTO user (name, look, password_hash, created_at, last_seen_at, read_id, direct_id) "
         "VALUES (?, ?, ?, ?, ?, ?, 0)",
-        (name, looks[0], password_hash, now, now, newest),
+        (name, look, password_hash, now, now, newest),
     ).lastrowid
     assert user_id is not None  # noqa: S101 (an INSERT that raised nothing has a row)
     return user_id
@@ -78,14 +81,14 @@ def add(connection: sqlite3.Connection, name: str, looks: Sequence[str], passwor
 def register(
     connection: sqlite3.Connection,
     name: str,
-    looks: Sequence[str],
+    look: str,
     password_hash: str,
     token_hash: bytes,
     now: str,
     expires_at: str,
 ) -> Login:
     """Makes an account, as `add` does, logged in by a first token. Raises PeerError."""
-    user_id = add(connection, name, looks, password_hash, now)
+    user_id = add(connection, name, look, password_hash, now)
     return _log_in(connection, user_id, name, token_hash, now, expires_at)
 
 
