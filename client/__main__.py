@@ -15,10 +15,11 @@ from client import pipe, plain, settings
 from client.connection import RETRY_TIMEOUT, CannotConnectError, connect
 from client.link import Link
 from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
-from client.text import is_sendable, safe
+from client.text import is_sendable, one_line
 from client.tokens import Tokens
 from client.trust import Pins, Trust, UntrustedError
 from service.config import MAX_ID
+from service.visible import Parser, safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,9 +92,9 @@ def _choose(options: argparse.Namespace) -> Profile:
     if chosen or len(words) <= 1:  # who names a server need have no file, nor a sound one
         profile = settings.read_profile(path, chosen or DEFAULT)
         if profile is None and chosen:
-            raise SettingsError(f'There is no profile "{chosen}" in {path}.')
+            raise SettingsError(f'There is no profile "{one_line(chosen)}" in {one_line(str(path))}.')
         if profile is None:
-            raise SettingsError(f"Which server? Type: {_USAGE}\nOr name one under [{DEFAULT}] in {path}")
+            raise SettingsError(f"Which server? Type: {_USAGE}\nOr name one under [{DEFAULT}] in {one_line(str(path))}")
     server, port = words[:2] if len(words) > 1 else ("", "")
     name = words[-1] if len(words) in {1, 3} else ""
     tls, ca = options.tls, options.tls_ca
@@ -123,12 +124,13 @@ def _forget(tokens: Tokens, profile: Profile) -> int:
         count = tokens.forget(profile.name)
     except OSError as error:
         return _say(f"Cannot remove the login: {error.strerror}.", plain.LOST)
-    whose = f"of {profile.name} at {profile.server}" if profile.name else f"at {profile.server}"
+    server = one_line(profile.server)
+    whose = f"of {one_line(profile.name)} at {server}" if profile.name else f"at {server}"
     return _say(f"{count or 'No'} kept login{'' if count == 1 else 's'} {whose} forgotten.", plain.LEFT)
 
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, pipe.Wanted | None]:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python3 -m client",
         usage="%(prog)s [SERVER PORT] [USERNAME] [options]",
         description="Chat with the people on a chat server.",

@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from client.text import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -57,10 +59,10 @@ def edit(text: str) -> str | None:
             with file.open("rb") as saved:
                 data = saved.read(_LONGEST + 1)
         except OSError as error:
-            raise EditorError(f"The editor {command[0]} failed: {error.strerror or error}.") from error
+            raise EditorError(f"The editor {one_line(command[0])} failed: {error.strerror or error}.") from error
     written = data[:_LONGEST].decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
     if status:
-        raise EditorError(f"The editor {command[0]} ended with status {status}.", written)
+        raise EditorError(f"The editor {one_line(command[0])} ended with status {status}.", written)
     if len(data) > _LONGEST:
         raise EditorError(f"The text is longer than {_LONGEST:,} bytes.", written)
     return written if is_saved else None

@@ -26,7 +26,7 @@ from client.plain import LEFT, LOST, NOT_LOGGED_IN, REFUSED, streams
 from client.receipts import Receipts
 from client.rows import Message, as_event, as_json, as_row
 from client.session import SEEN_PACE
-from client.text import is_sendable, one_line, safe
+from client.text import is_sendable, one_line
 from client.trust import UntrustedError
 from service.config import MAX_PAGE
 from service.protocol import (
@@ -46,6 +46,7 @@ from service.protocol import (
     StoredMessage,
 )
 from service.tls import NotTlsError
+from service.visible import safe
 
 if TYPE_CHECKING:
     import argparse

@@ -65,9 +65,9 @@ def read_profile(path: Path, name: str) -> Profile | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SettingsError(f"Cannot read {path}: {error.strerror}.") from error
+        raise SettingsError(f"Cannot read {one_line(str(path))}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not UTF-8. Write it anew.") from error
+        raise SettingsError(f"{one_line(str(path))} is not UTF-8. Write it anew.") from error
 
 
 def parse_profiles(text: str, path: str) -> dict[str, Profile]:
@@ -75,7 +75,7 @@ def parse_profiles(text: str, path: str) -> dict[str, Profile]:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: {one_line(str(error))}.") from error
+        raise SettingsError(f"{one_line(path)}: {one_line(str(error))}.") from error
     return {name: _check(text, path, name, table) for name, table in tables.items()}
 
 
@@ -90,7 +90,8 @@ def _check(text: str, path: str, name: str, table: object) -> Profile:
             complaint, key = "there is no such key; known are " + ", ".join(Profile.__struct_fields__), missing[1]
         if not isinstance(table, dict):
             complaint = f"it belongs under a profile, such as [{DEFAULT}]"
-            raise SettingsError(f"{path}, line {_line_of(text, '', name)}: {one_line(name)}: {complaint}.") from error
+            where = f"{one_line(path)}, line {_line_of(text, '', name)}"
+            raise SettingsError(f"{where}: {one_line(name)}: {complaint}.") from error
         raise SettingsError(_say(text, path, name, key, complaint)) from error
     if not 1 <= profile.port <= PORT_MAX:
         raise SettingsError(_say(text, path, name, "port", f"a port is a number from 1 to {PORT_MAX}"))
@@ -101,7 +102,7 @@ def _check(text: str, path: str, name: str, table: object) -> Profile:
 
 def _say(text: str, path: str, name: str, key: str, complaint: str) -> str:
     what = f"{one_line(name)}.{one_line(key)}" if key else one_line(name)
-    return f"{path}, line {_line_of(text, name, key)}: {what}: {complaint}."
+    return f"{one_line(path)}, line {_line_of(text, name, key)}: {what}: {complaint}."
 
 
 def _line_of(text: str, name: str, key: str) -> int:

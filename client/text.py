@@ -1,14 +1,16 @@
 """What is shown: lines of styled text that cannot harm a terminal. Everything on show passes through `Line`.
 
 A message, a name or an error text from the wire may hold escape sequences, invisible characters or false line ends.
-This file turns them into something a person can see. It never prints, and knows nothing of the wire.
+service/visible.py turns them into something a person can see. Nothing here prints, or knows anything of the wire.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, Final, Literal, get_args
 from zlib import crc32
+
+from service import visible
+from service.visible import safe
 
 if TYPE_CHECKING:
     import re
@@ -20,68 +22,13 @@ Part = tuple[Style, str]
 
 _NAMES: Final[tuple[_Name, ...]] = get_args(_Name)
 CONTINUATION: Final = "\n    | "  # before each further line of a message, so that none looks like a line of its own
-_MARKS: Final = 8  # on one character; the fullest scripts use four or five
-_MARK_KINDS: Final = frozenset({"Mn", "Me", "Cf"})  # the last: joiners between marks end no pile
 _LONGEST: Final = 100_000  # characters of a message; no service takes longer ones
 _LONGEST_LINE: Final = 1_000  # characters of a name, an error or another text of one line
 
 
-def _code(point: int) -> str:
-    return f"<U+{point:04X}>"
-
-
-# One table for every text. C0 and DEL have pictures one column wide; the others are named by their code point.
-_TEXT: Final[dict[int, str | None]] = {
-    **{point: chr(0x2400 + point) for point in range(0x20) if chr(point) not in "\n\t"},
-    0x7F: "\u2421",
-    **{point: _code(point) for point in range(0x80, 0xA0)},  # C1: some terminals take 0x9B for ESC [
-    **{point: _code(point) for point in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},  # they reorder a line
-    **{point: _code(point) for point in (0x2028, 0x2029)},  # line ends that are not LF
-    **{point: _code(point) for point in range(0xD800, 0xE000)},  # halves of a character: cannot be written at all
-    **dict.fromkeys(range(0xE0000, 0xE0080)),  # tags: never visible, made to hide text
-}
-# Joiners, marks of direction and fillers: they show nothing.
-_INVISIBLE: Final = (
-    *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0x200B, 0x2010)),
-    *(*range(0x2060, 0x2066), *range(0x206A, 0x2070), 0x3164, *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0),
-    *(*range(0xFFF9, 0xFFFC), *range(0xE0100, 0xE01F0)),
-)
-# In a name or a one-line text nothing may be invisible; in a message the joiners make emoji and scripts.
-_ONE_LINE: Final[dict[int, str | None]] = {
-    **_TEXT,
-    **{point: chr(0x2400 + point) for point in (0x09, 0x0A)},
-    **{point: _code(point) for point in _INVISIBLE},
-}
-
-
-def safe(text: str) -> str:
-    """`text` with newlines and tabs as they are and every other character that steers a terminal made visible.
-
-    Of many marks on one character the surplus is only counted.
-    """
-    text = text.translate(_TEXT)
-    return text if text.isascii() else _thin_out(text)
-
-
-def _thin_out(text: str) -> str:
-    """Cuts each run of combining marks that is longer than _MARKS: they pile up over the lines above and below."""
-    marks = [unicodedata.category(char) in _MARK_KINDS for char in text]
-    if not any(marks):
-        return text
-    kept: list[str] = []
-    run = 0
-    for char, is_mark in zip(text, marks, strict=True):
-        if not is_mark and run > _MARKS:
-            kept.append(f"<{run - _MARKS} marks>")
-        run = run + 1 if is_mark else 0
-        if run <= _MARKS:
-            kept.append(char)
-    return "".join(kept) + (f"<{run - _MARKS} marks>" if run > _MARKS else "")
-
-
 def one_line(text: str) -> str:
     """`text` for where one line is meant, such as a name: newline, tab and invisible characters are visible too."""
-    return safe(_cut(text, _LONGEST_LINE).translate(_ONE_LINE))
+    return visible.one_line(_cut(text, _LONGEST_LINE))
 
 
 def body(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from client.files import write_private
+from client.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,8 @@ class Tokens:
             self._folder.chmod(0o700)
             write_private(self._path(name), msgspec.json.encode(kept).decode())
         except OSError as error:
-            self.problem = f"You will be asked for the password again: cannot write {self._folder}: {error.strerror}."
+            where = one_line(str(self._folder))
+            self.problem = f"You will be asked for the password again: cannot write {where}: {error.strerror}."
 
     def drop(self, name: str) -> None:
         """Removes one that is not taken any more."""

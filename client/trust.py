@@ -45,7 +45,7 @@ class Trust:
         try:
             self._verifying = ssl.create_default_context(cafile=ca or None)
         except OSError as error:  # an SSLError, too
-            raise UntrustedError(f"There are no certificates to read in {ca}. Check the file.") from error
+            raise UntrustedError(f"There are no certificates to read in {one_line(ca)}. Check the file.") from error
         self._verifying.minimum_version = ssl.TLSVersion.TLSv1_2
         self._seeing = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # takes any certificate, so as to look at it
         self._seeing.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -72,7 +72,7 @@ class Trust:
         shown = fingerprint(channel.certificate())
         if shown != pin:
             sock.close()
-            raise UntrustedError(_changed(host, port, shown, self._pins.path))
+            raise UntrustedError(_changed(host, port, shown, self._pins.label))
         return sock, channel
 
     def _take_on(self, host: str, port: int, shown: str) -> str:
@@ -101,6 +101,7 @@ class Pins:
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
+        self.label: Final = one_line(str(path))  # as it is told
 
     def find(self, host: str, port: int) -> str | None:
         """The fingerprint that this server must show, if there is one. Raises UntrustedError."""
@@ -113,7 +114,7 @@ class Pins:
         try:
             write_private(self.path, text)
         except OSError as error:
-            raise UntrustedError(f"Cannot write {self.path}: {error.strerror}. Not connected.") from error
+            raise UntrustedError(f"Cannot write {self.label}: {error.strerror}. Not connected.") from error
 
     def _read(self) -> dict[tuple[str, str], str]:
         try:
@@ -122,10 +123,10 @@ class Pins:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise UntrustedError(f"Cannot read {self.path}: {error.strerror}. Not connected.") from error
+            raise UntrustedError(f"Cannot read {self.label}: {error.strerror}. Not connected.") from error
         except ValueError as error:
             raise UntrustedError(
-                f"{self.path} is damaged: each line is a host, a port and a fingerprint. Mend it, or remove it."
+                f"{self.label} is damaged: each line is a host, a port and a fingerprint. Mend it, or remove it."
             ) from error
 
 
@@ -139,10 +140,10 @@ def _shake(sock: socket.socket, context: ssl.SSLContext, host: str, seconds: flo
     return sock, channel
 
 
-def _changed(host: str, port: int, shown: str, path: Path) -> str:
+def _changed(host: str, port: int, shown: str, file: str) -> str:
     return (
         f"The certificate of {one_line(host)}, port {port}, is not the one that you trust.\n"
         "Someone may be in between, or the operator has renewed it: ask. Its SHA-256 fingerprint is now:\n"
         f"  {shown}\n"
-        f"Not connected. To trust the new one, remove the line {one_line(host.lower())} {port} from {path}"
+        f"Not connected. To trust the new one, remove the line {one_line(host.lower())} {port} from {file}"
     )

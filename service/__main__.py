@@ -15,6 +15,7 @@ from service.config import GC_THRESHOLDS, Settings, parse_settings
 from service.errors import ConfigError, ServiceError
 from service.logs import Log
 from service.server import Server
+from service.visible import one_line
 
 _log: Final = logging.getLogger("chat")
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -74,7 +75,7 @@ def _serve(settings: Settings) -> int:
 
 
 def _fail(error: ServiceError, status: int) -> int:
-    sys.stderr.write(f"chat service: {error}\n")
+    sys.stderr.write(f"chat service: {one_line(str(error))}\n")
     return status
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
+import io
 import os
 import sqlite3
 import sys
@@ -21,8 +21,10 @@ from service.names import map_name, map_new_name
 from service.storage import database, schema, soundness
 from service.storage.backup import Task, backup, restore, time_stamp
 from service.storage.lock import FileLock
+from service.visible import Parser, one_line
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
 
 _TICK: Final = 1.0  # seconds until progress shows on a terminal, and between two looks
@@ -39,10 +41,13 @@ _ACTIONS: Final[dict[control.Action, tuple[str, str]]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one command; its result is one line."""
+    """Runs one command; its result is one line, but for `certs`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a letter that the locale lacks must not hide the result
     try:
         settings = parse_settings([], os.environ)
-        print(_run(_parse(arguments, settings), settings))
+        for line in _run(_parse(arguments, settings), settings):
+            print(one_line(line))
     except ChatError as error:
         return _fail(str(error), 1)
     except (OSError, sqlite3.Error) as error:
@@ -53,12 +58,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _fail(text: str, status: int) -> int:
-    sys.stderr.write(f"chat admin: {text}\n")
+    sys.stderr.write(f"chat admin: {one_line(text)}\n")
     return status
 
 
 def _parse(arguments: Sequence[str], settings: Settings) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python3 -m service.admin", description="Looks after the chat's database.")
+    parser = Parser(prog="python3 -m service.admin", description="Looks after the chat's database.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     init_db = commands.add_parser("init-db", help="make the database, or upgrade an older one")
     init_db.add_argument("db", nargs="?", default=settings.db, help="the SQLite file (default %(default)s)")
@@ -73,14 +78,15 @@ def _parse(arguments: Sequence[str], settings: Settings) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(given: argparse.Namespace, settings: Settings) -> str:
+def _run(given: argparse.Namespace, settings: Settings) -> list[str]:
+    """The lines of its result."""
     if given.command == "certs":
         return certificates.make_pair(Path(given.folder), given.name)
     path = Path(given.db)
     if given.command == "init-db":
-        return f"{path}: {schema.init_db(path)}, schema {schema.revisions()[-1]}"
+        return [f"{path}: {schema.init_db(path)}, schema {schema.revisions()[-1]}"]
     if given.command in _FILE_COMMANDS:
-        return _FILE_COMMANDS[given.command](given)
+        return [_FILE_COMMANDS[given.command](given)]
     name = (map_new_name if given.command == "add" else map_name)(given.name)
     password_hash = ""
     if given.command in {"add", "password"}:
@@ -89,7 +95,7 @@ def _run(given: argparse.Namespace, settings: Settings) -> str:
     order = control.Order(given.command, name, password_hash)
     if not control.ask(path, order):
         _carry_out(path, order)
-    return f"{name}: {_ACTIONS[given.command][1]}"
+    return [f"{name}: {_ACTIONS[given.command][1]}"]
 
 
 def _ask_password(name: str) -> str:
@@ -116,7 +122,7 @@ def _carry_out(path: Path, order: control.Order) -> None:
 
 
 # -- backups ----------------------------------------------------------------------------------------------------------
-def _add_backup_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser], db: str) -> None:
+def _add_backup_commands(commands: argparse._SubParsersAction[Parser], db: str) -> None:
     copy = commands.add_parser("backup", help="copy the database to a file, also while the service runs")
     copy.add_argument("file", nargs="?", help="the copy (default backups/<name of the database>-<time>.db)")
     copy.add_argument("--overwrite", action="store_true", help="replace a FILE that is there already")

@@ -28,8 +28,8 @@ _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _NAME_MAX: Final = 64  # characters of a common name (RFC 5280, appendix A.1)
 
 
-def make_pair(folder: Path, names: Sequence[str]) -> str:
-    """Writes cert.pem and key.pem for this machine and other `names` (or addresses); gives what to tell the operator.
+def make_pair(folder: Path, names: Sequence[str]) -> list[str]:
+    """Writes cert.pem and key.pem for this machine and other `names` (or addresses); gives lines to tell the operator.
 
     Raises ConfigError: a name that cannot be, a file that is there already or cannot be written.
     """
@@ -47,13 +47,13 @@ def make_pair(folder: Path, names: Sequence[str]) -> str:
         _write(cert_file, certificate.public_bytes(Encoding.PEM), 0o644)
     except OSError as error:
         raise ConfigError(f"cannot write to {folder}: {error.strerror}") from error
-    return (
-        f"{cert_file} and {key_file} made, good until {certificate.not_valid_after_utc:%Y-%m-%d}\n"
-        f"Names: {', '.join(names)}\n"
-        f"SHA-256 fingerprint: {fingerprint(certificate.public_bytes(Encoding.DER))}\n"
-        f"Next: make run_server HOST=0.0.0.0 CERT={cert_file} KEY={key_file}\n"
-        "then: make run_client SERVER=<its name> TLS=1, which shows the fingerprint and asks once"
-    )
+    return [
+        f"{cert_file} and {key_file} made, good until {certificate.not_valid_after_utc:%Y-%m-%d}",
+        f"Names: {', '.join(names)}",
+        f"SHA-256 fingerprint: {fingerprint(certificate.public_bytes(Encoding.DER))}",
+        f"Next: make run_server HOST=0.0.0.0 CERT={cert_file} KEY={key_file}",
+        "then: make run_client SERVER=<its name> TLS=1, which shows the fingerprint and asks once",
+    ]
 
 
 def _sign(names: list[str]) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:

@@ -13,6 +13,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from service.errors import ConfigError
+from service.visible import Parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -251,7 +252,7 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> 
 
     Raises ConfigError for a value out of range. A misspelt option ends the program with status 2, as argparse does.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python3 -m service",
         description="The chat service. Each option can also be set by the variable in brackets.",
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=_HELP_WIDTH),

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from service.config import LOG_PATIENCE, LOG_QUEUE
+from service.visible import one_line, safe
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -19,12 +20,22 @@ if TYPE_CHECKING:
 FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
 
 
+class _Formatter(logging.Formatter):
+    """Whatever is logged, such as a file's name, is one line and steers no terminal; a traceback has several."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (as `logging` has it)
+        return one_line(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        return safe(super().format(record))
+
+
 class Log(logging.Handler):
     """Takes lines at once, and writes them when the stream does; drops and counts those that are too many."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter(FORMAT))
+        self.setFormatter(_Formatter(FORMAT))
         self._stream = stream
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._dropped = 0

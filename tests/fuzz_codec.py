@@ -13,10 +13,11 @@ from typing import Final
 import atheris
 
 with atheris.instrument_imports(include=["service", "client"]):
-    from client.text import Line, body, one_line, safe
+    from client.text import Line, body, one_line
     from service import protocol
     from service.errors import CommandError
     from service.lines import LineDecoder, Oversize
+    from service.visible import safe
 
 _LIMIT: Final = 64  # bytes of a line: short ones reach every branch
 _SEEDS: Final = (

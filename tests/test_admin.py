@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from ast import literal_eval
 from typing import TYPE_CHECKING
 
 import pexpect
@@ -53,7 +55,7 @@ def test_a_backup_without_a_name_gets_one(path: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["backup", "chat.db"], "chat.db cannot be backed up onto itself"),
+        (["backup", "chat.db"], "chat.db is the database itself; name another file"),
         (["backup", "letter"], "letter is there already; name another file, or use --overwrite"),
         (["backup", "copy.db", "--db", "letter"], "letter is no SQLite database"),
         (["backup", "letter/copy.db"], "backup: [Errno 17] File exists: 'letter'"),
@@ -71,6 +73,74 @@ def test_what_cannot_be_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"chat admin: {problem}")
     assert path.with_name("letter").read_text().startswith("Dear reader")
+
+
+STEERING = ["a\x1b[2J", "a\nb", "a\r", "a\x9b2J", "a\u202eb", "a\u2028b", os.fsdecode(b"a\xff\xfe"), "a\u200bb"]
+_HARMLESS = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2028\u202e\ud800-\udfff]*\n")
+
+
+@pytest.mark.parametrize("name", STEERING, ids=ascii)
+def test_no_file_name_is_told_as_it_is(path: Path, name: str) -> None:
+    """Neither in a result nor in an error; what is done ends with status 0, whatever the name, and in ASCII too."""
+    path.with_name(f"letter{name}").write_text("Dear reader, " * 100)
+    (path.parent / f"folder{name}").mkdir()
+    orders = [
+        (["backup", f"copy{name}"], 0),
+        (["backup", f"copy{name}"], 1),
+        (["backup", f"folder{name}"], 1),
+        (["backup", f"letter{name}/copy"], 1),
+        (["backup", f"new{name}/copy.db"], 0),
+        (["backup", "x.db", "--db", f"missing{name}"], 1),
+        (["verify", f"copy{name}"], 0),
+        (["verify", f"letter{name}"], 1),
+        (["verify", f"missing{name}"], 1),
+        (["init-db", f"new{name}.db"], 0),
+        (["init-db", f"letter{name}"], 1),
+        (["init-db", f"folder{name}"], 1),
+        (["init-db", f"nowhere{name}/chat.db"], 1),
+        (["restore", f"copy{name}", "--db", f"new{name}.db"], 0),
+        (["restore", f"letter{name}"], 1),
+        (["restore", f"missing{name}"], 1),
+        (["certs", f"certs{name}"], 0),
+        (["certs", f"certs{name}"], 1),
+        (["certs", f"letter{name}/certs"], 1),
+        (["certs", "other", "--name", name], 1),
+        (["add", f"bob{name}"], 1),
+        (["disable", "alice", "--db", f"missing{name}"], 1),
+        (["disable", "alice", "--db", f"letter{name}"], 1),
+        (["disable", "alice", f"more{name}"], 2),
+        ([f"dance{name}"], 2),
+    ]
+    program = (
+        "import contextlib, io, os, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from service import admin\n"
+        "for status, *arguments in eval(sys.argv[2]):\n"
+        "    stream = io.TextIOWrapper(raw := io.BytesIO(), 'ascii')\n"
+        "    errors = io.TextIOWrapper(raw, 'utf-8', 'backslashreplace')\n"
+        "    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(errors):\n"
+        "        try:\n"
+        "            ended = admin.main(arguments)\n"
+        "        except SystemExit as error:\n"
+        "            ended = error.code\n"
+        "        stream.flush(); errors.flush()\n"
+        "    print(ascii((ended, raw.getvalue().decode())))\n"
+    )
+    wanted = [(status, *arguments) for arguments, status in orders]
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(ROOT), ascii(wanted)],
+        cwd=path.parent,
+        env=os.environ | {"CHAT_BCRYPT_COST": "4"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    outcomes = [literal_eval(line) for line in told.stdout.splitlines()]
+    assert [status for status, _ in outcomes] == [status for _, status in orders]
+    for (arguments, status), (_, text) in zip(orders, outcomes, strict=True):
+        assert _HARMLESS.fullmatch(text.replace("\n", "", text.count("\n") - 1)), (arguments, text)
+        assert status == 2 or arguments[0] == "certs" or text.count("\n") == 1, (arguments, text)
 
 
 def test_a_bad_command_has_status_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ def test_what_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
 def test_a_machine_with_a_strange_name_gets_one_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own name is left out then."""
     monkeypatch.setattr(socket, "gethostname", lambda: "my machine")
-    assert "Names: localhost, 127.0.0.1, ::1\n" in make_pair(tmp_path, [])
+    assert "Names: localhost, 127.0.0.1, ::1" in make_pair(tmp_path, [])
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

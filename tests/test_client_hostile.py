@@ -23,7 +23,8 @@ from client.connection import CannotConnectError, connect
 from client.link import Link
 from client.receipts import Receipts
 from client.terminal import MOST_WAITING, Terminal
-from client.text import Line, body, listed, one_line, safe
+from client.text import Line, body, listed, one_line
+from service.visible import safe
 from tests.fake_server import TIME, FakeServer, Peer, login_ok
 from tests.helpers import PATIENCE, ROOT
 

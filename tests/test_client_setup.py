@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -52,6 +53,37 @@ def log_in_at_a_terminal(service: Process) -> None:
 def write_profiles(text: str) -> None:
     CONFIG.mkdir(parents=True)
     (CONFIG / "profiles.toml").write_text(text)
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2J", "a\nb", "a\u202eb", "\udcff"], ids=ascii)
+def test_nothing_of_a_command_line_is_told_as_it_came(tmp_path: Path, name: str) -> None:
+    """Nor of a variable: files, folders, servers, profiles; in one line, but for the usage."""
+    ca, folder = tmp_path / f"ca{name}", tmp_path / f"home{name}"
+    config = folder / "chat" / "profiles.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("server")
+    cases: list[tuple[tuple[str, ...], int]] = [
+        (("127.0.0.1", "1", "alice", "--tls-ca", str(ca)), 2),
+        (("--profile", f"work{name}"), 2),
+        ((f"host{name}", "1", "alice"), 1),
+        ((f"host{name}", "1", f"al{name}ice", "--forget"), 0),
+        (("127.0.0.1", f"1{name}"), 2),
+        (("127.0.0.1", "1", "alice", f"--{name}"), 2),
+    ]
+    for arguments, status in cases:
+        ended = subprocess.run(
+            [sys.executable, "-m", "client", *arguments],
+            cwd=ROOT,
+            env=os.environ | {"CHAT_PASSWORD": "secret", "XDG_CONFIG_HOME": str(folder)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        told = (ended.stdout + ended.stderr).decode()
+        assert ended.returncode in {status, 4}, told  # a name that is no UTF-8 cannot log in
+        assert re.fullmatch(r"[^\x00-\x09\x0b-\x1f\u202e]*\n", told), arguments
+        assert "\nb" not in told
 
 
 def test_the_password_is_asked_for_once(service: Process) -> None:

@@ -83,6 +83,23 @@ def test_a_line_that_cannot_be_made(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Logging error" in capsys.readouterr().err
 
 
+def test_a_line_of_the_log_is_one_and_steers_no_terminal() -> None:
+    """A file's name can neither begin a line of its own nor clear the screen; a traceback keeps its lines."""
+    stream = io.StringIO()
+    log = Log(stream)
+    try:
+        raise FileNotFoundError("no \x1b[2J")
+    except FileNotFoundError as error:
+        failure = (type(error), error, error.__traceback__)
+    values = {"msg": "database %s", "args": ("a\x1b[2J\n2026 INFO b\udcff",), "levelname": "INFO", "exc_info": failure}
+    log.handle(logging.makeLogRecord(values))
+    log.close()
+    first, *traceback = stream.getvalue().splitlines()
+    assert first.endswith(" INFO database a\u241b[2J\u240a2026 INFO b<U+DCFF>")
+    assert traceback[0] == "Traceback (most recent call last):"
+    assert traceback[-1] == "FileNotFoundError: no \u241b[2J"
+
+
 def test_a_chat_whose_log_is_not_read(tmp_path: Path) -> None:
     """With its pipe full the service lets clients in, hands messages on, and stops when told to."""
     with Process(tmp_path) as service:

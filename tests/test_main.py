@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -47,6 +48,30 @@ def test_a_signal_ends_the_service_in_order(tmp_path: Path, number: signal.Signa
         assert word in log
     assert "private words" not in log
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2J", "a\nb", "a\u202eb"], ids=ascii)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--db", "{}/chat.db"),
+        ("--db", "{}"),
+        ("--tls-cert", "{}", "--tls-key", "key"),
+        ("--tls-cert", str(ROOT / "README.txt"), "--tls-key", "{}"),
+        ("--host", "{}"),
+        ("--log-level", "{}"),
+        ("--{}",),
+    ],
+)
+def test_no_option_is_told_as_it_came(tmp_path: Path, arguments: tuple[str, ...], name: str) -> None:
+    """A control character in a file's name is visible in what is said of it."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "chat.db").write_text("Dear reader")
+    ended = run("service", "0", *(text.format(name) for text in arguments), cwd=tmp_path)
+    assert ended.returncode in {1, 2}
+    assert ended.stdout == ""
+    assert re.fullmatch(r"[^\x00-\x09\x0b-\x1f\u202e]*\n", ended.stderr)
+    assert "\nb" not in ended.stderr
 
 
 @pytest.mark.parametrize(

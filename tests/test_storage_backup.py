@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,11 +19,11 @@ import pytest
 from service.errors import FileError
 from service.storage import Storage, backup, database, fulltext, messages, soundness, users, writer
 from service.storage.backup import Task
-from tests.helpers import ROOT, Process, Wire, enter, open_storage
+from tests.helpers import ROOT, Process, Wire, enter, open_storage, running_server
 from tests.storage_helpers import LATER, NOW, add, ids_of, make_chat, say, token_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -103,12 +105,77 @@ def test_what_is_there_is_not_overwritten_unless_asked(path: Path) -> None:
     assert target.read_text() == "precious"
     assert backup.backup(path, target, Task(), overwrite=True).messages == 5
     assert soundness.verify(target, lambda _: None).messages == 5
-    with pytest.raises(FileError, match="onto itself"):
+    with pytest.raises(FileError, match="the database itself"):
         backup.backup(path, path, Task(), overwrite=True)
     with pytest.raises(FileError, match="is a folder"):
         backup.backup(path, path.parent, Task(), overwrite=True)
     with pytest.raises(FileError, match="holds no chat"):
         backup.backup(path.with_name("missing.db"), path.with_name("copy2.db"), Task())
+
+
+OWN = ["chat.db", "chat.db-wal", "chat.db-shm", "chat.db-journal", "chat.db-lock", "chat.db-control"]
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Path]:
+    """The database of a service that runs, in a folder of its own."""
+    with running_server(tmp_path) as server:
+        enter(server.port, "alice").close()
+        (tmp_path / "other").mkdir()
+        yield tmp_path / "chat.db"
+
+
+def ways_to(path: Path, folder: Path) -> Iterator[Path]:
+    """Its name, other paths to it, and links, as far as it is there."""
+    yield path
+    yield folder / ".." / path.name
+    yield Path(os.path.relpath(path))
+    link = folder / f"link-to-{path.name}"
+    link.symlink_to(path)
+    yield link
+    (folder / "linked").symlink_to(path.parent)
+    yield folder / "linked" / path.name
+    if path.exists():
+        hard = folder / f"hard-link-to-{path.name}"
+        hard.hardlink_to(path)
+        yield hard
+
+
+@pytest.mark.parametrize("own", OWN)
+def test_a_backup_is_no_file_of_the_database_itself(live: Path, own: str) -> None:
+    """On no way to one, even with --overwrite, and also where SQLite would make it only later; nor is one restored."""
+    own_file = live.with_name(own)
+    before = {name: live.with_name(name).stat().st_ino for name in names(live.parent) - {"other"}}
+    source = live.parent / "other" / "link.db"
+    source.symlink_to(live)
+    for way in ways_to(own_file, live.parent / "other"):
+        what = "the database itself" if own == live.name else f"the database's own {own}"
+        for db in (live, source):
+            with pytest.raises(FileError, match=f"{re.escape(str(way))} is {what}; name another file"):
+                backup.backup(db, way, Task(), overwrite=True)
+            with pytest.raises(FileError, match=f"is {what}; name another file"):
+                backup.restore(way, db, Task())
+    assert {name: live.with_name(name).stat().st_ino for name in names(live.parent) - {"other"}} == before
+
+
+def test_what_stands_beside_a_database_is_known(live: Path) -> None:
+    """Whatever a running service has beside it is one of these, and its backup may be called anything else."""
+    assert names(live.parent) - {"other"} == {*OWN} - {"chat.db-journal"}
+    for name in ("chat.db-old", "chat.db.copy", "chat", "other/chat.db", "other/chat.db-wal"):
+        assert backup.backup(live, live.parent / name, Task()).users == 1
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_copy_is_not_put_beside_what_another_has_left(path: Path, suffix: str, is_there: bool) -> None:
+    """SQLite would take what is in it for a part of the copy."""
+    target, left = path.with_name("copy.db"), path.with_name(f"copy.db{suffix}")
+    if is_there:
+        target.write_text("old")
+    left.write_bytes(b"pages")
+    with pytest.raises(FileError, match=f"copy.db{suffix} is there: .*Name another file"):
+        backup.backup(path, target, Task(), overwrite=True)
+    assert (target.exists(), left.read_bytes()) == (is_there, b"pages")
 
 
 def refuse(*_: Any) -> None:
@@ -283,7 +350,11 @@ def test_a_bad_backup_is_not_restored(path: Path) -> None:
         file.seek(8192)
         file.write(b"\xff" * 40_000)
     before = path.read_bytes()
-    for source, problem in ((copy, "damaged"), (path, "onto itself"), (path.with_name("none.db"), "there is no file")):
+    for source, problem in (
+        (copy, "damaged"),
+        (path, "the database itself"),
+        (path.with_name("none.db"), "there is no file"),
+    ):
         with pytest.raises(FileError, match=problem):
             backup.restore(source, path, Task())
     assert path.read_bytes() == before

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from service.storage.soundness import Contents
 
 _FOLDER_MODE: Final = 0o700
+_LEFT: Final = ("-wal", "-journal")  # what a crash leaves beside a database, and the next program moves into it
 
 
 class Task:
@@ -68,8 +69,7 @@ def backup(source: Path, target: Path, task: Task, *, overwrite: bool = False) -
     """
     if schema.read_revision(source) is None:
         raise FileError(f"{source} holds no chat; nothing was backed up")
-    if target.resolve() == source.resolve():
-        raise FileError(f"{source} cannot be backed up onto itself")
+    _refuse_own(source, target)
     target.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
     _refuse_existing(target, overwrite=overwrite)
     with _temporary(target) as part:
@@ -90,8 +90,7 @@ def restore(source: Path, path: Path, task: Task) -> tuple[Contents, Path | None
     FileError, also while a service runs, SchemaError, sqlite3.Error, OSError; the database is then as it was.
     """
     path = path.resolve()
-    if source.resolve() == path:
-        raise FileError(f"{source} cannot be restored onto itself")
+    _refuse_own(path, source)
     task.doing = "checking"
     held = soundness.verify(source, task.watch)
     with closing(FileLock(path)) as lock, _temporary(path) as part:
@@ -105,11 +104,23 @@ def restore(source: Path, path: Path, task: Task) -> tuple[Contents, Path | None
     return held, old
 
 
+def _refuse_own(path: Path, backup: Path) -> None:
+    """A backup is no file of the database itself, whatever SQLite holds there just now, nor a link to one."""
+    own = database.find_own(path, backup)
+    if own is not None:
+        what = "the database itself" if own == path.resolve() else f"the database's own {own.name}"
+        raise FileError(f"{backup} is {what}; name another file")
+
+
 def _refuse_existing(target: Path, *, overwrite: bool) -> None:
     if target.is_dir():
         raise FileError(f"{target} is a folder; name a file")
     if target.exists() and not overwrite:
         raise FileError(f"{target} is there already; name another file, or use --overwrite")
+    for suffix in _LEFT:
+        left = target.with_name(target.name + suffix)
+        if left.exists():  # SQLite would take what is in it for a part of the copy
+            raise FileError(f"{left} is there: {target} is in use, or was when a program crashed. Name another file")
 
 
 @contextmanager
@@ -188,7 +199,7 @@ def _set_aside(path: Path) -> Path | None:
     a service would make an empty one.
     """
     old = path.with_name(f"{path.stem}-before-{time_stamp()}{path.suffix}")
-    for suffix in ("-wal", "-journal"):  # these are left if it could not be read
+    for suffix in _LEFT:  # if it could not be read
         left = path.with_name(path.name + suffix)
         if left.exists():
             left.rename(old.with_name(old.name + suffix))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from service.config import STORAGE_TIMEOUT
@@ -22,6 +22,8 @@ _WRITER_CACHE_KIB: Final = 65_536  # of pages, at most: the ends of the indexes 
 _READER_CACHE_KIB: Final = 256  # of pages; a reader lives for a page of history or two
 _JOURNAL_LIMIT: Final = 16 << 20  # bytes that the -wal keeps after a checkpoint
 _CHECKPOINT_PAGES: Final = 4_000  # in the -wal, which are as many bytes; SQLite's own 1,000 write the same pages often
+# What stands beside a database while it is in use: SQLite's files, service/storage/lock.py's and service/control.py's.
+_BESIDE: Final = ("-wal", "-shm", "-journal", "-lock", "-control")
 REMEDY: Final = "With the service stopped, `python3 -m service.admin restore BACKUP --db {}` puts a backup in its place"
 # No transactions but our own. The second is the default still, and named because a later Python will change it.
 _MANUAL: Final[dict[str, Any]] = {"isolation_level": None}
@@ -93,6 +95,18 @@ def restrict_mode(path: Path) -> None:
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.chmod(_FILE_MODE)
+
+
+def find_own(path: Path, other: Path) -> Path | None:
+    """Which of the files of the database at `path` the other path is, be it by a link; None if it is none of these."""
+    path, whole = path.resolve(), other.resolve()
+    for own in (path, *(path.with_name(path.name + suffix) for suffix in _BESIDE)):
+        if whole == own:  # it need not be there just now
+            return own
+        with suppress(OSError):
+            if own.samefile(whole):
+                return own
+    return None
 
 
 def keep_owner(descriptor: int, like: Path) -> None:

@@ -1,0 +1,84 @@
+"""Text made visible, so that it cannot steer a terminal: for all that is printed or logged, here and by the client.
+
+A file's name, an option, a message or a name may hold escape sequences, invisible characters, false line ends, or bytes
+that are no text. Knows nothing of where the text goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import unicodedata
+from typing import Final, NoReturn
+
+_MARKS: Final = 8  # on one character; the fullest scripts use four or five
+_MARK_KINDS: Final = frozenset({"Mn", "Me", "Cf"})  # the last: joiners between marks end no pile
+
+
+def _code(point: int) -> str:
+    return f"<U+{point:04X}>"
+
+
+# One table for every text. C0 and DEL have pictures one column wide; the others are named by their code point.
+_TEXT: Final[dict[int, str | None]] = {
+    **{point: chr(0x2400 + point) for point in range(0x20) if chr(point) not in "\n\t"},
+    0x7F: "\u2421",
+    **{point: _code(point) for point in range(0x80, 0xA0)},  # C1: some terminals take 0x9B for ESC [
+    **{point: _code(point) for point in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},  # they reorder a line
+    **{point: _code(point) for point in (0x2028, 0x2029)},  # line ends that are not LF
+    **{point: _code(point) for point in range(0xD800, 0xE000)},  # halves of a character: cannot be written at all
+    **dict.fromkeys(range(0xE0000, 0xE0080)),  # tags: never visible, made to hide text
+}
+# Joiners, marks of direction and fillers: they show nothing.
+_INVISIBLE: Final = (
+    *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0x200B, 0x2010)),
+    *(*range(0x2060, 0x2066), *range(0x206A, 0x2070), 0x3164, *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0),
+    *(*range(0xFFF9, 0xFFFC), *range(0xE0100, 0xE01F0)),
+)
+# In a name or a one-line text nothing may be invisible; in a message the joiners make emoji and scripts.
+_ONE_LINE: Final[dict[int, str | None]] = {
+    **_TEXT,
+    **{point: chr(0x2400 + point) for point in (0x09, 0x0A)},
+    **{point: _code(point) for point in _INVISIBLE},
+}
+
+
+def safe(text: str) -> str:
+    """`text` with newlines and tabs as they are and every other character that steers a terminal made visible.
+
+    Of many marks on one character the surplus is only counted.
+    """
+    text = text.translate(_TEXT)
+    return text if text.isascii() else _thin_out(text)
+
+
+def _thin_out(text: str) -> str:
+    """Cuts each run of combining marks that is longer than _MARKS: they pile up over the lines above and below."""
+    marks = [unicodedata.category(char) in _MARK_KINDS for char in text]
+    if not any(marks):
+        return text
+    kept: list[str] = []
+    run = 0
+    for char, is_mark in zip(text, marks, strict=True):
+        if not is_mark and run > _MARKS:
+            kept.append(f"<{run - _MARKS} marks>")
+        run = run + 1 if is_mark else 0
+        if run <= _MARKS:
+            kept.append(char)
+    return "".join(kept) + (f"<{run - _MARKS} marks>" if run > _MARKS else "")
+
+
+def one_line(text: str) -> str:
+    """`text` for where one line is meant, such as a name: newline, tab and invisible characters are visible too."""
+    return safe(text.translate(_ONE_LINE))
+
+
+class Parser(argparse.ArgumentParser):
+    """One that repeats no argument, and shows no default, as it came. Its commands' parsers are such, too."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program with status 2."""
+        super().error(one_line(message))
+
+    def format_help(self) -> str:
+        """The help."""
+        return safe(super().format_help())
