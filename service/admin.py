@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
             print(one_line(line))
     except ChatError as error:
         return _fail(str(error), 1)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, RuntimeError, sqlite3.Error) as error:  # a link that leads to itself is a RuntimeError
         return _fail(f"{' '.join(arguments[:1])}: {error}", 1)
     except KeyboardInterrupt:
         return _fail("stopped; nothing was changed", _INTERRUPTED)
