@@ -1,23 +1,28 @@
 """The log, written to stderr by a thread of its own.
 
-A terminal that is stopped (Ctrl-S), or a pipe that nobody reads, then holds up the log and nothing else.
+A terminal that is stopped (Ctrl-S), or a pipe that nobody reads, then holds up the log and nothing else. A line that
+repeats is counted: whoever has the service refuse him 30,000 times fills no disk with that, and hides nothing by it.
 """
 
 from __future__ import annotations
 
 import logging
 import queue
+import re
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from service.config import LOG_PATIENCE, LOG_QUEUE
+from service.config import LOG_KINDS, LOG_MERGE, LOG_PATIENCE, LOG_QUEUE
 from service.visible import one_line, safe
 
 if TYPE_CHECKING:
     from typing import TextIO
 
 FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
+_TICK: Final = 1.0  # seconds between two looks at what repeats
+_PORT: Final = re.compile(r"(?<=[0-9\]]):[0-9]{1,5}(?![^\s:,])")  # of a client: another one for each of its connections
 
 
 class _Formatter(logging.Formatter):
@@ -30,6 +35,17 @@ class _Formatter(logging.Formatter):
         return safe(super().format(record))
 
 
+class _Kind:
+    """Lines that are the same but for a port: since when, and how many came after the first."""
+
+    __slots__ = ("began_at", "count", "record")
+
+    def __init__(self, record: logging.LogRecord) -> None:
+        self.began_at = time.monotonic()
+        self.count = 0
+        self.record = record
+
+
 class Log(logging.Handler):
     """Takes lines at once, and writes them when the stream does; drops and counts those that are too many."""
 
@@ -39,6 +55,7 @@ class Log(logging.Handler):
         self._stream = stream
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._dropped = 0
+        self._kinds: dict[tuple[int, str], _Kind] = {}  # in the order in which they began; under the handler's lock
         # A daemon, for a write that never ends must not keep the process.
         self._thread = threading.Thread(target=self._write_until_closed, name="chat-log", daemon=True)
         self._thread.start()
@@ -49,23 +66,71 @@ class Log(logging.Handler):
             self._dropped += 1
             return
         try:
+            if self._is_repeated(record):
+                return
             line = self.format(record)
         except Exception:  # noqa: BLE001 (whoever logs must not fail for that; logging says where it was)
             self.handleError(record)
             return
+        self._put(line)
+
+    def _put(self, line: str) -> None:
         if self._dropped:
             line = f"({self._dropped} lines of the log were dropped here, as nothing read them)\n{line}"
             self._dropped = 0
         self._lines.put(line)
 
+    def _is_repeated(self, record: logging.LogRecord) -> bool:
+        """Counts a line that stood in the log a moment ago, and notes any other. Tracebacks are never counted."""
+        if record.exc_info:
+            return False
+        key = (record.levelno, _PORT.sub("", record.getMessage()))
+        kind = self._kinds.get(key)
+        if kind is not None:
+            kind.count += 1
+            return True
+        self._kinds[key] = _Kind(record)
+        if len(self._kinds) > LOG_KINDS:
+            self._end_kinds(1)
+        return False
+
+    def _end_kinds(self, count: int) -> None:
+        """Forgets the oldest kinds; the log gets how many lines there were of each. Under the handler's lock."""
+        for key in list(self._kinds)[:count]:
+            kind = self._kinds.pop(key)
+            if kind.count:
+                (level, text), seconds = key, time.monotonic() - kind.began_at
+                summary = f"\u2026 {kind.count:,} more in {seconds:.0f} s: {text}"
+                self._put(self.format(logging.LogRecord(kind.record.name, level, "", 0, summary, None, None)))
+
+    def _end_old_kinds(self) -> None:
+        """On the log's thread."""
+        with self.lock or threading.RLock():
+            end = time.monotonic() - LOG_MERGE
+            self._end_kinds(sum(kind.began_at <= end for kind in self._kinds.values()))
+
     def close(self) -> None:
         """Returns when what was taken is written, or the stream has not taken it in time."""
+        with self.lock or threading.RLock():
+            self._end_kinds(len(self._kinds))
         self._lines.put(None)
         self._thread.join(LOG_PATIENCE)
         super().close()
 
     def _write_until_closed(self) -> None:
-        while (line := self._lines.get()) is not None:
-            with suppress(OSError, ValueError):  # whoever read it is gone
-                self._stream.write(f"{line}\n")
-                self._stream.flush()
+        looked_at = 0.0
+        while (line := self._take()) is not None:
+            if line:
+                with suppress(OSError, ValueError):  # whoever read it is gone
+                    self._stream.write(f"{line}\n")
+                    self._stream.flush()
+            if time.monotonic() >= looked_at + _TICK:
+                looked_at = time.monotonic()
+                self._end_old_kinds()
+
+    def _take(self) -> str | None:
+        """The next line; empty after a while without one; None at the end."""
+        try:
+            return self._lines.get(timeout=_TICK if self._kinds else None)
+        except queue.Empty:
+            return ""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from service import logs
 from service.logs import Log
-from tests.helpers import PATIENCE, Process, Wire, enter
+from tests.helpers import PATIENCE, Process, enter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ class Terminal(io.StringIO):
 
 def emit(log: Log, *texts: str) -> None:
     for text in texts:
-        log.handle(logging.makeLogRecord({"msg": text, "levelname": "INFO"}))
+        log.handle(logging.makeLogRecord({"msg": text, "levelno": logging.INFO, "levelname": "INFO"}))
 
 
 def test_a_stopped_terminal_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +83,58 @@ def test_a_line_that_cannot_be_made(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Logging error" in capsys.readouterr().err
 
 
+def shown_of(stream: io.StringIO) -> list[str]:
+    """The lines without their times."""
+    return [line.split(" ", 2)[2] for line in stream.getvalue().splitlines()]
+
+
+def test_lines_that_repeat_are_counted() -> None:
+    """The first is written, and at the end of its time how many more there were, whatever ports they name."""
+    stream = io.StringIO()
+    log = Log(stream)
+    emit(log, *(f"refused resume 127.0.0.2:{port}: bad_token" for port in range(1, 1_002)))
+    emit(
+        log,
+        "login alice 127.0.0.2:7",
+        "refused resume 127.0.0.3:1: bad_token",
+        "refused x [::1]:70",
+        "refused x [::1]:9",
+    )
+    log.close()
+    assert shown_of(stream) == [
+        "INFO refused resume 127.0.0.2:1: bad_token",
+        "INFO login alice 127.0.0.2:7",
+        "INFO refused resume 127.0.0.3:1: bad_token",
+        "INFO refused x [::1]:70",
+        "INFO \u2026 1,000 more in 0 s: refused resume 127.0.0.2: bad_token",
+        "INFO \u2026 1 more in 0 s: refused x [::1]",
+    ]
+
+
+def test_a_line_is_written_anew_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What repeats now and then stays in the log; the count comes without another line that calls for it."""
+    monkeypatch.setattr(logs, "_TICK", 0.01)
+    stream = io.StringIO()
+    log = Log(stream)
+    emit(log, "again", "again")
+    monkeypatch.setattr(logs, "LOG_MERGE", 0.0)
+    while log._kinds:
+        threading.Event().wait(0.001)
+    emit(log, "again")
+    log.close()
+    assert [line.split(" in ")[0] for line in shown_of(stream)] == ["INFO again", "INFO \u2026 1 more", "INFO again"]
+
+
+def test_only_so_many_kinds_of_lines_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded: the oldest kind is counted up first."""
+    monkeypatch.setattr(logs, "LOG_KINDS", 2)
+    stream = io.StringIO()
+    log = Log(stream)
+    emit(log, "a", "a", "b", "c", "a")
+    log.close()
+    assert shown_of(stream) == ["INFO a", "INFO b", "INFO \u2026 1 more in 0 s: a", "INFO c", "INFO a"]
+
+
 def test_a_line_of_the_log_is_one_and_steers_no_terminal() -> None:
     """A file's name can neither begin a line of its own nor clear the screen; a traceback keeps its lines."""
     stream = io.StringIO()
@@ -106,11 +158,8 @@ def test_a_chat_whose_log_is_not_read(tmp_path: Path) -> None:
         assert service.program.stderr is not None
         room = fcntl.fcntl(service.program.stderr, fcntl.F_SETPIPE_SZ, 4_096)
         with enter(service.port, "alice") as alice:
-            with enter(service.port, "bob") as bob:
-                token = bob.hello["token"]
-            for _ in range(room // 50):  # each leaves two lines of more than that
-                with Wire(service.port) as bob:
-                    assert bob.ask("resume", token=token)["type"] == "login_ok"
+            for number in range(room // 50):  # each leaves three lines of more than that
+                enter(service.port, f"user{number}").close()
             assert alice.ask("pm", message="still here")["type"] == "ack"
         service.program.send_signal(signal.SIGTERM)
         assert service.program.wait(PATIENCE) == 0
