@@ -36,8 +36,8 @@ SAYING: Final = 0.4  # seconds from one message of the storm to the next, at lea
 NEWCOMER: Final = "zz"  # stands last in the users list, so that its coming and going is seen there
 
 
-def make_accounts(folder: Path, names: Sequence[str]) -> list[tuple[str, str]]:
-    """A database with these accounts, chat.db in `folder`; gives each name with a token."""
+def make_accounts(folder: Path, names: Sequence[str], bcrypt_cost: int = 4) -> list[tuple[str, str]]:
+    """A database with these accounts, chat.db in `folder`; gives each name with a token. The password is "password"."""
 
     def hand_over(outcomes: Iterable[tuple[Callable[[Any], None], Any]]) -> None:
         for then, outcome in outcomes:
@@ -45,8 +45,8 @@ def make_accounts(folder: Path, names: Sequence[str]) -> list[tuple[str, str]]:
 
     storage = Storage(folder / "chat.db", hand_over)
     try:
-        accounts = Accounts(storage, Settings(bcrypt_cost=4))
-        password_hash = passwords.make_hash("password", 4)
+        accounts = Accounts(storage, Settings(bcrypt_cost=bcrypt_cost))
+        password_hash = passwords.make_hash("password", bcrypt_cost)
         tokens = [accounts.new_token() for _ in names]
         for name, token in zip(names, tokens, strict=True):
             storage.submit(users.register, name, name, password_hash, *token[1:])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -22,6 +23,12 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 CORES: Final = sorted(os.sched_getaffinity(0))  # the program has the first, the load generator the last
 CONNECTS: Final = 8  # at a time: ngircd's backlog is 10
 PATIENCE: Final = 20.0  # seconds for a program to start, and for a line of the log-in
+
+
+def use_all_descriptors() -> None:
+    """Lets this process have as many file descriptors as there are to be had."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Client:
@@ -55,10 +62,11 @@ class Peer:
     entered: bytes  # the client is in
     ack: bytes  # the sender's message is done
     direct: bytes  # a direct message
+    has_one_core = True  # to itself; else it takes what there is
 
     def __init__(self, command: list[str], log: Path) -> None:
         self.log = log
-        pin = ["taskset", "--cpu-list", str(CORES[0])]
+        pin = ["taskset", "--cpu-list", str(CORES[0])] if self.has_one_core else []
         with log.open("wb") as output:
             self.program = subprocess.Popen([*pin, *command], cwd=ROOT, stdout=output, stderr=output)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import resource
 import sqlite3
 import statistics
 import tempfile
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks import bare, history, idle, load
-from benchmarks.peers import CORES, Chat, Ngircd
+from benchmarks.peers import CORES, Chat, Ngircd, use_all_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -27,8 +26,7 @@ CELLS: Final[dict[str, Cell]] = load.CELLS | bare.CELLS | idle.CELLS | history.C
 
 def prepare_machine() -> None:
     """Gives this process a core of its own, and as many file descriptors as there are to be had."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    use_all_descriptors()
     os.sched_setaffinity(0, {CORES[-1]})
 
 
