@@ -78,6 +78,9 @@ format: $(VENV)/dev.stamp ## put the code into the house's format
 bench: $(VENV)/bench.stamp ## measure all, beside ngircd where it is installed [CELL=fan100] [PEER=none]
 	@$(BIN)/python -m benchmarks '$(CELL)' '$(PEER)'
 
+attacks: $(VENV)/run.stamp ## attack a service of our own within this machine, and time what others suffer [CELL=pages]
+	@$(BIN)/python -m benchmarks.attacks '$(CELL)'
+
 profile: $(VENV)/bench.stamp ## show where the service's time goes under load [CELL=fan100]
 	@$(BIN)/python -m benchmarks.profile '$(CELL:all=fan100)'
 
@@ -132,4 +135,4 @@ $(VENV)/fuzz.stamp: requirements-fuzz.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
 		echo "atheris does not install here ($(VENV)/fuzz.log says why); it needs Linux and CPython 3.11 to 3.14" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help install run_server run_client init-db backup certs test screens soak lint format bench profile fuzz lock clean
+.PHONY: help install run_server run_client init-db backup certs test screens soak lint format bench attacks profile fuzz lock clean

@@ -32,7 +32,19 @@ def test_make_alone_prints_the_help() -> None:
     """Every target has its line."""
     shown = make().stdout
     assert shown == make("help").stdout
-    for target in ("run_server", "run_client", "init-db", "backup", "certs", "test", "lint", "fuzz", "help", "clean"):
+    for target in (
+        "run_server",
+        "run_client",
+        "init-db",
+        "backup",
+        "certs",
+        "test",
+        "lint",
+        "attacks",
+        "fuzz",
+        "help",
+        "clean",
+    ):
         assert f"\n  {target} " in shown
     assert "make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db] [CERT=certs/cert.pem KEY=" in shown
 

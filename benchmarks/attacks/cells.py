@@ -1,0 +1,94 @@
+"""The attacks: each with its name, what it is, and the script of its connections. Measures nothing."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from benchmarks.attacks import oracle, scripts, tls_scripts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ATTACKER: Final = "127.0.0.2"
+TEN: Final = tuple(f"127.0.1.{number}" for number in range(1, 11))
+SHORT: Final = 2_000  # messages in the database, where it is not about a long history
+LONG: Final = 400_000
+LARGE: Final = scripts.line("pm", message="\U0001f600" * 4_096)  # as long as a message may be, 16 KiB
+DIRECT: Final = scripts.line("dm", to=scripts.VICTIM, message=scripts.TEXT)
+
+
+class Attack(NamedTuple):
+    """Something that a hostile client may do."""
+
+    description: str
+    script: Callable[..., Any]
+    unit: str  # of what the attacker gets done
+    connections: int = 200
+    addresses: tuple[str, ...] = (ATTACKER,)
+    speaks_tls: bool = False
+    history: int = SHORT  # messages
+    letters: tuple[tuple[str, str], ...] = ()  # direct messages of bea's before it begins: to whom, the text
+    counts_stored: bool = False  # what it gets done is the messages that it has stored
+
+
+def _messages(description: str, script: Callable[..., Any], connections: int) -> Attack:
+    return Attack(description, script, "messages stored", connections, counts_stored=True)
+
+
+def _logged_in(description: str, command: str, **fields: Any) -> Attack:
+    return Attack(description, partial(scripts.repeat, command=command, **fields), "answers")
+
+
+def _flood(description: str, piece: bytes) -> Attack:
+    return Attack(description, partial(scripts.flood, piece=piece), "MB")
+
+
+def _converse(description: str, make_lines: Callable[[], bytes]) -> Attack:
+    return Attack(description, partial(scripts.greet_and_converse, make_lines=make_lines), "answers")
+
+
+QUIET: Final = Attack("nobody attacks", scripts.stay, "", connections=0)
+_LETTERS_TO_ATTACKER: Final = (("mallory", "x" * 200),) * 200  # as many as a page has
+
+ATTACKS: Final[dict[str, Attack]] = {
+    "quiet": QUIET,
+    "quiet-tls": QUIET._replace(description="nobody attacks; in TLS", speaks_tls=True),
+    "ends": _flood("line ends, no login", b"\n"),
+    "ends-space": _flood("spaces and line ends", b" \n"),
+    "ends-cr": _flood("CR and LF", b"\r\n"),
+    "endless-line": _flood("one line without an end", b"a"),
+    "empty-commands": _converse("{} before the login", scripts.empty_commands),
+    "probes": _converse("which names are there?", scripts.probes),
+    "bad-tokens": _converse("tokens at random", scripts.bad_tokens),
+    "reconnects": Attack("connect, {}, close, again", scripts.knock, "connections"),
+    "key-updates-1": Attack("TLS key updates", tls_scripts.update_keys, "1000 records", 1, speaks_tls=True),
+    "key-updates-50": Attack("TLS key updates", tls_scripts.update_keys, "1000 records", 50, speaks_tls=True),
+    "empty-records-1": Attack(
+        "TLS records without content", tls_scripts.send_nothing, "1000 records", 1, speaks_tls=True
+    ),
+    "empty-records-50": Attack(
+        "TLS records without content", tls_scripts.send_nothing, "1000 records", 50, speaks_tls=True
+    ),
+    "silent-shakes": Attack("no TLS handshake begins", scripts.keep_silent, "connections", speaks_tls=True),
+    "handshakes": Attack("TLS handshake, close, again", tls_scripts.shake_and_go, "handshakes", speaks_tls=True),
+    "oracle": Attack(
+        "what do others write in private?", oracle.learn, "letters", 1, letters=(("carl", f"it is {oracle.SECRET}"),)
+    ),
+    "logins-100": Attack("the right password, again and again", scripts.log_in, "logins", 100),
+    "logins-200": Attack("the right password, again and again", scripts.log_in, "logins"),
+    "passwords": Attack("a new password that is too short", scripts.change_password, "checks"),
+    "names": Attack("new names", scripts.register, "registrations"),
+    "guesses": Attack("wrong passwords of the victim", scripts.guess_password, "checks"),
+    "searchers-30": Attack("searches for 16 letters", scripts.search, "answers", 30, history=LONG),
+    "searchers-200": Attack("searches for 16 letters", scripts.search, "answers", history=LONG),
+    "pages": _logged_in("pages of 200", "history", limit=200),
+    "missed": _logged_in("missed messages, 200", "missed", limit=200)._replace(letters=_LETTERS_TO_ATTACKER),
+    "users": _logged_in("users lists", "users"),
+    "messages-10": _messages("large messages; reads all", partial(scripts.talk, message=LARGE), 10),
+    "messages-190": _messages("large messages; reads all", partial(scripts.talk, message=LARGE), 190),
+    "deaf-10": _messages("large messages; reads nothing", partial(scripts.talk_deaf, message=LARGE), 10),
+    "deaf-190": _messages("large messages; reads nothing", partial(scripts.talk_deaf, message=LARGE), 190),
+    "direct": _messages("direct messages to the victim", partial(scripts.talk, message=DIRECT), 200),
+    "places": Attack("connections that say nothing", scripts.stay, "places held", 2_000, TEN),
+}

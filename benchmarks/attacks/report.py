@@ -1,0 +1,81 @@
+"""The table: a line for each attack, and which targets hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.cells import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.attacks.cells import Attack
+    from benchmarks.attacks.stage import Row
+
+TARGETS: Final = (
+    Target("ack p50 ms", "<=", 50),
+    Target("ack max ms", "<=", 500),
+    Target("page max ms", "<=", 200),
+    Target("login turns", "<=", 4),
+    Target("RSS MB", "<=", 300),
+    Target("cut off", "<=", 0),
+)
+LARGE_SHARE: Final = 50  # % of a core from which on the generator's own use is shown
+# What stands in a column, and how wide it is.
+_COLUMNS: Final = {
+    "ack p50 ms": 8,
+    "ack max ms": 8,
+    "page p50 ms": 8,
+    "page max ms": 8,
+    "login p50 ms": 8,
+    "login max ms": 8,
+    "login turns": 7,
+    "RSS MB": 7,
+    "cut off": 5,
+}
+_START: Final = 46  # characters before the first of them
+
+
+def heading() -> str:
+    """Two lines."""
+    names = [name.removesuffix(" ms").rpartition(" ") for name in _COLUMNS]
+    above = "".join(
+        f"{first or last:>{width}}" for (first, _, last), width in zip(names, _COLUMNS.values(), strict=True)
+    )
+    below = "".join(
+        f"{last if first else '':>{width}}" for (first, _, last), width in zip(names, _COLUMNS.values(), strict=True)
+    )
+    return (
+        f"{'attack':17} {'conns':>5} {'the attacker got done':>22}{above}\n{'':{_START}}{below}  targets (times in ms)"
+    )
+
+
+def render_row(name: str, plan: Attack, row: Row) -> str:
+    """One line. A figure that was not over at the end has a >."""
+    done = f"{_number(row.figures['done'])} {plan.unit}" if plan.connections else "-"
+    cells = ""
+    for column, width in _COLUMNS.items():
+        mark = ">" if column in row.at_least else ""
+        cells += f"{mark + _number(row.figures[column]):>{width}}"
+    missed = [target.metric.removesuffix(" ms") for target, holds in verdicts(row) if not holds]
+    verdict = f"MISSED: {', '.join(missed)}" if missed else "hold"
+    if (share := row.figures["generator %"]) >= LARGE_SHARE:
+        verdict += f" (generator {share:.0f} %)"
+    return f"{name:17} {plan.connections:5,} {done:>22}{cells}  {verdict}"
+
+
+def verdicts(row: Row) -> list[tuple[Target, bool]]:
+    """Each target, and whether it holds."""
+    return [(target, bool(target.holds({"chat": row.figures}))) for target in TARGETS]
+
+
+def render_end(rows: Sequence[Row]) -> str:
+    """How many targets hold, and what they are."""
+    held = [holds for row in rows for _, holds in verdicts(row)]
+    targets = ", ".join(f"{target.metric} {target}" for target in TARGETS)
+    return f"{sum(held)} of {len(held)} targets hold. For each attack: {targets}."
+
+
+def _number(value: float) -> str:
+    """With about three digits."""
+    return f"{value:,.{0 if value >= 10 or value == int(value) else 1}f}"

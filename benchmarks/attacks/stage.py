@@ -1,0 +1,217 @@
+"""One attack from beginning to end: a fresh service with its default settings, the victims, the attacker; the figures.
+
+The service, the victims and the attacker are a process each. All listen and connect within this machine.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from benchmarks import generate
+from benchmarks.attacks.attacker import Done, attack
+from benchmarks.attacks.links import Ground
+from benchmarks.attacks.victim import NAMES, Plan, Suffered, Times, suffer
+from benchmarks.cells import CellError
+from benchmarks.idle import make_accounts
+from benchmarks.peers import Client, Peer
+from service import certificates, passwords
+from service.config import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from multiprocessing.connection import Connection
+
+    from benchmarks.attacks.cells import Attack
+
+RAMP: Final = 2.0  # seconds of attack before anything counts
+SECONDS: Final = 8.0  # that are measured: some 80 acks, 25 pages, 12 logins in quiet
+PATIENCE: Final = 20.0  # seconds for a process to say something
+STOPPING: Final = 8.0  # seconds that the service may take to stop: it promises five
+ATTACKER: Final = "mallory"
+_TURNS: Final = 5  # hashes, of which the quickest is a turn: others on this machine only lengthen it
+
+
+class Row(NamedTuple):
+    """The figures of one attack, by what they are called."""
+
+    figures: Mapping[str, float]
+    at_least: frozenset[str]  # figures of what was not over at the end: it took so long, or longer
+
+
+class Service(Peer):
+    """This service as it is without any option, but for where its database is, and TLS."""
+
+    name = "chat"
+    entered = b'"type":"login_ok"'
+    has_one_core = False
+
+    def __init__(self, folder: Path, *, speaks_tls: bool) -> None:
+        options = ["--db", str(folder / "chat.db")]
+        if speaks_tls:
+            options += ["--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem")]
+        super().__init__([sys.executable, "-m", "service", "0", *options], folder / "chat.log")
+        self.port = int(self.await_line(r"listening on .*:(\d+),")[1])
+
+    def peak_memory(self) -> float:
+        """The most that it has held of the machine's memory (RSS), in MB."""
+        status = Path(f"/proc/{self.program.pid}/status").read_text()
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+        if found is None:
+            raise CellError(f"the service has ended:\n{self.log.read_text()[-2_000:]}")
+        return int(found[1]) * 1024 / 1e6
+
+    def stop(self) -> None:
+        """Ends it, the hard way if it takes too long."""
+        self.program.terminate()
+        try:
+            self.program.wait(STOPPING)
+        except subprocess.TimeoutExpired:
+            self.program.kill()
+            self.program.wait()
+
+
+class Histories:
+    """Databases with made-up messages, each made once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def copy(self, count: int, target: Path) -> None:
+        """A new database with so many messages. Without any there is none."""
+        if not count:
+            return
+        path = self._folder / f"history-{count}.db"
+        if not path.exists():
+            generate.make(path, count)
+        shutil.copyfile(path, target)
+        os.sync()  # what the copy has written must not be waited for in the commits that are measured
+
+
+def measure_turn() -> float:
+    """What one hash of a password takes with default settings, in milliseconds; in quiet."""
+    times = []
+    for _ in range(_TURNS):
+        started_at = time.perf_counter()
+        passwords.make_hash("password", Settings().bcrypt_cost)
+        times.append((time.perf_counter() - started_at) * 1e3)
+    return min(times)
+
+
+def run(plan: Attack, histories: Histories, turn: float, seconds: float = SECONDS) -> Row:
+    """Raises CellError. `turn` is what one hash takes, in milliseconds."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        histories.copy(plan.history, folder / "chat.db")
+        tokens = dict(make_accounts(folder, [*NAMES, ATTACKER], Settings().bcrypt_cost))
+        if plan.speaks_tls:
+            certificates.make_pair(folder, [])
+        service = Service(folder, speaks_tls=plan.speaks_tls)
+        try:
+            _write_letters(service, tokens["bea"], plan)
+            suffered, done = _attack(plan, service, tokens, folder, seconds)
+            memory = service.peak_memory()
+        finally:
+            service.stop()
+        if plan.counts_stored:
+            done = done._replace(done=_count_stored(folder / "chat.db"))
+        return _make_row(suffered, done, memory, turn)
+
+
+def _write_letters(service: Service, token: str, plan: Attack) -> None:
+    """Before anybody else is there, so that they are missed."""
+    if not plan.letters:
+        return
+    client = Client(service.port, "bea")
+    client.socket.sendall(json.dumps({"command": "resume", "token": token}).encode() + b"\n")
+    client.read_until(service.entered)
+    for to, text in plan.letters:
+        client.socket.sendall(json.dumps({"command": "dm", "to": to, "message": text}).encode() + b"\n")
+        client.read_until(b'"type":"ack"')
+    client.socket.close()
+
+
+def _attack(
+    plan: Attack, service: Service, tokens: Mapping[str, str], folder: Path, seconds: float
+) -> tuple[Suffered, Done]:
+    certificate = str(folder / "cert.pem") if plan.speaks_tls else ""
+    with _process(suffer, Plan(service.port, tokens, certificate)) as victims:
+        _receive(victims, "the victims' logins")
+        done = Done(0, 0, 0)
+        if not plan.connections:
+            time.sleep(RAMP)
+            victims.send(seconds)
+            return _receive(victims, "the victims"), done
+        with _process(attack, plan, Ground(service.port, tokens[ATTACKER], folder)) as attacker:
+            _receive(attacker, "the attacker's start")
+            time.sleep(RAMP)
+            victims.send(seconds)
+            suffered = _receive(victims, "the victims")
+            attacker.send("stop")
+            return suffered, _receive(attacker, "the attacker's end")
+
+
+@contextmanager
+def _process(work: Callable[..., None], *arguments: object) -> Iterator[Connection]:
+    """Another process; the connection to it, whose closing ends it."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=work, args=(*arguments, there), name=work.__name__)
+    process.start()
+    there.close()
+    try:
+        yield here
+    finally:
+        here.close()
+        process.join(PATIENCE)
+        if process.is_alive():
+            process.kill()
+            process.join()
+
+
+def _receive(connection: Connection, what: str) -> Any:
+    try:
+        if connection.poll(PATIENCE):
+            return connection.recv()
+    except (EOFError, ConnectionError):
+        raise CellError(f"{what}: the process ended") from None
+    raise CellError(f"{what}: not within {PATIENCE:g} s")
+
+
+def _count_stored(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT count(*) FROM message WHERE sender_id = (SELECT id FROM user WHERE name = ?)"
+        (count,) = connection.execute(query, (ATTACKER,)).fetchone()
+        return int(count)
+
+
+def _make_row(suffered: Suffered, done: Done, memory: float, turn: float) -> Row:
+    figures, at_least = {"done": done.done, "refused": float(done.refused)}, set()
+    kinds: dict[str, Times] = {"ack": suffered.acks, "page": suffered.pages, "login": suffered.logins}
+    for kind, (times, is_cut_short) in kinds.items():
+        if not times:
+            raise CellError(f"no {kind} within the time")
+        figures |= {f"{kind} p50 ms": statistics.median(times), f"{kind} max ms": max(times)}
+        if is_cut_short and times[-1] == max(times):
+            at_least |= {f"{kind} max ms"} | ({f"{kind} p50 ms"} if len(times) == 1 else set())
+    figures["login turns"] = figures["login max ms"] / turn
+    if "login max ms" in at_least:
+        at_least.add("login turns")
+    figures |= {
+        "RSS MB": memory,
+        "cut off": float(sum(suffered.cut_off.values())),
+        "generator %": done.cpu * 100,
+    }
+    return Row(figures, frozenset(at_least))
