@@ -53,16 +53,16 @@ def test_what_has_no_answer_counts_with_its_time_so_far() -> None:
 
 def test_a_row_says_what_was_missed() -> None:
     """By the names of the targets; what was not over has a mark."""
-    figures = {target.metric: target.number for target in report.TARGETS}
-    figures |= {"page p50 ms": 1, "login p50 ms": 1, "login max ms": 1, "done": 12_345, "generator %": 80}
-    row = stage.Row(figures, frozenset())
-    assert report.render_row("pages", ATTACKS["pages"], row).endswith("  hold (generator 80 %)")
-    row = stage.Row(figures | {"page max ms": 8_000.0}, frozenset({"page max ms"}))
-    line = report.render_row("pages", ATTACKS["pages"], row)
-    assert line.endswith("  MISSED: page max (generator 80 %)")
+    plan, figures = ATTACKS["pages"], {target.metric: target.number for target in report.TARGETS}
+    figures |= {"page p50 ms": 1, "login p50 ms": 1, "login max ms": 1, "done": 12_345, "refused": 3, "generator %": 80}
+    row = stage.Row(figures, frozenset(), {})
+    assert report.render_row("pages", plan, row).endswith("  hold (generator 80 %)")
+    row = stage.Row(figures | {"page max ms": 8_000.0, "cut off": 2}, frozenset({"page max ms"}), {"carl": 2})
+    line = report.render_row("pages", plan, row)
+    assert line.endswith("  MISSED: page max, cut off (carl 2) (generator 80 %)")
     assert " >8,000 " in line
     assert "12,345 answers" in line
-    assert report.render_end([row, row]).startswith("10 of 12 targets hold.")
+    assert report.render_end([(plan, row), (ATTACKS["oracle"], row)]).startswith("8 of 13 targets hold.")
 
 
 def test_an_unknown_attack_is_explained(capsys: pytest.CaptureFixture[str]) -> None:

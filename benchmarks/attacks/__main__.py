@@ -34,7 +34,7 @@ def main(chosen: str) -> int:
     use_all_descriptors()
     turn = stage.measure_turn()
     print(f"A turn of bcrypt takes {turn:.0f} ms.", report.heading(), sep="\n", flush=True)
-    rows = []
+    results = []
     has_failed = False
     with tempfile.TemporaryDirectory() as folder:
         histories = stage.Histories(Path(folder))
@@ -45,10 +45,10 @@ def main(chosen: str) -> int:
                 print(f"{name:17} failed: {error}", flush=True)
                 has_failed = True
                 continue
-            rows.append(row)
+            results.append((ATTACKS[name], row))
             print(report.render_row(name, ATTACKS[name], row), flush=True)
     machine = {key: value for key, value in describe_machine().items() if key != "ngircd"}
-    print(report.render_end(rows), render_machine(machine), sep="\n")
+    print(report.render_end(results), render_machine(machine), sep="\n")
     return int(has_failed)
 
 

@@ -30,6 +30,7 @@ class Attack(NamedTuple):
     history: int = SHORT  # messages
     letters: tuple[tuple[str, str], ...] = ()  # direct messages of bea's before it begins: to whom, the text
     counts_stored: bool = False  # what it gets done is the messages that it has stored
+    must_do_nothing: bool = False  # what it gets done is a target, too
 
 
 def _messages(description: str, script: Callable[..., Any], connections: int) -> Attack:
@@ -73,7 +74,12 @@ ATTACKS: Final[dict[str, Attack]] = {
     "silent-shakes": Attack("no TLS handshake begins", scripts.keep_silent, "connections", speaks_tls=True),
     "handshakes": Attack("TLS handshake, close, again", tls_scripts.shake_and_go, "handshakes", speaks_tls=True),
     "oracle": Attack(
-        "what do others write in private?", oracle.learn, "letters", 1, letters=(("carl", f"it is {oracle.SECRET}"),)
+        "what do others write in private?",
+        oracle.learn,
+        "letters",
+        connections=1,
+        letters=(("carl", f"it is {oracle.SECRET}"),),
+        must_do_nothing=True,
     ),
     "logins-100": Attack("the right password, again and again", scripts.log_in, "logins", 100),
     "logins-200": Attack("the right password, again and again", scripts.log_in, "logins"),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from benchmarks.attacks.cells import Attack
     from benchmarks.attacks.stage import Row
 
+NOTHING: Final = Target("done", "<=", 0)  # for some attacks
 TARGETS: Final = (
     Target("ack p50 ms", "<=", 50),
     Target("ack max ms", "<=", 500),
@@ -23,6 +24,7 @@ TARGETS: Final = (
 LARGE_SHARE: Final = 50  # % of a core from which on the generator's own use is shown
 # What stands in a column, and how wide it is.
 _COLUMNS: Final = {
+    "refused": 9,
     "ack p50 ms": 8,
     "ack max ms": 8,
     "page p50 ms": 8,
@@ -57,21 +59,25 @@ def render_row(name: str, plan: Attack, row: Row) -> str:
     for column, width in _COLUMNS.items():
         mark = ">" if column in row.at_least else ""
         cells += f"{mark + _number(row.figures[column]):>{width}}"
-    missed = [target.metric.removesuffix(" ms") for target, holds in verdicts(row) if not holds]
+    failed = [target.metric for target, holds in verdicts(plan, row) if not holds]
+    missed = [plan.unit if metric == NOTHING.metric else metric.removesuffix(" ms") for metric in failed]
     verdict = f"MISSED: {', '.join(missed)}" if missed else "hold"
+    if row.cut_off:
+        verdict += f" ({', '.join(f'{who} {times}' for who, times in row.cut_off.items())})"
     if (share := row.figures["generator %"]) >= LARGE_SHARE:
         verdict += f" (generator {share:.0f} %)"
     return f"{name:17} {plan.connections:5,} {done:>22}{cells}  {verdict}"
 
 
-def verdicts(row: Row) -> list[tuple[Target, bool]]:
+def verdicts(plan: Attack, row: Row) -> list[tuple[Target, bool]]:
     """Each target, and whether it holds."""
-    return [(target, bool(target.holds({"chat": row.figures}))) for target in TARGETS]
+    targets = (*TARGETS, NOTHING) if plan.must_do_nothing else TARGETS
+    return [(target, bool(target.holds({"chat": row.figures}))) for target in targets]
 
 
-def render_end(rows: Sequence[Row]) -> str:
+def render_end(results: Sequence[tuple[Attack, Row]]) -> str:
     """How many targets hold, and what they are."""
-    held = [holds for row in rows for _, holds in verdicts(row)]
+    held = [holds for plan, row in results for _, holds in verdicts(plan, row)]
     targets = ", ".join(f"{target.metric} {target}" for target in TARGETS)
     return f"{sum(held)} of {len(held)} targets hold. For each attack: {targets}."
 

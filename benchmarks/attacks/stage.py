@@ -49,6 +49,7 @@ class Row(NamedTuple):
 
     figures: Mapping[str, float]
     at_least: frozenset[str]  # figures of what was not over at the end: it took so long, or longer
+    cut_off: Mapping[str, int]  # how often the service closed a connection of one of the four, by whose it was
 
 
 class Service(Peer):
@@ -214,4 +215,4 @@ def _make_row(suffered: Suffered, done: Done, memory: float, turn: float) -> Row
         "cut off": float(sum(suffered.cut_off.values())),
         "generator %": done.cpu * 100,
     }
-    return Row(figures, frozenset(at_least))
+    return Row(figures, frozenset(at_least), suffered.cut_off)
