@@ -10,7 +10,8 @@ import pytest
 from benchmarks.attacks import oracle, report, stage
 from benchmarks.attacks.__main__ import main
 from benchmarks.attacks.cells import ATTACKS
-from benchmarks.attacks.victim import Clock, Over, Series
+from benchmarks.attacks.party import Clock, Over
+from benchmarks.attacks.victim import Series
 from tests.helpers import ROOT
 
 if TYPE_CHECKING:

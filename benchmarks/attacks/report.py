@@ -40,16 +40,12 @@ _START: Final = 46  # characters before the first of them
 
 def heading() -> str:
     """Two lines."""
-    names = [name.removesuffix(" ms").rpartition(" ") for name in _COLUMNS]
-    above = "".join(
-        f"{first or last:>{width}}" for (first, _, last), width in zip(names, _COLUMNS.values(), strict=True)
-    )
-    below = "".join(
-        f"{last if first else '':>{width}}" for (first, _, last), width in zip(names, _COLUMNS.values(), strict=True)
-    )
-    return (
-        f"{'attack':17} {'conns':>5} {'the attacker got done':>22}{above}\n{'':{_START}}{below}  targets (times in ms)"
-    )
+    above, below = f"{'attack':17} {'conns':>5} {'the attacker got done':>22}", " " * _START
+    for column, width in _COLUMNS.items():
+        first, _, last = column.removesuffix(" ms").partition(" ")
+        above += f"{first:>{width}}"
+        below += f"{last:>{width}}"
+    return f"{above}\n{below}  targets (times in ms)"
 
 
 def render_row(name: str, plan: Attack, row: Row) -> str:

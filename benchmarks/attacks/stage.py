@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from benchmarks import generate
 from benchmarks.attacks.attacker import Done, attack
 from benchmarks.attacks.links import Ground
-from benchmarks.attacks.victim import NAMES, Plan, Suffered, Times, suffer
+from benchmarks.attacks.party import NAMES, Plan
+from benchmarks.attacks.victim import Suffered, Times, suffer
 from benchmarks.cells import CellError
 from benchmarks.idle import make_accounts
 from benchmarks.peers import Client, Peer
