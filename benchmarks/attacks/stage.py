@@ -64,7 +64,8 @@ class Service(Peer):
         options = ["--db", str(folder / "chat.db")]
         if speaks_tls:
             options += ["--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem")]
-        super().__init__([sys.executable, "-m", "service", "0", *options], folder / "chat.log")
+        bound = ["setpriv", "--pdeathsig", "TERM"]  # it ends with this process, whatever becomes of that
+        super().__init__([*bound, sys.executable, "-m", "service", "0", *options], folder / "chat.log")
         self.port = int(self.await_line(r"listening on .*:(\d+),")[1])
 
     def peak_memory(self) -> float:
