@@ -264,14 +264,23 @@ def _secure(
 
 
 def _explain_plain(received: bytes, place: str) -> str:
-    """What to say of a server that does not answer in TLS. These words came unprotected: none of them is acted upon."""
+    """What to say of a server that does not answer in TLS.
+
+    Its words came unprotected, and may be an attacker's: none is acted upon, and none shown as if they were its own.
+    """
     line = received.partition(b"\n")[0]
     with suppress(ConnectionLostError):
         event = _decode(line)
         if isinstance(event, HelloEvent):
-            return f"The chat server at {place} does not speak TLS. Leave out --tls, if you trust the network between."
+            return (
+                f"A chat answers at {place}, but not in TLS: not connected. "
+                "Check the port, and ask who runs the server: someone may be in between."
+            )
         if isinstance(event, ErrorReply):
-            return f"The server does not take this connection: {one_line(event.message)}"
+            return (
+                f"Not connected. What answers at {place} does not speak TLS, so anyone on the way may have written its "
+                f"words: {one_line(event.message)}"
+            )
     return f"What answers at {place} does not speak TLS. Check the port."
 
 

@@ -135,7 +135,7 @@ class Connection:
             self._stream.send_at_once()
             return True
         if data[0] == HANDSHAKE and not self.session.ended:  # in a line of JSON there is no such byte
-            self._refuse("TLS", "this port speaks no TLS; connect without it (this chat's client: no --tls)")
+            self._refuse("TLS", "this port speaks no TLS; check the port, or ask who runs the server")
         return False
 
     def _slow_down(self) -> None:

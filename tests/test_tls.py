@@ -463,7 +463,7 @@ def test_a_tls_client_at_a_plain_port_is_noticed(
             wire.send_bytes(HALF_HELLO)
             error, bye = wire.read_to_end()
         assert (error["code"], error["fatal"]) == ("bad_request", True)
-        assert "speaks no TLS" in error["message"]
+        assert "speaks no TLS; check the port, or ask who runs the server" in error["message"]
         assert bye["reason"] == "kicked"
         with pytest.raises(ssl.SSLError, match=r"(?i)wrong version number|record layer"):
             Wire(server.port, tls=authority.trusting())
