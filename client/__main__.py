@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Final
 
 from client import pipe, plain, settings
 from client.connection import RETRY_TIMEOUT, CannotConnectError, connect
+from client.known import Known
 from client.link import Link
 from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
 from client.text import is_sendable, one_line
 from client.tokens import Tokens
-from client.trust import Pins, Trust, UntrustedError
+from client.trust import Pins, Plain, Security, Trust, UntrustedError
 from service.config import MAX_ID
 from service.visible import Parser, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 VARIABLE: Final = "CHAT_PASSWORD"  # never an argument: those are seen by everyone on the machine
 _INTERRUPTED: Final = 130  # as shells report a program that SIGINT ended
@@ -46,11 +47,10 @@ def main(arguments: Sequence[str]) -> int:
         profile = _choose(options)
     except SettingsError as error:
         return _say(str(error), plain.MISTAKEN)
-    is_tls = profile.tls or bool(profile.ca)
-    tokens = Tokens(settings.state_folder() / "tokens", profile.server, profile.port, tls=is_tls)
-    if options.forget:
-        return _forget(tokens, profile)
+    tokens = Tokens(settings.state_folder() / "tokens", profile.server, profile.port, tls=profile.is_tls)
     try:
+        if options.forget or options.forget_server:
+            return _forget(options, profile, tokens)
         status = _chat(profile, tokens, wanted, options.notify)
     except UntrustedError as error:
         return _say(str(error), plain.MISTAKEN)
@@ -67,11 +67,7 @@ def _chat(profile: Profile, tokens: Tokens, wanted: pipe.Wanted | None, notify: 
     is_unasked = wanted is not None or not (sys.stdin.isatty() and sys.stdout.isatty())
     if is_unasked and (problem := _missing(name, password, tokens)):
         return _say(*problem)
-    trust = trust_again = None
-    if profile.tls or profile.ca:
-        pins = Pins(settings.pins_path())
-        trust = Trust(profile.ca, pins, None if is_unasked else _ask)
-        trust_again = Trust(profile.ca, pins, None)
+    trust, trust_again = _securities(profile, tokens, None if is_unasked else _ask)
     again = partial(connect, profile.server, profile.port, RETRY_TIMEOUT, trust_again)
     if wanted is not None:
         return pipe.run(again, wanted, name, password, tokens)
@@ -83,6 +79,19 @@ def _chat(profile: Profile, tokens: Tokens, wanted: pipe.Wanted | None, notify: 
     link = Link(first, again, lambda login: tokens.keep(login.username, login.token))
     is_first = settings.is_first_run(settings.state_folder())
     return terminal.run(link, name, tokens, notify, is_first=is_first)
+
+
+def _securities(profile: Profile, tokens: Tokens, ask: Callable[[str], bool] | None) -> tuple[Security, Security]:
+    """For the first connection, and for later ones, where nobody can be asked. Raises UntrustedError."""
+    if profile.is_tls:
+        pins = Pins(settings.pins_path())
+        return Trust(profile.ca, pins, ask), Trust(profile.ca, pins, None)
+    plain_text = Plain(_known(profile, tokens).why_not_plain)
+    return plain_text, plain_text
+
+
+def _known(profile: Profile, tokens: Tokens) -> Known:
+    return Known(profile, Pins(settings.pins_path()), tokens, settings.profiles_path())
 
 
 def _choose(options: argparse.Namespace) -> Profile:
@@ -119,8 +128,13 @@ def _missing(name: str, password: str, tokens: Tokens) -> tuple[str, int] | None
     return None
 
 
-def _forget(tokens: Tokens, profile: Profile) -> int:
+def _forget(options: argparse.Namespace, profile: Profile, tokens: Tokens) -> int:
+    """Raises UntrustedError."""
     try:
+        if options.forget_server:
+            _say(_known(profile, tokens).forget(), plain.LEFT)
+        if not options.forget:
+            return plain.LEFT
         count = tokens.forget(profile.name)
     except OSError as error:
         return _say(f"Cannot remove the login: {error.strerror}.", plain.LOST)
@@ -152,6 +166,11 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, pipe.Wanted | 
         help="tell the desktop of direct messages and mentions: osc or osc777 (the terminal does), or a command",
     )
     parser.add_argument("--forget", action="store_true", help="remove the tokens kept for the server and the name")
+    parser.add_argument(
+        "--forget-server",
+        action="store_true",
+        help="remove what is kept of the server's TLS, its certificate and tokens, if its operator has given it up",
+    )
     scripts = parser.add_argument_group("for scripts")
     scripts.add_argument("--send", metavar="TEXT", help="send one message; - takes all of stdin as its text")
     scripts.add_argument("--to", metavar="NAME", default="", help="send, history and search: with this one person")

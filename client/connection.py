@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from client.text import one_line
-from client.trust import Trust, UntrustedError
+from client.trust import DowngradeError, Plain, Security, UntrustedError
 from service.config import PROTOCOL_VERSION, RECEIVE_BYTES
 from service.errors import CommandError
 from service.keepalive import keep_alive
@@ -60,7 +60,11 @@ OnEvent = Callable[[AnyEvent, AnyCommand | None], None]
 
 
 class CannotConnectError(Exception):
-    """There is no chat at that address; `str()` says what to check."""
+    """There is no chat at that address; `str()` says what to check. `is_final`: trying again would be of no use."""
+
+    def __init__(self, reason: str, *, is_final: bool = False) -> None:
+        super().__init__(reason)
+        self.is_final = is_final
 
 
 class ConnectionLostError(Exception):
@@ -212,18 +216,14 @@ def new_nonce() -> str:
     return f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(_TOKEN_BYTES)}"
 
 
-def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT, trust: Trust | None = None) -> Connection:
+def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT, trust: Security | None = None) -> Connection:
     """A greeted connection, not yet listening. `timeout` in seconds. Raises CannotConnectError.
 
-    With `trust` it is in TLS, to a server that is trusted.
+    `trust` says whether it is in TLS, and what must hold before a word is said; without, it is plain.
     """
     place = f"{one_line(host)}, port {port}"
     dial = partial(_dial, host, port, place, timeout)
-    link: socket.socket | TlsChannel
-    if trust is None:
-        sock = link = dial()
-    else:
-        sock, link = _secure(trust, dial, host, port, place, timeout)
+    sock, link = _secure(trust or Plain(), dial, host, port, place, timeout)
     decoder = LineDecoder(_LINE_LIMIT)
     try:
         hello, lines = _greeting(sock, link, decoder, place, timeout)
@@ -250,12 +250,12 @@ def _dial(host: str, port: int, place: str, timeout: float) -> socket.socket:
 
 
 def _secure(
-    trust: Trust, dial: Callable[[], socket.socket], host: str, port: int, place: str, timeout: float
-) -> tuple[socket.socket, TlsChannel]:
+    trust: Security, dial: Callable[[], socket.socket], host: str, port: int, place: str, timeout: float
+) -> tuple[socket.socket, socket.socket | TlsChannel]:
     try:
         return trust.secure(dial, host, port, timeout)
     except UntrustedError as error:
-        raise CannotConnectError(str(error)) from error
+        raise CannotConnectError(str(error), is_final=isinstance(error, DowngradeError)) from error
     except NotTlsError as error:
         raise CannotConnectError(_explain_plain(error.received, place)) from error
     except OSError as error:

@@ -370,4 +370,4 @@ class Link:
 
 def _may_pass(error: BaseException) -> bool:
     """Whether it is worth another try."""
-    return isinstance(error, CannotConnectError) or (isinstance(error, ConnectionLostError) and not error.is_final)
+    return isinstance(error, (CannotConnectError, ConnectionLostError)) and not error.is_final

@@ -32,6 +32,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls: bool = False
     ca: str = ""
 
+    @property
+    def is_tls(self) -> bool:
+        """Whether the server is talked to in TLS."""
+        return self.tls or bool(self.ca)
+
 
 def is_first_run(folder: Path) -> bool:
     """Whether the client runs for the first time, as far as the folder of its state tells; from then on it is not."""
@@ -60,10 +65,26 @@ def state_folder() -> Path:
 
 def read_profile(path: Path, name: str) -> Profile | None:
     """The profile of that name; None if the file, or that profile, is not there. Raises SettingsError."""
+    return _read(path).get(name)
+
+
+def tls_profile(path: Path, server: str, port: int) -> str:
+    """The name of a profile by which this server speaks TLS; empty if there is none, or the file is of no use."""
     try:
-        return parse_profiles(path.read_text(encoding="utf-8"), str(path)).get(name)
+        profiles = _read(path)
+    except SettingsError:  # who names a server need have no sound file
+        return ""
+    place = server.lower(), port
+    return next(
+        (name for name, known in profiles.items() if (known.server.lower(), known.port) == place and known.is_tls), ""
+    )
+
+
+def _read(path: Path) -> dict[str, Profile]:
+    try:
+        return parse_profiles(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
-        return None
+        return {}
     except OSError as error:
         raise SettingsError(f"Cannot read {one_line(str(path))}: {error.strerror}.") from error
     except UnicodeDecodeError as error:

@@ -53,7 +53,7 @@ class Tokens:
 
     def keep(self, name: str, token: str) -> None:
         """Writes it down, unless it is there or must not be kept."""
-        if not (self._tls or _is_here(self._server)) or self.find(name) == token:
+        if not (self._tls or is_here(self._server)) or self.find(name) == token:
             return
         kept = Kept(self._server, self._port, self._tls, name.lower(), token)
         try:
@@ -80,6 +80,24 @@ class Tokens:
             path.unlink(missing_ok=True)
         return len(paths)
 
+    def has_tls(self) -> bool:
+        """Whether one was got in TLS from this server, at this port."""
+        try:
+            return bool(self._in_tls())
+        except OSError:
+            return False  # what cannot be read was no use before either
+
+    def forget_tls(self) -> int:
+        """Removes those got in TLS from this server at this port, of all names; gives how many. Raises OSError."""
+        paths = self._in_tls()
+        for path in paths:
+            path.unlink(missing_ok=True)
+        return len(paths)
+
+    def _in_tls(self) -> list[Path]:
+        place = (self._server, self._port, True)
+        return [path for path, kept in self._all() if (kept.server, kept.port, kept.tls) == place]
+
     def _path(self, name: str) -> Path:
         # A hash, as neither a name nor what was typed for a server need be fit for a file's name.
         key = f"{self._server}\n{self._port}\n{self._tls}\n{name.lower()}"
@@ -91,9 +109,9 @@ class Tokens:
                 yield path, msgspec.json.decode(path.read_bytes(), type=Kept)
 
 
-def _is_here(server: str) -> bool:
+def is_here(server: str) -> bool:
     """Whether a server is on this machine, by the address typed."""
     try:
-        return server == "localhost" or ipaddress.ip_address(server).is_loopback
+        return server.lower() == "localhost" or ipaddress.ip_address(server).is_loopback
     except ValueError:
         return False

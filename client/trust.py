@@ -2,7 +2,8 @@
 
 A certificate must be for the name that was typed, and signed by someone whom this machine trusts or `--tls-ca` names.
 One by nobody known can be trusted by the user's word: from then on that server must show exactly this one, whatever its
-names and dates.
+names and dates. And a server that was trusted once is never again talked to without TLS: an attacker need only pretend
+that it has none.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Protocol
 
 from client.files import write_private
 from client.text import one_line
@@ -25,10 +27,42 @@ _SIGNED_BY_NOBODY_KNOWN: Final = {18, 19, 20, 21}
 
 Dial = Callable[[], socket.socket]
 Secured = tuple[socket.socket, TlsChannel]
+# Stands for a fingerprint where the certificate was signed by someone trusted. The port of such a line has _TLS behind
+# it: an older client takes it for a server that nobody can name, and keeps it.
+_SIGNED: Final = "signed"
+_TLS: Final = "/tls"
 
 
 class UntrustedError(Exception):
     """The server is not to be trusted; `str()` says why, and what to do."""
+
+
+class DowngradeError(UntrustedError):
+    """The server speaks TLS, as is known here, and was about to be talked to without."""
+
+
+class Security(Protocol):
+    """How a connection is made safe, as far as it is."""
+
+    def secure(
+        self, dial: Dial, host: str, port: int, seconds: float, /
+    ) -> tuple[socket.socket, socket.socket | TlsChannel]:
+        """A connection made by `dial`, and what to talk through. Raises UntrustedError, OSError, and as `dial`."""
+
+
+class Plain:
+    """No TLS. `why_not` says why there must be some, or nothing."""
+
+    def __init__(self, why_not: Callable[[], str] | None = None) -> None:
+        self._why_not = why_not
+
+    def secure(self, dial: Dial, _host: str, _port: int, _seconds: float, /) -> tuple[socket.socket, socket.socket]:
+        """A connection made by `dial`, as it is. Raises DowngradeError, what `why_not` and `dial` raise."""
+        # Each time: while this client was connected, another one may have learned that there is TLS.
+        if self._why_not and (reason := self._why_not()):
+            raise DowngradeError(reason)
+        sock = dial()
+        return sock, sock
 
 
 class Trust:
@@ -60,10 +94,16 @@ class Trust:
         pin = None if self._ca else self._pins.find(host, port)
         if pin is None:
             try:
-                return _shake(dial(), self._verifying, host, seconds)
+                secured = _shake(dial(), self._verifying, host, seconds)
             except ssl.SSLCertVerificationError as error:
                 if self._ca or error.verify_code not in _SIGNED_BY_NOBODY_KNOWN:
                     raise UntrustedError(self._explain(host, error.verify_message)) from error
+            else:
+                with suppress(
+                    UntrustedError
+                ):  # this connection is safe without it, and a script's home may be read-only
+                    self._pins.note(host, port)
+                return secured
             # That handshake is over, and the user may think for long: so each look is a connection of its own.
             sock, channel = _shake(dial(), self._seeing, host, seconds)
             sock.close()
@@ -97,7 +137,10 @@ class Trust:
 
 
 class Pins:
-    """A file of certificates that the user trusts, one line a server: host, port, fingerprint. For its owner only."""
+    """A file of certificates that the user trusts, one line a server: host, port, fingerprint. For its owner only.
+
+    A further line notes that a server speaks TLS with a certificate that was signed: host, port/tls, "signed".
+    """
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
@@ -109,7 +152,27 @@ class Pins:
 
     def add(self, host: str, port: int, pin: str) -> None:
         """Writes it down, all or nothing. Raises UntrustedError."""
-        pins = self._read() | {(host.lower(), str(port)): pin}
+        self._write(self._read() | {(host.lower(), str(port)): pin})
+
+    def note(self, host: str, port: int) -> None:
+        """Writes down that this server speaks TLS, with a certificate that was signed. Raises UntrustedError."""
+        pins, key = self._read(), (host.lower(), f"{port}{_TLS}")
+        if key not in pins:
+            self._write(pins | {key: _SIGNED})
+
+    def knows(self, host: str, port: int) -> bool:
+        """Whether this server was trusted in TLS. Raises UntrustedError."""
+        return not self._read().keys().isdisjoint(_keys(host, port))
+
+    def forget(self, host: str, port: int) -> bool:
+        """Removes what is written of this server; whether something was. Raises UntrustedError."""
+        pins = self._read()
+        kept = {key: pin for key, pin in pins.items() if key not in _keys(host, port)}
+        if kept != pins:
+            self._write(kept)
+        return kept != pins
+
+    def _write(self, pins: dict[tuple[str, str], str]) -> None:
         text = "".join(f"{host} {port} {pin}\n" for (host, port), pin in pins.items())
         try:
             write_private(self.path, text)
@@ -120,7 +183,7 @@ class Pins:
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines()
             return {(host, port): pin for host, port, pin in map(str.split, lines)}
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # the latter: a service's user, whose home is /dev/null
             return {}
         except OSError as error:
             raise UntrustedError(f"Cannot read {self.label}: {error.strerror}. Not connected.") from error
@@ -128,6 +191,10 @@ class Pins:
             raise UntrustedError(
                 f"{self.label} is damaged: each line is a host, a port and a fingerprint. Mend it, or remove it."
             ) from error
+
+
+def _keys(host: str, port: int) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (host.lower(), str(port)), (host.lower(), f"{port}{_TLS}")
 
 
 def _shake(sock: socket.socket, context: ssl.SSLContext, host: str, seconds: float) -> Secured:

@@ -295,6 +295,20 @@ def test_it_tries_until_there_is_a_server_again(tmp_path: Path, monkeypatch: pyt
             assert tries.qsize() == 4
 
 
+def test_it_gives_up_where_another_try_is_of_no_use(tmp_path: Path) -> None:
+    """Such as a server that is now known to speak TLS; the last word says why."""
+
+    def refuse(_: int) -> Connection:
+        raise CannotConnectError("it speaks TLS", is_final=True)
+
+    with running_server(tmp_path) as server:
+        enter(server.port, "bob").close()
+        with linked(server.port, again=refuse) as (link, bob):
+            drop(link)
+            bob.wait_for("lost")
+            bob.wait_for("end: it speaks TLS")
+
+
 def test_a_message_hurries_the_next_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who writes while the client waits for its next try finds out at once whether the server is back."""
     monkeypatch.setattr(link_module, "FIRST_PAUSE", 3_600.0)

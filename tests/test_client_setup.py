@@ -132,7 +132,8 @@ def test_profiles_name_the_server(service: Process) -> None:
     log_in_at_a_terminal(service)
     place = f'server = "127.0.0.1"\nport = {service.port}\n'
     write_profiles(
-        f'[default]\n{place}name = "alice"\n[work]\nserver = "127.0.0.1"\nport = 1\n[tls]\n{place}tls = true\n'
+        f'[default]\n{place}name = "alice"\n[work]\nserver = "127.0.0.1"\nport = 1\n'
+        f'[tls]\nserver = "localhost"\nport = {service.port}\ntls = true\n'
     )
     assert client("--send", "1").returncode == 0
     assert client("alice", "--profile", "work", "--send", "2").returncode == 4  # no token for port 1
@@ -140,7 +141,10 @@ def test_profiles_name_the_server(service: Process) -> None:
     assert client("bob", "--send", "4", password=PASSWORD).stderr == '"bob" is a new name; registering it.\n'
     refused = client("--profile", "tls", "bob", "--send", "5", password=PASSWORD)
     assert "TLS" in refused.stderr.splitlines()[0]
-    assert client("--profile", "tls", "--no-tls", "bob", "--send", "6", password=PASSWORD).returncode == 0
+    refused = client("--profile", "tls", "--no-tls", "bob", "--send", "6", password=PASSWORD)
+    assert (refused.returncode, "speaks TLS: so says the profile [tls]" in refused.stderr) == (1, True)
+    elsewhere = ("127.0.0.1", service.port, "bob", "--profile", "tls", "--no-tls")
+    assert client(*elsewhere, "--send", "7", password=PASSWORD).returncode == 0
     assert client("--history", "9").stdout.split("\n")[0].endswith(" alice: 1")
 
 

@@ -69,10 +69,26 @@ def connected(port: int, trust: Trust) -> Iterator[Connection]:
 def test_a_certificate_by_whom_one_trusts_is_taken(
     tmp_path: Path, authority: Authority, pair: Pair, pins: Pins
 ) -> None:
-    """Named by --tls-ca, an authority's word is enough: nobody is asked, and nothing is pinned."""
-    with tls_server(tmp_path, pair) as server, connected(server.port, Trust(authority.file, pins, never)) as connection:
-        assert connection.hello.server == "chat"
-    assert not pins.path.exists()
+    """Named by --tls-ca, an authority's word is enough: nobody is asked, nothing is pinned; the TLS is noted."""
+    with tls_server(tmp_path, pair) as server:
+        for _ in range(2):
+            with connected(server.port, Trust(authority.file, pins, never)) as connection:
+                assert connection.hello.server == "chat"
+        assert pins.path.read_text() == f"localhost {server.port}/tls signed\n"
+        assert pins.find("localhost", server.port) is None
+    pins.add("localhost", 1, "AA")
+    assert pins.path.read_text() == f"localhost {server.port}/tls signed\nlocalhost 1 AA\n"
+
+
+def test_what_cannot_be_noted_is_no_reason_to_stay_away(tmp_path: Path, authority: Authority, pair: Pair) -> None:
+    """A script's home may be read-only, or the file damaged: the connection is as safe without the note."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "damaged").write_text("x\n")
+    with tls_server(tmp_path, pair) as server:
+        for path in (tmp_path / "file" / "servers", tmp_path / "damaged"):
+            with connected(server.port, Trust(authority.file, Pins(path), never)):
+                pass
+    assert (tmp_path / "damaged").read_text() == "x\n"
 
 
 def test_a_certificate_may_stand_for_itself(tmp_path: Path, pair: Pair, pins: Pins) -> None:
@@ -161,7 +177,8 @@ def test_pins_that_cannot_be_read_or_written_are_told(tmp_path: Path, pins: Pins
     with pytest.raises(UntrustedError, match=r"Cannot read .*Is a directory"):
         Pins(tmp_path).find("host", 1)
     (tmp_path / "file").write_text("")
-    with pytest.raises(UntrustedError, match=r"Cannot .*Not a directory"):
+    assert Pins(tmp_path / "file" / "servers").find("host", 1) is None
+    with pytest.raises(UntrustedError, match=r"Cannot write .*File exists"):
         Pins(tmp_path / "file" / "servers").add("host", 1, "AA")
 
 
