@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,7 @@ from client.known import Known
 from client.link import Link
 from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
 from client.text import is_sendable, one_line
-from client.tokens import Tokens
+from client.tokens import Tokens, is_here
 from client.trust import Pins, Plain, Security, Trust, UntrustedError
 from service.config import MAX_ID
 from service.visible import Parser, safe
@@ -86,12 +87,25 @@ def _securities(profile: Profile, tokens: Tokens, ask: Callable[[str], bool] | N
     if profile.is_tls:
         pins = Pins(settings.pins_path())
         return Trust(profile.ca, pins, ask), Trust(profile.ca, pins, None)
-    plain_text = Plain(_known(profile, tokens).why_not_plain)
+    plain_text = Plain(_known(profile, tokens).why_not_plain, partial(_warn, profile.server))
     return plain_text, plain_text
 
 
 def _known(profile: Profile, tokens: Tokens) -> Known:
     return Known(profile, Pins(settings.pins_path()), tokens, settings.profiles_path())
+
+
+def _warn(server: str) -> None:
+    """Says what it means to have no TLS, before a password is asked for or sent."""
+    # Each time: beyond this machine no token is kept without TLS, so each start takes the password.
+    if is_here(server) or sys.stderr is None:  # None: a script has closed it
+        return
+    with suppress(OSError):  # nobody reads it; what stdout is for goes on
+        _say(
+            f"Without TLS, whoever is on the way to {one_line(server)} can read your password and all you write.\n"
+            "If the server has TLS, leave now and start with --tls.",
+            plain.LEFT,
+        )
 
 
 def _choose(options: argparse.Namespace) -> Profile:

@@ -51,10 +51,11 @@ class Security(Protocol):
 
 
 class Plain:
-    """No TLS. `why_not` says why there must be some, or nothing."""
+    """No TLS. `why_not` says why there must be some, or nothing; `warn` is called once, before anything is said."""
 
-    def __init__(self, why_not: Callable[[], str] | None = None) -> None:
+    def __init__(self, why_not: Callable[[], str] | None = None, warn: Callable[[], object] | None = None) -> None:
         self._why_not = why_not
+        self._warn = warn
 
     def secure(self, dial: Dial, _host: str, _port: int, _seconds: float, /) -> tuple[socket.socket, socket.socket]:
         """A connection made by `dial`, as it is. Raises DowngradeError, what `why_not` and `dial` raise."""
@@ -62,6 +63,9 @@ class Plain:
         if self._why_not and (reason := self._why_not()):
             raise DowngradeError(reason)
         sock = dial()
+        if self._warn:
+            self._warn()
+            self._warn = None
         return sock, sock
 
 

@@ -1,7 +1,8 @@
-"""client/known.py: a server that is known to speak TLS is never talked to without."""
+"""client/known.py: a server that is known to speak TLS is never talked to without, and no password leaves unwarned."""
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from client.settings import Profile
 from client.tokens import Tokens
 from client.trust import Pins, Plain
 from tests.conftest import CONFIG, STATE
-from tests.fake_server import HELLO, TIMEOUT
+from tests.fake_server import HELLO, TIMEOUT, FakeServer, Peer
 from tests.helpers import PASSWORD, PATIENCE, ROOT, Process, enter, running_server
 from tests.test_end_to_end import terminal
 
@@ -129,6 +130,7 @@ def test_a_server_known_in_tls_is_not_talked_to_without(
     assert f"port {server.port}, speaks TLS" in said
     assert "Start with --tls" in said
     assert "ask who runs it" in said
+    assert "Without TLS, whoever" not in said
 
 
 def test_a_person_is_told_before_anything_is_asked(tmp_path: Path) -> None:
@@ -170,9 +172,11 @@ def test_it_is_looked_at_for_each_connection(tmp_path: Path) -> None:
     pins = Pins(tmp_path / "servers")
     with Recorder() as server:
         known = Known(Profile("localhost", server.port), pins, Tokens(tmp_path, "localhost", 1, tls=False), PROFILES)
-        trust = Plain(known.why_not_plain)
+        warnings: list[str] = []
+        trust = Plain(known.why_not_plain, lambda: warnings.append("warned"))
         for _ in range(2):
             connect("localhost", server.port, trust=trust).leave()
+        assert warnings == ["warned"]
         pins.note("localhost", server.port)
         with pytest.raises(CannotConnectError, match="speaks TLS") as refusal:
             connect("localhost", server.port, trust=trust)
@@ -290,3 +294,71 @@ def test_no_token_goes_to_a_server_that_lost_its_tls(tmp_path: Path, authority: 
     assert server.heard[:1] == b"\x16"  # a ClientHello
     assert token_got.encode() not in server.heard
     assert b"command" not in server.heard
+
+
+# -- warned -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("host", "is_warned"),
+    [
+        ("chat.example", True),
+        ("192.0.2.1", True),
+        ("2001:db8::1", True),
+        ("127.0.0.1.example", True),
+        ("localhost", False),
+        ("LOCALHOST", False),
+        ("127.0.0.1", False),
+        ("127.1.2.3", False),
+        ("::1", False),
+    ],
+)
+@pytest.mark.parametrize("option", ["--send", ""])
+def test_in_plain_beyond_this_machine_the_price_is_said_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str, is_warned: bool, option: str
+) -> None:
+    """In a pipe: once, on stderr, before a password is sent; and the script goes on."""
+    real, said, error = socket.create_connection, [], io.StringIO()
+    # Whatever the name, nobody but this machine is asked.
+    monkeypatch.setattr(socket, "create_connection", lambda place, timeout: real((HOST, place[1]), timeout))
+    monkeypatch.setattr(sys, "stderr", error)
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    empty = tmp_path / "stdin"
+    empty.touch()
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        login = peer.expect("login")
+        said.append((login["password"], error.getvalue().count("Without TLS, whoever is on the way to")))
+        peer.answer(login, type="error", code="bad_credentials", message="no")
+        peer.see_off()
+
+    with FakeServer(script) as server, empty.open() as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        status = main([host, str(server.port), "alice", *([option, "x"] if option else [])])
+    assert (status, said) == (4, [(PASSWORD, int(is_warned))])
+    assert error.getvalue().count("start with --tls") == int(is_warned)
+
+
+@pytest.mark.parametrize("error", [None, "closed"])
+def test_a_warning_that_nobody_can_read_ends_no_script(monkeypatch: pytest.MonkeyPatch, error: str | None) -> None:
+    """Without stderr, or with one whose reader is gone, it goes on."""
+    from client.__main__ import _warn
+
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Gone() if error else None)
+    _warn("chat.example")
+
+
+def test_a_person_is_warned_before_the_password(tmp_path: Path) -> None:
+    """At a terminal, above the question. 127.1 is this machine, but not to who only reads it."""
+    with Process(tmp_path) as service:
+        with terminal(service, "alice", server="127.1") as alice:
+            alice.wait_for("New password:")
+            lines = "\n".join(alice.lines())
+            assert lines.index("Without TLS, whoever is on the way to 127.1 can read") < lines.index("New password:")
+            assert "leave now and start with --tls." in lines
+        with terminal(service, "alice") as alice:
+            alice.wait_for("New password:")
+            assert not any("TLS" in line for line in alice.lines())

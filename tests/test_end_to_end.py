@@ -32,11 +32,11 @@ ENVIRONMENT = os.environ | {"TERM": "xterm", "TZ": "UTC"}
 class Terminal:
     """A client on a terminal of 80 by 24, and the screen that its user sees."""
 
-    def __init__(self, port: int, *name: str, under: tuple[str, ...] = ()) -> None:
+    def __init__(self, port: int, *name: str, under: tuple[str, ...] = (), server: str = "127.0.0.1") -> None:
         """Starts it, by the program `under` if there is one."""
         self._screen = pyte.Screen(WIDTH, HEIGHT)
         self._stream = pyte.Stream(self._screen)
-        command = [*under, sys.executable, "-m", "client", "127.0.0.1", str(port), *name]
+        command = [*under, sys.executable, "-m", "client", server, str(port), *name]
         self.program = pexpect.spawn(
             command[0],
             command[1:],
@@ -104,9 +104,11 @@ def service(tmp_path: Path) -> Iterator[Process]:
 
 
 @contextmanager
-def terminal(service: Process | Server, *name: str, under: tuple[str, ...] = ()) -> Iterator[Terminal]:
+def terminal(
+    service: Process | Server, *name: str, under: tuple[str, ...] = (), server: str = "127.0.0.1"
+) -> Iterator[Terminal]:
     """A client, ended at the end."""
-    opened = Terminal(service.port, *name, under=under)
+    opened = Terminal(service.port, *name, under=under, server=server)
     try:
         yield opened
     finally:
