@@ -169,7 +169,9 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, pipe.Wanted | 
     parser.add_argument("words", nargs="*", metavar="SERVER PORT USERNAME", help="such as 127.0.0.1 12000 alice")
     parser.add_argument("--profile", metavar="NAME", default="", help=f"from profiles.toml; without, [{DEFAULT}]")
     parser.add_argument(
-        "--tls", action=argparse.BooleanOptionalAction, help="speak TLS, to a server that proves who it is"
+        "--tls",
+        action=argparse.BooleanOptionalAction,
+        help="speak TLS, to a server that proves who it is; one that did so is never talked to without",
     )
     parser.add_argument("--tls-ca", metavar="FILE", default="", help="as --tls; FILE has who may sign its certificate")
     parser.add_argument(
