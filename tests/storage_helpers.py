@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from service.storage import Storage, messages, users
@@ -81,7 +82,7 @@ def explain(storage: Storage, work: Callable[..., object], *arguments: Any) -> l
         work(connection, *arguments)
         connection.set_trace_callback(None)
         # What FTS5 asks of its own tables is its own business.
-        ours = [sql for sql in statements if "'main'.'message_search_" not in sql and not sql.startswith("--")]
+        ours = [sql for sql in statements if not re.search("'main'.'(message|direct)_search_|^--", sql)]
         return [row[3] for sql in ours for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
     return storage.call(run)

@@ -33,7 +33,8 @@ def test_the_file_is_whole_and_current(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-        connection.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')")
+        for index in ("message_search", "direct_search"):
+            connection.execute(f"INSERT INTO {index} ({index}) VALUES ('integrity-check')")
 
 
 def test_it_has_the_messages_asked_for(path: Path) -> None:

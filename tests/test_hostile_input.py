@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 ROUNDS: Final = 5  # messages that each of the other two sends meanwhile
 BREAKS: Final = ["\n", "\r\n", "\u2028", "\u2029", "\u0085", "\x0b", "\x0c", "\x1c", "\x1e"]  # str.splitlines cuts here
 DIGITS: Final = "9" * 5_000
-MARK: Final = "\ue000"  # begins the search index's own words about who may read
+MARK: Final = "\ue000"  # began, in older search indexes, the words about who may read
+OF: Final = "\u00b7"  # stands in the present one between a user's id and a word
 # A field of each command that takes one, with what the command needs besides.
 TEXTS: Final = [
     ("pm", "message", {}),
@@ -234,6 +235,7 @@ QUERIES: Final = [
     '"', "''", '"plan', 'plan"', '""""', "plan*", "*", "^plan", "plan^", "-plan", "+plan", "NOT plan", "plan NOT open",
     "plan AND", "AND", "OR", "plan OR", "NEAR(plan open)", "NEAR/3", "NEAR(", "(((", ")", "{body readers}:plan",
     "readers:plan", f"readers:{MARK}", f"readers : {MARK}1", f'readers:"{MARK}1"', MARK, f"{MARK}1", f"{MARK}1x2",
+    f"1{OF}plan", f"1{OF}", "1x2", f"1x2{OF}", f'1x2{OF}" OR "1x2{OF}', "words:plan",
     f'" OR readers : "{MARK}1x2', f'") OR readers : ("{MARK}1x2', f"{MARK}1 OR {MARK}1x2", "secret", "rowid:1",
     "'; DROP TABLE message; --", "\\", "%", "_", "plan\0open", "...", "\U0001f600" * 50, "\u0301" * 1_000, "a " * 2_048,
     "a\u2028b\u0085c", " ", "", "x" * 4_096, "\U0010ffff", "ﬀ", "İ", "ß", "\u200b", "a-b-c-d-e-f-g-h-i-j-k-l-m-n-o-p",

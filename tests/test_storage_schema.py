@@ -12,7 +12,7 @@ import pytest
 
 from service.errors import PeerError, SchemaError
 from service.names import look_of
-from service.storage import fulltext, messages, schema, tally, users
+from service.storage import fulltext, messages, schema, soundness, tally, users
 from tests.helpers import open_storage
 from tests.storage_helpers import NOW, store
 
@@ -82,6 +82,26 @@ def first_migration(tmp_path: Path) -> Path:
     folder = tmp_path / "first"
     shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__", "000[2-9]*"))
     return folder
+
+
+def test_a_search_index_of_all_texts_is_made_anew_for_each_reader(tmp_path: Path) -> None:
+    """After the upgrade from 0003 the old index is gone, and what was said before is found by those who may read it."""
+    path, folder = tmp_path / "chat.db", tmp_path / "third"
+    shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__", "000[4-9]*"))
+    schema.prepare(path, folder)
+    names = enumerate(("alice", "bob", "carol"), 1)
+    run(path, *(f"INSERT INTO user VALUES ({n}, '{name}', 'x', 't', 't', 0, 0, NULL, '{name}')" for n, name in names))
+    for message_id, recipient in ((1, "NULL"), (2, 2), (3, 3), (4, "NULL"), (5, 1)):
+        run(path, f"INSERT INTO message VALUES ({message_id}, '{NOW}', 1, {recipient}, 'hello', NULL, NULL)")
+    run(path, "INSERT INTO message_search (rowid, body, readers) SELECT id, body, readers FROM searchable")
+    assert soundness.verify(path, lambda _: None).revision == "0003"
+    assert schema.prepare(path) == "upgraded"
+    with open_storage(path) as storage:
+        storage.index_search()
+        for user, partner, found in ((1, None, 5), (2, None, 3), (3, None, 3), (1, 2, 1), (1, 1, 1), (2, 3, 0)):
+            page = storage.read(fulltext.search_page, "hello", user, partner, None, 9)
+            assert len(page.messages) == found
+    assert soundness.verify(path, lambda _: None).messages == 5
 
 
 def test_messages_of_the_first_schema_are_counted_and_found(tmp_path: Path, first_migration: Path) -> None:

@@ -274,7 +274,11 @@ def test_a_sound_file_is_counted(path: Path) -> None:
         (damage, "malformed"),
         (lambda path: spoil(path, "UPDATE message SET sender_id = 77 WHERE id = 3"), "a row names another"),
         (lambda path: spoil(path, "INSERT INTO tally VALUES (0, 0, 0, 4)"), "the counts of public messages"),
-        (lambda path: spoil(path, "DELETE FROM message_search_docsize WHERE id = 2"), "the search index"),
+        (lambda path: spoil(path, "DELETE FROM message_search_docsize WHERE id = 2"), "index does not fit the public"),
+        (
+            lambda path: spoil(path, "INSERT INTO direct_search_docsize VALUES (2, x'')"),
+            "index does not fit the direct",
+        ),
         (lambda path: path.unlink(), "there is no file"),
         (lambda path: os.truncate(path, 0), "holds no chat yet"),
     ],

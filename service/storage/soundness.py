@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from service.config import START_CHECK_TIME
 from service.errors import FileError
-from service.storage import database, schema, tally
+from service.storage import database, fulltext, schema, tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,12 +34,21 @@ _DERIVED: Final = {
                 < (SELECT coalesce(max(block) + 1, 0) FROM tally WHERE level = 0) << {tally.BLOCK_BITS})
         """,  # noqa: S608
     ),
-    "the search index does not fit the messages": (
-        "searchable",
-        """
+    "the search index does not fit the public messages": (
+        "direct_search",
+        f"""
         SELECT 1 WHERE (SELECT count(*) FROM message_search_docsize)
-            <> (SELECT count(*) FROM message WHERE id <= (SELECT max(id) FROM message_search_docsize))
-        """,
+            <> (SELECT count(*) FROM message INDEXED BY message_public WHERE recipient_id IS NULL
+                AND id <= ({fulltext.INDEXED}))
+        """,  # noqa: S608
+    ),
+    "the search index does not fit the direct messages": (
+        "direct_search",
+        f"""
+        SELECT 1 WHERE (SELECT count(*) FROM direct_search_docsize)
+            <> (SELECT count(*) FROM message INDEXED BY message_talk WHERE recipient_id IS NOT NULL
+                AND id <= ({fulltext.INDEXED}))
+        """,  # noqa: S608
     ),
 }
 
