@@ -69,9 +69,8 @@ def make(path: Path, count: int) -> None:
         while tally.complete_blocks(connection):
             counted += 1
             progress.show("counts", counted << 16)
-        indexed = 0
         while fulltext.index_some(connection, _AT_ONCE):
-            indexed += _AT_ONCE
+            (indexed,) = connection.execute(fulltext.INDEXED).fetchone()
             progress.show("search index", indexed)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
