@@ -16,9 +16,9 @@ from freezegun import freeze_time
 from service import accounts as module
 from service.accounts import Accounts
 from service.clock import format_time, utcnow
-from service.config import Settings
+from service.config import BCRYPT_PER_ACCOUNT, Settings
 from service.errors import PeerError
-from service.origin import origin_of
+from service.origin import Origin, origin_of
 from service.storage import Storage, users
 from tests.helpers import PATIENCE, open_storage
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from freezegun.api import FrozenDateTimeFactory
 
 PASSWORD = "correct horse"
-HERE = origin_of("192.0.2.1")
+HERE, THERE = origin_of("192.0.2.1"), origin_of("192.0.2.2")
 
 
 @pytest.fixture
@@ -205,14 +205,14 @@ class Bench:
         assert self.may_end.wait(PATIENCE)
         return b"hash"
 
-    def ask(self) -> None:
+    def ask(self, account: str = "alice", origin: Origin = HERE) -> None:
         """Asks for a hash on a thread of its own."""
-        self._threads.append(threading.Thread(target=self._ask))
+        self._threads.append(threading.Thread(target=self._ask, args=(account, origin)))
         self._threads[-1].start()
 
-    def _ask(self) -> None:
+    def _ask(self, account: str, origin: Origin) -> None:
         try:
-            self.results.put(self.accounts.hash(PASSWORD, "alice", HERE))
+            self.results.put(self.accounts.hash(PASSWORD, account, origin))
         except PeerError as refusal:
             self.results.put(refusal)
 
@@ -262,6 +262,35 @@ def test_a_check_stands_in_the_same_line(storage: Storage, monkeypatch: pytest.M
     bench.finish()
     assert refusal.value.code == "rate_limited"
     assert bench.accounts.verify("alice", PASSWORD, HERE)
+
+
+@pytest.mark.parametrize("login_rate", [0, 10])
+def test_an_account_has_so_many_hashes_at_once(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, login_rate: float
+) -> None:
+    """Of one address, logins, registrations and changes together; without --login-rate there is no such limit."""
+    monkeypatch.setattr(module, "cores", lambda: 1)
+    bench = Bench(make(storage, login_rate=login_rate), monkeypatch)
+    for _ in range(BCRYPT_PER_ACCOUNT + 1):
+        bench.ask()
+    if login_rate:
+        assert isinstance(bench.results.get(timeout=PATIENCE), PeerError)
+        bench.ask("alice", THERE)
+        bench.ask("bob", HERE)
+    while len(bench.finish()) < BCRYPT_PER_ACCOUNT + 1:
+        pass
+
+
+def test_an_address_has_so_many_hashes_at_once(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever accounts it asks for; as many times more as --address-share says."""
+    monkeypatch.setattr(module, "cores", lambda: 1)
+    monkeypatch.setattr(module, "BCRYPT_PER_ADDRESS", 1)
+    bench = Bench(make(storage, login_rate=10, address_share=3), monkeypatch)
+    for number in range(4):
+        bench.ask(f"user{number}")
+    assert isinstance(bench.results.get(timeout=PATIENCE), PeerError)
+    bench.ask("alice", THERE)
+    assert bench.finish() == ["hash"] * 4
 
 
 def test_a_failure_gives_the_place_back(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:

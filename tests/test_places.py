@@ -1,0 +1,138 @@
+"""The places of --max-connections: for those who belong, and otherwise fair between addresses."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from threading import Event
+from typing import TYPE_CHECKING, Final
+
+import bcrypt
+import pytest
+
+from service.config import LEAVING_AT_ONCE, NETWORK_SHARE, Settings
+from service.door import Door
+from service.origin import origin_of
+from service.server import Strangers
+from tests.helpers import PASSWORD, Wire, enter, running_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from service.origin import Origin
+
+ONE, TWO, THREE = (f"127.0.0.{number}" for number in (2, 3, 4))
+PLACES: Final = 6
+
+
+def last_words(wire: Wire) -> list[str]:
+    """What a connection is told at its end."""
+    return [str(line.get("code", line.get("reason"))) for line in wire.read_to_end()]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Returns when it holds: another thread brings it about."""
+    while not condition():
+        Event().wait(0.001)
+
+
+def test_who_says_nothing_makes_room(tmp_path: Path) -> None:
+    """The oldest of the address with the most gives up its place, and is told why; a newcomer comes in and logs in."""
+    with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
+        few = [wires.enter_context(Wire(server.port, source=ONE)) for _ in range(2)]
+        many = [wires.enter_context(Wire(server.port, source=TWO)) for _ in range(PLACES - 2)]
+        alice = wires.enter_context(enter(server.port, "alice", source=THREE))
+        assert last_words(many[0]) == ["too_many_connections", "kicked"]
+        bob = wires.enter_context(enter(server.port, "bob", source=THREE))
+        assert last_words(many[1]) == ["too_many_connections", "kicked"]
+        for wire in (*few, *many[2:], alice, bob):
+            assert wire.ask("ping")["type"] == "pong"
+
+
+def test_who_is_logged_in_keeps_the_place(tmp_path: Path) -> None:
+    """With all places taken by those who belong, a newcomer is refused; when one goes there is room."""
+    with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
+        all_in = [wires.enter_context(enter(server.port, f"user{n}", source=TWO)) for n in range(PLACES)]
+        with Wire(server.port, greet=False, source=ONE) as late:
+            assert last_words(late) == ["too_many_connections", "kicked"]
+        for wire in all_in:
+            assert wire.ask("ping")["type"] == "pong"
+        all_in[0].close()
+        until(lambda: len(server._connections) < PLACES)
+        enter(server.port, "late", source=ONE).close()
+
+
+def test_who_comes_with_a_password_keeps_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a password is checked nobody takes the place of who gave it."""
+    check, may_go, checking = bcrypt.checkpw, Event(), Event()
+
+    def check_later(password: bytes, hashed: bytes) -> bool:
+        checking.set()
+        may_go.wait()
+        return check(password, hashed)
+
+    with running_server(tmp_path, max_connections=2) as server, ExitStack() as wires:
+        enter(server.port, "alice").close()
+        until(lambda: not server._connections)
+        monkeypatch.setattr(bcrypt, "checkpw", check_later)
+        alice = wires.enter_context(Wire(server.port, source=ONE))
+        alice.send({"command": "login", "username": "alice", "password": PASSWORD})
+        checking.wait()
+        for _ in range(5):
+            wires.enter_context(Wire(server.port, source=ONE))
+        may_go.set()
+        assert alice.read()["type"] == "login_ok"
+
+
+class Visitor:
+    """As much of a connection as the order of strangers asks for."""
+
+    def __init__(self, host: str, *, is_entering: bool = False) -> None:
+        self.session = self
+        self.origin = origin_of(host)
+        self.is_entering = is_entering
+
+
+@pytest.mark.parametrize(
+    ("hosts", "gone"),
+    [("abbc", "1023"), ("aabbb", "20314"), ("A", ""), ("AAb", "2"), ("aAa", "02")],
+)
+def test_the_order_in_which_strangers_go(hosts: str, gone: str) -> None:
+    """The oldest of the address with most of them; of whom a password is checked, never. Upper case: such a one."""
+    strangers = Strangers()
+    visitors = [Visitor(f"192.0.2.{ord(host.lower())}", is_entering=host.isupper()) for host in hosts]
+    for visitor in visitors:
+        strangers.add(visitor)  # type: ignore[arg-type]
+    order = ""
+    while (stranger := strangers.pop()) is not None:
+        order += str(visitors.index(stranger))  # type: ignore[arg-type]
+    assert order == gone
+
+
+def test_networks_of_many_addresses_count_as_one() -> None:
+    """Who has a whole network of IPv6 has places for a few addresses; another network is free."""
+    door, most = Door(Settings(max_per_address=3)), 3
+
+    def admit(origin: Origin, count: int) -> int:
+        return sum(door.admit(origin) for _ in range(count))
+
+    households = [origin_of(f"2001:db8:1:{number}::1") for number in range(10)]
+    assert sum(admit(household, 5) for household in households) == NETWORK_SHARE * most
+    assert admit(origin_of("2001:db8:2::1"), 5) == most
+    assert admit(origin_of("192.0.2.1"), 5) == most
+    door.leave(households[0])
+    assert [door.admit(households[1]), door.admit(households[9])] == [False, True]
+
+
+def test_only_so_many_are_on_their_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gives up a place is there for a moment; beyond so many a newcomer is refused, for descriptors are counted."""
+    with running_server(tmp_path, max_connections=1) as server, ExitStack() as wires:
+        monkeypatch.setattr(server.delivery, "post", lambda *_: None)  # so that nobody goes
+        wires.enter_context(Wire(server.port, greet=False, source=ONE))
+        until(lambda: len(server._connections) == 1)
+        for number in range(LEAVING_AT_ONCE):
+            wires.enter_context(Wire(server.port, greet=False, source=ONE))
+            until(lambda number=number: len(server._connections) == number + 2)  # type: ignore[misc]
+        with Wire(server.port, greet=False, source=ONE) as late:
+            assert last_words(late) == ["too_many_connections", "kicked"]
+        monkeypatch.undo()
