@@ -8,7 +8,7 @@ follows a commit (`_deliver`, `_join`, `_end_others` …) runs on the delivery t
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -25,11 +25,12 @@ from service.storage import fulltext, messages, users
 from service.turns import CrowdedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from service.accounts import NewToken
     from service.presence import Roster
     from service.session import Session
+    from service.turns import Turns
 
 _log: Final = logging.getLogger("chat.session")
 # Of a page's line: its names, the query or the name repeated in it, and a `ref`. A query's own length comes on top.
@@ -196,7 +197,8 @@ def missed(session: Session, command: protocol.Missed) -> None:
     session.settle()
     # A client that does not confirm has, or will have, all after the seam live: missed must not tell it twice.
     up_to = MAX_ID if account.confirm else account.last_id
-    page = session.services.storage.read(messages.missed_page, account.id, up_to, command.limit)
+    with _turn(session, session.services.pages):
+        page = session.services.storage.read(messages.missed_page, account.id, up_to, command.limit)
     shown, more = _fit(session, page)
     session.reply_to(command, protocol.MissedReply(shown, more), (0, [message.id for message in shown]))
 
@@ -206,13 +208,14 @@ def history(session: Session, command: protocol.History) -> None:
     account = session.logged_in_account()
     session.settle()
     partner_id, partner = _find_partner(session, command.with_)
-    page = session.services.storage.read(
-        messages.history_page,
-        None if partner_id is None else (account.id, partner_id),
-        None if command.before is UNSET else command.before,
-        None if command.after is UNSET else command.after,
-        command.limit,
-    )
+    with _turn(session, session.services.pages):
+        page = session.services.storage.read(
+            messages.history_page,
+            None if partner_id is None else (account.id, partner_id),
+            None if command.before is UNSET else command.before,
+            None if command.after is UNSET else command.after,
+            command.limit,
+        )
     shown, more = _fit(session, page)
     if command.after is UNSET:
         shown.reverse()
@@ -225,23 +228,30 @@ def search(session: Session, command: protocol.Search) -> None:
     session.settle()
     partner_id, partner = _find_partner(session, command.with_)
     storage = session.services.storage
-    storage.release()
-    try:
-        with session.services.searches.turn(session.origin.network, account.name):
-            with suppress(StorageUnavailable):  # then what is indexed already has to do
-                storage.index_search()
-            page = storage.read(
-                fulltext.search_page,
-                command.query,
-                account.id,
-                partner_id,
-                None if command.before is UNSET else command.before,
-                command.limit,
-            )
-    except CrowdedError:
-        raise StorageUnavailable("the service is stopping") from None
+    with _turn(session, session.services.searches):
+        with suppress(StorageUnavailable):  # then what is indexed already has to do
+            storage.index_search()
+        page = storage.read(
+            fulltext.search_page,
+            command.query,
+            account.id,
+            partner_id,
+            None if command.before is UNSET else command.before,
+            command.limit,
+        )
     shown, more = _fit(session, page, extra=len(command.query.encode()))
     session.reply_to(command, protocol.SearchReply(query=command.query, with_=partner, messages=shown, more=more))
+
+
+@contextmanager
+def _turn(session: Session, turns: Turns) -> Iterator[None]:
+    """Round a read, which waits for others of this client's address and account, and for one of each other's."""
+    account = session.logged_in_account()
+    try:
+        with turns.turn(session.origin.network, account.name, session.services.storage.release):
+            yield
+    except CrowdedError:
+        raise StorageUnavailable("the service is stopping") from None
 
 
 def _find_partner(session: Session, name: str | UnsetType) -> tuple[int | None, str | UnsetType]:

@@ -48,6 +48,7 @@ HURRIED_STORAGE_TIMEOUT: Final = 0.5  # seconds, in its place while the service 
 START_CHECK_TIME: Final = 0.3  # seconds of checking a database at the start: 250 MB, and the start takes under one
 BACKUP_PAGES: Final = 2_560  # of 4 KiB, copied in one step: some 20 ms; after each progress shows, and Ctrl-C counts
 READERS: Final = 16  # read connections at once, 2 or 3 descriptors each; who waits for one waits some milliseconds
+PAGES_AT_ONCE: Final = 8  # of these that read pages, in turns between addresses; the rest is for logins and searches
 INDEX_BATCH: Final = 1_000  # short public messages put into the search index at once: 5 ms, 50 where it merges
 INDEX_CHARACTERS: Final = 128  # of a text cost as much as a short message does: a line or two
 INDEX_DIRECT: Final = 4  # times that a direct message costs: its words are indexed for each of the two

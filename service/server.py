@@ -26,6 +26,7 @@ from service.config import (
     DESCRIPTORS_OWN,
     DESCRIPTORS_PER_READER,
     LEAVING_AT_ONCE,
+    PAGES_AT_ONCE,
     PURGE_INTERVAL,
     READERS,
     RECEIPTS_INTERVAL,
@@ -82,6 +83,7 @@ class Server:
         self.services = Services(
             settings=settings,
             storage=storage,
+            pages=Turns(PAGES_AT_ONCE, Room(UNLIMITED)),
             searches=Turns(search_places() if settings.rate else READERS, Room(UNLIMITED)),
             accounts=Accounts(storage, settings),
             door=Door(settings),
@@ -143,6 +145,7 @@ class Server:
         _log.info("stopping")
         storage = self.services.storage
         self.services.accounts.close()
+        self.services.pages.close()
         self.services.searches.close()
         storage.hurry()
         self._end_accepting.send(b"\0")

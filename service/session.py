@@ -58,6 +58,7 @@ class Services:
 
     settings: Settings
     storage: Storage
+    pages: Turns
     searches: Turns
     accounts: Accounts
     door: Door

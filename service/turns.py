@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 UNLIMITED: Final = 1 << 62
 
@@ -53,10 +53,15 @@ class Turns:
         self._present: dict[str, dict[str, int]] = {}  # waiting or at work: by address, and within it by account
 
     @contextmanager
-    def turn(self, address: str, account: str) -> Iterator[None]:
-        """Round the work: waits for a place, and gives it back. Raises CrowdedError, also after `close`."""
+    def turn(self, address: str, account: str, before_waiting: Callable[[], None] | None = None) -> Iterator[None]:
+        """Round the work: waits for a place, and gives it back. Raises CrowdedError, also after `close`.
+
+        `before_waiting` is called where there is a wait: whoever waits gives back what others need meanwhile.
+        """
         ticket = self._line_up(address, account)
         try:
+            if before_waiting is not None and not ticket.may_work:
+                before_waiting()
             ticket.called.wait()
             if not ticket.may_work:
                 raise CrowdedError

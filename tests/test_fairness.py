@@ -13,10 +13,13 @@ import pytest
 
 from benchmarks.idle import make_accounts
 from service import passwords
+from service import server as server_module
 from service.config import MESSAGE_BYTES, OUTBOX_BYTES, READERS, SHARE_BURST, Settings
+from service.storage import messages
 from tests.helpers import PASSWORD, Wire, enter, running_server
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
     from freezegun.api import FrozenDateTimeFactory
@@ -68,7 +71,7 @@ def test_a_login_elsewhere_is_next_but_one(tmp_path: Path, monkeypatch: pytest.M
         assert order.index(PASSWORD + " ") <= at_work + 1
 
 
-# -- searches ---------------------------------------------------------------------------------------------------------
+# -- reading ----------------------------------------------------------------------------------------------------------
 def test_pages_and_logins_never_wait_for_searches(tmp_path: Path) -> None:
     """Those who search wait for each other, hold no read connection meanwhile, and keep nobody else waiting."""
     with running_server(tmp_path, **DEFAULTS) as server, ExitStack() as wires:
@@ -93,6 +96,38 @@ def test_pages_and_logins_never_wait_for_searches(tmp_path: Path) -> None:
         assert len(alice.read_type("search")["messages"]) == 1
         for wire in crowd:
             assert len(wire.read_type("search")["messages"]) == 1
+
+
+def test_pages_are_read_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pages one address waits for, and with no read connection meanwhile, another's is next but one."""
+    monkeypatch.setattr(server_module, "PAGES_AT_ONCE", 1)
+    with running_server(tmp_path, **DEFAULTS) as server, ExitStack() as wires:
+        alice = wires.enter_context(enter(server.port, "alice", source=ELSEWHERE))
+        alice.ask("pm", message="some words")
+        crowd = [wires.enter_context(enter(server.port, "mallory", source=ATTACKER)) for _ in range(READERS + 2)]
+        pages, order = server.services.pages, list[int]()
+        read = messages.history_page
+
+        def note_and_read(connection: sqlite3.Connection, *arguments: Any) -> messages.Page:
+            order.append(arguments[-1])
+            return read(connection, *arguments)
+
+        monkeypatch.setattr(messages, "history_page", note_and_read)
+        with ExitStack() as places:
+            while pages._free:
+                places.enter_context(pages.turn("somebody", "else"))
+            for wire in crowd:
+                wire.send({"command": "history", "limit": 10})
+            while pages._waiting < len(crowd):
+                threading.Event().wait(0.001)
+            alice.send({"command": "history", "limit": 20})
+            while pages._waiting <= len(crowd):
+                threading.Event().wait(0.001)
+            assert not server.services.storage._readers
+            places.close()
+            for wire in (alice, *crowd):
+                assert len(wire.read_type("history")["messages"]) == 1
+        assert order[:2] == [10, 20]
 
 
 def test_a_stop_lets_those_go_who_wait_to_search(tmp_path: Path) -> None:

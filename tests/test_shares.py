@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from contextlib import ExitStack
 from datetime import timedelta
+from itertools import pairwise
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from benchmarks.attacks.tls_records import APPLICATION_DATA, RecordWriter, find_secret
+from service import tls
 from service.config import (
     KNOCK_BURST,
     KNOCK_RATE,
@@ -17,18 +24,23 @@ from service.config import (
     READ_BURST,
     READ_RATE,
     RECEIVE_COST_BYTES,
+    RECORD_COST,
     SHARE_BURST,
     Settings,
 )
 from service.origin import origin_of
 from service.shares import Shares
-from tests.helpers import Wire, enter, running_server
+from service.tls import _RecordCounter
+from tests.helpers import PATIENCE, Wire, enter, running_server
+from tests.tls_helpers import tls_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from freezegun.api import FrozenDateTimeFactory
+
+    from tests.tls_helpers import Authority
 
 HERE, THERE = origin_of("192.0.2.1"), origin_of("192.0.2.2")
 ELSEWHERE: Final = "127.0.0.2"  # another address of this machine
@@ -177,3 +189,73 @@ def test_a_long_message_counts_as_several(tmp_path: Path, clock: FrozenDateTimeF
             assert len(bob.ask("history")["messages"]) == 3
         clock.tick(timedelta(seconds=1))
         alice.read_type("ack")
+
+
+# -- TLS --------------------------------------------------------------------------------------------------------------
+def shake_hands(sock: socket.socket, context: ssl.SSLContext, key_log: Path) -> RecordWriter:
+    """Does the handshake by hand; gives what makes the records that follow."""
+    context.keylog_filename = str(key_log)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    is_done = False
+    while not is_done:
+        try:
+            tls.do_handshake()
+            is_done = True
+        except ssl.SSLWantReadError:
+            pass
+        sock.sendall(outgoing.read())
+        if not is_done:
+            incoming.write(sock.recv(65_536))
+    cipher = tls.cipher()
+    assert cipher is not None
+    return RecordWriter(cipher[0], find_secret(key_log.read_text()))
+
+
+@pytest.mark.parametrize("kind", ["new keys", "no content"])
+def test_records_that_say_nothing_are_slowed(
+    tmp_path: Path, clock: FrozenDateTimeFactory, authority: Authority, kind: str
+) -> None:
+    """A TLS record has its cost, whatever it holds: who asks for new keys again and again is soon read from no more."""
+    with (
+        tls_server(tmp_path, authority.issue(), rate=20, address_share=1.0) as server,
+        socket.create_connection(("127.0.0.1", server.port), PATIENCE) as sock,
+    ):
+        writer = shake_hands(sock, authority.trusting(), tmp_path / "keys")
+        (connection,) = server._connections
+        for number in range(round(KNOCK_BURST / RECORD_COST)):
+            if kind == "new keys":
+                record = writer.update_keys(asks=True)
+            else:  # OpenSSL takes only so many without any content
+                record = writer.seal(APPLICATION_DATA, b"" if number % 30 else b"\n")
+            sock.sendall(record)
+        while not connection.session._debt._left:
+            Event().wait(0.001)
+        assert connection.session._debt._left < 100 / KNOCK_RATE
+
+
+@given(st.lists(st.integers(0, 300), max_size=30), st.lists(st.integers(0, 5_000), max_size=20))
+def test_records_are_counted_however_they_are_torn(sizes: list[int], cuts: list[int]) -> None:
+    """Each once, when its header is there."""
+    stream = b"".join(b"\x17\x03\x03" + size.to_bytes(2, "big") + b"\x17" * size for size in sizes)
+    ends = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    counter = _RecordCounter()
+    assert sum(counter.count(stream[start:end]) for start, end in pairwise(ends)) == len(sizes)
+
+
+def test_who_reads_no_answers_is_given_up(
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers to new keys that nobody reads are not piled up without a bound."""
+    monkeypatch.setattr(tls, "_ANSWER_BYTES", 1_000)
+    with (
+        tls_server(tmp_path, authority.issue()) as server,
+        socket.create_connection(("127.0.0.1", server.port), PATIENCE) as sock,
+    ):
+        writer = shake_hands(sock, authority.trusting(), tmp_path / "keys")
+        (connection,) = server._connections
+        channel = connection._stream._channel  # type: ignore[attr-defined]
+        with channel._send_lock:  # as if the kernel took nothing
+            sock.sendall(b"".join(writer.update_keys(asks=True) for _ in range(200)))
+            connection.thread.join(PATIENCE)
+        assert not connection.thread.is_alive()
