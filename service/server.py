@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger("chat.server")
 _SLOW: Final = encode(ByeEvent(reason="slow"))
 _SHUTDOWN: Final = encode(ByeEvent(reason="shutdown"))
+_CROWDED: Final = "too many clients here just now; try again later"
 _ACCEPT_PAUSE: Final = 0.1  # seconds to wait when accepting fails: descriptors run out and come back
 
 
@@ -201,15 +202,15 @@ class Server:
 
     def _admit(self, number: int, connected: socket.socket, address: tuple[object, ...]) -> None:
         """Gives a client its thread, or says why not."""
+        stream = Stream(connected, address) if self._tls is None else TlsStream(connected, address, self._tls)
         origin = origin_of(str(address[0]))
         if not self.services.door.admit(origin):
             self._refuse(connected, address, "too many clients from your address; close one, or try again later")
             return
         if not self._make_place():
             self.services.door.leave(origin)
-            self._refuse(connected, address, "too many clients here just now; try again later")
+            self._refuse(connected, address, _CROWDED)
             return
-        stream = Stream(connected, address) if self._tls is None else TlsStream(connected, address, self._tls)
         outbox = self.delivery.open_outbox(stream, _SLOW)
         session = Session(self.services, outbox, stream.peer, origin)
         connection = Connection(number, self.services, stream, outbox, session, self._welcome, self._forget)
@@ -237,8 +238,7 @@ class Server:
         if stranger is None:
             return False
         _log.info("refused %s: its place was needed", stranger.session.peer)
-        crowded = PeerError("too_many_connections", "too many clients here just now; try again later", fatal=True)
-        self.delivery.post(stranger.session.drop, refusal(crowded))
+        self.delivery.post(stranger.session.drop, refusal(PeerError("too_many_connections", _CROWDED, fatal=True)))
         return True
 
     def _refuse(self, connected: socket.socket, address: tuple[object, ...], reason: str) -> None:
