@@ -76,6 +76,7 @@ SEARCH_TIME: Final = 0.5  # seconds of CPU for one search; common words take 20 
 BCRYPT_WAITING: Final = 1_000  # of all; beyond it the last one of the address that has most is sent away
 BCRYPT_PER_ADDRESS: Final = 20  # times --address-share: a whole class of 200, through in 25 s on two cores
 BCRYPT_PER_ACCOUNT: Final = 4  # of one address: somebody's devices after a password change; more is an attack
+SPACE_INTERVAL: Final = 0.1  # seconds between two looks at it; 20 MB of messages are stored meanwhile at most
 SPACE_WARNING: Final = 0.1  # of --max-db that is left when the log says so; of --keep-free it is as much again
 LOGIN_BURST: Final = 20  # failed logins at once from one address: a class behind one router mistypes a few
 ACCOUNT_SHARE: Final = 5  # addresses that must attack an account together before its password is refused to all

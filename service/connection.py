@@ -73,12 +73,14 @@ class Connection:
     def _charge(self, size: int, records: int) -> None:
         """Takes what was received out of the client's shares; returns when it may be looked at."""
         self.session.charge_bytes(size, records)
-        self._slow_down()
+        if self.session.delay():
+            self._slow_down()
 
     def _open(self) -> bool:
         """Makes the stream ready and greets; whether there is a client to serve."""
         self.session.charge_connect()
-        self._slow_down()
+        if self.session.delay():
+            self._slow_down()
         try:
             self._stream.handshake()
         except NotTlsError:
@@ -103,13 +105,14 @@ class Connection:
         settings = self._services.settings
         decoder = LineDecoder(min(LOGIN_LINE, settings.max_line))
         deadline: float | None = time.monotonic() + settings.login_timeout
+        charge = self._charge if self._services.shares.are_limited else None
         is_known = False  # has logged in
         talks = False  # and has said more than who it is
         while True:
             if deadline is not None:
                 deadline = self._check_login(deadline)
             try:
-                data = self._stream.receive(self._charge)
+                data = self._stream.receive(charge)
             except TimeoutError:
                 continue
             if not data:
@@ -124,7 +127,8 @@ class Connection:
                     is_known = True
                     decoder.limit = settings.max_line
                     self._on_login(self)
-                self._slow_down()
+                if self.session.delay():
+                    self._slow_down()
             self._services.storage.release()
             self.session.submit_posts()
             self._outbox.wait_for_room()
@@ -140,8 +144,6 @@ class Connection:
 
     def _slow_down(self) -> None:
         """Returns when the client is back within its shares: TCP pushes back meanwhile, and nothing is refused."""
-        if not self.session.delay():
-            return
         self._services.storage.release()
         self.session.submit_posts()
         while (seconds := self.session.delay()) and not self._stopping and not self._outbox.closing:

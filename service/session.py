@@ -77,7 +77,8 @@ class Session:
         self.outbox = outbox
         self.peer = peer
         self.origin = origin
-        self._debt = Debt()  # for what was taken beyond the shares
+        self._shares = services.shares if services.shares.are_limited else None
+        self._debt = Debt()  # for what was taken beyond them
         self.account: Account | None = None
         self.is_entering = False  # a password or token of this client's is looked at
         self.posts: list[Posted] = []  # messages received and not yet submitted
@@ -134,7 +135,9 @@ class Session:
 
     def _charge(self, cost: float, size: int = 0) -> None:
         """Takes a command out of the shares; one without a cost is a message, of a line of so many bytes."""
-        shares = self.services.shares
+        shares = self._shares
+        if shares is None:
+            return
         if self.account is None:
             self._debt.owe(shares.knock(self.origin, cost or 1))
         elif cost:

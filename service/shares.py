@@ -22,6 +22,7 @@ class Shares:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.are_limited = settings.rate > 0
         self._knocking: OriginBudgets | None = None
         self._reading: _Share | None = None
         self._talking: _Share | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 
 from service.storage import database
+from service.storage import space as space_module
 from service.storage.space import Space
 from tests.helpers import PASSWORD, Process, Wire, enter, running_server
 
@@ -74,6 +75,7 @@ def test_the_log_says_when_there_is_room_again(
     """Each change is said, and what to do about it."""
     caplog.set_level(logging.INFO)
     space = Space(tmp_path / "chat.db", 0, 100_000_000)
+    monkeypatch.setattr(space_module, "SPACE_INTERVAL", 0)
     for megabytes in (500, 150, 50, 150, 500):
         monkeypatch.setattr(os, "statvfs", lambda _, free=megabytes: Disk(free * 1_000, 1_000))
         space.check(connection)

@@ -24,15 +24,13 @@ TARGETS: Final = (
 LARGE_SHARE: Final = 50  # % of a core from which on the generator's own use is shown
 # What stands in a column, and how wide it is.
 _COLUMNS: Final = {
-    "refused": 9,
-    "ack p50 ms": 8,
+    "ack p50 ms": 7,
     "ack max ms": 8,
-    "page p50 ms": 8,
-    "page max ms": 8,
-    "login p50 ms": 8,
+    "page p50 ms": 7,
+    "page max ms": 7,
     "login max ms": 8,
-    "login turns": 7,
-    "RSS MB": 7,
+    "login turns": 6,
+    "RSS MB": 5,
     "cut off": 5,
 }
 _START: Final = 46  # characters before the first of them

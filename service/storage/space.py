@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+import time
 from typing import TYPE_CHECKING, Final, Literal
 
-from service.config import SPACE_WARNING
+from service.config import SPACE_INTERVAL, SPACE_WARNING
 from service.errors import StorageFull
 
 if TYPE_CHECKING:
@@ -34,18 +36,25 @@ class Space:
         self._max_db = max_db
         self._keep_free = keep_free
         self._level: Literal["enough", "low", "full"] = "enough"
+        self._full: StorageFull | None = None
+        self._next_at = 0.0 if max_db or keep_free else math.inf  # monotonic
 
     def check(self, connection: sqlite3.Connection) -> StorageFull | None:
-        """Why no more messages are to be stored; None if they are. Logs what is new. It takes microseconds."""
-        if not self._max_db and not self._keep_free:
-            return None
+        """Why no more messages are to be stored; None if they are. Looks once in SPACE_INTERVAL; logs what is new."""
+        now = time.monotonic()
+        if now >= self._next_at:
+            self._next_at = now + SPACE_INTERVAL
+            self._look(connection)
+        return self._full
+
+    def _look(self, connection: sqlite3.Connection) -> None:
         share, left, limit = min(self._measure(connection))
         level = self._level
         self._level = "full" if left <= 0 else "low" if share <= 1 else "enough"
+        self._full = StorageFull(f"the database has used up {limit}") if self._level == "full" else None
         if self._level != level:
             text, number = _NEWS[self._level]
             _log.log(number, text, max(0, left) // _MEGA, limit)
-        return StorageFull(f"the database has used up {limit}") if self._level == "full" else None
 
     def _measure(self, connection: sqlite3.Connection) -> Iterator[tuple[float, int, str]]:
         """For each limit what is left: in parts of that at which the log warns, in bytes, and of what."""
