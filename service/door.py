@@ -46,7 +46,8 @@ class Door:
                 self._connections[origin.address] >= most or self._connections[origin.network] >= NETWORK_SHARE * most
             ):
                 return False
-            self._connections.update(set(origin))
+            for place in set(origin):
+                self._connections[place] += 1
             return True
 
     def leave(self, origin: Origin) -> None:

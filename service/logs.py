@@ -38,12 +38,12 @@ class _Formatter(logging.Formatter):
 class _Kind:
     """Lines that are the same but for a port: since when, and how many came after the first."""
 
-    __slots__ = ("began_at", "count", "record")
+    __slots__ = ("began_at", "count", "name")
 
-    def __init__(self, record: logging.LogRecord) -> None:
+    def __init__(self, name: str) -> None:
         self.began_at = time.monotonic()
         self.count = 0
-        self.record = record
+        self.name = name  # of the logger
 
 
 class Log(logging.Handler):
@@ -89,30 +89,31 @@ class Log(logging.Handler):
         if kind is not None:
             kind.count += 1
             return True
-        self._kinds[key] = _Kind(record)
+        self._kinds[key] = _Kind(record.name)
         if len(self._kinds) > LOG_KINDS:
-            self._end_kinds(1)
+            self._end_oldest_kind()
         return False
 
-    def _end_kinds(self, count: int) -> None:
-        """Forgets the oldest kinds; the log gets how many lines there were of each. Under the handler's lock."""
-        for key in list(self._kinds)[:count]:
-            kind = self._kinds.pop(key)
-            if kind.count:
-                (level, text), seconds = key, time.monotonic() - kind.began_at
-                summary = f"\u2026 {kind.count:,} more in {seconds:.0f} s: {text}"
-                self._put(self.format(logging.LogRecord(kind.record.name, level, "", 0, summary, None, None)))
+    def _end_oldest_kind(self) -> None:
+        """Forgets it; the log gets how many lines there were of it after the first. Under the handler's lock."""
+        level, text = key = next(iter(self._kinds))
+        kind = self._kinds.pop(key)
+        if kind.count:
+            seconds = time.monotonic() - kind.began_at
+            summary = f"\u2026 {kind.count:,} more in {seconds:.0f} s: {text}"
+            self._put(self.format(logging.LogRecord(kind.name, level, "", 0, summary, None, None)))
 
-    def _end_old_kinds(self) -> None:
-        """On the log's thread."""
-        with self.lock or threading.RLock():
-            end = time.monotonic() - LOG_MERGE
-            self._end_kinds(sum(kind.began_at <= end for kind in self._kinds.values()))
+    def _end_old_kinds(self, age: float) -> None:
+        """Forgets those that began so many seconds ago, or before."""
+        assert self.lock is not None  # noqa: S101 (a handler has one)
+        with self.lock:
+            end = time.monotonic() - age
+            while self._kinds and next(iter(self._kinds.values())).began_at <= end:
+                self._end_oldest_kind()
 
     def close(self) -> None:
         """Returns when what was taken is written, or the stream has not taken it in time."""
-        with self.lock or threading.RLock():
-            self._end_kinds(len(self._kinds))
+        self._end_old_kinds(0)
         self._lines.put(None)
         self._thread.join(LOG_PATIENCE)
         super().close()
@@ -126,7 +127,7 @@ class Log(logging.Handler):
                     self._stream.flush()
             if time.monotonic() >= looked_at + _TICK:
                 looked_at = time.monotonic()
-                self._end_old_kinds()
+                self._end_old_kinds(LOG_MERGE)
 
     def _take(self) -> str | None:
         """The next line; empty after a while without one; None at the end."""
