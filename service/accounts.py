@@ -142,4 +142,8 @@ def _room(settings: Settings) -> Room:
     if not settings.login_rate:
         return Room(BCRYPT_WAITING)
     share = settings.address_share
-    return Room(BCRYPT_WAITING, round(share * BCRYPT_PER_ADDRESS) if share else UNLIMITED, BCRYPT_PER_ACCOUNT)
+    return Room(
+        BCRYPT_WAITING,
+        max(BCRYPT_PER_ACCOUNT, round(share * BCRYPT_PER_ADDRESS)) if share else UNLIMITED,
+        BCRYPT_PER_ACCOUNT,
+    )

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from service.clock import utcnow
-from service.config import LIMITED_KEYS, NETWORK_SHARE
+from service.config import LIMITED_KEYS, MAX_DEBT, NETWORK_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -26,10 +26,13 @@ class Budget:
         self._at = utcnow().timestamp()
 
     def spend(self, cost: float = 1.0) -> float:
-        """Takes that much out, also below zero; gives the seconds until what is owed has flowed in, 0 if nothing is."""
+        """Takes that much out, also below zero; gives the seconds until what is owed has flowed in, 0 if nothing is.
+
+        It never owes more than MAX_DEBT.
+        """
         now = utcnow().timestamp()
         passed = max(0.0, now - self._at)  # a clock that is set back takes nothing away
-        self._left = min(self._burst, self._left + passed * self._rate) - cost
+        self._left = max(min(self._burst, self._left + passed * self._rate) - cost, -MAX_DEBT * self._rate)
         self._at = now
         return max(0.0, -self._left / self._rate)
 
@@ -94,9 +97,10 @@ class Budgets:
 class OriginBudgets:
     """A budget for each address, and one of NETWORK_SHARE times as much for each network that holds several."""
 
-    def __init__(self, rate: float, burst: float) -> None:
+    def __init__(self, rate: float, burst: float, network_burst: float | None = None) -> None:
+        """`network_burst` is for where a burst of so many addresses would be too much at once."""
         self._addresses = Budgets(rate, burst)
-        self._networks = Budgets(NETWORK_SHARE * rate, NETWORK_SHARE * burst)
+        self._networks = Budgets(NETWORK_SHARE * rate, network_burst or NETWORK_SHARE * burst)
 
     def wait_for_one(self, origin: Origin) -> float:
         """The seconds until there is one; 0 if there is."""

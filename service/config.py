@@ -90,6 +90,7 @@ READ_BURST: Final = 1_000  # of these at once: a client that comes back after a 
 SEARCH_COST: Final = 10  # of these; the worst search takes as long as a hundred pages
 KNOCK_RATE: Final = 5.0  # connections and lines before the login, a second, for each of --address-share
 KNOCK_BURST: Final = 100  # of these at once: 200 clients behind one router come, and say who they are
+MAX_DEBT: Final = 60.0  # seconds that a budget may owe at most: who pays and goes leaves no more to his neighbours
 SHARE_BURST: Final = 0.5  # of --address-share bursts at once: 2 MiB of texts, which no reader's outbox ends for
 RECEIVE_COST: Final = 0.1  # of a command, for each receive: bytes that come one by one cost as much as lines
 RECEIVE_COST_BYTES: Final = 4_096  # bytes received that cost as much as a command, whatever they say

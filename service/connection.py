@@ -72,6 +72,8 @@ class Connection:
 
     def _charge(self, size: int, records: int) -> None:
         """Takes what was received out of the client's shares; returns when it may be looked at."""
+        if self._outbox.closing:
+            return  # what comes is dropped, and soon no more: who would not wait must not run up debts for others
         self.session.charge_bytes(size, records)
         if self.session.delay():
             self._slow_down()

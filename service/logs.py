@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
 _TICK: Final = 1.0  # seconds between two looks at what repeats
-_PORT: Final = re.compile(r"(?<=[0-9\]]):[0-9]{1,5}(?![^\s:,])")  # of a client: another one for each of its connections
+_PORT: Final = re.compile(
+    r"(?<=[0-9\]]):[0-9]{1,5}(?=[\s,]|:\s|:?$)"
+)  # of a client: another one for each of its connections
 
 
 class _Formatter(logging.Formatter):

@@ -242,7 +242,8 @@ class Server:
         return True
 
     def _refuse(self, connected: socket.socket, address: tuple[object, ...], reason: str) -> None:
-        _log.info("refused %s: too_many_connections", format_address(address))
+        # What counts as one address: else each line of a flood out of an IPv6 network were another one.
+        _log.info("refused %s: too_many_connections", origin_of(str(address[0])).address)
         with suppress(OSError):
             connected.send(refusal(PeerError("too_many_connections", reason, fatal=True)), socket.MSG_DONTWAIT)
             connected.shutdown(socket.SHUT_WR)

@@ -51,7 +51,9 @@ class _Share:
 
     def __init__(self, rate: float, burst: float, share: float) -> None:
         self._accounts = Budgets(rate, burst)
-        self._addresses = OriginBudgets(share * rate, SHARE_BURST * share * burst) if share else None
+        # A network's addresses may send no more at once than one of them: more would end a slow reader's outbox.
+        at_once = SHARE_BURST * share * burst
+        self._addresses = OriginBudgets(share * rate, at_once, at_once) if share else None
 
     def spend(self, origin: Origin, user_id: int, cost: float) -> float:
         wait = self._accounts.spend(user_id, cost)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _RECORD_BYTES: Final = 16_384  # of plaintext, at most (RFC 8446, section 5.1)
 _HEADER_BYTES: Final = 5  # of a record; the last two say how long the rest is
+_HANDSHAKE_RECEIVES: Final = 64  # within a handshake; an honest one takes two to four, each costs a step of OpenSSL
 _ANSWER_BYTES: Final = 65_536  # of answers to what TLS itself is asked, such as new keys, for a peer that reads none
 HANDSHAKE: Final = 0x16  # the first byte of a ClientHello and of its answer
 _ALERT: Final = 0x15  # or of a refusal
@@ -67,7 +68,11 @@ class TlsChannel:
         deadline = time.monotonic() + seconds
         has_begun = False
         try:
+            received = 0
             while not self._shake(deadline):
+                if time.monotonic() >= deadline or received >= _HANDSHAKE_RECEIVES:
+                    raise TimeoutError("the handshake takes too long")
+                received += 1
                 self._set_timeout(deadline)
                 data = self._socket.recv(RECEIVE_BYTES)
                 if not data:
@@ -125,9 +130,7 @@ class TlsChannel:
                     self._answer()
                     raise
                 if owed:
-                    self._answer()
-                if owed > _ANSWER_BYTES:
-                    raise ConnectionError("the peer asks and reads no answer")
+                    self._answer(owed)
                 if data is not None:
                     return data
             ciphertext = self._socket.recv(size)
@@ -139,15 +142,21 @@ class TlsChannel:
             if charge is not None:
                 charge(len(ciphertext), records)
             with self._lock:
-                self._incoming.write(ciphertext)
+                if not self._has_ended:
+                    self._incoming.write(ciphertext)
 
-    def _answer(self) -> None:
-        """Sends what TLS itself says to what came, without waiting; a thread that sends just now does that as well."""
+    def _answer(self, owed: int = 0) -> None:
+        """Sends what TLS itself says to what came, without waiting; a thread that sends just now does that as well.
+
+        Raises ConnectionError if so many bytes are owed that the peer seems to read none.
+        """
         if self._send_lock.acquire(blocking=False):
             try:
                 self._flush(_DONT_WAIT)
             finally:
                 self._send_lock.release()
+        if owed > _ANSWER_BYTES:
+            raise ConnectionError("the peer asks and reads no answer")
 
     def _read(self) -> bytes | None:
         """The plaintext of all that has come; None if more must come first, empty at the end. Raises SSLError."""

@@ -67,7 +67,7 @@ class Turns:
                 raise CrowdedError
             yield
         finally:
-            self._go(address, account, had_place=ticket.may_work)
+            self._go(address, account, ticket)
 
     def close(self) -> None:
         """Sends away all who wait, and whoever comes; who works goes on."""
@@ -120,8 +120,14 @@ class Turns:
         ticket.called.set()
         return True
 
-    def _go(self, address: str, account: str, *, had_place: bool) -> None:
+    def _go(self, address: str, account: str, ticket: _Ticket) -> None:
         with self._lock:
+            line = self._queues[address].get(account) if address in self._queues else None
+            if line is not None and ticket in line:  # whoever waited was stopped by an exception
+                line.remove(ticket)
+                self._waiting -= 1
+                self._drop_if_empty(address, account)
+            had_place = ticket.may_work
             accounts = self._present[address]
             accounts[account] -= 1
             if not accounts[account]:

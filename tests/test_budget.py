@@ -9,6 +9,7 @@ import pytest
 
 from service import budget as budget_module
 from service.budget import Budget, Budgets
+from service.config import MAX_DEBT
 
 if TYPE_CHECKING:
     from freezegun.api import FrozenDateTimeFactory
@@ -58,3 +59,11 @@ def test_only_so_many_keys_are_remembered(clock: FrozenDateTimeFactory, monkeypa
     for key in ("a", "b", "a", "c"):
         budgets.spend(key)
     assert [budgets.wait_for_one(key) for key in ("a", "b", "c")] == [2, 0, 1]
+
+
+def test_a_debt_has_a_bound(clock: FrozenDateTimeFactory) -> None:
+    """Who takes far too much and goes leaves others of the same key no more than so long a wait."""
+    budget = Budget(rate=10, burst=1)
+    assert budget.spend(1e9) == pytest.approx(MAX_DEBT)
+    clock.tick(timedelta(seconds=MAX_DEBT))
+    assert budget.spend(0) == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from itertools import pairwise
 from threading import Event
@@ -157,6 +157,29 @@ def test_reconnecting_does_not_help(tmp_path: Path, clock: FrozenDateTimeFactory
             assert wire._received == b""
             clock.tick(timedelta(seconds=30))
             assert wire.read()["type"] == "hello"
+
+
+def test_who_is_on_the_way_out_leaves_no_debt(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
+    """After a goodbye nothing is looked at, and nothing is charged: neighbours would have to wait for it."""
+    with running_server(tmp_path, rate=20) as server, Wire(server.port) as wire:
+        wire.send({"command": "ex"})
+        assert wire.read()["type"] == "bye"
+        with suppress(OSError):  # it is cut off at some time
+            for _ in range(200):
+                wire.send_bytes(b"x" * 65_536)
+        while server._connections:
+            Event().wait(0.001)
+        budget = server.services.shares._knocking
+        assert budget is not None
+        assert budget.spend(origin_of("127.0.0.1"), 0) == 0
+
+
+def test_a_network_sends_no_more_at_once_than_an_address(clock: FrozenDateTimeFactory) -> None:
+    """Its addresses together fill nobody's outbox, either."""
+    shares = make()
+    for user in range(round(SHARE_BURST * SHARE)):
+        assert shares.talk(origin_of(f"2001:db8:1:{user}::1"), user, 200) == 0
+    assert shares.talk(origin_of("2001:db8:1:ffff::1"), 99, NETWORK_SHARE * SHARE * 5) == pytest.approx(0.25)
 
 
 def test_an_account_talks_no_faster_over_many_connections(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:

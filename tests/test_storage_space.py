@@ -79,7 +79,7 @@ def test_the_log_says_when_there_is_room_again(
     for megabytes in (500, 150, 50, 150, 500):
         monkeypatch.setattr(os, "statvfs", lambda _, free=megabytes: Disk(free * 1_000, 1_000))
         space.check(connection)
-    limit, advice = "its disk but for --keep-free 100M", "Make room, or raise that"
+    limit, advice = "its disk but for --keep-free 100M", "Make room, or set another limit"
     assert [record.getMessage() for record in caplog.records] == [
         f"50 MB are left for messages of {limit}; then no more are stored. {advice}",
         f"no more messages are stored: 0 MB are left of {limit}. {advice}",

@@ -123,3 +123,18 @@ def test_the_end_sends_away_who_waits() -> None:
     assert sorted(line.refused) == ["a 1", "b 1"]
     with pytest.raises(CrowdedError), line.turns.turn("c", "1"):
         pass
+
+
+def test_who_is_stopped_while_waiting_leaves_the_line() -> None:
+    """An exception before the wait takes no place from those behind."""
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    line = Line()
+    with pytest.raises(ZeroDivisionError), line.turns.turn("a", "1", fail):
+        pass
+    line.come("b 1")
+    assert line.let_go() == ["b 1"]
+    with line.turns.turn("c", "1"):
+        assert line.turns._waiting == 0

@@ -145,7 +145,7 @@ class Storage:
 
         Raises StorageUnavailable; what was indexed before can be searched all the same.
         """
-        while self.call(fulltext.index_some):
+        while not self._hurrying and self.call(fulltext.index_some):
             pass
 
     def settle(self) -> None:

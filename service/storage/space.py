@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final, Literal
 
 from service.config import SPACE_INTERVAL, SPACE_WARNING
-from service.errors import StorageFull
+from service.errors import StorageFull, StorageUnavailable
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,8 +22,11 @@ _MEGA: Final = 1_000_000
 
 _NEWS: Final = {  # what is said of each level when it is reached, with the megabytes and the limit
     "enough": ("there is room for messages again: %d MB of %s", logging.INFO),
-    "low": ("%d MB are left for messages of %s; then no more are stored. Make room, or raise that", logging.WARNING),
-    "full": ("no more messages are stored: %d MB are left of %s. Make room, or raise that", logging.ERROR),
+    "low": (
+        "%d MB are left for messages of %s; then no more are stored. Make room, or set another limit",
+        logging.WARNING,
+    ),
+    "full": ("no more messages are stored: %d MB are left of %s. Make room, or set another limit", logging.ERROR),
 }
 
 
@@ -59,7 +62,12 @@ class Space:
     def _measure(self, connection: sqlite3.Connection) -> Iterator[tuple[float, int, str]]:
         """For each limit what is left: in parts of that at which the log warns, in bytes, and of what."""
         if self._keep_free:
-            disk = os.statvfs(self._folder)
+            try:
+                disk = os.statvfs(self._folder)
+            except OSError as error:
+                raise StorageUnavailable(
+                    f"cannot ask for the free space of {self._folder}: {error.strerror}"
+                ) from error
             left = disk.f_bavail * disk.f_frsize - self._keep_free
             yield left / self._keep_free, left, f"its disk but for --keep-free {self._keep_free // _MEGA}M"
         if self._max_db:
