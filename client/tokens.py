@@ -105,7 +105,7 @@ class Tokens:
 
     def _all(self) -> Iterator[tuple[Path, Kept]]:
         for path in self._folder.glob("*"):
-            with suppress(ValueError):  # another file
+            with suppress(ValueError, FileNotFoundError, IsADirectoryError):  # something else, or gone just now
                 yield path, msgspec.json.decode(path.read_bytes(), type=Kept)
 
 

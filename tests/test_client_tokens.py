@@ -75,3 +75,12 @@ def test_what_cannot_be_kept_is_said(tmp_path: Path) -> None:
     tokens.keep("alice", "t")
     assert "asked for the password again: cannot write" in tokens.problem
     assert tokens.find("alice") == ""
+
+
+def test_other_things_in_the_folder_hide_no_login(tmp_path: Path) -> None:
+    """A login in TLS is evidence that the server has it, whatever else lies there."""
+    Tokens(tmp_path, "chat.example", 1, tls=True).keep("alice", "token")
+    for number in range(5):
+        (tmp_path / f"{number}folder").mkdir()
+        (tmp_path / f"{number}gone").symlink_to(tmp_path / "nowhere")
+    assert Tokens(tmp_path, "chat.example", 1, tls=False).has_tls()
