@@ -281,16 +281,19 @@ def test_an_account_has_so_many_hashes_at_once(
         pass
 
 
-def test_an_address_has_so_many_hashes_at_once(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever accounts it asks for; as many times more as --address-share says."""
+@pytest.mark.parametrize(("share", "most"), [(3, 6), (0.01, BCRYPT_PER_ACCOUNT)])
+def test_an_address_has_so_many_hashes_at_once(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, share: float, most: int
+) -> None:
+    """Whatever accounts it asks for; as many times more as --address-share says, but never too few to log in."""
     monkeypatch.setattr(module, "cores", lambda: 1)
-    monkeypatch.setattr(module, "BCRYPT_PER_ADDRESS", 1)
-    bench = Bench(make(storage, login_rate=10, address_share=3), monkeypatch)
-    for number in range(4):
+    monkeypatch.setattr(module, "BCRYPT_PER_ADDRESS", 2)
+    bench = Bench(make(storage, login_rate=10, address_share=share), monkeypatch)
+    for number in range(most + 1):
         bench.ask(f"user{number}")
     assert isinstance(bench.results.get(timeout=PATIENCE), PeerError)
     bench.ask("alice", THERE)
-    assert bench.finish() == ["hash"] * 4
+    assert bench.finish() == ["hash"] * (most + 1)
 
 
 def test_a_failure_gives_the_place_back(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
