@@ -2,7 +2,7 @@
 
 They run on the connection thread of their client, one after the other, and their replies leave in that order. Messages
 are handed to the writer, and the next line is read at once; whatever is not a message first waits for them. What
-follows a commit (`_deliver`, `_join`, `_end_others` …) runs on the delivery thread, in the order of the ids.
+follows a commit (`posting.deliver`, `_join`, `_end_others` …) runs on the delivery thread, in the order of the ids.
 """
 
 from __future__ import annotations

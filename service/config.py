@@ -81,7 +81,7 @@ SPACE_WARNING: Final = 0.1  # of --max-db that is left when the log says so; of 
 LOGIN_BURST: Final = 20  # failed logins at once from one address: a class behind one router mistypes a few
 ACCOUNT_SHARE: Final = 5  # addresses that must attack an account together before its password is refused to all
 REGISTER_BURST: Final = 200  # registrations at once from one address: a class's first minute
-LIMITED_KEYS: Final = 10_000  # addresses and names whose failures are remembered; some 3 MB
+LIMITED_KEYS: Final = 10_000  # addresses, accounts and names whose budgets are remembered, of each kind; 3 MB a kind
 NETWORK_SHARE: Final = 4  # addresses' worth of everything that an IPv6 network of many addresses (a /48) may take
 # What an account may take over all its connections, and an address --address-share times. A client that has taken more
 # is read from more slowly. Before the login all is the address's.
@@ -110,7 +110,8 @@ SWITCH_PER_CLIENT: Final = 20e-6  # seconds, in its place where larger: all who 
 GC_THRESHOLDS: Final = (10_000, 10, 1_000)
 LEAVING_AT_ONCE: Final = 32  # clients beyond --max-connections, who give up their places to others just now
 LISTEN_BACKLOG: Final = 1024  # connects waiting to be accepted; Linux caps it at net.core.somaxconn
-DESCRIPTORS_OWN: Final = 96  # file descriptors beside clients and readers: writer, listener, refused, log, libraries
+# File descriptors beside clients and readers: writer, listener, refused, log, libraries; and LEAVING_AT_ONCE.
+DESCRIPTORS_OWN: Final = 64 + LEAVING_AT_ONCE
 DESCRIPTORS_PER_READER: Final = 3  # database, -wal and -shm; or one that SQLite may not close yet
 # A peer that vanished is to be noticed within 90 s. Where nothing is under way the kernel probes: gone after IDLE +
 # COUNT * INTERVAL, 40 s. Where something is, it sends that again and probes no more: gone after PEER_TIMEOUT, 40 s more
@@ -157,7 +158,8 @@ def _size(low: int) -> Callable[[str], int]:
         is_size = number.isdecimal() and number.isascii() and len(number) <= _SIZE_DIGITS and unit in _UNITS
         size = int(number) * _UNITS[unit] if is_size else -1
         if size and not low <= size:
-            raise ValueError(f"must be 0 or a size of at least {low // _UNITS['M']}M, such as 500M or 2G, not {text!r}")
+            least = f" of at least {low // _UNITS['M']}M" if low else ""
+            raise ValueError(f"must be 0 or a size{least}, such as 500M or 2G, not {text!r}")
         return size
 
     return parse

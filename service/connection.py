@@ -75,14 +75,12 @@ class Connection:
         if self._outbox.closing:
             return  # what comes is dropped, and soon no more: who would not wait must not run up debts for others
         self.session.charge_bytes(size, records)
-        if self.session.delay():
-            self._slow_down()
+        self._slow_down()
 
     def _open(self) -> bool:
         """Makes the stream ready and greets; whether there is a client to serve."""
         self.session.charge_connect()
-        if self.session.delay():
-            self._slow_down()
+        self._slow_down()
         try:
             self._stream.handshake()
         except NotTlsError:
@@ -107,7 +105,7 @@ class Connection:
         settings = self._services.settings
         decoder = LineDecoder(min(LOGIN_LINE, settings.max_line))
         deadline: float | None = time.monotonic() + settings.login_timeout
-        charge = self._charge if self._services.shares.are_limited else None
+        charge = self._charge if self._services.shares is not None else None
         is_known = False  # has logged in
         talks = False  # and has said more than who it is
         while True:
@@ -129,8 +127,7 @@ class Connection:
                     is_known = True
                     decoder.limit = settings.max_line
                     self._on_login(self)
-                if self.session.delay():
-                    self._slow_down()
+                self._slow_down()
             self._services.storage.release()
             self.session.submit_posts()
             self._outbox.wait_for_room()
@@ -146,6 +143,8 @@ class Connection:
 
     def _slow_down(self) -> None:
         """Returns when the client is back within its shares: TCP pushes back meanwhile, and nothing is refused."""
+        if not self.session.delay():
+            return
         self._services.storage.release()
         self.session.submit_posts()
         while (seconds := self.session.delay()) and not self._stopping and not self._outbox.closing:

@@ -88,7 +88,7 @@ class Server:
             searches=Turns(search_places() if settings.rate else READERS, Room(UNLIMITED)),
             accounts=Accounts(storage, settings),
             door=Door(settings),
-            shares=Shares(settings),
+            shares=Shares(settings) if settings.rate else None,
             receipts=Receipts(storage),
             delivery=self.delivery,
             roster=Roster(),

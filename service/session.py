@@ -62,14 +62,14 @@ class Services:
     searches: Turns
     accounts: Accounts
     door: Door
-    shares: Shares
+    shares: Shares | None
     receipts: Receipts
     delivery: Delivery
     roster: Roster[Session]
 
 
 class Session:
-    """One client. Its connection thread calls everything here but `kick`, the delivery thread's."""
+    """One client. Its connection thread calls everything here but `kick` and `drop`, the delivery thread's."""
 
     def __init__(self, services: Services, outbox: Outbox, peer: str, origin: Origin) -> None:
         """`peer` is for the log; `origin` is what counts as one address in the limits."""
@@ -77,8 +77,7 @@ class Session:
         self.outbox = outbox
         self.peer = peer
         self.origin = origin
-        self._shares = services.shares if services.shares.are_limited else None
-        self._debt = Debt()  # for what was taken beyond them
+        self._debt = Debt()  # for what was taken beyond the shares
         self.account: Account | None = None
         self.is_entering = False  # a password or token of this client's is looked at
         self.posts: list[Posted] = []  # messages received and not yet submitted
@@ -110,7 +109,10 @@ class Session:
                 raise _too_long(self.services.settings.max_line, self.account)
             command = protocol.decode_command(line)
             rule = COMMANDS[type(command)]
-            self._charge(rule.cost, len(line))
+            if rule.cost:
+                self._charge(rule.cost)
+            else:
+                self._charge_message(len(line))
             if rule.allowed != "always" and (rule.allowed == "after login") != (self.account is not None):
                 raise _not_now(command, self.account)
             rule.handler(self, command)
@@ -133,17 +135,23 @@ class Session:
         """Takes a connection out of the address's share."""
         self._charge(1)
 
-    def _charge(self, cost: float, size: int = 0) -> None:
-        """Takes a command out of the shares; one without a cost is a message, of a line of so many bytes."""
-        shares = self._shares
+    def _charge(self, cost: float) -> None:
+        """Takes what is no message out of the shares; before the login everything."""
+        shares = self.services.shares
         if shares is None:
             return
         if self.account is None:
-            self._debt.owe(shares.knock(self.origin, cost or 1))
-        elif cost:
-            self._debt.owe(shares.read(self.origin, self.account.id, cost))
+            self._debt.owe(shares.knock(self.origin, cost))
         else:
-            self._debt.owe(shares.talk(self.origin, self.account.id, max(1.0, size / MESSAGE_BYTES)))
+            self._debt.owe(shares.read(self.origin, self.account.id, cost))
+
+    def _charge_message(self, size: int) -> None:
+        """Takes a message, in a line of so many bytes, out of the shares."""
+        if self.account is None:
+            self._charge(1)
+        elif self.services.shares is not None:
+            cost = max(1.0, size / MESSAGE_BYTES)
+            self._debt.owe(self.services.shares.talk(self.origin, self.account.id, cost))
 
     def expire(self) -> None:
         """Ends a session that took too long to log in."""

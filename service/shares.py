@@ -16,22 +16,16 @@ if TYPE_CHECKING:
 
 
 class Shares:
-    """The limits of Settings; with a `rate` of 0 there are none, with an `address_share` of 0 none for addresses.
+    """The limits of Settings, where its `rate` is not 0; with an `address_share` of 0 there are none for addresses.
 
     Each method takes a cost, and gives the seconds that this client must wait before it may go on; 0 if it need not.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.are_limited = settings.rate > 0
-        self._knocking: OriginBudgets | None = None
-        self._reading: _Share | None = None
-        self._talking: _Share | None = None
-        rate, share = settings.rate, settings.address_share
-        if rate and share:
-            self._knocking = OriginBudgets(share * KNOCK_RATE, share * KNOCK_BURST)
-        if rate:
-            self._reading = _Share(READ_RATE, READ_BURST, share)
-            self._talking = _Share(rate, settings.burst, share)
+        share = settings.address_share
+        self._knocking = OriginBudgets(share * KNOCK_RATE, share * KNOCK_BURST) if share else None
+        self._reading = _Share(READ_RATE, READ_BURST, share)
+        self._talking = _Share(settings.rate, settings.burst, share)
 
     def knock(self, origin: Origin, cost: float) -> float:
         """For who is not logged in: connections, bytes and lines of an address."""
@@ -39,11 +33,11 @@ class Shares:
 
     def read(self, origin: Origin, user_id: int, cost: float) -> float:
         """For commands that are no messages, and for bytes whatever they say."""
-        return self._reading.spend(origin, user_id, cost) if self._reading is not None else 0.0
+        return self._reading.spend(origin, user_id, cost)
 
     def talk(self, origin: Origin, user_id: int, cost: float) -> float:
         """For messages."""
-        return self._talking.spend(origin, user_id, cost) if self._talking is not None else 0.0
+        return self._talking.spend(origin, user_id, cost)
 
 
 class _Share:

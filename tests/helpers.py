@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -59,6 +61,14 @@ def open_storage(path: Path) -> Iterator[Storage]:
     finally:
         storage.release()
         storage.close()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Returns when it holds, which another thread or process brings about; fails if that takes too long."""
+    deadline, pause = time.monotonic() + PATIENCE, threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {condition.__code__.co_names}"
+        pause.wait(0.001)
 
 
 class Process:

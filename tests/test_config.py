@@ -148,6 +148,7 @@ def test_counts_are_whole_numbers(name: str) -> None:
             ("max_db", text, f"must be 0 or a size of at least 1M, such as 500M or 2G, not {text!r}")
             for text in NO_SIZES
         ),
+        ("keep_free", "-1", "must be 0 or a size, such as 500M or 2G, not '-1'"),
         ("max_db", "999999", "must be 0 or a size of at least 1M, such as 500M or 2G, not '999999'"),
     ],
 )

@@ -17,10 +17,10 @@ from service import server as server_module
 from service.config import DESCRIPTORS_OWN, DESCRIPTORS_PER_READER, READERS, cores
 from service.errors import ConfigError
 from service.server import Server
-from tests.helpers import PASSWORD, PATIENCE, ROOT, Process, Wire, enter, make_settings, running_server
+from tests.helpers import PASSWORD, PATIENCE, ROOT, Process, Wire, enter, make_settings, running_server, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.helpers import Line
@@ -40,12 +40,6 @@ def refused(port: int) -> list[Line]:
         lines = wire.read_to_end()
     lines[0].pop("message", None)
     return lines
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Returns when it holds: another thread brings it about."""
-    while not condition():
-        threading.Event().wait(0.005)
 
 
 # -- descriptors ------------------------------------------------------------------------------------------------------

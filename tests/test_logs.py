@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from service import logs
 from service.logs import Log
-from tests.helpers import PATIENCE, Process, enter
+from tests.helpers import PATIENCE, Process, enter, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,8 +133,7 @@ def test_a_line_is_written_anew_after_its_time(monkeypatch: pytest.MonkeyPatch) 
     log = Log(stream)
     emit(log, "again", "again")
     monkeypatch.setattr(logs, "LOG_MERGE", 0.0)
-    while log._kinds:
-        threading.Event().wait(0.001)
+    until(lambda: not log._kinds)
     emit(log, "again")
     log.close()
     assert shown_of(stream) == ["INFO again", "INFO \u2026 1 more: again", "INFO again"]

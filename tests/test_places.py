@@ -13,10 +13,9 @@ from service.config import LEAVING_AT_ONCE, NETWORK_SHARE, Settings
 from service.door import Door
 from service.origin import origin_of
 from service.server import Strangers
-from tests.helpers import PASSWORD, Wire, enter, running_server
+from tests.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from service.origin import Origin
@@ -28,12 +27,6 @@ PLACES: Final = 6
 def last_words(wire: Wire) -> list[str]:
     """What a connection is told at its end."""
     return [str(line.get("code", line.get("reason"))) for line in wire.read_to_end()]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Returns when it holds: another thread brings it about."""
-    while not condition():
-        Event().wait(0.001)
 
 
 def test_who_says_nothing_makes_room(tmp_path: Path) -> None:
@@ -68,7 +61,7 @@ def test_who_comes_with_a_password_keeps_the_place(tmp_path: Path, monkeypatch: 
 
     def check_later(password: bytes, hashed: bytes) -> bool:
         checking.set()
-        may_go.wait()
+        may_go.wait(PATIENCE)
         return check(password, hashed)
 
     with running_server(tmp_path, max_connections=2) as server, ExitStack() as wires:
@@ -77,7 +70,7 @@ def test_who_comes_with_a_password_keeps_the_place(tmp_path: Path, monkeypatch: 
         monkeypatch.setattr(bcrypt, "checkpw", check_later)
         alice = wires.enter_context(Wire(server.port, source=ONE))
         alice.send({"command": "login", "username": "alice", "password": PASSWORD})
-        checking.wait()
+        assert checking.wait(PATIENCE)
         for _ in range(5):
             wires.enter_context(Wire(server.port, source=ONE))
         may_go.set()
@@ -128,11 +121,10 @@ def test_only_so_many_are_on_their_way_out(tmp_path: Path, monkeypatch: pytest.M
     """Who gives up a place is there for a moment; beyond so many a newcomer is refused, for descriptors are counted."""
     with running_server(tmp_path, max_connections=1) as server, ExitStack() as wires:
         monkeypatch.setattr(server.delivery, "post", lambda *_: None)  # so that nobody goes
-        wires.enter_context(Wire(server.port, greet=False, source=ONE))
-        until(lambda: len(server._connections) == 1)
-        for number in range(LEAVING_AT_ONCE):
-            wires.enter_context(Wire(server.port, greet=False, source=ONE))
-            until(lambda number=number: len(server._connections) == number + 2)  # type: ignore[misc]
+        comers: list[Wire] = []
+        for _ in range(1 + LEAVING_AT_ONCE):
+            comers.append(wires.enter_context(Wire(server.port, greet=False, source=ONE)))
+            until(lambda: len(server._connections) == len(comers))
         with Wire(server.port, greet=False, source=ONE) as late:
             assert last_words(late) == ["too_many_connections", "kicked"]
         monkeypatch.undo()

@@ -31,7 +31,7 @@ from service.config import (
 from service.origin import origin_of
 from service.shares import Shares
 from service.tls import _RecordCounter
-from tests.helpers import PATIENCE, Wire, enter, running_server
+from tests.helpers import PATIENCE, Wire, enter, running_server, until
 from tests.tls_helpers import tls_server
 
 if TYPE_CHECKING:
@@ -95,13 +95,25 @@ def test_a_network_of_many_addresses_has_a_share_as_well(clock: FrozenDateTimeFa
 
 
 def test_zero_means_no_share(clock: FrozenDateTimeFactory) -> None:
-    """Without a rate nobody waits for anything; without a share of addresses, accounts still have theirs."""
-    for shares in (make(rate=0), make(rate=0, share=0)):
-        assert [shares.knock(HERE, 1e9), shares.read(HERE, 1, 1e9), shares.talk(HERE, 1, 1e9)] == [0, 0, 0]
+    """Without a share of addresses, accounts still have theirs."""
     shares = make(share=0)
     assert shares.knock(HERE, 1e9) == 0
     assert shares.read(HERE, 1, READ_BURST + READ_RATE) == pytest.approx(1)
     assert shares.read(HERE, 2, READ_BURST) == 0
+
+
+def test_without_a_rate_nobody_waits(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
+    """Neither before the login nor after it, whatever is said and how much of it."""
+    lines = b"{}\n" * round(SHARE * KNOCK_BURST)
+    with running_server(tmp_path, rate=0) as server, Wire(server.port) as wire, enter(server.port, "alice") as alice:
+        for sender in (wire, alice):
+            for _ in range(3):
+                sender.send_bytes(lines)
+                while sender.read().get("code") != "bad_request":
+                    pass
+                for _ in range(round(SHARE * KNOCK_BURST) - 1):
+                    assert sender.read()["type"] == "error"
+        assert {connection.session._debt._left for connection in server._connections} == {0.0}
 
 
 # -- over the wire ----------------------------------------------------------------------------------------------------
@@ -117,12 +129,11 @@ def test_lines_before_the_login_are_slowed(tmp_path: Path, clock: FrozenDateTime
         with Wire(server.port, source=ELSEWHERE) as other:
             assert other.ask("ping")["type"] == "pong"
         sessions = [connection.session for connection in server._connections]
-        while sum(session._debt._left > 0 for session in sessions) < 3:
-            Event().wait(0.001)
-        budget = server.services.shares._knocking
-        assert budget is not None
+        until(lambda: sum(session._debt._left > 0 for session in sessions) == 3)
+        shares = server.services.shares
+        assert shares is not None
         # What is owed is bounded: one step of each of the connections.
-        assert budget.spend(origin_of("127.0.0.1"), 0) * SHARE * KNOCK_RATE < 3 * 100
+        assert shares.knock(origin_of("127.0.0.1"), 0) * SHARE * KNOCK_RATE < 3 * 100
         late = Wire(server.port, greet=False)
         wires.enter_context(late)
         clock.tick(timedelta(seconds=60))
@@ -167,11 +178,10 @@ def test_who_is_on_the_way_out_leaves_no_debt(tmp_path: Path, clock: FrozenDateT
         with suppress(OSError):  # it is cut off at some time
             for _ in range(200):
                 wire.send_bytes(b"x" * 65_536)
-        while server._connections:
-            Event().wait(0.001)
-        budget = server.services.shares._knocking
-        assert budget is not None
-        assert budget.spend(origin_of("127.0.0.1"), 0) == 0
+        until(lambda: not server._connections)
+        shares = server.services.shares
+        assert shares is not None
+        assert shares.knock(origin_of("127.0.0.1"), 0) == 0
 
 
 def test_a_network_sends_no_more_at_once_than_an_address(clock: FrozenDateTimeFactory) -> None:
@@ -215,24 +225,24 @@ def test_a_long_message_counts_as_several(tmp_path: Path, clock: FrozenDateTimeF
 
 
 # -- TLS --------------------------------------------------------------------------------------------------------------
-def shake_hands(sock: socket.socket, context: ssl.SSLContext, key_log: Path) -> RecordWriter:
-    """Does the handshake by hand; gives what makes the records that follow."""
-    context.keylog_filename = str(key_log)
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
-    is_done = False
-    while not is_done:
-        try:
-            tls.do_handshake()
-            is_done = True
-        except ssl.SSLWantReadError:
-            pass
-        sock.sendall(outgoing.read())
-        if not is_done:
-            incoming.write(sock.recv(65_536))
-    cipher = tls.cipher()
+def write_records(wire: Wire, key_log: Path) -> RecordWriter:
+    """What makes the records that follow the handshake of a client; they are sent by `send_raw`."""
+    assert isinstance(wire.socket, ssl.SSLSocket)
+    cipher = wire.socket.cipher()
     assert cipher is not None
     return RecordWriter(cipher[0], find_secret(key_log.read_text()))
+
+
+def send_raw(wire: Wire, records: bytes) -> None:
+    """Past the TLS of Python, as they are."""
+    socket.socket.sendall(wire.socket, records)
+
+
+def logging_keys(authority: Authority, key_log: Path) -> ssl.SSLContext:
+    """For a client whose secrets are written down."""
+    context = authority.trusting()
+    context.keylog_filename = str(key_log)
+    return context
 
 
 @pytest.mark.parametrize("kind", ["new keys", "no content"])
@@ -240,20 +250,20 @@ def test_records_that_say_nothing_are_slowed(
     tmp_path: Path, clock: FrozenDateTimeFactory, authority: Authority, kind: str
 ) -> None:
     """A TLS record has its cost, whatever it holds: who asks for new keys again and again is soon read from no more."""
+    key_log = tmp_path / "keys"
     with (
         tls_server(tmp_path, authority.issue(), rate=20, address_share=1.0) as server,
-        socket.create_connection(("127.0.0.1", server.port), PATIENCE) as sock,
+        Wire(server.port, tls=logging_keys(authority, key_log)) as wire,
     ):
-        writer = shake_hands(sock, authority.trusting(), tmp_path / "keys")
+        writer = write_records(wire, key_log)
         (connection,) = server._connections
         for number in range(round(KNOCK_BURST / RECORD_COST)):
             if kind == "new keys":
                 record = writer.update_keys(asks=True)
             else:  # OpenSSL takes only so many without any content
                 record = writer.seal(APPLICATION_DATA, b"" if number % 30 else b"\n")
-            sock.sendall(record)
-        while not connection.session._debt._left:
-            Event().wait(0.001)
+            send_raw(wire, record)
+        until(lambda: connection.session._debt._left)
         assert connection.session._debt._left < 100 / KNOCK_RATE
 
 
@@ -270,15 +280,16 @@ def test_who_reads_no_answers_is_given_up(
     tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answers to new keys that nobody reads are not piled up without a bound."""
+    key_log = tmp_path / "keys"
     monkeypatch.setattr(tls, "_ANSWER_BYTES", 1_000)
     with (
         tls_server(tmp_path, authority.issue()) as server,
-        socket.create_connection(("127.0.0.1", server.port), PATIENCE) as sock,
+        Wire(server.port, tls=logging_keys(authority, key_log)) as wire,
     ):
-        writer = shake_hands(sock, authority.trusting(), tmp_path / "keys")
+        writer = write_records(wire, key_log)
         (connection,) = server._connections
         channel = connection._stream._channel  # type: ignore[attr-defined]
         with channel._send_lock:  # as if the kernel took nothing
-            sock.sendall(b"".join(writer.update_keys(asks=True) for _ in range(200)))
+            send_raw(wire, b"".join(writer.update_keys(asks=True) for _ in range(200)))
             connection.thread.join(PATIENCE)
         assert not connection.thread.is_alive()

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from service.turns import UNLIMITED, CrowdedError, Room, Turns
-from tests.helpers import PATIENCE
+from tests.helpers import PATIENCE, until
 
 ROOM: Final = Room(UNLIMITED)
 
@@ -30,8 +30,7 @@ class Line:
             thread = threading.Thread(target=self._work, args=text.split())
             self._threads.append(thread)
             thread.start()
-            while self.turns._waiting + len(self.worked) + len(self.refused) < len(self._threads):
-                assert not threading.Event().wait(0.001)
+            until(lambda: self.turns._waiting + len(self.worked) + len(self.refused) == len(self._threads))
 
     def _work(self, address: str, account: str) -> None:
         try:
