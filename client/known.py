@@ -47,7 +47,7 @@ class Known:
             f"{self._place}, speaks TLS: {evidence}.\n"
             "Not connected: without TLS your password can be read on the way.\n"
             "Start with --tls, or --tls-ca FILE. If it has no TLS any more, someone may be in\n"
-            f"between: ask who runs it. If they say that it is so, {last}"
+            f"between: ask who runs it. If they say that it is so,\n{last}"
         )
 
     def forget(self) -> str:
