@@ -226,7 +226,7 @@ def test_a_profile_is_its_owners_to_change(capsys: pytest.CaptureFixture[str], m
     profile(1)
     assert main(["--profile", "work", "--forget-server"]) == 0
     assert main(["--profile", "work", "--no-tls", "alice"]) == 1
-    assert "If they say that it is so, change the profile." in capsys.readouterr().err
+    assert "If they say that it is so,\nchange the profile." in capsys.readouterr().err
 
 
 def test_forgetting_a_login_forgets_no_server() -> None:
