@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from client import pipe, plain, settings
 from client.connection import RETRY_TIMEOUT, CannotConnectError, connect
+from client.hosts import canonical
 from client.known import Known
 from client.link import Link
 from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
@@ -200,6 +201,7 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, pipe.Wanted | 
         parser.error(f"too many words: {_USAGE}")
     try:
         if len(options.words) > 1:
+            _server(options.words[0])
             _port(options.words[1])
         return options, pipe.read_wanted(options)
     except (argparse.ArgumentTypeError, ValueError) as error:
@@ -222,6 +224,11 @@ def _notification(how: str) -> str:
     if how not in {"", "osc", "osc777"} and not (words and shutil.which(words[0])):
         raise argparse.ArgumentTypeError(f"there is no command {how!r}; osc asks the terminal")
     return how
+
+
+def _server(text: str) -> None:
+    if not canonical(text.strip()):  # the system would take it for this machine, and a script's variable may be unset
+        raise argparse.ArgumentTypeError(f"SERVER is empty: {_USAGE}")
 
 
 def _port(text: str) -> int:

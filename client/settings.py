@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from platformdirs import user_config_dir, user_state_dir
 
+from client.hosts import canonical
 from client.text import one_line
 
 DEFAULT: Final = "default"  # the profile of who names none
@@ -74,9 +75,10 @@ def tls_profile(path: Path, server: str, port: int) -> str:
         profiles = _read(path)
     except SettingsError:  # who names a server need have no sound file
         return ""
-    place = server.lower(), port
+    place = canonical(server), port
     return next(
-        (name for name, known in profiles.items() if (known.server.lower(), known.port) == place and known.is_tls), ""
+        (name for name, known in profiles.items() if (canonical(known.server), known.port) == place and known.is_tls),
+        "",
     )
 
 
@@ -116,7 +118,7 @@ def _check(text: str, path: str, name: str, table: object) -> Profile:
         raise SettingsError(_say(text, path, name, key, complaint)) from error
     if not 1 <= profile.port <= PORT_MAX:
         raise SettingsError(_say(text, path, name, "port", f"a port is a number from 1 to {PORT_MAX}"))
-    if not profile.server:
+    if not canonical(profile.server.strip()):
         raise SettingsError(_say(text, path, name, "server", "it is empty"))
     return profile
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from client.files import write_private
+from client.hosts import canonical
 from client.text import one_line
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What a file holds, as JSON. `server` as it was typed, in small letters; so is `name`."""
+    """What a file holds, as JSON, in small letters. An older client's `server` is in the spelling that was typed."""
 
     server: str
     port: int
@@ -40,20 +41,19 @@ class Tokens:
     def __init__(self, folder: Path, server: str, port: int, *, tls: bool) -> None:
         self.problem = ""
         self._folder = folder
-        self._server = server.lower()
+        self._server = canonical(server)
         self._port = port
         self._tls = tls
+        self._is_safe = tls or is_here(server)
 
     def find(self, name: str) -> str:
         """The token for a name; empty if there is none."""
-        try:
-            return msgspec.json.decode(self._path(name).read_bytes(), type=Kept).token
-        except (OSError, ValueError):
-            return ""
+        found = self._find(name)
+        return found[1].token if found else ""
 
     def keep(self, name: str, token: str) -> None:
         """Writes it down, unless it is there or must not be kept."""
-        if not (self._tls or is_here(self._server)) or self.find(name) == token:
+        if not self._is_safe or self.find(name) == token:
             return
         kept = Kept(self._server, self._port, self._tls, name.lower(), token)
         try:
@@ -67,14 +67,15 @@ class Tokens:
     def drop(self, name: str) -> None:
         """Removes one that is not taken any more."""
         with suppress(OSError):
-            self._path(name).unlink(missing_ok=True)
+            if found := self._find(name):
+                found[0].unlink(missing_ok=True)
 
     def forget(self, name: str) -> int:
         """Removes those for a name (all, if it is empty) at any port of the server; gives how many. Raises OSError."""
         paths = [
             path
             for path, kept in self._all()
-            if kept.server == self._server and (not name or kept.name == name.lower())
+            if canonical(kept.server) == self._server and (not name or kept.name == name.lower())
         ]
         for path in paths:
             path.unlink(missing_ok=True)
@@ -95,8 +96,22 @@ class Tokens:
         return len(paths)
 
     def _in_tls(self) -> list[Path]:
-        place = (self._server, self._port, True)
-        return [path for path, kept in self._all() if (kept.server, kept.port, kept.tls) == place]
+        return [path for path, kept in self._all() if self._is_of(kept, tls=True)]
+
+    def _find(self, name: str) -> tuple[Path, Kept] | None:
+        if not self._is_safe:  # one for `localhost` is none for `localhost.`, which a name server is asked for
+            return None
+        path = self._path(name)
+        with suppress(OSError, ValueError):
+            return path, msgspec.json.decode(path.read_bytes(), type=Kept)
+        with suppress(OSError):  # an older client has named the file by another spelling of the server
+            for path, kept in self._all():
+                if self._is_of(kept, tls=self._tls) and kept.name == name.lower():
+                    return path, kept
+        return None
+
+    def _is_of(self, kept: Kept, *, tls: bool) -> bool:
+        return (canonical(kept.server), kept.port, kept.tls) == (self._server, self._port, tls)
 
     def _path(self, name: str) -> Path:
         # A hash, as neither a name nor what was typed for a server need be fit for a file's name.

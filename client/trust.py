@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from client.files import write_private
+from client.hosts import canonical
 from client.text import one_line
 from service.tls import TlsChannel, fingerprint
 
@@ -152,15 +153,15 @@ class Pins:
 
     def find(self, host: str, port: int) -> str | None:
         """The fingerprint that this server must show, if there is one. Raises UntrustedError."""
-        return self._read().get((host.lower(), str(port)))
+        return self._read().get((canonical(host), str(port)))
 
     def add(self, host: str, port: int, pin: str) -> None:
         """Writes it down, all or nothing. Raises UntrustedError."""
-        self._write(self._read() | {(host.lower(), str(port)): pin})
+        self._write(self._read() | {(canonical(host), str(port)): pin})
 
     def note(self, host: str, port: int) -> None:
         """Writes down that this server speaks TLS, with a certificate that was signed. Raises UntrustedError."""
-        pins, key = self._read(), (host.lower(), f"{port}{_TLS}")
+        pins, key = self._read(), (canonical(host), f"{port}{_TLS}")
         if key not in pins:
             self._write(pins | {key: _SIGNED})
 
@@ -186,7 +187,8 @@ class Pins:
     def _read(self) -> dict[tuple[str, str], str]:
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines()
-            return {(host, port): pin for host, port, pin in map(str.split, lines)}
+            # Older clients wrote a host as it was typed. Of two spellings with two pins the later line counts.
+            return {(canonical(host), port): pin for host, port, pin in map(str.split, lines)}
         except (FileNotFoundError, NotADirectoryError):  # the latter: a service's user, whose home is /dev/null
             return {}
         except OSError as error:
@@ -198,7 +200,7 @@ class Pins:
 
 
 def _keys(host: str, port: int) -> tuple[tuple[str, str], tuple[str, str]]:
-    return (host.lower(), str(port)), (host.lower(), f"{port}{_TLS}")
+    return (canonical(host), str(port)), (canonical(host), f"{port}{_TLS}")
 
 
 def _shake(sock: socket.socket, context: ssl.SSLContext, host: str, seconds: float) -> Secured:

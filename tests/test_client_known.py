@@ -111,6 +111,7 @@ def add_plain_profile(port: int) -> None:
         "localhost {port} alice",
         "localhost {port} alice --no-tls",
         "LOCALHOST {port} alice --send x",
+        "localhost. {port} alice --send x",
         "localhost {port} alice --tail",
         "--profile plain",
         "--profile plain --no-tls --history 1",

@@ -40,6 +40,7 @@ def test_profiles_are_read() -> None:
         ('[work]\nserver = "a"\nport = "x"\n', "f, line 3: work.port: Expected `int`, got `str`."),
         ('[work]\nserver = "a"\n port = 0\n', "f, line 3: work.port: a port is a number from 1 to 65535."),
         ('[work]\nserver = ""\nport = 1\n', "f, line 2: work.server: it is empty."),
+        ('[work]\nserver = " "\nport = 1\n', "f, line 2: work.server: it is empty."),
         (
             '[a]\nserver = "a"\nport = 1\n[b]\nserver = "a"\nport = 1\nprot = 1\n',
             "f, line 7: b.prot: there is no such key; known are server, port, name, tls, ca.",

@@ -182,6 +182,18 @@ def test_pins_that_cannot_be_read_or_written_are_told(tmp_path: Path, pins: Pins
         Pins(tmp_path / "file" / "servers").add("host", 1, "AA")
 
 
+def test_a_pin_is_found_by_any_spelling_of_its_host(pins: Pins) -> None:
+    """Also one of an older client, which wrote it as typed; a new one takes its place, and it can be forgotten."""
+    pins.path.parent.mkdir()
+    pins.path.write_text("chat.example. 1 AA\n0:0:0:0:0:0:0:1 1 BB\n0:0:0:0:0:0:0:1 2/tls signed\n")
+    assert (pins.find("Chat.Example", 1), pins.find("chat.example.", 1)) == ("AA", "AA")
+    assert (pins.find("::1", 1), pins.knows("[::1]", 2), pins.knows("::2", 2)) == ("BB", True, False)
+    pins.add("::0:1", 1, "CC")
+    pins.note("::1", 2)
+    assert pins.path.read_text() == "chat.example 1 AA\n::1 1 CC\n::1 2/tls signed\n"
+    assert (pins.forget("CHAT.example.", 1), pins.forget("::0001", 1)) == (True, True)
+
+
 def test_a_write_that_fails_leaves_the_old_pins(pins: Pins, monkeypatch: pytest.MonkeyPatch) -> None:
     """All or nothing, and no other file is left."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from client.tokens import Tokens
+from client.tokens import Kept, Tokens
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,3 +86,33 @@ def test_other_things_in_the_folder_hide_no_login(tmp_path: Path) -> None:
         (tmp_path / f"{number}folder").mkdir()
         (tmp_path / f"{number}gone").symlink_to(tmp_path / "nowhere")
     assert Tokens(tmp_path, "chat.example", 1, tls=False).has_tls()
+
+
+def keep_as_before(folder: Path, server: str, name: str) -> None:
+    """What an older client has written: all by the server as it was typed."""
+    path = folder / hashlib.sha256(f"{server}\n1\nTrue\n{name}".encode()).hexdigest()[:32]
+    path.write_bytes(msgspec.json.encode(Kept(server, 1, True, name, f"token of {name}")))
+
+
+@pytest.mark.parametrize("kept", ["::1", "[::1]", "0:0:0:0:0:0:0:1", "::0:1"])
+@pytest.mark.parametrize("asked", ["::1", "0:0:0:0:0:0:0:1"])
+def test_a_token_is_found_by_any_spelling_of_its_server(tmp_path: Path, kept: str, asked: str) -> None:
+    """Also one of an older client, which had the server as it was typed; and so it is dropped, and forgotten."""
+    for name in ("alice", "bob"):
+        keep_as_before(tmp_path, kept, name)
+    keep_as_before(tmp_path, "::2", "alice")
+    tokens = Tokens(tmp_path, asked, 1, tls=True)
+    assert (tokens.find("Alice"), tokens.find("bob"), tokens.find("carol")) == ("token of alice", "token of bob", "")
+    assert (tokens.has_tls(), Tokens(tmp_path, asked, 2, tls=True).find("alice")) == (True, "")
+    tokens.drop("alice")
+    assert (tokens.find("alice"), tokens.forget("bob"), tokens.has_tls()) == ("", 1, False)
+    tokens.keep("alice", "new")
+    assert Tokens(tmp_path, kept, 1, tls=True).find("alice") == "new"
+    assert (tokens.forget_tls(), len(list(tmp_path.iterdir()))) == (1, 1)
+
+
+@pytest.mark.parametrize(("kept", "asked"), [("localhost", "localhost."), (HERE, f"{HERE}.")])
+def test_a_token_of_this_machine_goes_to_no_name_server_s_word(tmp_path: Path, kept: str, asked: str) -> None:
+    """Without TLS it is for an address that only this machine can have: a final dot makes a name of it."""
+    Tokens(tmp_path, kept, 1, tls=False).keep("alice", "t")
+    assert Tokens(tmp_path, asked, 1, tls=False).find("alice") == ""
