@@ -117,11 +117,17 @@ class Trust:
         shown = fingerprint(channel.certificate())
         if shown != pin:
             sock.close()
-            raise UntrustedError(_changed(host, port, shown, self._pins.label))
+            raise UntrustedError(_changed(host, port, shown, "is not the one that you trust."))
         return sock, channel
 
     def _take_on(self, host: str, port: int, shown: str) -> str:
         """The pin, if the user says yes. Raises UntrustedError."""
+        if self._pins.is_signed(host, port):  # a yes is soon said, and this is what an attacker can show, too
+            how = (
+                "is signed by nobody known here. The one before was signed by an authority that was trusted.\n"
+                "If you named that authority with --tls-ca FILE, do so again."
+            )
+            raise UntrustedError(_changed(host, port, shown, how))
         told = (
             f"Nobody known here has signed the certificate of {one_line(host)}, port {port}.\n"
             f"Its SHA-256 fingerprint:\n  {shown}\n"
@@ -164,6 +170,10 @@ class Pins:
         pins, key = self._read(), (canonical(host), f"{port}{_TLS}")
         if key not in pins:
             self._write(pins | {key: _SIGNED})
+
+    def is_signed(self, host: str, port: int) -> bool:
+        """Whether this server has shown a certificate that was signed. Raises UntrustedError."""
+        return (canonical(host), f"{port}{_TLS}") in self._read()
 
     def knows(self, host: str, port: int) -> bool:
         """Whether this server was trusted in TLS. Raises UntrustedError."""
@@ -213,10 +223,10 @@ def _shake(sock: socket.socket, context: ssl.SSLContext, host: str, seconds: flo
     return sock, channel
 
 
-def _changed(host: str, port: int, shown: str, file: str) -> str:
+def _changed(host: str, port: int, shown: str, how: str) -> str:
     return (
-        f"The certificate of {one_line(host)}, port {port}, is not the one that you trust.\n"
-        "Someone may be in between, or the operator has renewed it: ask. Its SHA-256 fingerprint is now:\n"
+        f"The certificate of {one_line(host)}, port {port}, {how}\n"
+        "Someone may be in between, or the operator has changed it: ask. Its SHA-256 fingerprint is now:\n"
         f"  {shown}\n"
-        f"Not connected. To trust the new one, remove the line {one_line(host.lower())} {port} from {file}"
+        "Not connected. To trust the new one, first forget the old one with --forget-server."
     )

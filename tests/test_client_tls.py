@@ -151,18 +151,37 @@ def test_without_a_yes_nothing_is_trusted(tmp_path: Path, pair: Pair, pins: Pins
 
 
 def test_a_changed_certificate_is_refused(tmp_path: Path, authority: Authority, pair: Pair, pins: Pins) -> None:
-    """The reason names the file and the line to remove; nobody is asked. Without that line the new one may be taken."""
+    """The reason says how to forget the old one; nobody is asked. Without its line the new one may be taken."""
     pins.add("elsewhere", 1, "AA")
     with tls_server(tmp_path, pair) as server:
         pins.add("localhost", server.port, authority.issue().fingerprint)
         with pytest.raises(CannotConnectError, match="not the one that you trust") as refusal:
             connect("localhost", server.port, trust=Trust("", pins, never))
-        assert f"remove the line localhost {server.port} from {pins.path}" in str(refusal.value)
+        assert "first forget the old one with --forget-server" in str(refusal.value)
         assert pair.fingerprint in str(refusal.value)
         pins.path.write_text("elsewhere 1 AA\n")
         with connected(server.port, Trust("", pins, says(True, []))):
             pass
     assert pins.find("elsewhere", 1) == "AA"
+
+
+@pytest.mark.parametrize("someone", [True, False], ids=["a person", "a pipe"])
+def test_where_an_authority_has_signed_none_may_be_unknown(
+    tmp_path: Path, authority: Authority, pair: Pair, pins: Pins, someone: bool
+) -> None:
+    """It is refused as a changed one is, and nobody is asked, until the server is forgotten or the authority named."""
+    with tls_server(tmp_path, pair) as server:
+        with connected(server.port, Trust(authority.file, pins, never)):
+            pass
+        with pytest.raises(CannotConnectError, match="The one before was signed by an authority") as refusal:
+            connect("localhost", server.port, trust=Trust("", pins, never if someone else None))
+        assert all(word in str(refusal.value) for word in (pair.fingerprint, "--tls-ca FILE", "--forget-server"))
+        assert pins.path.read_text() == f"localhost {server.port}/tls signed\n"
+        with connected(server.port, Trust(authority.file, pins, never)):
+            pass
+        pins.forget("localhost", server.port)
+        with connected(server.port, Trust("", pins, says(True, []))):
+            pass
 
 
 def test_pins_that_cannot_be_read_or_written_are_told(tmp_path: Path, pins: Pins) -> None:
