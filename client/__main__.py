@@ -113,7 +113,7 @@ def _choose(options: argparse.Namespace) -> Profile:
     """The server and the name, from the profile and the command line. Raises SettingsError."""
     path, words, chosen = settings.profiles_path(), options.words, options.profile
     profile = None
-    if chosen or len(words) <= 1:  # who names a server need have no file, nor a sound one
+    if chosen or len(words) <= 1:  # who names a server need have no file, nor, in TLS or on this machine, a sound one
         profile = settings.read_profile(path, chosen or DEFAULT)
         if profile is None and chosen:
             raise SettingsError(f'There is no profile "{one_line(chosen)}" in {one_line(str(path))}.')

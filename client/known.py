@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from client.settings import tls_profile
+from client.settings import SettingsError, tls_profile
 from client.text import one_line
+from client.tokens import is_here
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,23 +32,35 @@ class Known:
     def why_not_plain(self) -> str:
         """Why this server must not be talked to without TLS, and what to do; empty if it may be. Raises UntrustedError.
 
-        Any name's login counts: the server is the same for all.
+        Any name's login counts: the server is the same for all. A file of profiles that cannot be read may have the
+        server in TLS: to overlook it would let a slip of its owner's open the way to plain.
         """
         last = "forget it with --forget-server."
         if self._pins.knows(self._server, self._port):
             evidence = "it was trusted in TLS before"
         elif self._tokens.has_tls():
             evidence = "a login in TLS is kept"
-        elif name := tls_profile(self._profiles, self._server, self._port):
+        else:
+            try:
+                name = tls_profile(self._profiles, self._server, self._port)
+            except SettingsError as error:
+                return "" if is_here(self._server) else self._doubt(error)
+            if not name:
+                return ""
             evidence = f"so says the profile [{one_line(name)}] in {self._profiles}"
             last = "change the profile."
-        else:
-            return ""
         return (
             f"{self._place}, speaks TLS: {evidence}.\n"
             "Not connected: without TLS your password can be read on the way.\n"
             "Start with --tls, or --tls-ca FILE. If it has no TLS any more, someone may be in\n"
             f"between: ask who runs it. If they say that it is so,\n{last}"
+        )
+
+    def _doubt(self, error: SettingsError) -> str:
+        return (
+            f"{error}\n"
+            f"Not connected: that file may say that {self._place}, speaks TLS, and without TLS your\n"
+            "password can be read on the way. Mend the file, or move it away; or start with --tls."
         )
 
     def forget(self) -> str:

@@ -70,22 +70,18 @@ def read_profile(path: Path, name: str) -> Profile | None:
 
 
 def tls_profile(path: Path, server: str, port: int) -> str:
-    """The name of a profile by which this server speaks TLS; empty if there is none, or the file is of no use."""
-    try:
-        profiles = _read(path)
-    except SettingsError:  # who names a server need have no sound file
-        return ""
+    """The name of a profile by which this server speaks TLS; empty if there is none. Raises SettingsError."""
     place = canonical(server), port
-    return next(
-        (name for name, known in profiles.items() if (canonical(known.server), known.port) == place and known.is_tls),
-        "",
-    )
+    for name, profile in _read(path).items():
+        if profile.is_tls and (canonical(profile.server), profile.port) == place:
+            return name
+    return ""
 
 
 def _read(path: Path) -> dict[str, Profile]:
     try:
         return parse_profiles(path.read_text(encoding="utf-8"), str(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter: a service's user, whose home is /dev/null
         return {}
     except OSError as error:
         raise SettingsError(f"Cannot read {one_line(str(path))}: {error.strerror}.") from error

@@ -145,7 +145,7 @@ def test_a_person_is_told_before_anything_is_asked(tmp_path: Path) -> None:
 
 
 def test_what_is_known_of_another_server_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another port, another host, a token got without TLS, a profile without, a file of profiles that is of no use."""
+    """Another port, another host, a token or a profile without TLS; on this machine, a broken file of profiles."""
     monkeypatch.setenv(VARIABLE, PASSWORD)
     with running_server(tmp_path) as server:
         for learn in KNOWN:
@@ -166,6 +166,43 @@ def test_what_cannot_be_read_may_be_known(monkeypatch: pytest.MonkeyPatch, capsy
     with Recorder() as server:
         assert main([HOST, str(server.port), "alice", "--send", "x"]) == 1
     assert (server.count, "is damaged" in capsys.readouterr().err) == (0, True)
+
+
+BROKEN = [b'[work]\nserver = "chat.example\n', b"\xff", b'[work]\nserver = "chat.example"\nprot = 1\n']
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_broken_file_of_profiles_opens_no_way_to_plain(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], broken: bytes
+) -> None:
+    """Beyond this machine: what is wrong is said, and what to do; not so much as a connection is made."""
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    monkeypatch.setattr(socket, "create_connection", lambda *_: pytest.fail("connected"))
+    CONFIG.mkdir(parents=True)
+    PROFILES.write_bytes(broken)
+    assert main(["chat.example", "12000", "alice", "--send", "x"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(str(PROFILES))
+    assert "that file may say that chat.example, port 12000, speaks TLS" in said
+    assert "Mend the file, or move it away; or start with --tls." in said
+
+
+def test_what_is_known_is_said_beside_a_broken_file(tmp_path: Path) -> None:
+    """What to do about that matters more."""
+    (tmp_path / "profiles.toml").write_text("[")
+    pins = Pins(tmp_path / "servers")
+    pins.note("chat.example", 1)
+    tokens = Tokens(tmp_path, "chat.example", 1, tls=False)
+    known = Known(Profile("chat.example", 1), pins, tokens, tmp_path / "profiles.toml")
+    assert "it was trusted in TLS before" in known.why_not_plain()
+
+
+def test_where_no_file_can_be_there_is_none(tmp_path: Path) -> None:
+    """A service's user, whose home is /dev/null, may go to a server without TLS."""
+    (tmp_path / "null").touch()
+    tokens = Tokens(tmp_path / "null" / "tokens", "chat.example", 1, tls=False)
+    pins, profiles = Pins(tmp_path / "null" / "servers"), tmp_path / "null" / "profiles.toml"
+    assert Known(Profile("chat.example", 1), pins, tokens, profiles).why_not_plain() == ""
 
 
 def test_it_is_looked_at_for_each_connection(tmp_path: Path) -> None:
