@@ -11,15 +11,16 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
-from client.files import write_private
+from client.files import reserved, write_private
 from client.hosts import canonical
 from client.text import one_line
 from service.tls import TlsChannel, fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # What OpenSSL says when nobody known has signed (x509_vfy.h): X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
@@ -163,13 +164,14 @@ class Pins:
 
     def add(self, host: str, port: int, pin: str) -> None:
         """Writes it down, all or nothing. Raises UntrustedError."""
-        self._write(self._read() | {(canonical(host), str(port)): pin})
+        with self._changing() as pins:
+            pins[canonical(host), str(port)] = pin
 
     def note(self, host: str, port: int) -> None:
         """Writes down that this server speaks TLS, with a certificate that was signed. Raises UntrustedError."""
-        pins, key = self._read(), (canonical(host), f"{port}{_TLS}")
-        if key not in pins:
-            self._write(pins | {key: _SIGNED})
+        if not self.is_signed(host, port):  # nearly always it is, and then nothing need be written
+            with self._changing() as pins:
+                pins[canonical(host), f"{port}{_TLS}"] = _SIGNED
 
     def is_signed(self, host: str, port: int) -> bool:
         """Whether this server has shown a certificate that was signed. Raises UntrustedError."""
@@ -181,16 +183,21 @@ class Pins:
 
     def forget(self, host: str, port: int) -> bool:
         """Removes what is written of this server; whether something was. Raises UntrustedError."""
-        pins = self._read()
-        kept = {key: pin for key, pin in pins.items() if key not in _keys(host, port)}
-        if kept != pins:
-            self._write(kept)
-        return kept != pins
+        if not self.knows(host, port):
+            return False
+        with self._changing() as pins:
+            for key in _keys(host, port):
+                pins.pop(key, None)
+        return True
 
-    def _write(self, pins: dict[tuple[str, str], str]) -> None:
-        text = "".join(f"{host} {port} {pin}\n" for (host, port), pin in pins.items())
+    @contextmanager
+    def _changing(self) -> Iterator[dict[tuple[str, str], str]]:
+        """What is in the file, to be changed and then written; another client that would change it waits meanwhile."""
         try:
-            write_private(self.path, text)
+            with reserved(self.path):
+                pins = self._read()
+                yield pins
+                write_private(self.path, "".join(f"{host} {port} {pin}\n" for (host, port), pin in pins.items()))
         except OSError as error:
             raise UntrustedError(f"Cannot write {self.label}: {error.strerror}. Not connected.") from error
 

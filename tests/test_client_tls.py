@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import queue
 import socket
@@ -10,18 +12,19 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from client.connection import CannotConnectError, Connection, connect, new_nonce
+from client.files import reserved
 from client.trust import Pins, Trust, UntrustedError
 from service import transport
 from service.protocol import AckReply, AnyEvent, BroadcastEvent, Pm
 from tests.fake_server import TIMEOUT, FakeServer, Peer
-from tests.helpers import PASSWORD, PATIENCE, enter, running_server
+from tests.helpers import PASSWORD, PATIENCE, ROOT, enter, running_server
 from tests.test_end_to_end import ENVIRONMENT, terminal
 from tests.tls_helpers import Authority, Pair, tls_server
 
@@ -214,7 +217,7 @@ def test_a_pin_is_found_by_any_spelling_of_its_host(pins: Pins) -> None:
 
 
 def test_a_write_that_fails_leaves_the_old_pins(pins: Pins, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All or nothing, and no other file is left."""
+    """All or nothing, and no other file is left but the lock."""
 
     def fail(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -223,7 +226,67 @@ def test_a_write_that_fails_leaves_the_old_pins(pins: Pins, monkeypatch: pytest.
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(UntrustedError, match="No space left"):
         pins.add("other", 1, "BB")
-    assert [path.read_text() for path in pins.path.parent.iterdir()] == ["host 1 AA\n"]
+    assert {path.name: path.read_text() for path in pins.path.parent.iterdir()} == {
+        "servers": "host 1 AA\n",
+        "servers-lock": "",
+    }
+
+
+def test_clients_that_write_at_once_lose_nothing(pins: Pins) -> None:
+    """Each is a program of its own; whoever comes second reads what the first has written."""
+    script = (
+        "import sys; from pathlib import Path; from client.trust import Pins\n"
+        "pins = Pins(Path(sys.argv[1])); print('ready', flush=True); sys.stdin.read(1)\n"
+        "for port in range(10):\n"
+        "    pins.add(sys.argv[2], port, 'AA'); pins.note(sys.argv[2], port); pins.forget(sys.argv[2], port - 5)\n"
+    )
+    hosts = [f"host{number}" for number in range(4)]
+    with ExitStack() as programs:
+        started = [
+            programs.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", script, str(pins.path), host],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    cwd=ROOT,
+                )
+            )
+            for host in hosts
+        ]
+        for program in started:
+            assert program.stdout is not None
+            assert program.stdout.readline() == b"ready\n"
+        for program in started:
+            assert program.stdin is not None
+            program.stdin.close()
+        assert [program.wait(PATIENCE) for program in started] == [0] * len(hosts)
+    for host in hosts:
+        assert [port for port in range(10) if pins.is_signed(host, port)] == list(range(5, 10))
+        assert [port for port in range(10) if pins.find(host, port) == "AA"] == list(range(5, 10))
+
+
+def test_one_who_changes_the_file_is_waited_for(pins: Pins) -> None:
+    """What is written meanwhile is not lost."""
+    pins.add("first", 1, "AA")
+    with ThreadPoolExecutor(1) as pool:
+        with reserved(pins.path):
+            added = pool.submit(pins.add, "second", 1, "BB")
+            with pytest.raises(TimeoutError):
+                added.result(0.1)
+            pins.path.write_text("third 1 CC\n")
+        added.result(PATIENCE)
+    assert pins.path.read_text() == "third 1 CC\nsecond 1 BB\n"
+
+
+def test_a_file_system_without_locks_is_no_reason_to_stay_away(pins: Pins, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some network ones have none."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    pins.add("host", 1, "AA")
+    assert pins.find("host", 1) == "AA"
 
 
 @pytest.mark.parametrize("content", [None, "hello"])
