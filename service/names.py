@@ -18,6 +18,8 @@ _DIRECTION_MARK: Final = "\u200e"  # stands round right-to-left characters in th
 _OVERLAY: Final = 1  # the combining class of marks that go through a letter (Unicode, section 4.3)
 _DOT: Final = re.compile("(?<=[ij])\u0307")  # a dot on a letter that has one shows nothing (TS 39, section 5.4)
 _UPRIGHT: Final = "\u04cf"  # Cyrillic palochka: the tables have it as i, and it looks as much like l
+_BANG: Final = "!"  # looks like an i, an l, and a mark that is soon overlooked: one look cannot say all three
+_DOTLESS_J: Final = "\u0237"  # the tables have it apart from j, though not the dotless i from i
 _MARK: Final = "-"  # stands for all punctuation in a look
 
 
@@ -38,18 +40,24 @@ def map_name(text: str) -> str:
 
 
 def map_new_name(text: str) -> str:
-    """As `map_name`, for a name that is to be made. Raises PeerError for more: marks that belong to no letter.
+    """As `map_name`, for a name that is to be made. Raises PeerError for more: `!`, and marks that belong to no letter.
 
-    A mark through a letter hardly shows, nor does one that stands there twice; one with no letter before it stands on
-    nothing (TS 39, section 5.4). Names that were made before this rule go on, so only here it holds.
+    A mark through a letter hardly shows, nor does one that stands there twice, with another one between or without; one
+    with no letter before it stands on nothing (TS 39, section 5.4). A `!` is taken for an i or an l, or for nothing.
+    Names that were made before these rules go on, so only here they hold.
     """
     name = map_name(text)
-    before = ""
+    if _BANG in name:
+        raise PeerError("invalid_username", "a new name has no ! as that looks like i and l; choose another one")
+    base, marks = "", set[str]()
     for char in unicodedata.normalize("NFD", name):
-        if _is_combining(char) and (_is_loose(char, before) or unicodedata.combining(char) == _OVERLAY):
+        if not _is_combining(char):
+            base, marks = char, set()
+        elif char in marks or not _bears_marks(base) or unicodedata.combining(char) == _OVERLAY:
             reason = "no mark through a letter, none twice and none without a letter"
             raise PeerError("invalid_username", f"a name has {reason}; choose another one")
-        before = char
+        else:
+            marks.add(char)
     return name
 
 
@@ -57,8 +65,8 @@ def _is_combining(char: str) -> bool:
     return unicodedata.category(char)[0] == "M"
 
 
-def _is_loose(mark: str, before: str) -> bool:
-    return not before or mark == before or unicodedata.category(before)[0] not in "LNM"
+def _bears_marks(base: str) -> bool:
+    return base != "" and unicodedata.category(base)[0] in "LN"
 
 
 def _is_forbidden(char: str) -> bool:
@@ -99,8 +107,10 @@ def _prototypes() -> dict[str, str]:
 
 def _prototype(char: str, like: str) -> str:
     """What stands for a character in a look, where TS 39 has `like`."""
-    if like == "l" != char or char == _UPRIGHT:
+    if like in {"l", _BANG} - {char} or char == _UPRIGHT:
         return "1"
+    if like == _DOTLESS_J:
+        return "j"
     category = unicodedata.category(char)
     # A letter of a language is none, whatever it is like: the tables have one of Katakana as a stroke, and Chinese ones
     # as symbols.

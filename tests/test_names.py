@@ -95,6 +95,9 @@ def test_a_name_stays_what_it_was_mapped_to(text: str) -> None:
         "alice-\u0308",
         "ali\u0323\u0323ce",
         "\u00e9\u0301va",
+        "a\u0301\u0308\u0301lice",  # twice, with another one between
+        "\u00e9\u0308\u0301va",
+        "ali\u0323\u0301\u0323ce",
     ],
     ids=ascii,
 )
@@ -116,6 +119,7 @@ def test_a_new_name_has_no_loose_marks(text: str) -> None:
             "\u05d0\u05b8\u05dc",
             "\u0645\u064f\u062d\u064e\u0645\u0651\u064e\u062f",
             "1\u0308",
+            "a\u0301e\u0301\u1ea5\u1ea5",  # each on a letter of its own
         ),
     ],
     ids=ascii,
@@ -123,6 +127,15 @@ def test_a_new_name_has_no_loose_marks(text: str) -> None:
 def test_a_new_name_may_have_the_marks_of_its_language(text: str) -> None:
     """Accents, vowel signs, tones and points: each has its letter."""
     assert map_new_name(text) == map_name(text)
+
+
+@pytest.mark.parametrize("text", ["a!ice", "al!", "!an", "alice!", "!", "al\uff01ce"], ids=ascii)
+def test_a_new_name_has_no_exclamation_mark(text: str) -> None:
+    """It is taken for an i, an l, or nothing at all; who has such a name keeps it."""
+    with pytest.raises(PeerError, match="has no !") as refusal:
+        map_new_name(text)
+    assert refusal.value.code == "invalid_username"
+    assert map_name(text) == text.replace("\uff01", "!")
 
 
 ALIKE = [
@@ -133,6 +146,11 @@ ALIKE = [
     ("a1ice", "al1ce"),
     ("alice", "a\u04cfice"),  # palochka
     ("alice", "a|ice"),
+    ("alice", "a\u01c3ice"),  # letters like a !
+    ("alice", "al\u2d51ce"),
+    ("jan", "\u0237an"),  # Latin, without its dot
+    ("jan", "\u0575an"),  # Armenian
+    ("jan", "\u0237\u0307an"),  # a dot of its own
     ("admin", "\u0430dmin"),
     ("admin", "adm\u0456n"),
     ("admin", "adm\u0131n"),  # Latin, without its dot
