@@ -158,6 +158,27 @@ def test_a_backup_is_no_file_of_the_database_itself(live: Path, own: str) -> Non
     assert {name: live.with_name(name).stat().st_ino for name in names(live.parent) - {"other"}} == before
 
 
+@pytest.mark.parametrize("own", OWN)
+def test_nor_is_it_one_beside_another_name_of_the_database(live: Path, own: str) -> None:
+    """A service that opened a hard link has its files beside that name, now or later."""
+    other = live.parent / "other" / "copy.db"
+    other.hardlink_to(live)
+    what = "the database itself" if own == live.name else f"the database's own {own}"
+    for way in (live.with_name(own), live.parent / "other" / ".." / own):
+        with pytest.raises(FileError, match=f"{re.escape(str(way))} is {what}; name another file"):
+            backup.backup(other, way, Task(), overwrite=True)
+        with pytest.raises(FileError, match=f"is {what}; name another file"):
+            backup.restore(way, other, Task())
+
+
+def test_what_is_only_called_so_is_none_of_its_own(live: Path) -> None:
+    """Beside another database, beside a symbolic link, or beside nothing."""
+    (live.parent / "other" / "link.db").symlink_to(live)
+    (live.parent / "other" / "old.db").write_bytes(b"")
+    for name in ("link.db-wal", "old.db-lock", "none.db-shm", "-wal"):
+        assert backup.backup(live, live.parent / "other" / name, Task()).users == 1
+
+
 def test_what_stands_beside_a_database_is_known(live: Path) -> None:
     """Whatever a running service has beside it is one of these, and its backup may be called anything else."""
     assert names(live.parent) - {"other"} == {*OWN} - {"chat.db-journal"}

@@ -67,9 +67,9 @@ def backup(source: Path, target: Path, task: Task, *, overwrite: bool = False) -
     The service may run: readers and its writer wait for nothing, but the -wal grows until the copy is made. Raises
     FileError, SchemaError, sqlite3.Error, OSError; `target` is then as it was.
     """
+    _refuse_own(source, target)
     if schema.read_revision(source) is None:
         raise FileError(f"{source} holds no chat; nothing was backed up")
-    _refuse_own(source, target)
     target.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
     _refuse_existing(target, overwrite=overwrite)
     with _temporary(target) as part:

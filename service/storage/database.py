@@ -98,7 +98,11 @@ def restrict_mode(path: Path) -> None:
 
 
 def find_own(path: Path, other: Path) -> Path | None:
-    """Which of the files of the database at `path` the other path is, be it by a link; None if it is none of these."""
+    """Which of the files of the database at `path` the other path is, be it by a link; None if it is none of these.
+
+    Of a database that has a second name, as a hard link, the files beside that name are its own as well. One of these
+    by a hard link of its own, elsewhere, is not found: for that all folders of the disk had to be searched.
+    """
     path, whole = path.resolve(), other.resolve()
     for own in (path, *(path.with_name(path.name + suffix) for suffix in _BESIDE)):
         if whole == own:  # it need not be there just now
@@ -106,6 +110,11 @@ def find_own(path: Path, other: Path) -> Path | None:
         with suppress(OSError):
             if own.samefile(whole):
                 return own
+    for suffix in _BESIDE:  # of a service that opened the database by another name than `path`
+        base = whole.with_name(whole.name.removesuffix(suffix) or whole.name)
+        with suppress(OSError):
+            if base != whole and os.path.samestat(base.lstat(), path.stat()):  # beside a symbolic link SQLite has none
+                return whole
     return None
 
 
