@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import runpy
 import shutil
 import sqlite3
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -295,3 +297,57 @@ def test_each_migration_builds_on_the_one_before() -> None:
     config.set_main_option("script_location", str(schema.MIGRATIONS))
     walked = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     assert walked[::-1] == schema.revisions()
+
+
+# What 0004 notes: an account's name, and its look. Never edited, as the migration is.
+LOOKS_OF_0004: Final = {
+    "alice": "alice",
+    "a1ice": "a1ice",
+    "alice_": "alice",
+    "mary--ann": "rnary-ann",
+    "will": "vvill",
+    "zig1": "zig1",
+    "al\u0335ice": "alice",
+    "\u0430\u0441\u0435": "ace",
+    "\u04cf": "1",
+    "user0": "usero",
+    "jos\u00e9": "jose\u0301",
+    "--": "-",
+}
+
+
+def test_a_migration_notes_the_same_looks_for_ever(tmp_path: Path) -> None:
+    """Whatever becomes of service/names.py: what an upgrade to 0004 leaves is written down here."""
+    path = tmp_path / "chat.db"
+    for folder, kept in (("third", "[4-9]"), ("fourth", "[5-9]")):
+        skipped = shutil.ignore_patterns("__pycache__", f"000{kept}*")
+        shutil.copytree(schema.MIGRATIONS, tmp_path / folder, ignore=skipped)
+    schema.prepare(path, tmp_path / "third")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        accounts = "INSERT INTO user VALUES (NULL, ?, 'x', 't', 't', 0, 0, NULL, '')"
+        connection.executemany(accounts, [(name,) for name in LOOKS_OF_0004])
+    schema.prepare(path, tmp_path / "fourth")
+    with closing(sqlite3.connect(path)) as connection:
+        assert dict(connection.execute("SELECT name, look FROM user")) == LOOKS_OF_0004
+
+
+def test_the_newest_noted_looks_are_those_of_new_names() -> None:
+    """If this fails, looks have changed: a further migration has to note them anew, and this test to ask that one."""
+    path = schema.MIGRATIONS / "versions" / "0004_looks.py"
+    migration = runpy.run_path(str(path))
+    prototypes = migration["make_prototypes"]()
+    for char in (*LOOKS_OF_0004, *prototypes, *map(chr, range(0x21, 0x3000))):
+        name = f"a{char}\u0307b"
+        assert migration["look_of"](name, prototypes) == look_of(name)
+
+
+@pytest.mark.parametrize("path", sorted(schema.MIGRATIONS.rglob("*.py")), ids=lambda path: path.name)
+def test_a_migration_imports_nothing_of_the_service(path: Path) -> None:
+    """What the service changes must not change what an upgrade does."""
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            imported.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module or "." * node.level)
+    assert not [name for name in imported if name.split(".")[0] in ("", "service", "client")]
