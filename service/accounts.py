@@ -130,7 +130,7 @@ class Accounts:
         """A place at a processor, after a wait; raises PeerError where too many of the account or address wait."""
         self._storage.release()  # others may read meanwhile
         try:
-            with self._hashing.turn(origin.network, name):
+            with self._hashing.turn(origin, name):
                 yield
         except CrowdedError:
             raise PeerError(

@@ -248,7 +248,7 @@ def _turn(session: Session, turns: Turns) -> Iterator[None]:
     """Round a read, which waits for others of this client's address and account, and for one of each other's."""
     account = session.logged_in_account()
     try:
-        with turns.turn(session.origin.network, account.name, session.services.storage.release):
+        with turns.turn(session.origin, account.name, session.services.storage.release):
             yield
     except CrowdedError:
         raise StorageUnavailable("the service is stopping") from None

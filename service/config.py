@@ -71,9 +71,9 @@ STOP_TIMEOUT: Final = (
 MAX_SEARCH_WORDS: Final = 16  # each costs time, some 20 ms at most
 MAX_ENDINGS: Final = 500  # different words that a beginning may stand for in a search; 40 us each at ten million
 SEARCH_TIME: Final = 0.5  # seconds of CPU for one search; common words take 20 ms at ten million messages
-# Passwords waiting to be hashed, and at work: logins, registrations and changes. They take turns between addresses, so
-# who comes waits for one turn of each other address that is busy, whatever the numbers here.
-BCRYPT_WAITING: Final = 1_000  # of all; beyond it the last one of the address that has most is sent away
+# Passwords waiting to be hashed, and at work: logins, registrations and changes. They take turns between networks (see
+# Turns), so who comes waits for one turn of each other network that is busy, whatever the numbers here.
+BCRYPT_WAITING: Final = 1_000  # of all; beyond it the last one of the network or address that has most is sent away
 BCRYPT_PER_ADDRESS: Final = 20  # times --address-share: a whole class of 200, through in 25 s on two cores
 BCRYPT_PER_ACCOUNT: Final = 4  # of one address: somebody's devices after a password change; more is an attack
 SPACE_INTERVAL: Final = 0.1  # seconds between two looks at it; 20 MB of messages are stored meanwhile at most

@@ -1,20 +1,26 @@
-"""A few places for costly work, which are taken in turns: between addresses, and between the accounts of one.
+"""A few places for costly work, which are taken in turns: between networks, the addresses of one, and their accounts.
 
-So whoever comes waits for one turn of each other address, however many of one address wait. Knows no client, and
-nothing of the work.
+So whoever comes waits for one turn of each other network, however many of one wait, and from however many addresses.
+Knows no client, and nothing of the work.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from service.config import NETWORK_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from service.origin import Origin
+
 UNLIMITED: Final = 1 << 62
+
+_Path = tuple[str, ...]  # whose turn it is: network, address, account
 
 
 class CrowdedError(Exception):
@@ -24,8 +30,8 @@ class CrowdedError(Exception):
 class Room(NamedTuple):
     """How many may wait or work at once."""
 
-    in_all: int  # beyond it somebody of the address that has most is sent away
-    per_address: int = UNLIMITED
+    in_all: int  # beyond it somebody of the network or address that has most is sent away
+    per_address: int = UNLIMITED  # a network of many addresses has NETWORK_SHARE times as many
     per_account: int = UNLIMITED  # of one address: nobody keeps an account's owner out from elsewhere
 
 
@@ -39,26 +45,98 @@ class _Ticket:
         self.may_work = False
 
 
+class _Line:
+    """Who waits: all, or those of one network, address or account. Its parts take turns, the next one first."""
+
+    __slots__ = ("_parts", "_tickets", "length")
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._parts: OrderedDict[str, _Line] = OrderedDict()
+        self._tickets: OrderedDict[_Ticket, None] = OrderedDict()  # an account's, which has no parts
+
+    def add(self, path: _Path, ticket: _Ticket) -> None:
+        self.length += 1
+        if not path:
+            self._tickets[ticket] = None
+            return
+        if path[0] not in self._parts:
+            self._parts[path[0]] = _Line()
+        self._parts[path[0]].add(path[1:], ticket)
+
+    def remove(self, path: _Path, ticket: _Ticket) -> bool:
+        """Whether it was there."""
+        if not path:
+            found = ticket in self._tickets
+            self._tickets.pop(ticket, None)
+        else:
+            found = path[0] in self._parts and self._parts[path[0]].remove(path[1:], ticket)
+            self._drop_if_empty(path[0])
+        self.length -= found
+        return found
+
+    def take_next(self) -> _Ticket:
+        """The next one, whose network, address and account then stand at the end of their lines."""
+        self.length -= 1
+        if self._tickets:
+            return self._tickets.popitem(last=False)[0]
+        name = next(iter(self._parts))
+        ticket = self._parts[name].take_next()
+        self._parts.move_to_end(name)
+        self._drop_if_empty(name)
+        return ticket
+
+    def make_room(self, newcomer: _Path) -> _Ticket | None:
+        """Takes out the last one of the largest part; where the newcomer's own has as many, of its largest part.
+
+        None if there is no part that has two more than the newcomer's own.
+        """
+        if not newcomer or not self._parts:
+            return None
+        largest, own = self._largest(), self._parts.get(newcomer[0])
+        if self._parts[largest].length > (own.length if own is not None else 0) + 1:
+            return self.take_last()
+        ticket = own.make_room(newcomer[1:]) if own is not None else None
+        self.length -= ticket is not None
+        return ticket
+
+    def take_last(self) -> _Ticket:
+        self.length -= 1
+        if self._tickets:
+            return self._tickets.popitem()[0]
+        name = self._largest()
+        ticket = self._parts[name].take_last()
+        self._drop_if_empty(name)
+        return ticket
+
+    def _largest(self) -> str:
+        return max(reversed(self._parts), key=lambda name: self._parts[name].length)
+
+    def _drop_if_empty(self, name: str) -> None:
+        if name in self._parts and not self._parts[name].length:
+            del self._parts[name]
+
+
 class Turns:
-    """Places for so many at a time. `address` and `account` are any text that tells them apart."""
+    """Places for so many at a time. `account` is any text that tells them apart."""
 
     def __init__(self, places: int, room: Room) -> None:
         self._lock = threading.Lock()
         self._free = places
         self._room = room
         self._closed = False
-        self._waiting = 0
-        # Who waits: by address, and within it by account, the next one first.
-        self._queues: OrderedDict[str, OrderedDict[str, deque[_Ticket]]] = OrderedDict()
-        self._present: dict[str, dict[str, int]] = {}  # waiting or at work: by address, and within it by account
+        self._line = _Line()
+        # Waiting or at work: of each network, address and account, by the path to it.
+        self._present: Counter[_Path] = Counter()
 
     @contextmanager
-    def turn(self, address: str, account: str, before_waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    def turn(self, origin: Origin, account: str, before_waiting: Callable[[], None] | None = None) -> Iterator[None]:
         """Round the work: waits for a place, and gives it back. Raises CrowdedError, also after `close`.
 
         `before_waiting` is called where there is a wait: whoever waits gives back what others need meanwhile.
         """
-        ticket = self._line_up(address, account)
+        path = (origin.network, origin.address, account)
+        ticket = self._line_up(path)
         try:
             if before_waiting is not None and not ticket.may_work:
                 before_waiting()
@@ -67,100 +145,63 @@ class Turns:
                 raise CrowdedError
             yield
         finally:
-            self._go(address, account, ticket)
+            self._go(path, ticket)
 
     def close(self) -> None:
         """Sends away all who wait, and whoever comes; who works goes on."""
         with self._lock:
             self._closed = True
-            sent_away = [ticket for accounts in self._queues.values() for line in accounts.values() for ticket in line]
-            self._queues.clear()
-            self._waiting = 0
+            sent_away = [self._line.take_next() for _ in range(self._line.length)]
         for ticket in sent_away:
             ticket.called.set()
 
-    def _line_up(self, address: str, account: str) -> _Ticket:
+    def _line_up(self, path: _Path) -> _Ticket:
         ticket = _Ticket()
         with self._lock:
-            self._admit(address, account)
-            accounts = self._present.setdefault(address, {})
-            accounts[account] = accounts.get(account, 0) + 1
+            sent_away = self._admit(path)
+            self._present.update(_levels(path))
             if self._free:  # and then nobody waits
                 self._free -= 1
                 ticket.may_work = True
                 ticket.called.set()
             else:
-                self._queues.setdefault(address, OrderedDict()).setdefault(account, deque()).append(ticket)
-                self._waiting += 1
+                self._line.add(path, ticket)
+        if sent_away is not None:
+            sent_away.called.set()
         return ticket
 
-    def _admit(self, address: str, account: str) -> None:
-        """Sees that there is room for one more. Raises CrowdedError."""
-        present = self._present.get(address, {})
-        if (
-            self._closed
-            or sum(present.values()) >= self._room.per_address
-            or present.get(account, 0) >= self._room.per_account
-            or (not self._free and self._waiting >= self._room.in_all and not self._send_away(address))
+    def _admit(self, path: _Path) -> _Ticket | None:
+        """Sees that there is room for one more; gives who is sent away for it. Raises CrowdedError."""
+        room = self._room
+        limits = (NETWORK_SHARE * room.per_address, room.per_address, room.per_account)
+        if self._closed or any(
+            self._present[level] >= limit for level, limit in zip(_levels(path), limits, strict=True)
         ):
             raise CrowdedError
+        if self._free or self._line.length < room.in_all:
+            return None
+        sent_away = self._line.make_room(path)
+        if sent_away is None:
+            raise CrowdedError
+        return sent_away
 
-    def _send_away(self, newcomer: str) -> bool:
-        """Makes room: the last of the address with most goes, unless the newcomer's own has as many."""
-        if not self._queues:
-            return False
-        size, largest = max((_count(accounts), address) for address, accounts in self._queues.items())
-        if largest == newcomer or size <= _count(self._queues.get(newcomer, {})) + 1:
-            return False
-        accounts = self._queues[largest]
-        account = next(reversed(accounts))
-        ticket = accounts[account].pop()
-        self._waiting -= 1
-        self._drop_if_empty(largest, account)
-        ticket.called.set()
-        return True
-
-    def _go(self, address: str, account: str, ticket: _Ticket) -> None:
+    def _go(self, path: _Path, ticket: _Ticket) -> None:
         with self._lock:
-            line = self._queues[address].get(account) if address in self._queues else None
-            if line is not None and ticket in line:  # whoever waited was stopped by an exception
-                line.remove(ticket)
-                self._waiting -= 1
-                self._drop_if_empty(address, account)
-            had_place = ticket.may_work
-            accounts = self._present[address]
-            accounts[account] -= 1
-            if not accounts[account]:
-                del accounts[account]
-            if not accounts:
-                del self._present[address]
-            following = self._next() if had_place else None
-            if had_place and following is None:
+            self._line.remove(path, ticket)  # it is there if whoever waited was stopped by an exception
+            self._present.subtract(_levels(path))
+            for level in _levels(path):
+                if not self._present[level]:
+                    del self._present[level]
+            following = None
+            if ticket.may_work and self._line.length:
+                following = self._line.take_next()
+                following.may_work = True
+            elif ticket.may_work:
                 self._free += 1
         if following is not None:
             following.called.set()
 
-    def _next(self) -> _Ticket | None:
-        """The next one to work, whose address and account then stand at the end of their lines."""
-        if not self._queues:
-            return None
-        address, accounts = next(iter(self._queues.items()))
-        account, line = next(iter(accounts.items()))
-        ticket = line.popleft()
-        self._waiting -= 1
-        ticket.may_work = True
-        accounts.move_to_end(account)
-        self._queues.move_to_end(address)
-        self._drop_if_empty(address, account)
-        return ticket
 
-    def _drop_if_empty(self, address: str, account: str) -> None:
-        accounts = self._queues[address]
-        if not accounts[account]:
-            del accounts[account]
-        if not accounts:
-            del self._queues[address]
-
-
-def _count(accounts: dict[str, deque[_Ticket]] | OrderedDict[str, deque[_Ticket]]) -> int:
-    return sum(map(len, accounts.values()))
+def _levels(path: _Path) -> list[_Path]:
+    """The paths to the network, to the address and to the account."""
+    return [path[:end] for end in range(1, len(path) + 1)]

@@ -16,6 +16,7 @@ from service import accounts, transport
 from service import server as server_module
 from service.config import DESCRIPTORS_OWN, DESCRIPTORS_PER_READER, READERS, cores
 from service.errors import ConfigError
+from service.origin import origin_of
 from service.server import Server
 from tests.helpers import PASSWORD, PATIENCE, ROOT, Process, Wire, enter, make_settings, running_server, until
 
@@ -218,11 +219,11 @@ def test_a_thousand_logins_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         hashing = server.services.accounts._hashing
         with ExitStack() as places:
             for _ in range(cores()):
-                places.enter_context(hashing.turn("first", "first"))
+                places.enter_context(hashing.turn(origin_of("192.0.2.1"), "first"))
             wires = [Wire(server.port) for _ in range(count)]
             for wire in wires:
                 wire.send(login)
-            until(lambda: hashing._waiting == waiting)
+            until(lambda: hashing._line.length == waiting)
             alice.ask("pm", message="what a crowd")
             assert many.read_type("broadcast")["message"] == "what a crowd"
         outcomes = [read_outcome(wire) for wire in wires]

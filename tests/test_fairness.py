@@ -15,6 +15,7 @@ from benchmarks.idle import make_accounts
 from service import accounts, passwords
 from service import server as server_module
 from service.config import MESSAGE_BYTES, OUTBOX_BYTES, READERS, SHARE_BURST, Settings
+from service.origin import origin_of
 from service.storage import messages
 from tests.helpers import PASSWORD, Wire, enter, running_server, until
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from freezegun.api import FrozenDateTimeFactory
 
 ATTACKER, ELSEWHERE = "127.0.0.2", "127.0.0.3"
+SOMEBODY: Final = origin_of("127.0.0.4")
 DEFAULTS: Final[dict[str, Any]] = {"rate": 20, "login_rate": 10, "max_per_address": 200}
 
 
@@ -63,12 +65,12 @@ def test_a_login_elsewhere_is_next_but_one(tmp_path: Path, monkeypatch: pytest.M
         storm = [wires.enter_context(Wire(server.port, source=ATTACKER)) for _ in range(8)]
         for number, wire in enumerate(storm):
             wire.send({"command": "login", "username": f"user{number}", "password": PASSWORD})
-        until(lambda: sum(map(len, hashing._present.values())) == len(storm) and not hashing._free)
-        at_work = len(storm) - hashing._waiting
+        until(lambda: hashing._present[ATTACKER,] == len(storm) and not hashing._free)
+        at_work = len(storm) - hashing._line.length
         victim = wires.enter_context(Wire(server.port, source=ELSEWHERE))
         victim.send({"command": "login", "username": "alice", "password": PASSWORD + " "})
-        until(lambda: hashing._waiting + at_work > len(storm))
-        while hashing._waiting:
+        until(lambda: hashing._line.length + at_work > len(storm))
+        while hashing._line.length:
             end_one()
         for _ in range(at_work):
             turn.release()
@@ -87,17 +89,17 @@ def test_pages_and_logins_never_wait_for_searches(tmp_path: Path) -> None:
         searches = server.services.searches
         with ExitStack() as places:
             while searches._free:
-                places.enter_context(searches.turn("somebody", "else"))
+                places.enter_context(searches.turn(SOMEBODY, "else"))
             crowd = [wires.enter_context(enter(server.port, "mallory", source=ATTACKER)) for _ in range(READERS + 2)]
             for wire in crowd:
                 wire.send({"command": "search", "query": "words"})
-            until(lambda: searches._waiting == len(crowd))
+            until(lambda: searches._line.length == len(crowd))
             assert not server.services.storage._readers
             assert len(alice.ask("history")["messages"]) == 1
             assert alice.ask("missed")["type"] == "missed"
             enter(server.port, "bob", source=ELSEWHERE).close()
             alice.send({"command": "search", "query": "some"})
-            until(lambda: searches._waiting > len(crowd))
+            until(lambda: searches._line.length > len(crowd))
         assert len(alice.read_type("search")["messages"]) == 1
         for wire in crowd:
             assert len(wire.read_type("search")["messages"]) == 1
@@ -120,12 +122,12 @@ def test_pages_are_read_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(messages, "history_page", note_and_read)
         with ExitStack() as places:
             while pages._free:
-                places.enter_context(pages.turn("somebody", "else"))
+                places.enter_context(pages.turn(SOMEBODY, "else"))
             for wire in crowd:
                 wire.send({"command": "history", "limit": 10})
-            until(lambda: pages._waiting == len(crowd))
+            until(lambda: pages._line.length == len(crowd))
             alice.send({"command": "history", "limit": 20})
-            until(lambda: pages._waiting > len(crowd))
+            until(lambda: pages._line.length > len(crowd))
             assert not server.services.storage._readers
             places.close()
             for wire in (alice, *crowd):
@@ -139,9 +141,9 @@ def test_a_stop_lets_those_go_who_wait_to_search(tmp_path: Path) -> None:
         searches = server.services.searches
         with ExitStack() as places:
             while searches._free:
-                places.enter_context(searches.turn("somebody", "else"))
+                places.enter_context(searches.turn(SOMEBODY, "else"))
             alice.send({"command": "search", "query": "words"})
-            until(lambda: searches._waiting)
+            until(lambda: searches._line.length)
             server.stop()
         assert alice.read_to_end()[-1] == {"type": "bye", "reason": "shutdown"}
 

@@ -1,4 +1,4 @@
-"""service/turns.py: places that are taken in turns between addresses and accounts."""
+"""service/turns.py: places that are taken in turns between networks, addresses and accounts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,20 @@ from typing import Final
 
 import pytest
 
+from service.config import NETWORK_SHARE
+from service.origin import Origin
 from service.turns import UNLIMITED, CrowdedError, Room, Turns
 from tests.helpers import PATIENCE, until
 
 ROOM: Final = Room(UNLIMITED)
+
+
+def origin(text: str) -> Origin:
+    """An address, which is its network, too; with a slash the network stands before it."""
+    return Origin(text, text.partition("/")[0])
+
+
+A, B, C = map(origin, "abc")
 
 
 class Line:
@@ -21,20 +31,20 @@ class Line:
         self.worked: list[str] = []
         self.refused: list[str] = []
         self._threads: list[threading.Thread] = []
-        self._held = self.turns.turn("first", "first")
+        self._held = self.turns.turn(origin("first"), "first")
         self._held.__enter__()
 
     def come(self, *who: str) -> None:
-        """Each of these, given as "address account", lines up behind those who came before, or is refused."""
+        """Each of these, "address account" or "network/number account", lines up behind those before, or is refused."""
         for text in who:
             thread = threading.Thread(target=self._work, args=text.split())
             self._threads.append(thread)
             thread.start()
-            until(lambda: self.turns._waiting + len(self.worked) + len(self.refused) == len(self._threads))
+            until(lambda: self.turns._line.length + len(self.worked) + len(self.refused) == len(self._threads))
 
     def _work(self, address: str, account: str) -> None:
         try:
-            with self.turns.turn(address, account):
+            with self.turns.turn(origin(address), account):
                 self.worked.append(f"{address} {account}")
         except CrowdedError:
             self.refused.append(f"{address} {account}")
@@ -62,11 +72,28 @@ def test_accounts_of_one_address_take_turns() -> None:
     assert line.let_go() == ["a 1", "a 2", "a 3", "a 1", "a 1"]
 
 
+def test_a_network_of_many_addresses_gets_no_more_turns() -> None:
+    """Networks take turns, and within one its addresses: thousands of them hold up nobody, nor does one of them."""
+    line = Line()
+    line.come("n/1 1", "n/1 2", "n/2 1", "n/3 1", "b 1", "m/1 1", "b 2")
+    assert line.let_go() == ["n/1 1", "b 1", "m/1 1", "n/2 1", "b 2", "n/3 1", "n/1 2"]
+
+
+def test_a_network_has_room_for_a_few_addresses() -> None:
+    """One of its addresses cannot take the room of the others; all together have that of NETWORK_SHARE."""
+    line = Line(Room(UNLIMITED, per_address=2))
+    line.come(*(f"n/1 {n}" for n in range(3)), "n/2 1")
+    assert line.refused == ["n/1 2"]
+    line.come(*(f"n/{n} 1" for n in range(3, 2 * NETWORK_SHARE + 1)), "b 1")
+    assert line.refused[1:] == [f"n/{2 * NETWORK_SHARE} 1"]
+    assert len(line.let_go()) == 2 * NETWORK_SHARE + 1
+
+
 def test_a_free_place_is_taken_at_once() -> None:
     """As many as there are places work at the same time, and a place that came free is free."""
     turns = Turns(2, Room(0))
     for _ in range(2):
-        with turns.turn("a", "1"), turns.turn("b", "1"), pytest.raises(CrowdedError), turns.turn("c", "1"):
+        with turns.turn(A, "1"), turns.turn(B, "1"), pytest.raises(CrowdedError), turns.turn(C, "1"):
             pass
 
 
@@ -104,11 +131,22 @@ def test_when_all_is_full_the_largest_crowd_gives_way() -> None:
     assert line.let_go() == ["a 1", "b 1", "a 2"]
 
 
+def test_the_largest_crowd_of_a_network_gives_way() -> None:
+    """Where a network fills the room alone, its address with most makes room for one that has few."""
+    line = Line(Room(4))
+    line.come("n/1 1", "n/1 2", "n/1 2", "n/2 1", "n/3 1")
+    assert line.refused == ["n/1 2"]
+    line.come("n/2 2")  # no other of its addresses has two more
+    line.come("b 1")  # but the network has
+    assert line.refused[1:] == ["n/2 2", "n/1 2"]
+    assert line.let_go() == ["n/1 1", "b 1", "n/2 1", "n/3 1"]
+
+
 def test_a_failure_gives_the_place_back() -> None:
     """What goes wrong at work takes no place for ever."""
     turns = Turns(1, Room(0))
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), turns.turn("a", "1"):
+        with pytest.raises(ZeroDivisionError), turns.turn(A, "1"):
             raise ZeroDivisionError
     assert turns._present == {}
 
@@ -120,7 +158,7 @@ def test_the_end_sends_away_who_waits() -> None:
     line.turns.close()
     assert line.let_go() == []
     assert sorted(line.refused) == ["a 1", "b 1"]
-    with pytest.raises(CrowdedError), line.turns.turn("c", "1"):
+    with pytest.raises(CrowdedError), line.turns.turn(C, "1"):
         pass
 
 
@@ -131,9 +169,9 @@ def test_who_is_stopped_while_waiting_leaves_the_line() -> None:
         raise ZeroDivisionError
 
     line = Line()
-    with pytest.raises(ZeroDivisionError), line.turns.turn("a", "1", fail):
+    with pytest.raises(ZeroDivisionError), line.turns.turn(A, "1", fail):
         pass
     line.come("b 1")
     assert line.let_go() == ["b 1"]
-    with line.turns.turn("c", "1"):
-        assert line.turns._waiting == 0
+    with line.turns.turn(C, "1"):
+        assert line.turns._line.length == 0
