@@ -78,6 +78,7 @@ BCRYPT_PER_ADDRESS: Final = 20  # times --address-share: a whole class of 200, t
 BCRYPT_PER_ACCOUNT: Final = 4  # of one address: somebody's devices after a password change; more is an attack
 SPACE_INTERVAL: Final = 0.1  # seconds between two looks at it; 20 MB of messages are stored meanwhile at most
 SPACE_WARNING: Final = 0.1  # of --max-db that is left when the log says so; of --keep-free it is as much again
+SPACE_MARGIN: Final = 0.1  # of that, so much more has to be left until better is said: at an edge it comes and goes
 LOGIN_BURST: Final = 20  # failed logins at once from one address: a class behind one router mistypes a few
 ACCOUNT_SHARE: Final = 5  # addresses that must attack an account together before its password is refused to all
 REGISTER_BURST: Final = 200  # registrations at once from one address: a class's first minute

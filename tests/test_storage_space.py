@@ -88,6 +88,22 @@ def test_the_log_says_when_there_is_room_again(
     ]
 
 
+def test_at_an_edge_the_log_says_it_once(
+    tmp_path: Path, connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What comes and goes there, less than a tenth of the reserve, is no news; messages are stored again after that."""
+    caplog.set_level(logging.INFO)
+    space = Space(tmp_path / "chat.db", 0, 100_000_000)
+    monkeypatch.setattr(space_module, "SPACE_INTERVAL", 0)
+    refused = []
+    for megabytes in (*(200, 201, 210) * 3, *(100, 101, 110) * 3, 111, 110, *(210, 101) * 3, 211):
+        monkeypatch.setattr(os, "statvfs", lambda _, free=megabytes: Disk(free * 1_000, 1_000))
+        refused.append(space.check(connection) is not None)
+    levels = [logging.WARNING, logging.ERROR, logging.WARNING, logging.INFO]
+    assert [record.levelno for record in caplog.records] == levels
+    assert refused == [False] * 9 + [True] * 9 + [False] * 9
+
+
 def test_the_database_has_a_largest_size(tmp_path: Path, connection: sqlite3.Connection) -> None:
     """Its pages count but for those that are free; with 0 for both there is no limit."""
     connection.execute("CREATE TABLE filler (bytes BLOB)")

@@ -8,7 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final, Literal
 
-from service.config import SPACE_INTERVAL, SPACE_WARNING
+from service.config import SPACE_INTERVAL, SPACE_MARGIN, SPACE_WARNING
 from service.errors import StorageFull, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger("chat.storage")
 _MEGA: Final = 1_000_000
-
+_Level = Literal["enough", "low", "full"]
 
 _NEWS: Final = {  # what is said of each level when it is reached, with the megabytes and the limit
     "enough": ("there is room for messages again: %d MB of %s", logging.INFO),
@@ -38,7 +38,7 @@ class Space:
         self._folder = path.parent
         self._max_db = max_db
         self._keep_free = keep_free
-        self._level: Literal["enough", "low", "full"] = "enough"
+        self._level: _Level = "enough"
         self._full: StorageFull | None = None
         self._next_at = 0.0 if max_db or keep_free else math.inf  # monotonic
 
@@ -53,11 +53,20 @@ class Space:
     def _look(self, connection: sqlite3.Connection) -> None:
         share, left, limit = min(self._measure(connection))
         level = self._level
-        self._level = "full" if left <= 0 else "low" if share <= 1 else "enough"
+        self._level = self._judge(share)
         self._full = StorageFull(f"the database has used up {limit}") if self._level == "full" else None
         if self._level != level:
             text, number = _NEWS[self._level]
             _log.log(number, text, max(0, left) // _MEGA, limit)
+
+    def _judge(self, share: float) -> _Level:
+        """The level for what is left, in parts of that at which the log warns; a better one is reached a little later.
+
+        Else the files of other programs, which come and go, would have the log say the same again and again.
+        """
+        if share <= (SPACE_MARGIN if self._level == "full" else 0):
+            return "full"
+        return "low" if share <= (1 if self._level == "enough" else 1 + SPACE_MARGIN) else "enough"
 
     def _measure(self, connection: sqlite3.Connection) -> Iterator[tuple[float, int, str]]:
         """For each limit what is left: in parts of that at which the log warns, in bytes, and of what."""
