@@ -228,9 +228,11 @@ def search(session: Session, command: protocol.Search) -> None:
     session.settle()
     partner_id, partner = _find_partner(session, command.with_)
     storage = session.services.storage
+    # One at a time fills the index: many would hold up who writes. Whoever does, or waits for it, takes no place of
+    # those who search; who has waited mostly finds it full.
+    with _turn(session, session.services.indexing), suppress(StorageUnavailable):  # then what is indexed has to do
+        storage.index_search()
     with _turn(session, session.services.searches):
-        with suppress(StorageUnavailable):  # then what is indexed already has to do
-            storage.index_search()
         page = storage.read(
             fulltext.search_page,
             command.query,
@@ -245,7 +247,7 @@ def search(session: Session, command: protocol.Search) -> None:
 
 @contextmanager
 def _turn(session: Session, turns: Turns) -> Iterator[None]:
-    """Round a read, which waits for others of this client's address and account, and for one of each other's."""
+    """Round what waits for others of this client's address and account, and for one of each other network."""
     account = session.logged_in_account()
     try:
         with turns.turn(session.origin, account.name, session.services.storage.release):

@@ -86,6 +86,7 @@ class Server:
             storage=storage,
             pages=Turns(PAGES_AT_ONCE, Room(UNLIMITED)),
             searches=Turns(search_places() if settings.rate else READERS, Room(UNLIMITED)),
+            indexing=Turns(1, Room(UNLIMITED)),
             accounts=Accounts(storage, settings),
             door=Door(settings),
             shares=Shares(settings) if settings.rate else None,
@@ -148,6 +149,7 @@ class Server:
         self.services.accounts.close()
         self.services.pages.close()
         self.services.searches.close()
+        self.services.indexing.close()
         storage.hurry()
         self._end_accepting.send(b"\0")
         self._acceptor.join()

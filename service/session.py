@@ -60,6 +60,7 @@ class Services:
     storage: Storage
     pages: Turns
     searches: Turns
+    indexing: Turns  # for who brings the search index up before a search
     accounts: Accounts
     door: Door
     shares: Shares | None

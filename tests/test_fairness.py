@@ -17,7 +17,7 @@ from service import server as server_module
 from service.config import MESSAGE_BYTES, OUTBOX_BYTES, READERS, SHARE_BURST, Settings
 from service.origin import origin_of
 from service.storage import messages
-from tests.helpers import PASSWORD, Wire, enter, running_server, until
+from tests.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, until
 
 if TYPE_CHECKING:
     import sqlite3
@@ -102,6 +102,30 @@ def test_pages_and_logins_never_wait_for_searches(tmp_path: Path) -> None:
             until(lambda: searches._line.length > len(crowd))
         assert len(alice.read_type("search")["messages"]) == 1
         for wire in crowd:
+            assert len(wire.read_type("search")["messages"]) == 1
+
+
+def test_who_fills_the_index_keeps_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes minutes after an upgrade: one at a time does, and the places of those who search stay free."""
+    with running_server(tmp_path, **DEFAULTS) as server, ExitStack() as wires:
+        indexing, storage = server.services.indexing, server.services.storage
+        alice = wires.enter_context(enter(server.port, "alice"))
+        bob = wires.enter_context(enter(server.port, "bob", source=ELSEWHERE))
+        alice.ask("pm", message="some words")
+        fill, fillers, may_go = storage.index_search, list[int](), threading.Event()
+
+        def fill_slowly() -> None:
+            fillers.append(1)
+            assert may_go.wait(PATIENCE)
+            fill()
+
+        monkeypatch.setattr(storage, "index_search", fill_slowly)
+        for wire in (alice, bob):
+            wire.send({"command": "search", "query": "words"})
+        until(lambda: fillers and indexing._line.length == 1)
+        assert (len(fillers), server.services.searches._present) == (1, {})
+        may_go.set()
+        for wire in (alice, bob):
             assert len(wire.read_type("search")["messages"]) == 1
 
 

@@ -258,6 +258,8 @@ PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
     (fulltext.search_page, ("wor", 1, None, None, 9), ["m USING INTEGER PRIMARY KEY"]),
     (fulltext.search_page, ("wor", 1, 2, 9, 9), ["m USING INTEGER PRIMARY KEY"]),
     (fulltext.index_some, (), ["message USING INTEGER PRIMARY KEY (rowid>?)"]),
+    (fulltext.index_some_up_to, (MAX_ID,), ["message USING INTEGER PRIMARY KEY (rowid>?)"]),
+    (fulltext.newest_missing, (), ["SEARCH message"]),
     (users.find_user, ("alice",), ["user USING INDEX sqlite_autoindex_user_1 (name=?)"]),
     (users.check_free, ("carol", "carol"), ["user_1 (name=?)", LOOK]),
     (users.add, ("carol", "carol", "hash", NOW), ["SEARCH message"]),

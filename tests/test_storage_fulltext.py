@@ -15,7 +15,7 @@ from service.config import INDEX_BATCH, INDEX_CHARACTERS, INDEX_DIRECT, MAX_ENDI
 from service.errors import PeerError, StorageUnavailable
 from service.storage import Storage, fulltext, messages, users
 from tests.helpers import open_storage
-from tests.storage_helpers import add, ids_of, say, store_posts
+from tests.storage_helpers import NOW, add, ids_of, say, store_posts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,6 +209,26 @@ def test_the_index_is_filled_in_steps(storage: Storage) -> None:
     rows = storage.call(lambda c: c.execute("SELECT term, doc FROM message_word WHERE term = 'word'").fetchall())
     assert rows == [("word", n + 1) for n in range(INDEX_BATCH * 3 // 2)]
     storage.call(lambda c: c.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')") and None)
+
+
+def test_a_filling_ends_with_what_was_there(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a search, however much is said meanwhile; where nothing is missing, nothing is written."""
+    alice, fill, steps = add(storage, "alice"), fulltext.index_some, list[int]()
+    for _ in range(3):
+        say(storage, alice, "word")
+
+    def fill_a_little(connection: sqlite3.Connection) -> bool:
+        steps.append(1)
+        assert len(steps) <= 3
+        connection.execute("INSERT INTO message (sent_at, sender_id, body) VALUES (?, ?, 'more')", (NOW, alice))
+        return fill(connection, 1)
+
+    with monkeypatch.context() as busy:
+        busy.setattr(fulltext, "index_some", fill_a_little)
+        storage.index_search()
+    assert len(find(storage, "word")) == 3
+    monkeypatch.setattr(storage, "call", None)
+    storage.index_search()
 
 
 def test_a_batch_is_bounded_by_its_work(storage: Storage) -> None:

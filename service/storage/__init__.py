@@ -143,9 +143,11 @@ class Storage:
     def index_search(self) -> None:
         """Brings the search index up to the newest message, a batch at a time, so that writers wait for none of it.
 
-        Raises StorageUnavailable; what was indexed before can be searched all the same.
+        That is the newest one when this begins: it ends, whatever is said meanwhile. It may take minutes after an
+        upgrade. Raises StorageUnavailable; what was indexed before can be searched all the same.
         """
-        while not self._hurrying and self.call(fulltext.index_some):
+        newest = self.read(fulltext.newest_missing)
+        while newest and not self._hurrying and self.call(fulltext.index_some_up_to, newest):
             pass
 
     def settle(self) -> None:

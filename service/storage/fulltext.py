@@ -215,6 +215,22 @@ def index_some(connection: sqlite3.Connection, count: int = INDEX_BATCH) -> bool
     return is_full
 
 
+def newest_missing(connection: sqlite3.Connection) -> int:
+    """The id of the newest message, if the search indexes have not come so far; else 0."""
+    (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
+    return int(newest) if _come_to(connection) < newest else 0
+
+
+def index_some_up_to(connection: sqlite3.Connection, message_id: int) -> bool:
+    """Does as `index_some`, unless they have come to that message; says whether they still have not."""
+    return _come_to(connection) < message_id and index_some(connection) and _come_to(connection) < message_id
+
+
+def _come_to(connection: sqlite3.Connection) -> int:
+    """The id of the newest message in the search indexes; 0 if there is none."""
+    return int(connection.execute(INDEXED).fetchone()[0])
+
+
 def _next_messages(
     connection: sqlite3.Connection, count: int
 ) -> tuple[list[tuple[int, str]], list[tuple[int, str]], bool]:
@@ -222,9 +238,8 @@ def _next_messages(
     public: list[tuple[int, str]] = []
     direct: list[tuple[int, int, int, str]] = []
     work = 0
-    (indexed,) = connection.execute(INDEXED).fetchone()
     query = "SELECT id, sender_id, recipient_id, body FROM message WHERE id > ? ORDER BY id"
-    with closing(connection.execute(query, (indexed,))) as rows:
+    with closing(connection.execute(query, (_come_to(connection),))) as rows:
         while work < count and (row := next(rows, None)):
             is_public, body = row[2] is None, row[3]
             if is_public:
