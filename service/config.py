@@ -81,6 +81,10 @@ SPACE_WARNING: Final = 0.1  # of --max-db that is left when the log says so; of 
 SPACE_MARGIN: Final = 0.1  # of that, so much more has to be left until better is said: at an edge it comes and goes
 LOGIN_BURST: Final = 20  # failed logins at once from one address: a class behind one router mistypes a few
 ACCOUNT_SHARE: Final = 5  # addresses that must attack an account together before its password is refused to all
+# Passwords checked for one account of an address, right ones too. The address has --address-share times as many a
+# second, and SHARE_BURST of that at once: a class of 200 comes unhindered, and then it keeps half a core busy at most.
+CHECK_RATE: Final = 0.2  # a second; each a quarter of a second of a core
+CHECK_BURST: Final = 60  # at once: a script that logs in each time it says something
 REGISTER_BURST: Final = 200  # registrations at once from one address: a class's first minute
 LIMITED_KEYS: Final = 10_000  # addresses, accounts and names whose budgets are remembered, of each kind; 3 MB a kind
 NETWORK_SHARE: Final = 4  # addresses' worth of everything that an IPv6 network of many addresses (a /48) may take

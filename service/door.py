@@ -1,4 +1,4 @@
-"""Who may knock, and how often: connections, failed logins and registrations of one address or account.
+"""Who may knock, and how often: connections, logins, failed ones and registrations of one address or account.
 
 Counts and refuses; it holds no socket and checks no password. Called on the threads of all clients.
 """
@@ -12,7 +12,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from service.budget import Budgets, OriginBudgets
-from service.config import ACCOUNT_SHARE, LOGIN_BURST, NETWORK_SHARE, REGISTER_BURST
+from service.config import (
+    ACCOUNT_SHARE,
+    CHECK_BURST,
+    CHECK_RATE,
+    LOGIN_BURST,
+    NETWORK_SHARE,
+    REGISTER_BURST,
+    SHARE_BURST,
+)
 from service.errors import PeerError
 
 if TYPE_CHECKING:
@@ -37,6 +45,11 @@ class Door:
         # So large that nobody can keep an account's owner out from one address, or from a few.
         self._account_failures = Budgets(ACCOUNT_SHARE * rate, ACCOUNT_SHARE * LOGIN_BURST)
         self._registrations = OriginBudgets(rate, REGISTER_BURST)
+        # Checks of passwords, right or wrong: of an account at one address, and of the address.
+        self._counts_checks = bool(rate and settings.rate and settings.address_share)
+        share = max(1.0, settings.address_share)  # of less than one check at once nobody could ever have one
+        self._account_checks = Budgets(CHECK_RATE, CHECK_BURST)
+        self._checks = OriginBudgets(share * CHECK_RATE, SHARE_BURST * share * CHECK_BURST)
 
     def admit(self, origin: Origin) -> bool:
         """Counts a connection in, unless its address or network has as many as it may; `leave` counts it out."""
@@ -59,15 +72,18 @@ class Door:
                     del self._connections[place]
 
     @contextmanager
-    def login(self, name: str, origin: Origin) -> Iterator[None]:
+    def login(self, name: str, origin: Origin, hashes: int = 1) -> Iterator[None]:
         """Round the check of a password. Raises PeerError `rate_limited` if too many have failed; counts a failure.
 
-        A name that nobody has is limited like any other, so that this tells nobody which names there are.
+        So it does if too many were checked, right ones, too, where it costs `hashes`. A name that nobody has is limited
+        like any other, so that this tells nobody which names there are.
         """
         if self._is_limited:
             _refuse_for(
                 max(self._failures.wait_for_one(origin), self._account_failures.wait_for_one(name)), "failed logins"
             )
+        if self._counts_checks:
+            self._count_check(name, origin, hashes)
         try:
             yield
         except PeerError as error:
@@ -75,6 +91,13 @@ class Door:
                 self._failures.spend(origin)
                 self._account_failures.spend(name)
             raise
+
+    def _count_check(self, name: str, origin: Origin, hashes: int) -> None:
+        """Counts them for the account at this address, so that nobody keeps its owner out, and for the address."""
+        account = (origin.address, name)
+        _refuse_for(max(self._account_checks.wait_for_one(account), self._checks.wait_for_one(origin)), "logins")
+        self._account_checks.spend(account, hashes)
+        self._checks.spend(origin, hashes)
 
     def register(self, origin: Origin) -> None:
         """Counts a registration in. Raises PeerError `rate_limited`."""

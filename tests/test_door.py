@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.config import ACCOUNT_SHARE, LOGIN_BURST, READ_BURST, REGISTER_BURST, SEARCH_COST, Settings
+from service.config import (
+    ACCOUNT_SHARE,
+    CHECK_BURST,
+    CHECK_RATE,
+    LOGIN_BURST,
+    NETWORK_SHARE,
+    READ_BURST,
+    REGISTER_BURST,
+    SEARCH_COST,
+    SHARE_BURST,
+    Settings,
+)
 from service.door import Door
 from service.errors import PeerError
 from service.origin import Origin, origin_of
@@ -52,11 +63,66 @@ def test_other_addresses_can_still_log_in_to_an_account_under_attack(clock: Froz
         pass
 
 
+def log_in(door: Door, name: str, origin: Origin, most: int = 10_000) -> int:
+    """How many logins with the right password there are until one is refused."""
+    for count in range(most):
+        try:
+            with door.login(name, origin):
+                pass
+        except PeerError:
+            return count
+    return most
+
+
+def test_right_passwords_are_counted_as_well(clock: FrozenDateTimeFactory) -> None:
+    """One account, again and again, is slowed alone: not its neighbours, nor its owner elsewhere; then it goes on."""
+    door = Door(Settings())
+    assert log_in(door, "mallory", HERE) == CHECK_BURST
+    assert [log_in(door, "alice", HERE, 1), log_in(door, "mallory", THERE, 1)] == [1, 1]
+    clock.tick(timedelta(seconds=10))
+    assert log_in(door, "mallory", HERE) == 10 * CHECK_RATE
+
+
+def test_a_change_of_password_counts_for_two(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
+    """It checks the old one and hashes the new one; so does the next, as long as there is anything left."""
+    with running_server(tmp_path, rate=20, login_rate=10) as server, enter(server.port, "alice") as alice:
+        counted = server.services.door._account_checks
+        counted.spend(("127.0.0.1", "alice"), CHECK_BURST - 4)  # the login by which she registered was one
+        codes = [alice.ask("password", old=PASSWORD, new=PASSWORD).get("code") for _ in range(3)]
+    assert codes == [None, None, "rate_limited"]
+
+
+def test_an_address_has_so_many_passwords_checked(clock: FrozenDateTimeFactory) -> None:
+    """A class of 200 and more at once, whatever the accounts; then so many a second; a network four times as many."""
+    settings = Settings()
+    door, share = Door(settings), settings.address_share
+    at_once = SHARE_BURST * share * CHECK_BURST
+    assert at_once > 200
+    accounts = range(int(at_once) // CHECK_BURST + 1)
+    assert sum(log_in(door, f"n{n}", HERE) for n in accounts) == at_once
+    assert log_in(door, "alice", THERE, 1) == 1
+    clock.tick(timedelta(seconds=10))
+    assert log_in(door, "alice", HERE) == 10 * share * CHECK_RATE
+    households = [origin_of(f"2001:db8:1:{number}::1") for number in range(NETWORK_SHARE + 1)]
+    assert sum(log_in(door, f"n{n}", one) for one in households for n in accounts) == NETWORK_SHARE * at_once
+
+
+@pytest.mark.parametrize("unlimited", [{"rate": 0}, {"login_rate": 0}, {"address_share": 0}])
+def test_without_limits_no_right_password_is_counted(unlimited: dict[str, float]) -> None:
+    """An operator who wants no limit for an address has none for this either."""
+    assert log_in(Door(Settings(**unlimited)), "alice", HERE, 1_000) == 1_000  # type: ignore[arg-type]
+
+
+def test_an_address_with_hardly_a_share_can_log_in() -> None:
+    """However small --address-share is."""
+    assert log_in(Door(Settings(address_share=0.001)), "alice", HERE, 3) == 3
+
+
 def test_a_right_password_costs_nothing(clock: FrozenDateTimeFactory) -> None:
-    """A class behind one router may log in all at once, and again."""
+    """Of what wrong ones may: a class behind one router may log in all at once, and again."""
     door = Door(Settings(login_rate=6))
-    for _ in range(3 * LOGIN_BURST):
-        with door.login("alice", HERE):
+    for number in range(3 * LOGIN_BURST):
+        with door.login(f"pupil{number}", HERE):
             pass
     assert fail_login(door).code == "bad_credentials"
 
