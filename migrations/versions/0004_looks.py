@@ -57,8 +57,10 @@ def make_prototypes() -> dict[str, str]:
 
 def prototype(char: str, like: str) -> str:
     """What stands for a character in a look, where TS 39 has `like`."""
-    if like == "l" != char or char == "\u04cf":  # the tables have the Cyrillic palochka as i; it looks like l, too
+    if like in {"l", "!"} - {char} or char == "\u04cf":  # the tables have the Cyrillic palochka as i; it is like l, too
         return "1"
+    if like == "\u0237":  # the tables have the dotless j apart from j
+        return "j"
     category = unicodedata.category(char)
     is_mark = category[0] in "PS" or (category != "Lo" and all(unicodedata.category(part)[0] in "PS" for part in like))
     return MARK if is_mark else like
