@@ -107,6 +107,7 @@ MAX_CONTROL_LINE: Final = 4_096  # bytes of one: a name and a hash
 TOKEN_BYTES: Final = 32  # 256 random bits
 TOKEN_LIFETIME: Final = 30 * 24 * 3600.0  # seconds; 30 days since the token's last use
 TOKENS_PER_USER: Final = 50  # kept for one account, the newest; a script that logs in each minute fills no table
+LOGIN_LOOK: Final = 0.25  # seconds at least between two looks for who has not logged in in time: 10,000 take 2 ms
 REFUSED_KEPT: Final = 16  # refused sockets kept open a while, so that their error line is read before a reset
 SWITCH_INTERVAL: Final = 0.005  # seconds that a thread may keep the interpreter while others wait; CPython's own choice
 SWITCH_PER_CLIENT: Final = 20e-6  # seconds, in its place where larger: all who wait wake once in it, 50,000 a second

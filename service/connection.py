@@ -42,6 +42,7 @@ class Connection:
         self._stream = stream
         self._outbox = outbox
         self.session = session
+        self.login_by = time.monotonic() + services.settings.login_timeout  # the server sees to it
         self._on_login = on_login
         self._on_end = on_end
         self._stopping = False
@@ -104,17 +105,11 @@ class Connection:
     def _work(self) -> None:
         settings = self._services.settings
         decoder = LineDecoder(min(LOGIN_LINE, settings.max_line))
-        deadline: float | None = time.monotonic() + settings.login_timeout
         charge = self._charge if self._services.shares is not None else None
         is_known = False  # has logged in
         talks = False  # and has said more than who it is
         while True:
-            if deadline is not None:
-                deadline = self._check_login(deadline)
-            try:
-                data = self._stream.receive(charge)
-            except TimeoutError:
-                continue
+            data = self._stream.receive(charge)
             if not data:
                 return
             if not talks:
@@ -149,15 +144,3 @@ class Connection:
         self.session.submit_posts()
         while (seconds := self.session.delay()) and not self._stopping and not self._outbox.closing:
             self._outbox.pause(min(seconds, _LONGEST_PAUSE))
-
-    def _check_login(self, deadline: float) -> float | None:
-        """Ends a session whose time to log in is over, else sets the timer; None once there is no deadline any more."""
-        left = deadline - time.monotonic()
-        if self.session.account is None and not self.session.ended and left > 0:
-            self._stream.set_receive_timeout(left)
-            return deadline
-        if self.session.account is None:
-            self.session.expire()
-        # From here on the outbox ends it: it cuts off a peer that lingers.
-        self._stream.set_receive_timeout(None)
-        return None

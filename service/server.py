@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import os
 import resource
 import select
@@ -26,6 +27,7 @@ from service.config import (
     DESCRIPTORS_OWN,
     DESCRIPTORS_PER_READER,
     LEAVING_AT_ONCE,
+    LOGIN_LOOK,
     PAGES_AT_ONCE,
     PURGE_INTERVAL,
     READERS,
@@ -177,14 +179,32 @@ class Server:
 
     # -- the thread chat-accept ---------------------------------------------------------------------------------------
     def _accept(self) -> None:
-        number = 0
+        number, look_at = 0, math.inf
         while True:
-            ready, _, _ = select.select([self._listener, self._accepting_ended], [], [])
+            left = None if look_at == math.inf else max(0.0, look_at - time.monotonic())
+            ready, _, _ = select.select([self._listener, self._accepting_ended], [], [], left)
             if self._accepting_ended in ready:
                 break
-            number += 1
-            self._take_client(number)
+            if self._listener in ready:
+                number += 1
+                self._take_client(number)
+                look_at = min(look_at, time.monotonic() + self.services.settings.login_timeout)
+            if look_at <= time.monotonic():
+                look_at = self._end_late()
         self._listener.close()
+
+    def _end_late(self) -> float:
+        """Ends those whose time to log in is over; gives when to look again (monotonic), inf if nobody has to log in.
+
+        Here and not in the clients' own threads: these wait for bytes, for a share or for room, each in another way.
+        """
+        with self._lock:
+            strangers = [connection for connection in self._connections if connection.session.account is None]
+        now = time.monotonic()
+        late = [stranger for stranger in strangers if stranger.login_by <= now]
+        if late:
+            self.delivery.post(_expire, late)
+        return max(now + LOGIN_LOOK, min((stranger.login_by for stranger in strangers), default=math.inf))
 
     def _take_client(self, number: int) -> None:
         try:
@@ -337,6 +357,11 @@ def _say_bye(connections: list[Connection]) -> None:
     """In one go, so that nobody is told of the others' leaving."""
     for connection in connections:
         connection.session.kick("shutdown")
+
+
+def _expire(connections: list[Connection]) -> None:
+    for connection in connections:
+        connection.session.expire()
 
 
 def _make_room(max_connections: int) -> int:

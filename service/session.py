@@ -70,7 +70,7 @@ class Services:
 
 
 class Session:
-    """One client. Its connection thread calls everything here but `kick` and `drop`, the delivery thread's."""
+    """One client. Of its methods `kick`, `drop` and `expire` are the delivery thread's, the others its own thread's."""
 
     def __init__(self, services: Services, outbox: Outbox, peer: str, origin: Origin) -> None:
         """`peer` is for the log; `origin` is what counts as one address in the limits."""
@@ -81,6 +81,7 @@ class Session:
         self._debt = Debt()  # for what was taken beyond the shares
         self.account: Account | None = None
         self.is_entering = False  # a password or token of this client's is looked at
+        self._is_late = False  # its time to log in is over
         self.posts: list[Posted] = []  # messages received and not yet submitted
         self.last_write: Write | None = None  # the newest one whose reply may be on its way
         self.ended = False
@@ -102,7 +103,7 @@ class Session:
 
     def handle(self, line: bytes | Oversize) -> None:
         """Does what a line asks and answers it; after the end, nothing. Raises nothing: every failure is an answer."""
-        if self.ended or self.outbox.closing:
+        if self.ended or self.outbox.closing or (self._is_late and self.account is None):
             return
         command: protocol.AnyCommand | None = None
         try:
@@ -154,11 +155,6 @@ class Session:
             cost = max(1.0, size / MESSAGE_BYTES)
             self._debt.owe(self.services.shares.talk(self.origin, self.account.id, cost))
 
-    def expire(self) -> None:
-        """Ends a session that took too long to log in."""
-        seconds = self.services.settings.login_timeout
-        self.refuse(PeerError("login_timeout", f"no login within {seconds:g} seconds", fatal=True))
-
     def refuse(self, error: PeerError) -> None:
         """Ends a session for a fault of its client's."""
         if not self.ended:
@@ -167,10 +163,7 @@ class Session:
 
     def fail(self, error: Exception) -> None:
         """Ends a session that a bug outside a command makes impossible; the client is told, if that is possible."""
-        reply = self.explain(error)
-        reply.fatal = True
-        last_words = encode(reply) + encode(protocol.ByeEvent(reason="kicked"))
-        self.services.delivery.post(self._leave, last_words)
+        self.services.delivery.post(self._leave, _fatal(self.explain(error)))
 
     def end(self, reason: Literal["exit", "kicked"] | None = None, ref: str | UnsetType = UNSET) -> None:
         """Ends the session, with a `bye` if there is a reason; what was accepted is stored first. Idempotent."""
@@ -266,6 +259,16 @@ class Session:
             self.services.delivery.flush(self.outbox)
             self.outbox.give_up()
 
+    def expire(self) -> None:
+        """Ends a session whose time to log in is over; one that logs in just now may finish that line, and no other.
+
+        The caller comes again while it is not ended.
+        """
+        self._is_late = True
+        if self.account is None and not self.is_entering and not self.outbox.closing:
+            seconds = self.services.settings.login_timeout
+            self._leave(_fatal(self.explain(PeerError("login_timeout", f"no login within {seconds:g} seconds"))))
+
     def _leave(self, last_line: bytes) -> None:
         self.services.delivery.leave(self.outbox)
         if self.account is not None and self.services.roster.remove(self.account.id, self):
@@ -275,9 +278,13 @@ class Session:
 
 def refusal(error: PeerError) -> bytes:
     """The lines for a connection that gets no session."""
-    return encode(ErrorReply(code=error.code, message=str(error), fatal=True)) + encode(
-        protocol.ByeEvent(reason="kicked")
-    )
+    return _fatal(ErrorReply(code=error.code, message=str(error)))
+
+
+def _fatal(reply: ErrorReply) -> bytes:
+    """An error after which the service closes, and its goodbye."""
+    reply.fatal = True
+    return encode(reply) + encode(protocol.ByeEvent(reason="kicked"))
 
 
 def _too_long(limit: int, account: Account | None) -> PeerError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from service.tls import Charge
 
-_MICROSECONDS: Final = 1_000_000
 _DONT_WAIT: Final = int(socket.MSG_DONTWAIT)  # a plain number: the enumeration's members cost more at each call
 
 
@@ -65,14 +63,12 @@ class Stream:
         """Makes the stream ready; for the receiving thread, before anything else. Of plain TCP nothing is asked."""
 
     def receive(self, charge: Charge | None = None) -> bytes:
-        """What has come, waiting for it; empty at the end. For the receiving thread. Raises TimeoutError.
+        """What has come, waiting for it; empty at the end. For the receiving thread.
 
         `charge` gets how many bytes came, and how many TLS records, before they are looked at. It may wait.
         """
         try:
             data = self._receive_some(charge)
-        except BlockingIOError:
-            raise TimeoutError from None
         except OSError:  # reset, or gone by a time-out of the kernel's: the end all the same
             return b""
         if self._is_cut:  # read no further: closing with input unread resets a peer that sends on and on
@@ -95,17 +91,6 @@ class Stream:
         """
         with suppress(OSError):  # gone already
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def set_receive_timeout(self, seconds: float | None) -> None:
-        """How long `receive` may wait. For the receiving thread.
-
-        The kernel's own timer (SO_RCVTIMEO): Python's would make the sends of the other thread wait as well, and cost a
-        poll for each recv.
-        """
-        whole, part = (
-            divmod(round(max(seconds, 1e-3) * _MICROSECONDS), _MICROSECONDS) if seconds is not None else (0, 0)
-        )
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", whole, part))
 
     def send(self, data: bytes | memoryview) -> int:
         """How many bytes the kernel took, without waiting. For the sending thread. Raises OSError: the peer is gone.

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import bcrypt
 import pytest
 from freezegun import freeze_time
 
@@ -16,7 +17,7 @@ from service import server as server_module
 from service.config import LOGIN_LINE, MAX_PASSWORD, SWITCH_INTERVAL
 from service.errors import ConfigError, SchemaError
 from service.server import Server
-from tests.helpers import PASSWORD, Wire, enter, make_settings, running_server
+from tests.helpers import PASSWORD, Wire, enter, make_settings, running_server, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -299,6 +300,42 @@ def test_a_busy_client_that_does_not_log_in_is_sent_away_too(tmp_path: Path) -> 
             send_without_end(wire)
         with suppress(OSError):
             assert wire.read()["code"] == "login_timeout"
+
+
+def test_who_is_slowed_before_the_login_is_sent_away_in_time(tmp_path: Path) -> None:
+    """A share that is used up puts off no deadline: the lines that wait for it are not done."""
+    settings = {"login_timeout": 0.3, "rate": 20, "address_share": 0.01}  # then a line waits for 20 seconds
+    with running_server(tmp_path, **settings) as server, Wire(server.port) as wire:
+        wire.send_bytes(b"x\n" * 100)
+        *_, error, bye = wire.read_to_end()
+    assert (error["code"], bye["reason"]) == ("login_timeout", "kicked")
+
+
+def test_who_reads_nothing_before_the_login_is_sent_away_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service waits for no room with a client whose time is over."""
+    monkeypatch.setattr("service.outbox.OUTBOX_PAUSE_BYTES", -1)  # it always seems to have too much unread
+    with running_server(tmp_path, login_timeout=0.3) as server, Wire(server.port) as wire:
+        *_, error, bye = wire.read_to_end()
+    assert (error["code"], bye["reason"]) == ("login_timeout", "kicked")
+
+
+def test_a_password_that_is_looked_at_in_time_is_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the time is over the login under way is answered, and those behind it are not begun."""
+    with running_server(tmp_path, login_timeout=0.3) as server:
+        enter(server.port, "alice").close()
+        until(lambda: not server._connections)
+
+        def check_late(*_: bytes) -> bool:
+            until(lambda: all(connection.session._is_late for connection in server._connections))
+            return False
+
+        monkeypatch.setattr(bcrypt, "checkpw", check_late)
+        with Wire(server.port) as wire:
+            wire.send(*[{"command": "login", "username": "alice", "password": PASSWORD}] * 3)
+            codes = [line.get("code") for line in wire.read_to_end()]
+    assert codes == ["bad_credentials", "login_timeout", None]
 
 
 def test_a_client_is_told_of_no_one_else_at_a_stop(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from service.errors import ConfigError
 from service.tls import NotTlsError, TlsChannel, load_certificate
 from service.transport import TlsStream, is_loopback, listen
 from tests.delivery_helpers import FILLER, SLOW, Peer, StillDelivery
-from tests.helpers import PATIENCE, ROOT, Process, Wire, enter, running_server
+from tests.helpers import PATIENCE, ROOT, Process, Wire, enter, running_server, until
 from tests.tls_helpers import Authority, Pair, tls_server
 
 if TYPE_CHECKING:
@@ -139,15 +139,6 @@ def test_a_record_that_was_taken_counts_before_the_next(ends: Ends) -> None:
     assert ends.stream.send(b"x" * 40_000) == 16_384
     kernel.room = 10_000_000
     assert ends.stream.send(b"x" * (40_000 - 16_384)) == 40_000 - 16_384
-
-
-@pytest.mark.parametrize("seconds", [0.02, 0.0])
-def test_receive_gives_up_after_its_time(ends: Ends, seconds: float) -> None:
-    """The time to log in holds in TLS too; half a record is nothing yet."""
-    ends.stream.set_receive_timeout(seconds)
-    ends.socket.sendall(b"\x17\x03\x03")
-    with pytest.raises(TimeoutError):
-        ends.stream.receive()
 
 
 def test_who_ends_its_side_is_still_answered(ends: Ends) -> None:
@@ -349,6 +340,24 @@ def test_who_does_not_log_in_is_sent_away(tmp_path: Path, authority: Authority, 
     with tls_server(tmp_path, pair, login_timeout=0.3) as server, Wire(server.port, tls=authority.trusting()) as wire:
         error, bye = wire.read_to_end()
     assert (error["code"], bye["reason"]) == ("login_timeout", "kicked")
+
+
+def test_bytes_of_a_record_put_off_no_deadline(tmp_path: Path, authority: Authority, pair: Pair) -> None:
+    """Who sends one byte of a record now and then, none of them whole, goes at the end of the time to log in."""
+    with (
+        tls_server(tmp_path, pair, login_timeout=0.3) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as sock,
+    ):
+        TlsChannel(sock, authority.trusting(), "localhost").handshake(PATIENCE)
+        sock.sendall(b"\x17\x03\x03\x40\x00")  # a header: 16,384 bytes follow
+
+        def drip() -> bool:
+            with suppress(OSError):
+                sock.sendall(b"\0")
+            threading.Event().wait(0.02)  # so that the record is not whole before the patience of this test ends
+            return not server._connections
+
+        until(drip)
 
 
 def test_older_versions_are_refused(
