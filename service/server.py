@@ -259,8 +259,7 @@ class Server:
             stranger = self._strangers.pop() if excess < LEAVING_AT_ONCE else None
         if stranger is None:
             return False
-        _log.info("refused %s: its place was needed", stranger.session.peer)
-        self.delivery.post(stranger.session.drop, refusal(PeerError("too_many_connections", _CROWDED, fatal=True)))
+        self.delivery.post(self._drop, stranger)
         return True
 
     def _refuse(self, connected: socket.socket, address: tuple[object, ...], reason: str) -> None:
@@ -301,6 +300,16 @@ class Server:
     def _make_users_line(self) -> bytes:
         """On the delivery thread."""
         return encode(users_event(self.services.roster))
+
+    def _drop(self, stranger: Connection) -> None:
+        """On the delivery thread: has a stranger give up his place; one who has begun to log in is a stranger again."""
+        if stranger.session.drop(refusal(PeerError("too_many_connections", _CROWDED, fatal=True))):
+            _log.info("refused %s: its place was needed", stranger.session.peer)
+            return
+        with self._lock:
+            # Who has an account here may have been welcomed already; who gets one later will be, and is taken out then.
+            if stranger in self._connections and stranger.session.account is None:
+                self._strangers.add(stranger)
 
     def _carry_out(self, order: control.Order) -> None:
         """On the control's thread. Raises PeerError, StorageUnavailable."""

@@ -252,12 +252,15 @@ class Session:
         """Ends the session from outside, with a `bye`; its connection thread then finds the end of the stream."""
         self._leave(encode(protocol.ByeEvent(reason=reason)))
 
-    def drop(self, last_line: bytes) -> None:
-        """Ends the session from outside at once, as its place is needed; unless it has just begun to log in."""
-        if self.account is None and not self.is_entering and not self.outbox.closing:
+    def drop(self, last_line: bytes) -> bool:
+        """Ends the session from outside at once, as its place is needed; false if it has just begun to log in."""
+        if self.account is not None or self.is_entering:
+            return False
+        if not self.outbox.closing:
             self._leave(last_line)
             self.services.delivery.flush(self.outbox)
             self.outbox.give_up()
+        return True
 
     def expire(self) -> None:
         """Ends a session whose time to log in is over; one that logs in just now may finish that line, and no other.

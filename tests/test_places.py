@@ -77,6 +77,40 @@ def test_who_comes_with_a_password_keeps_the_place(tmp_path: Path, monkeypatch: 
         assert alice.read()["type"] == "login_ok"
 
 
+def test_who_was_spared_for_a_login_that_fails_makes_room_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who began to log in when his place was asked for keeps it while his password is checked, and no longer."""
+    may_drop, may_go, checking = Event(), Event(), Event()
+
+    def hold_up(_: object) -> None:
+        may_drop.wait(PATIENCE)
+
+    def check_in_vain(*_: bytes) -> bool:
+        checking.set()
+        may_go.wait(PATIENCE)
+        return False
+
+    with running_server(tmp_path, max_connections=1) as server, ExitStack() as wires:
+        enter(server.port, "alice").close()
+        until(lambda: not server._connections)
+        monkeypatch.setattr(bcrypt, "checkpw", check_in_vain)
+        mallory = wires.enter_context(Wire(server.port))
+        server.delivery.post(hold_up)
+        first = wires.enter_context(Wire(server.port, greet=False))
+        until(lambda: len(server._connections) > 1)  # mallory is to go
+        mallory.send({"command": "login", "username": "alice", "password": PASSWORD})
+        assert checking.wait(PATIENCE)
+        may_drop.set()
+        assert first.read()["type"] == "hello"  # so mallory was spared
+        may_go.set()
+        assert mallory.read()["code"] == "bad_credentials"
+        assert mallory.ask("ping")["type"] == "pong"  # so the login is over
+        for _ in range(2):
+            wires.enter_context(Wire(server.port))
+        assert last_words(mallory) == ["too_many_connections", "kicked"]
+
+
 class Visitor:
     """As much of a connection as the order of strangers asks for."""
 
