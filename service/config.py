@@ -107,6 +107,10 @@ MAX_CONTROL_LINE: Final = 4_096  # bytes of one: a name and a hash
 TOKEN_BYTES: Final = 32  # 256 random bits
 TOKEN_LIFETIME: Final = 30 * 24 * 3600.0  # seconds; 30 days since the token's last use
 TOKENS_PER_USER: Final = 50  # kept for one account, the newest; a script that logs in each minute fills no table
+# In a full house newcomers of an address replace its own strangers, where it has most of them. A flood would replace
+# each of them before it can log in, at the speed of accepting.
+OWN_PLACES_RATE: Final = 10.0  # places a second that may be taken so; of 200 each has 20 seconds for its login
+OWN_PLACES_BURST: Final = 200  # of these at once: a class behind one router comes in the same minute
 LOGIN_LOOK: Final = 0.25  # seconds at least between two looks for who has not logged in in time: 10,000 take 2 ms
 REFUSED_KEPT: Final = 16  # refused sockets kept open a while, so that their error line is read before a reset
 SWITCH_INTERVAL: Final = 0.005  # seconds that a thread may keep the interpreter while others wait; CPython's own choice

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from service import control, tls
 from service.accounts import Accounts
+from service.budget import Budgets
 from service.clock import format_time, utcnow
 from service.commands import users_event
 from service.config import (
@@ -28,6 +29,8 @@ from service.config import (
     DESCRIPTORS_PER_READER,
     LEAVING_AT_ONCE,
     LOGIN_LOOK,
+    OWN_PLACES_BURST,
+    OWN_PLACES_RATE,
     PAGES_AT_ONCE,
     PURGE_INTERVAL,
     READERS,
@@ -46,6 +49,7 @@ from service.delivery import Delivery
 from service.door import Door
 from service.errors import ConfigError, PeerError
 from service.origin import origin_of
+from service.places import Strangers
 from service.presence import Roster
 from service.protocol import ByeEvent, encode
 from service.receipts import Receipts
@@ -104,6 +108,7 @@ class Server:
         self._lock = threading.Lock()  # guards _connections, _strangers and _stopping
         self._connections: set[Connection] = set()
         self._strangers = Strangers()  # those of them that have not logged in
+        self._own_places = Budgets(OWN_PLACES_RATE, OWN_PLACES_BURST)
         self._stopping = False
         self._refused: deque[socket.socket] = deque()
         self._spare = _open_spare()  # a descriptor to refuse with when there is no other
@@ -229,7 +234,7 @@ class Server:
         if not self.services.door.admit(origin):
             self._refuse(connected, address, "too many clients from your address; close one, or try again later")
             return
-        if not self._make_place():
+        if not self._make_place(origin.network):
             self.services.door.leave(origin)
             self._refuse(connected, address, _CROWDED)
             return
@@ -249,17 +254,27 @@ class Server:
             self.delivery.post(outbox.finish, refusal(busy))
             self.delivery.post(lambda _: outbox.release())
 
-    def _make_place(self) -> bool:
-        """Whether there is a place for one more; if need be somebody who has not logged in gives up his."""
+    def _make_place(self, network: str) -> bool:
+        """Whether there is a place for one more, from there; if need be somebody who has not logged in gives up his."""
         with self._lock:
             excess = len(self._connections) - self._most_clients
             if excess < 0:
                 return True
             # Who has to go is there for a moment still.
-            stranger = self._strangers.pop() if excess < LEAVING_AT_ONCE else None
-        if stranger is None:
-            return False
+            stranger = self._strangers.choose(network) if excess < LEAVING_AT_ONCE else None
+            if stranger is None or not self._may_replace(stranger, network):
+                return False
+            self._strangers.discard(stranger)
         self.delivery.post(self._drop, stranger)
+        return True
+
+    def _may_replace(self, stranger: Connection, network: str) -> bool:
+        """Whether a newcomer may have that place; one of his own address only so often, or none there could log in."""
+        if stranger.session.origin.network != network:
+            return True
+        if self._own_places.wait_for_one(network):
+            return False
+        self._own_places.spend(network)
         return True
 
     def _refuse(self, connected: socket.socket, address: tuple[object, ...], reason: str) -> None:
@@ -323,34 +338,6 @@ class Server:
 
     def _purge_tokens(self) -> None:
         self.services.storage.submit(users.delete_expired_tokens, format_time(utcnow()))
-
-
-class Strangers:
-    """The connections that have not logged in, by address; the server's lock guards it."""
-
-    def __init__(self) -> None:
-        self._by_network: dict[str, dict[Connection, None]] = {}  # each in the order in which they came
-
-    def add(self, connection: Connection) -> None:
-        """Takes one in."""
-        self._by_network.setdefault(connection.session.origin.network, {})[connection] = None
-
-    def discard(self, connection: Connection) -> None:
-        """Takes one out, if it is in."""
-        network = connection.session.origin.network
-        there = self._by_network.get(network, {})
-        there.pop(connection, None)
-        if not there:
-            self._by_network.pop(network, None)
-
-    def pop(self) -> Connection | None:
-        """Takes out the oldest of the address that has the most, but none whose password or token is looked at."""
-        for there in sorted(self._by_network.values(), key=len, reverse=True):
-            for connection in there:
-                if not connection.session.is_entering:
-                    self.discard(connection)
-                    return connection
-        return None
 
 
 def _share_interpreter(clients: int) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
 import bcrypt
 import pytest
+from freezegun import freeze_time
 
 from service.config import LEAVING_AT_ONCE, NETWORK_SHARE, Settings
 from service.door import Door
 from service.origin import origin_of
-from service.server import Strangers
+from service.places import Strangers
 from tests.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, until
 
 if TYPE_CHECKING:
@@ -121,19 +123,61 @@ class Visitor:
 
 
 @pytest.mark.parametrize(
-    ("hosts", "gone"),
-    [("abbc", "1023"), ("aabbb", "20314"), ("A", ""), ("AAb", "2"), ("aAa", "02")],
+    ("hosts", "comer", "gone"),
+    [
+        ("abbc", "z", "1023"),
+        ("aabbb", "z", "20314"),
+        ("A", "z", ""),
+        ("AAb", "z", "2"),
+        ("aAa", "z", "02"),
+        ("abb", "b", "120"),  # the address with most
+        ("aabb", "b", "2031"),  # one of those with most
+        ("aaab", "b", "0132"),  # not it, until it has as many
+        ("AAbbb", "a", "2"),  # never at the cost of who has no more
+        ("a", "b", "0"),
+    ],
 )
-def test_the_order_in_which_strangers_go(hosts: str, gone: str) -> None:
+def test_the_order_in_which_strangers_go(hosts: str, comer: str, gone: str) -> None:
     """The oldest of the address with most of them; of whom a password is checked, never. Upper case: such a one."""
     strangers = Strangers()
-    visitors = [Visitor(f"192.0.2.{ord(host.lower())}", is_entering=host.isupper()) for host in hosts]
+    visitors = [Visitor(address_of(host), is_entering=host.isupper()) for host in hosts]
     for visitor in visitors:
         strangers.add(visitor)  # type: ignore[arg-type]
     order = ""
-    while (stranger := strangers.pop()) is not None:
+    while (stranger := strangers.choose(address_of(comer))) is not None:
+        strangers.discard(stranger)
         order += str(visitors.index(stranger))  # type: ignore[arg-type]
     assert order == gone
+
+
+def address_of(host: str) -> str:
+    """An address for each letter."""
+    return f"192.0.2.{ord(host.lower())}"
+
+
+def test_a_flood_replaces_its_own_only_so_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address with most is refused beyond that; another one comes in, and so does the first one some time later."""
+    monkeypatch.setattr("service.server.OWN_PLACES_BURST", 2)
+    start = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+    with (
+        freeze_time(start) as clock,
+        running_server(tmp_path, max_connections=2) as server,
+        ExitStack() as wires,
+    ):
+        first = [wires.enter_context(Wire(server.port, source=ONE)) for _ in range(2)]
+        second = [wires.enter_context(Wire(server.port, source=ONE)) for _ in range(2)]
+        for wire in first:
+            assert last_words(wire) == ["too_many_connections", "kicked"]
+        for _ in range(20):
+            with Wire(server.port, greet=False, source=ONE) as late:
+                assert last_words(late) == ["too_many_connections", "kicked"]
+        for wire in second:
+            assert wire.ask("ping")["type"] == "pong"
+        wires.enter_context(enter(server.port, "alice", source=TWO))
+        assert last_words(second[0]) == ["too_many_connections", "kicked"]
+        clock.move_to(start + timedelta(seconds=1))
+        assert wires.enter_context(Wire(server.port, source=ONE)).hello["type"] == "hello"
+        assert last_words(second[1]) == ["too_many_connections", "kicked"]
 
 
 def test_networks_of_many_addresses_count_as_one() -> None:
