@@ -107,6 +107,7 @@ MAX_CONTROL_LINE: Final = 4_096  # bytes of one: a name and a hash
 TOKEN_BYTES: Final = 32  # 256 random bits
 TOKEN_LIFETIME: Final = 30 * 24 * 3600.0  # seconds; 30 days since the token's last use
 TOKENS_PER_USER: Final = 50  # kept for one account, the newest; a script that logs in each minute fills no table
+ACCOUNT_PLACES: Final = 8  # sessions of one account that keep their places in a full house: one's devices and scripts
 # In a full house newcomers of an address replace its own strangers, where it has most of them. A flood would replace
 # each of them before it can log in, at the speed of accepting.
 OWN_PLACES_RATE: Final = 10.0  # places a second that may be taken so; of 200 each has 20 seconds for its login

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from service.config import ACCOUNT_PLACES
+
 if TYPE_CHECKING:
     from service.connection import Connection
 
@@ -41,3 +43,38 @@ class Strangers:
                 if not connection.session.is_entering:
                     return connection
         return None
+
+
+class Members:
+    """The connections that have logged in, by account."""
+
+    def __init__(self) -> None:
+        self._by_account: dict[int, dict[Connection, None]] = {}  # each in the order in which they logged in
+        self._crowded: set[int] = set()  # accounts with more than ACCOUNT_PLACES, mostly none: only these are compared
+
+    def add(self, connection: Connection) -> None:
+        """Takes one in."""
+        user_id = connection.session.logged_in_account().id
+        there = self._by_account.setdefault(user_id, {})
+        there[connection] = None
+        if len(there) > ACCOUNT_PLACES:
+            self._crowded.add(user_id)
+
+    def discard(self, connection: Connection) -> None:
+        """Takes one out, if it is in."""
+        account = connection.session.account
+        there = self._by_account.get(account.id, {}) if account is not None else {}
+        if account is None or connection not in there:
+            return
+        del there[connection]
+        if len(there) <= ACCOUNT_PLACES:
+            self._crowded.discard(account.id)
+        if not there:
+            del self._by_account[account.id]
+
+    def choose(self) -> Connection | None:
+        """The oldest of the account that has most, if that is more than ACCOUNT_PLACES."""
+        if not self._crowded:
+            return None
+        most = max(self._crowded, key=lambda user_id: len(self._by_account[user_id]))
+        return next(iter(self._by_account[most]))

@@ -49,7 +49,7 @@ from service.delivery import Delivery
 from service.door import Door
 from service.errors import ConfigError, PeerError
 from service.origin import origin_of
-from service.places import Strangers
+from service.places import Members, Strangers
 from service.presence import Roster
 from service.protocol import ByeEvent, encode
 from service.receipts import Receipts
@@ -62,6 +62,7 @@ from service.turns import UNLIMITED, Room, Turns
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
 _log: Final = logging.getLogger("chat.server")
 _SLOW: Final = encode(ByeEvent(reason="slow"))
@@ -105,9 +106,10 @@ class Server:
         self.ticker.every(RECEIPTS_INTERVAL, self.services.receipts.flush)
         self.ticker.every(RECEIPTS_PACE, self.services.receipts.flush_many)
         self.ticker.every(PURGE_INTERVAL, self._purge_tokens)
-        self._lock = threading.Lock()  # guards _connections, _strangers and _stopping
+        self._lock = threading.Lock()  # guards _connections, _strangers, _members and _stopping
         self._connections: set[Connection] = set()
         self._strangers = Strangers()  # those of them that have not logged in
+        self._members = Members()  # those that have
         self._own_places = Budgets(OWN_PLACES_RATE, OWN_PLACES_BURST)
         self._stopping = False
         self._refused: deque[socket.socket] = deque()
@@ -255,17 +257,27 @@ class Server:
             self.delivery.post(lambda _: outbox.release())
 
     def _make_place(self, network: str) -> bool:
-        """Whether there is a place for one more, from there; if need be somebody who has not logged in gives up his."""
+        """Whether there is a place for one more, from there; if need be somebody gives up his.
+
+        That is one who has not logged in; or else a session of an account that has many.
+        """
         with self._lock:
             excess = len(self._connections) - self._most_clients
             if excess < 0:
                 return True
-            # Who has to go is there for a moment still.
-            stranger = self._strangers.choose(network) if excess < LEAVING_AT_ONCE else None
-            if stranger is None or not self._may_replace(stranger, network):
+            if excess >= LEAVING_AT_ONCE:  # who has to go is there for a moment still
                 return False
-            self._strangers.discard(stranger)
-        self.delivery.post(self._drop, stranger)
+            leaver = self._strangers.choose(network)
+            end: Callable[[Connection], None] = self._drop
+            if leaver is None:
+                leaver, end = self._members.choose(), _give_way
+            elif not self._may_replace(leaver, network):
+                return False
+            if leaver is None:
+                return False
+            self._strangers.discard(leaver)
+            self._members.discard(leaver)
+        self.delivery.post(end, leaver)
         return True
 
     def _may_replace(self, stranger: Connection, network: str) -> bool:
@@ -303,12 +315,14 @@ class Server:
     def _welcome(self, connection: Connection) -> None:
         with self._lock:
             self._strangers.discard(connection)
+            self._members.add(connection)
 
     def _forget(self, connection: Connection) -> None:
         self.services.door.leave(connection.session.origin)
         with self._lock:
             self._connections.discard(connection)
             self._strangers.discard(connection)
+            self._members.discard(connection)
             _share_interpreter(len(self._connections))
 
     # -- on other threads ---------------------------------------------------------------------------------------------
@@ -353,6 +367,10 @@ def _say_bye(connections: list[Connection]) -> None:
     """In one go, so that nobody is told of the others' leaving."""
     for connection in connections:
         connection.session.kick("shutdown")
+
+
+def _give_way(connection: Connection) -> None:
+    connection.session.give_way()
 
 
 def _expire(connections: list[Connection]) -> None:

@@ -70,7 +70,7 @@ class Services:
 
 
 class Session:
-    """One client. Of its methods `kick`, `drop` and `expire` are the delivery thread's, the others its own thread's."""
+    """One client. Its connection thread calls everything here but what stands below for the delivery thread."""
 
     def __init__(self, services: Services, outbox: Outbox, peer: str, origin: Origin) -> None:
         """`peer` is for the log; `origin` is what counts as one address in the limits."""
@@ -251,6 +251,13 @@ class Session:
     def kick(self, reason: Literal["shutdown", "password_changed", "kicked"]) -> None:
         """Ends the session from outside, with a `bye`; its connection thread then finds the end of the stream."""
         self._leave(encode(protocol.ByeEvent(reason=reason)))
+
+    def give_way(self) -> None:
+        """Ends the session from outside, as its place is needed and its account has many others."""
+        if not self.outbox.closing:
+            _log.info("ended %s: its place was needed, and its account has many", self.peer)
+            reason = "this account is logged in many times and others needed a place; its oldest session ends"
+            self._leave(refusal(PeerError("too_many_connections", reason, fatal=True)))
 
     def drop(self, last_line: bytes) -> bool:
         """Ends the session from outside at once, as its place is needed; false if it has just begun to log in."""

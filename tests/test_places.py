@@ -14,7 +14,8 @@ from freezegun import freeze_time
 from service.config import LEAVING_AT_ONCE, NETWORK_SHARE, Settings
 from service.door import Door
 from service.origin import origin_of
-from service.places import Strangers
+from service.places import Members, Strangers
+from service.posting import Account
 from tests.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, until
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ PLACES: Final = 6
 def last_words(wire: Wire) -> list[str]:
     """What a connection is told at its end."""
     return [str(line.get("code", line.get("reason"))) for line in wire.read_to_end()]
+
+
+def enter_for_good(port: int, name: str, source: str) -> Wire:
+    """A client that is logged in, and no stranger any more: login_ok comes a moment before that."""
+    wire = enter(port, name, source=source)
+    assert wire.ask("ping")["type"] == "pong"
+    return wire
 
 
 def test_who_says_nothing_makes_room(tmp_path: Path) -> None:
@@ -47,7 +55,7 @@ def test_who_says_nothing_makes_room(tmp_path: Path) -> None:
 def test_who_is_logged_in_keeps_the_place(tmp_path: Path) -> None:
     """With all places taken by those who belong, a newcomer is refused; when one goes there is room."""
     with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
-        all_in = [wires.enter_context(enter(server.port, f"user{n}", source=TWO)) for n in range(PLACES)]
+        all_in = [wires.enter_context(enter_for_good(server.port, f"user{n}", TWO)) for n in range(PLACES)]
         with Wire(server.port, greet=False, source=ONE) as late:
             assert last_words(late) == ["too_many_connections", "kicked"]
         for wire in all_in:
@@ -178,6 +186,64 @@ def test_a_flood_replaces_its_own_only_so_often(tmp_path: Path, monkeypatch: pyt
         clock.move_to(start + timedelta(seconds=1))
         assert wires.enter_context(Wire(server.port, source=ONE)).hello["type"] == "hello"
         assert last_words(second[1]) == ["too_many_connections", "kicked"]
+
+
+def test_an_account_in_many_places_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When nobody else can go its oldest sessions do, and are told why; those that an account may have all stay."""
+    monkeypatch.setattr("service.places.ACCOUNT_PLACES", 2)
+    with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
+        many = [wires.enter_context(enter_for_good(server.port, "mallory", TWO)) for _ in range(PLACES - 2)]
+        few = [wires.enter_context(enter_for_good(server.port, "alice", THREE)) for _ in range(2)]
+        for number, name in enumerate(("bob", "carol")):
+            few.append(wires.enter_context(enter_for_good(server.port, name, ONE)))
+            assert last_words(many[number])[-2:] == ["too_many_connections", "kicked"]
+        until(lambda: len(server._connections) == PLACES)
+        with Wire(server.port, greet=False, source=ONE) as late:
+            assert last_words(late) == ["too_many_connections", "kicked"]
+        for wire in (*many[2:], *few):
+            assert wire.ask("ping")["type"] == "pong"
+
+
+def test_a_stranger_goes_before_an_account_in_many_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is logged in gives up nothing while somebody is not."""
+    monkeypatch.setattr("service.places.ACCOUNT_PLACES", 2)
+    with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
+        many = [wires.enter_context(enter_for_good(server.port, "mallory", TWO)) for _ in range(PLACES - 1)]
+        stranger = wires.enter_context(Wire(server.port, source=THREE))
+        wires.enter_context(enter(server.port, "bob", source=ONE))
+        assert last_words(stranger) == ["too_many_connections", "kicked"]
+        for wire in many:
+            assert wire.ask("ping")["type"] == "pong"
+
+
+class Guest:
+    """As much of a logged-in connection as the order of members asks for."""
+
+    def __init__(self, user_id: int) -> None:
+        self.session = self
+        self.account = Account(user_id, f"user{user_id}", 0, confirm=False)
+
+    def logged_in_account(self) -> Account:
+        return self.account
+
+
+@pytest.mark.parametrize(
+    ("accounts", "gone"), [("", ""), ("abc", ""), ("aabb", ""), ("aaabb", "0"), ("abaaaab", "023"), ("abbbbcc", "12")]
+)
+def test_the_order_in_which_members_go(monkeypatch: pytest.MonkeyPatch, accounts: str, gone: str) -> None:
+    """The oldest of the account that has most, where that is more than each may keep."""
+    monkeypatch.setattr("service.places.ACCOUNT_PLACES", 2)
+    members, guests = Members(), [Guest(ord(account)) for account in accounts]
+    for guest in guests:
+        members.add(guest)  # type: ignore[arg-type]
+    order = ""
+    while (chosen := members.choose()) is not None:
+        members.discard(chosen)
+        order += str(guests.index(chosen))  # type: ignore[arg-type]
+    assert order == gone
+    for guest in guests:
+        members.discard(guest)  # type: ignore[arg-type]
+    assert members._by_account == {}
 
 
 def test_networks_of_many_addresses_count_as_one() -> None:
