@@ -59,11 +59,11 @@ certs: $(VENV)/run.stamp ## make a certificate and its key, to speak TLS [CERTS=
 test: $(VENV)/dev.stamp ## run the tests
 	@$(BIN)/python -m pytest
 
-screens: $(VENV)/dev.stamp ## write tests/screens anew: what people see; look at what changed
-	@REFRESH_SCREENS=1 $(BIN)/python -m pytest tests/test_screens.py
+screens: $(VENV)/dev.stamp ## write tests/system/screens anew: what people see; look at what changed
+	@REFRESH_SCREENS=1 $(BIN)/python -m pytest tests/system/test_screens.py
 
 soak: $(VENV)/dev.stamp ## let 200 clients come, drop and return, and kill the service meanwhile [MINUTES=10] [SEED=1]
-	@$(BIN)/python -m tests.soak '$(MINUTES)' $(if $(SEED),'$(SEED)')
+	@$(BIN)/python -m tests.system.soak '$(MINUTES)' $(if $(SEED),'$(SEED)')
 
 lint: $(VENV)/dev.stamp ## check style (ruff), types (mypy) and imports (import-linter)
 	@$(BIN)/ruff check .
@@ -85,7 +85,7 @@ profile: $(VENV)/bench.stamp ## show where the service's time goes under load [C
 	@$(BIN)/python -m benchmarks.profile '$(CELL:all=fan100)'
 
 fuzz: $(VENV)/fuzz.stamp ## throw bytes at the codec, in search of some that break it [SECONDS=60]
-	@$(BIN)/python -m tests.fuzz_codec .fuzz/corpus -artifact_prefix=.fuzz/ -max_total_time='$(SECONDS)' \
+	@$(BIN)/python -m tests.system.fuzz_codec .fuzz/corpus -artifact_prefix=.fuzz/ -max_total_time='$(SECONDS)' \
 		-verbosity=0 -print_final_stats=1
 
 lock: $(VENV)/dev.stamp ## pin the newest allowed packages with their hashes

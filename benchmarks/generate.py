@@ -17,8 +17,9 @@ from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from service import passwords
-from service.storage import Storage, fulltext, schema, tally
+from service.accounts import passwords
+from service.storage.sqlite import fulltext, schema, unread
+from service.storage.sqlite.engine import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ def make(path: Path, count: int) -> None:
         connection.execute("BEGIN")
         _add_messages(connection, count, password_hash, progress)
         counted = 0
-        while tally.complete_blocks(connection):
+        while unread.complete_blocks(connection):
             counted += 1
             progress.show("counts", counted << 16)
         while fulltext.index_some(connection, _AT_ONCE):

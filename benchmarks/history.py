@@ -26,7 +26,8 @@ from benchmarks.peers import ROOT
 from service.clock import format_time, utcnow
 from service.config import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID, MAX_SEARCH_WORDS
 from service.errors import PeerError
-from service.storage import Storage, database, fulltext, messages, schema, users
+from service.storage.sqlite import database, fulltext, messages, schema, users
+from service.storage.sqlite.engine import Storage
 
 if TYPE_CHECKING:
     import sqlite3

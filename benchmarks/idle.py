@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.cells import Cell, Target
-from benchmarks.hall import Hall
+from benchmarks.crowd import Hall
 from benchmarks.peers import Chat
-from service import passwords
-from service.accounts import Accounts
+from service.accounts import passwords
+from service.accounts.authentication import Accounts
 from service.config import Settings
-from service.storage import Storage, users
+from service.storage.sqlite import users
+from service.storage.sqlite.engine import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from benchmarks.hall import Guest
+    from benchmarks.crowd import Guest
     from benchmarks.peers import Peer
 
 COUNT: Final = 10_000  # clients

@@ -12,15 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from client import pipe, plain, settings
-from client.connection import RETRY_TIMEOUT, CannotConnectError, connect
+from client import settings
 from client.hosts import canonical
-from client.known import Known
-from client.link import Link
+from client.net.connection import RETRY_TIMEOUT, CannotConnectError, connect
+from client.net.known import Known
+from client.net.link import Link
+from client.net.trust import Pins, Plain, Security, Trust, UntrustedError
+from client.scripting import options, stdin
 from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
 from client.text import is_sendable, one_line
 from client.tokens import Tokens, is_here
-from client.trust import Pins, Plain, Security, Trust, UntrustedError
 from service.config import MAX_ID
 from service.visible import Parser, safe
 
@@ -44,26 +45,26 @@ exit status: 0 left, stored, or shown; 1 no connection, or it was lost; 2 someth
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the client; gives the exit status."""
-    options, wanted = _parse(arguments)
+    given, wanted = _parse(arguments)
     try:
-        profile = _choose(options)
+        profile = _choose(given)
     except SettingsError as error:
-        return _say(str(error), plain.MISTAKEN)
+        return _say(str(error), stdin.MISTAKEN)
     tokens = Tokens(settings.state_folder() / "tokens", profile.server, profile.port, tls=profile.is_tls)
     try:
-        if options.forget or options.forget_server:
-            return _forget(options, profile, tokens)
-        status = _chat(profile, tokens, wanted, options.notify)
+        if given.forget or given.forget_server:
+            return _forget(given, profile, tokens)
+        status = _chat(profile, tokens, wanted, given.notify)
     except UntrustedError as error:
-        return _say(str(error), plain.MISTAKEN)
+        return _say(str(error), stdin.MISTAKEN)
     except CannotConnectError as error:
-        return _say(str(error), plain.LOST)
+        return _say(str(error), stdin.LOST)
     except KeyboardInterrupt:
         return _INTERRUPTED
     return _say(tokens.problem, status) if tokens.problem else status
 
 
-def _chat(profile: Profile, tokens: Tokens, wanted: pipe.Wanted | None, notify: str) -> int:
+def _chat(profile: Profile, tokens: Tokens, wanted: options.Wanted | None, notify: str) -> int:
     """Raises UntrustedError, CannotConnectError."""
     name, password = profile.name, os.environ.get(VARIABLE, "")
     is_unasked = wanted is not None or not (sys.stdin.isatty() and sys.stdout.isatty())
@@ -72,15 +73,15 @@ def _chat(profile: Profile, tokens: Tokens, wanted: pipe.Wanted | None, notify: 
     trust, trust_again = _securities(profile, tokens, None if is_unasked else _ask)
     again = partial(connect, profile.server, profile.port, RETRY_TIMEOUT, trust_again)
     if wanted is not None:
-        return pipe.run(again, wanted, name, password, tokens)
+        return options.run(again, wanted, name, password, tokens)
     first = connect(profile.server, profile.port, trust=trust)
     if is_unasked:
-        return plain.run(Link(first, None), name, password, tokens)
-    from client import terminal  # noqa: PLC0415  # a pipe need not wait 0.1 s for prompt_toolkit
+        return stdin.run(Link(first, None), name, password, tokens)
+    from client.terminal import app  # noqa: PLC0415  # a pipe need not wait 0.1 s for prompt_toolkit
 
     link = Link(first, again, lambda login: tokens.keep(login.username, login.token))
     is_first = settings.is_first_run(settings.state_folder())
-    return terminal.run(link, name, tokens, notify, is_first=is_first)
+    return app.run(link, name, tokens, notify, is_first=is_first)
 
 
 def _securities(profile: Profile, tokens: Tokens, ask: Callable[[str], bool] | None) -> tuple[Security, Security]:
@@ -105,13 +106,13 @@ def _warn(server: str) -> None:
         _say(
             f"Without TLS, whoever is on the way to {one_line(server)} can read your password and all you write.\n"
             "If the server has TLS, leave now and start with --tls.",
-            plain.LEFT,
+            stdin.LEFT,
         )
 
 
-def _choose(options: argparse.Namespace) -> Profile:
+def _choose(given: argparse.Namespace) -> Profile:
     """The server and the name, from the profile and the command line. Raises SettingsError."""
-    path, words, chosen = settings.profiles_path(), options.words, options.profile
+    path, words, chosen = settings.profiles_path(), given.words, given.profile
     profile = None
     if chosen or len(words) <= 1:  # who names a server need have no file, nor, in TLS or on this machine, a sound one
         profile = settings.read_profile(path, chosen or DEFAULT)
@@ -121,7 +122,7 @@ def _choose(options: argparse.Namespace) -> Profile:
             raise SettingsError(f"Which server? Type: {_USAGE}\nOr name one under [{DEFAULT}] in {one_line(str(path))}")
     server, port = words[:2] if len(words) > 1 else ("", "")
     name = words[-1] if len(words) in {1, 3} else ""
-    tls, ca = options.tls, options.tls_ca
+    tls, ca = given.tls, given.tls_ca
     if profile is None:
         return Profile(server, _port(port), name.strip(), tls=bool(tls), ca=ca)
     if tls is None and not ca:
@@ -134,31 +135,31 @@ def _choose(options: argparse.Namespace) -> Profile:
 def _missing(name: str, password: str, tokens: Tokens) -> tuple[str, int] | None:
     """What to say, and the exit status, if something is lacking that a person would be asked for."""
     if not name:
-        return f"In a pipe the name must be given: {_USAGE}", plain.MISTAKEN
+        return f"In a pipe the name must be given: {_USAGE}", stdin.MISTAKEN
     if not is_sendable(name + password):
-        return f"The name or {VARIABLE} is not valid UTF-8.", plain.NOT_LOGGED_IN
+        return f"The name or {VARIABLE} is not valid UTF-8.", stdin.NOT_LOGGED_IN
     if not password and not tokens.find(name):
         text = f"In a pipe nobody is asked for the password. Log in at a terminal once, or set {VARIABLE}."
-        return text, plain.NOT_LOGGED_IN
+        return text, stdin.NOT_LOGGED_IN
     return None
 
 
-def _forget(options: argparse.Namespace, profile: Profile, tokens: Tokens) -> int:
+def _forget(given: argparse.Namespace, profile: Profile, tokens: Tokens) -> int:
     """Raises UntrustedError."""
     try:
-        if options.forget_server:
-            _say(_known(profile, tokens).forget(), plain.LEFT)
-        if not options.forget:
-            return plain.LEFT
+        if given.forget_server:
+            _say(_known(profile, tokens).forget(), stdin.LEFT)
+        if not given.forget:
+            return stdin.LEFT
         count = tokens.forget(profile.name)
     except OSError as error:
-        return _say(f"Cannot remove the login: {error.strerror}.", plain.LOST)
+        return _say(f"Cannot remove the login: {error.strerror}.", stdin.LOST)
     server = one_line(profile.server)
     whose = f"of {one_line(profile.name)} at {server}" if profile.name else f"at {server}"
-    return _say(f"{count or 'No'} kept login{'' if count == 1 else 's'} {whose} forgotten.", plain.LEFT)
+    return _say(f"{count or 'No'} kept login{'' if count == 1 else 's'} {whose} forgotten.", stdin.LEFT)
 
 
-def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, pipe.Wanted | None]:
+def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, options.Wanted | None]:
     parser = Parser(
         prog="python3 -m client",
         usage="%(prog)s [SERVER PORT] [USERNAME] [options]",
@@ -196,14 +197,14 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, pipe.Wanted | 
     scripts.add_argument("--since", metavar="ID", type=_number, help="print all after this id, and unseen direct ones")
     scripts.add_argument("--tail", action="store_true", help="print what comes, until stopped")
     scripts.add_argument("--json", action="store_true", help="print one JSON object a line, as on the wire")
-    options = parser.parse_intermixed_args(arguments)
-    if len(options.words) > 3:  # noqa: PLR2004
+    given = parser.parse_intermixed_args(arguments)
+    if len(given.words) > 3:  # noqa: PLR2004
         parser.error(f"too many words: {_USAGE}")
     try:
-        if len(options.words) > 1:
-            _server(options.words[0])
-            _port(options.words[1])
-        return options, pipe.read_wanted(options)
+        if len(given.words) > 1:
+            _server(given.words[0])
+            _port(given.words[1])
+        return given, options.read_wanted(given)
     except (argparse.ArgumentTypeError, ValueError) as error:
         parser.error(str(error))
 

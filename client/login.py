@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
-from client.commands import whom_to_ask
-from client.connection import ConnectionLostError
-from client.link import OfflineError
+from client.chat.operations import whom_to_ask
+from client.net.connection import ConnectionLostError
+from client.net.link import OfflineError
 from client.text import hint, is_sendable, one_line, trouble
-from service.protocol import (
+from service.wire.protocol import (
     AckReply,
     AnyCommand,
     AnyEvent,

@@ -11,13 +11,13 @@ from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final
 
-from client.bar import Status
-from client.commands import Action, Around, Edit, Local, Mistake, Mute, Notice, help_texts, whom_to_ask
-from client.connection import LEAVE_TIMEOUT, ConnectionLostError
-from client.link import Link, OfflineError
-from client.model import Model
+from client.chat.model import Model
+from client.chat.operations import Action, Around, Edit, Local, Mistake, Mute, Notice, help_texts, whom_to_ask
+from client.net.connection import LEAVE_TIMEOUT, ConnectionLostError
+from client.net.link import Link, OfflineError
+from client.render.status_bar import Status
 from client.text import Line, hint, trouble
-from service.protocol import AnyCommand, AnyEvent, Dm, LoginOkReply, Missed, Pm, StoredMessage
+from service.wire.protocol import AnyCommand, AnyEvent, Dm, LoginOkReply, Missed, Pm, StoredMessage
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that service/storage/schema.py hands over. Knows no address of a database."""
+"""Runs the migrations on the connection that service/storage/sqlite/schema.py hands over. Knows no address."""
 
 from __future__ import annotations
 

@@ -19,11 +19,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from service import control, tls
-from service.accounts import Accounts
-from service.budget import Budgets
+from service.accounts.authentication import Accounts
+from service.accounts.limiter import Door
+from service.accounts.shares import Shares
+from service.admin import control
+from service.admin.control import Control
+from service.chat.commands import users_event
+from service.chat.presence import Roster
+from service.chat.receipts import Receipts
+from service.chat.session import Services, Session, refusal
 from service.clock import format_time, utcnow
-from service.commands import users_event
 from service.config import (
     DESCRIPTORS_OWN,
     DESCRIPTORS_PER_READER,
@@ -43,22 +48,19 @@ from service.config import (
     Settings,
     search_places,
 )
-from service.connection import Connection
-from service.control import Control
-from service.delivery import Delivery
-from service.door import Door
+from service.delivery.loop import Delivery
 from service.errors import ConfigError, PeerError
+from service.listeners.connection import Connection
+from service.listeners.places import Members, Strangers
+from service.net import tls
+from service.net.transport import Stream, TlsStream, format_address, is_loopback, listen
 from service.origin import origin_of
-from service.places import Members, Strangers
-from service.presence import Roster
-from service.protocol import ByeEvent, encode
-from service.receipts import Receipts
-from service.session import Services, Session, refusal
-from service.shares import Shares
-from service.storage import Storage, users
+from service.storage.sqlite import users
+from service.storage.sqlite.engine import Storage
 from service.ticker import Ticker
-from service.transport import Stream, TlsStream, format_address, is_loopback, listen
+from service.token_bucket import Budgets
 from service.turns import UNLIMITED, Room, Turns
+from service.wire.protocol import ByeEvent, encode
 
 if TYPE_CHECKING:
     import ssl

@@ -14,8 +14,8 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 from hypothesis import HealthCheck, settings
 
-from tests.delivery_helpers import Peer, StillDelivery, still_delivery
-from tests.tls_helpers import Authority
+from tests.support.delivery import Peer, StillDelivery, still_delivery
+from tests.support.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,9 @@ os.environ |= {"XDG_CONFIG_HOME": str(CONFIG.parent), "XDG_STATE_HOME": str(STAT
 
 # The delivery thread measures waits (a peer that lingers, the pace of the users list), not the time of day: these go on
 # while a test has stopped the clock.
-freezegun.configure(extend_ignore_list=["service.delivery", "service.connection", "service.server", "service.tls"])
+freezegun.configure(
+    extend_ignore_list=["service.delivery.loop", "service.listeners.connection", "service.server", "service.net.tls"]
+)
 
 # How long an example takes says something of the machine, not of the code: it decides no test.
 settings.register_profile("chat", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -28,8 +28,9 @@ from benchmarks.attacks.victim import Suffered, Times, suffer
 from benchmarks.cells import CellError
 from benchmarks.idle import make_accounts
 from benchmarks.peers import Client, Peer
-from service import certificates, passwords
+from service.accounts import passwords
 from service.config import Settings
+from service.net import certificates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -1,0 +1,400 @@
+"""What the user knows: who she is, who is online, what was shown. An event comes in, lines to show come out.
+
+Pure: no socket, no thread, no printing; the time comes from a function given to it. Not safe for two threads at once:
+`Session` holds a lock round it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Final
+
+from msgspec import UNSET, UnsetType
+
+from client.chat.receipts import Receipts
+from client.chat.summary import Arrival
+from client.render.formatting import Lines, search_words
+from client.text import Line, Part, body, hint, listed, named, one_line, trouble
+from service.clock import format_time
+from service.config import MAX_PAGE, MAX_USERNAME
+from service.wire.protocol import (
+    AckReply,
+    AnyCommand,
+    AnyEvent,
+    BroadcastEvent,
+    DirectEvent,
+    Dm,
+    ErrorReply,
+    History,
+    HistoryReply,
+    Login,
+    LoginOkReply,
+    Missed,
+    MissedReply,
+    Pm,
+    Register,
+    Resume,
+    Search,
+    SearchReply,
+    Seen,
+    StoredMessage,
+    Users,
+    UsersEvent,
+)
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Sequence
+
+
+_MANY: Final = 8  # names in one line; a room of hundreds must not push the talk off the screen
+_LISTED: Final = 10_000  # names in the answer to USERS
+_CONTEXT: Final = 3  # messages of the room before the first unread one
+_AROUND: Final = 8  # messages up to a match, and after it
+_OLDER: Final = "OLDER shows what came before."
+_REMEMBERED: Final = 10_000  # ids, to drop a message that came twice; twins come within seconds of each other
+_KNOWN_NAMES: Final = 1_000  # names for completion
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Model:
+    """One user's view of the chat. `zone` None is the time zone of this machine."""
+
+    def __init__(self, clock: Callable[[], datetime] = _now, zone: tzinfo | None = None) -> None:
+        self.name = ""
+        self.receipts = Receipts()
+        self.is_connected = True
+        self.unsent: Pm | Dm | None = None  # the last message that was refused
+        self._clock = clock
+        self._zone = zone
+        self._lines = Lines(clock, zone)
+        self._online: list[str] = []
+        self._last_direct = (0, "")  # the id and the sender of the newest direct message that she got
+        self._known: dict[str, None] = {}  # who wrote or was written to, oldest first
+        self._shown: dict[int, None] = {}  # ids that must not be shown again as news, oldest first
+        self._seam = 0  # messages up to this id do not come live
+        self._arrival: Arrival | None = None
+        self._older: AnyCommand | None = History()
+        self._lost_at = clock()
+        self._muted: set[str] = set()
+        self._matches: dict[int, str | UnsetType] = {}  # the ids that SEARCH has shown, and with whom
+        self._around: int | None = None  # the match that the next page is asked for
+        self._gap = 0  # messages that came while the connection was lost
+
+    def names(self) -> list[str]:
+        """Whom she may want to write to: others online, then others met in messages."""
+        away = sorted(set(self._known) - set(self._online))
+        return [name for name in [*self._online, *away] if name != self.name and one_line(name) == name]
+
+    @property
+    def online(self) -> int:
+        """How many are online, herself among them."""
+        return len(self._online)
+
+    def last_sender(self) -> str:
+        """Who sent the newest direct message that was shown; empty if nobody did."""
+        return self._last_direct[1]
+
+    def older(self) -> AnyCommand | None:
+        """The command for the page before the last one shown by HISTORY or SEARCH; None if there is none."""
+        return self._older
+
+    def receive(self, event: AnyEvent, request: AnyCommand | None = None) -> list[Line]:
+        """The lines for an event; `request` is the command that it answers, if it answers one."""
+        if self._arrival and self._arrival.take(event, request):
+            return self.summary() if self._arrival.is_complete else []
+        match event:
+            case BroadcastEvent() | DirectEvent():
+                return self._live(event)
+            case UsersEvent():
+                return self._users(event, request)
+            case ErrorReply():
+                return self._error(event, request)
+            case _ if request is not None:
+                return self._reply(event, request)
+        return []
+
+    def arrive(self) -> list[AnyCommand]:
+        """What to ask right after a login, so that the summary can say more; it is shown when the replies are there."""
+        return self._arrival.ask() if self._arrival else []
+
+    def summary(self) -> list[Line]:
+        """What was missed, as far as it is known."""
+        if self._arrival is None:
+            return []
+        return self._arrival.summary(self._clock().astimezone(self._zone), self._lines.moment)
+
+    def news(self) -> list[AnyCommand]:
+        """The commands for what is missed and unread; none if nothing is."""
+        commands: list[AnyCommand] = []
+        if self.receipts.missed:
+            commands.append(Missed())
+        if unread := self.receipts.unread:
+            commands.append(History(before=self.receipts.covered, limit=min(MAX_PAGE, unread + _CONTEXT)))
+        return commands
+
+    def mute(self, name: str | None) -> list[Line]:
+        """Hides what `name` writes, or shows it again; for None, who is muted. What is hidden counts as seen."""
+        if name is not None:
+            name = name.lower()
+            self._muted ^= {name}
+            if name not in self._muted:
+                return [hint(f"{one_line(name)} is shown again; HISTORY has what was hidden.")]
+        if not self._muted:
+            return [hint("Nobody is muted. MUTE with a name hides somebody.")]
+        muted = listed(sorted(self._muted), _MANY)
+        return [hint(f"{muted} {'are' if len(self._muted) > 1 else 'is'} muted. MUTE with the name again ends that.")]
+
+    def around(self, message_id: int) -> list[AnyCommand]:
+        """The commands for the talk around a match of SEARCH; none if it is none."""
+        if message_id not in self._matches:
+            return []
+        self._around = message_id
+        whom = self._matches[message_id]
+        return [
+            History(with_=whom, before=message_id + 1, limit=_AROUND),
+            History(with_=whom, after=message_id, limit=_AROUND),
+        ]
+
+    def lose(self, reason: str) -> list[Line]:
+        """What to say of a lost connection that is tried again."""
+        self.is_connected = False
+        self._arrival = None  # what was missed comes by itself when the connection is back
+        self._lost_at = self._clock()
+        self._gap = 0
+        return [trouble(reason), hint("Trying again; what you type meanwhile waits.")]
+
+    def catch_up(self, messages: Sequence[StoredMessage]) -> list[Line]:
+        """The lines for messages that came while the connection was lost; each that was shown before is left out."""
+        fresh = [message for message in messages if message.id not in self._shown]
+        self._gap += len(fresh)
+        for message in fresh:
+            self._remember(message.id)
+            self.receipts.live(message.id)
+            self._note_sender(message.id, message.from_, message.to)
+        return self._talk(fresh)
+
+    def come_back(self, login: LoginOkReply) -> list[Line]:
+        """Who is online now, and a line that says where the gap was."""
+        self.is_connected = True
+        self._seam, before = login.last_id, self._lost_at
+        self.receipts.come_back(login)
+        lines = self._users(UsersEvent(users=login.users, time=login.time), None)
+        _, since = self._lines.time(format_time(before))
+        return [hint(f"-- connected again: {_count(self._gap, 'message')} came since {since}--"), *lines]
+
+    def unconfirmed(self, commands: Sequence[AnyCommand]) -> list[Line]:
+        """What to say of messages whose reply did not come before the connection ended."""
+        texts = [_text(command) for command in commands]
+        return [Line(("trouble", "Not confirmed, so perhaps not sent: "), ("", body(text))) for text in texts if text]
+
+    # -- replies ------------------------------------------------------------------------------------------------------
+    def _reply(self, event: AnyEvent, request: AnyCommand) -> list[Line]:
+        match event, request:
+            case LoginOkReply(), Login() | Register() | Resume():
+                lines = self._logged_in(event)
+            case AckReply(), Pm() | Dm():
+                lines = self._sent(event, request)
+            case MissedReply(), Missed():
+                lines = self._missed(event)
+            case HistoryReply(), History():
+                lines = self._history(event, request)
+            case SearchReply(), Search():
+                lines = self._found(event, request)
+            case _:  # for a message that is no answer
+                lines = self.unconfirmed([request])
+        return lines
+
+    def _logged_in(self, login: LoginOkReply) -> list[Line]:
+        self.name, self._online, self._seam = login.username, sorted(set(login.users)), login.last_id
+        self.receipts.start(login)
+        self._lines.meet(self.name)
+        others = [name for name in self._online if name != self.name]
+        here = f"Online: {listed(others, _MANY)}." if others else "Nobody else is online."
+        self._arrival = Arrival(login)
+        lines = [hint(f"You are {one_line(self.name)}. {here}")]
+        if not login.missed and not login.unread:
+            lines += self.summary()
+            self._arrival = None
+        return lines
+
+    def _sent(self, ack: AckReply, request: Pm | Dm) -> list[Line]:
+        if ack.id is not UNSET:
+            if ack.id in self._shown:  # it was stored, its ack was lost, and it came back with what was missed
+                return []
+            self._remember(ack.id)
+            if ack.to == self.name:  # a note to oneself comes back to no session of this kind; it has been seen
+                self.receipts.direct(ack.id)
+        whom: list[Part] = [("own", "you")]
+        if isinstance(request, Dm):
+            self._know(ack.to or request.to or "")
+            status = "stored until they log in" if ack.status == "stored" else one_line(ack.status or "sent")
+            whom += [("direct", " -> "), named(ack.to or request.to or ""), ("hint", f" ({status})")]
+        return self._lines.on_its_day(ack.time, [self._lines.message(ack.time, whom, request.message or "")])
+
+    def _error(self, error: ErrorReply, request: AnyCommand | None) -> list[Line]:
+        if isinstance(request, (Login, Register, Resume)):
+            return []  # whoever asks for the password says it, with what to do next
+        if isinstance(request, Seen):
+            return []  # she asked for nothing; the messages stay unseen and are offered again
+        reason = one_line(error.message)
+        if isinstance(request, (Pm, Dm)):
+            self.unsent = request
+        text = _text(request) if request is not None else ""
+        if text:
+            # The text is repeated: the line that it was typed on is gone.
+            return [
+                Line(("trouble", f"Not sent: {reason.rstrip('.')}."), ("hint", " Your text was: "), ("", body(text)))
+            ]
+        return [trouble(reason)]
+
+    # -- who is online ------------------------------------------------------------------------------------------------
+    def _users(self, event: UsersEvent, request: AnyCommand | None) -> list[Line]:
+        before, now = set(self._online), set(event.users)
+        self._online = sorted(now)
+        lines = []
+        for changed, what in ((sorted(now - before), "online"), (sorted(before - now), "gone")):
+            others = [name for name in changed if name != self.name]
+            if others:
+                verb = "is" if len(others) == 1 else "are"
+                text = f"* {listed(others, _MANY)} {verb} {what}"
+                lines += self._lines.on_its_day(
+                    event.time, [Line(self._lines.time(event.time), ("presence", text), head=1)]
+                )
+        if isinstance(request, Users):
+            names = [name + (" (you)" if name == self.name else "") for name in self._online[:_LISTED]]
+            if surplus := max(0, len(self._online) - _LISTED):
+                names.append(f"and {surplus} others")
+            lines.append(Line(("hint", f"Online ({len(self._online)}):"), names=names))
+        return lines
+
+    # -- messages -----------------------------------------------------------------------------------------------------
+    def _live(self, message: BroadcastEvent | DirectEvent) -> list[Line]:
+        self.receipts.live(message.id)
+        if message.id in self._shown:
+            return []
+        self._remember(message.id)
+        to = message.to if isinstance(message, DirectEvent) else UNSET
+        if to == self.name:
+            self.receipts.direct(message.id)
+        if message.from_ in self._muted:
+            return []
+        self._note_sender(message.id, message.from_, to)
+        self._know(message.from_)
+        return self._lines.on_its_day(
+            message.time, [self._lines.line(message.time, message.from_, to, message.message)]
+        )
+
+    def _missed(self, page: MissedReply) -> list[Line]:
+        fresh = [message for message in page.messages if message.id not in self._shown]
+        self.receipts.missed_page(page.messages, more=page.more)
+        for message in fresh:
+            self._note_sender(message.id, message.from_, message.to)
+        lines = [hint(f"-- {_count(len(fresh), 'direct message')} missed --"), *self._page(fresh)]
+        return [*lines, hint("There are more: MISSED shows the next ones.")] if page.more else lines
+
+    def _history(self, page: HistoryReply, asked: History) -> list[Line]:
+        room = asked.with_ is UNSET
+        if asked.after is not UNSET:  # the talk after a match
+            self.receipts.page(page.messages)
+            return [*self._page(page.messages), *([hint(_OLDER)] if self._older else [])]
+        first_unread = self.receipts.first_unread(asked, page.messages) if room else None
+        if room:
+            self.receipts.room_page(asked, page.messages, more=page.more)
+        else:
+            self.receipts.page(page.messages)
+        more = page.more and bool(page.messages)
+        self._older = History(with_=asked.with_, before=page.messages[0].id) if more else None
+        whose = "the room" if room else f"you and {one_line(page.with_ or asked.with_ or '')}"
+        if self._around is not None and asked.before == self._around + 1:
+            lines = [hint(f"-- around #{self._around}, {whose} --"), *self._page(page.messages)]
+            self._around = None
+            return lines
+        head = hint(f"-- {whose}: {_count(len(page.messages), 'message')} --")
+        lines = [head, *self._page(page.messages, first_unread)]
+        if more and room and self.receipts.unread:
+            lines.append(hint(f"{self.receipts.unread} older ones are unread: {_OLDER}"))
+        elif more:
+            lines.append(hint(_OLDER))
+        return lines
+
+    def _found(self, page: SearchReply, asked: Search) -> list[Line]:
+        self.receipts.page(page.messages)
+        if asked.before is UNSET:
+            self._matches.clear()
+        self._matches |= {message.id: self._conversation(message) for message in page.messages}
+        more = page.more and bool(page.messages)
+        self._older = Search(query=asked.query, with_=asked.with_, before=page.messages[-1].id) if more else None
+        lines = [
+            hint(f'-- {_count(len(page.messages), "message")} with "{one_line(asked.query)}" --'),
+            *self._page(page.messages[::-1], words=search_words(asked.query)),  # the newest last, as everywhere else
+        ]
+        if page.messages:
+            older = " OLDER shows older ones." if more else ""
+            lines.append(hint(f"AROUND {page.messages[0].id} shows the talk around a match.{older}"))
+        return lines
+
+    def _page(
+        self,
+        messages: Sequence[StoredMessage],
+        first_unread: int | None = None,
+        words: re.Pattern[str] | None = None,
+    ) -> list[Line]:
+        for message in messages:
+            if message.id > self._seam:  # it may still be on its way here
+                self._remember(message.id)
+        lines = self._talk(messages, first_unread, words)
+        for line in lines:
+            line.calls = False  # she asked for it, and looks
+        return lines
+
+    def _talk(
+        self,
+        messages: Sequence[StoredMessage],
+        first_unread: int | None = None,
+        words: re.Pattern[str] | None = None,
+    ) -> list[Line]:
+        lines: list[Line] = []
+        for message in messages:
+            if message.id == first_unread:
+                lines.append(hint("-- unread from here --"))
+            if message.from_ in self._muted:
+                continue
+            is_match = words is not None or message.id == self._around
+            note = f"  #{message.id}" if is_match else ""
+            self._know(message.from_)
+            line = self._lines.line(message.time, message.from_, message.to, message.message, words, note)
+            lines += self._lines.on_its_day(message.time, [line])
+        if hidden := sum(message.from_ in self._muted for message in messages):
+            lines.append(hint(f"({_count(hidden, 'message')} of muted people not shown.)"))
+        return lines
+
+    def _conversation(self, message: StoredMessage) -> str | UnsetType:
+        return message.from_ if message.to == self.name else message.to
+
+    def _note_sender(self, message_id: int, sender: str, to: str | UnsetType) -> None:
+        if to == self.name != sender:
+            self._last_direct = max(self._last_direct, (message_id, sender))
+
+    def _know(self, name: str) -> None:
+        if len(name) <= MAX_USERNAME:
+            self._known[name] = None
+        if len(self._known) > _KNOWN_NAMES:
+            del self._known[next(iter(self._known))]
+
+    def _remember(self, message_id: int) -> None:
+        self._shown[message_id] = None
+        if len(self._shown) > _REMEMBERED:
+            del self._shown[next(iter(self._shown))]
+
+
+def _text(command: AnyCommand) -> str:
+    """The message that a command carries; empty if none."""
+    return (command.message or "") if isinstance(command, (Pm, Dm)) else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'No'} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""The connection to the service: made, lost, made again, and trusted."""

@@ -1,0 +1,331 @@
+"""One TCP connection to the service: connect, send commands, hand on events, end. The wire's text is never shown raw.
+
+Any thread may send. One listener thread reads, and calls `on_event` for each event in the order of the wire, with the
+command that the event answers; then `on_end`, once. Nothing here reconnects, and nothing knows what an event means.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from client.net.trust import DowngradeError, Plain, Security, UntrustedError
+from client.text import one_line
+from service.config import PROTOCOL_VERSION, RECEIVE_BYTES
+from service.errors import CommandError
+from service.net.keepalive import keep_alive
+from service.net.tls import NotTlsError, TlsChannel
+from service.wire.framing import LineDecoder, Oversize
+from service.wire.protocol import (
+    AnyCommand,
+    AnyEvent,
+    ByeEvent,
+    ErrorReply,
+    Ex,
+    HelloEvent,
+    Reply,
+    decode_event,
+    encode,
+)
+
+CONNECT_TIMEOUT: Final = 10.0  # seconds to reach the server and be greeted; longer than three lost SYNs (1 + 2 + 4 s)
+RETRY_TIMEOUT: Final = (
+    2.0  # seconds, instead, when a lost connection is tried again: who leaves waits for the try's end
+)
+LEAVE_TIMEOUT: Final = 2.0  # seconds for the server to say bye; a person who leaves does not want to wait longer
+_LINE_LIMIT: Final = 4 << 20  # bytes: a page of 200 long messages, or 100,000 names; more than that is an attack
+_TOKEN_BYTES: Final = 8  # 64 random bits for a nonce: unique for one sender
+
+_BYE: Final = {
+    "shutdown": "The server is shutting down.",
+    "slow": "The server closed the connection because this side took messages too slowly.",
+    "kicked": "The server's operator closed the connection.",
+    "password_changed": "The password was changed from elsewhere. Log in again with the new one.",
+}
+
+_FINAL: Final = frozenset({"kicked", "password_changed"})
+_FAILED: Final = "The server closed the connection."
+
+OnEvent = Callable[[AnyEvent, AnyCommand | None], None]
+
+
+class CannotConnectError(Exception):
+    """There is no chat at that address; `str()` says what to check. `is_final`: trying again would be of no use."""
+
+    def __init__(self, reason: str, *, is_final: bool = False) -> None:
+        super().__init__(reason)
+        self.is_final = is_final
+
+
+class ConnectionLostError(Exception):
+    """The connection ended before the user left; `str()` says why. `is_final`: trying again would be of no use."""
+
+    def __init__(self, reason: str, *, is_final: bool = False) -> None:
+        super().__init__(reason)
+        self.is_final = is_final
+
+
+OnEnd = Callable[[ConnectionLostError], None]
+
+
+class Connection:
+    """A connection that was greeted. `start` begins listening, `leave` ends it; both are called once, by its owner."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        channel: socket.socket | TlsChannel,
+        decoder: LineDecoder,
+        hello: HelloEvent,
+        lines: list[bytes | Oversize],
+    ) -> None:
+        self.hello: Final = hello
+        self._socket = sock
+        self._channel = channel  # what is sent to and received from: the socket itself, or TLS over it
+        self._decoder = decoder
+        self._lines = lines  # that came in one packet with the greeting
+        self._listener = threading.Thread(target=self._listen, name="chat-listen")
+        self._on_event: OnEvent
+        self._on_end: OnEnd
+        self._send_lock = threading.Lock()  # round a whole line; taken before _lock
+        self._lock = threading.Lock()  # guards the two below
+        self._outstanding: dict[str, tuple[AnyCommand, Future[AnyEvent]]] = {}  # by ref, in the order of sending
+        self._lost: ConnectionLostError | None = None
+
+    def start(self, on_event: OnEvent, on_end: OnEnd) -> None:
+        """Begins to listen. Both are called on the listener thread and must not call `leave`."""
+        self._on_event, self._on_end = on_event, on_end
+        self._listener.start()
+
+    def send(self, command: AnyCommand, then: Callable[[Future[AnyEvent]], object] | None = None) -> Future[AnyEvent]:
+        """Sends a command; gives its reply to come, which is there once `on_event` has returned for it.
+
+        `then` is called with it before the next event is read.
+
+        The reply may be an ErrorReply. It is ConnectionLostError if the connection ends first; raised if it has ended.
+        """
+        command = msgspec.structs.replace(command, ref=(ref := new_nonce()))
+        reply: Future[AnyEvent] = Future()
+        if then is not None:
+            reply.add_done_callback(then)
+        line = encode(command)
+        if len(line) - 1 > self.hello.max_line:  # the service could not tell which command it skipped
+            return self._refuse(command, reply, len(line) - 1)
+        with self._send_lock:
+            with self._lock:
+                if self._lost:
+                    raise self._lost
+                self._outstanding[ref] = command, reply
+            with suppress(OSError):  # the listener learns it too, and ends the connection for everyone
+                self._channel.sendall(line)
+        return reply
+
+    def outstanding(self) -> int:
+        """How many commands have no reply yet."""
+        with self._lock:
+            return len(self._outstanding)
+
+    def leave(self) -> None:
+        """Says `ex`, waits a little for the bye, and closes; no thread is left. Safe after the connection was lost."""
+        if self._listener.ident is not None:
+            if self._send_lock.acquire(timeout=LEAVE_TIMEOUT):  # another thread may be stuck in sendall
+                self._socket.settimeout(LEAVE_TIMEOUT)
+                self._send_lock.release()
+                with suppress(ConnectionLostError):
+                    self.send(Ex())
+                self._listener.join(LEAVE_TIMEOUT)
+            self.cut()
+            self._listener.join()
+        self._socket.close()
+
+    def cut(self) -> None:
+        """Ends it at once, from any thread: whoever waits for a reply gets ConnectionLostError."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _refuse(self, command: AnyCommand, reply: Future[AnyEvent], size: int) -> Future[AnyEvent]:
+        text = f"this is {size:,} bytes long and the server takes {self.hello.max_line:,}. Send it in parts."
+        error = ErrorReply(code="line_too_long", message=text)
+        self._on_event(error, command)
+        reply.set_result(error)
+        return reply
+
+    # -- the listener thread ------------------------------------------------------------------------------------------
+    def _listen(self) -> None:
+        lost = ConnectionLostError("The client failed; its last words are above.")  # stands if a callback raises
+        try:
+            self._read_events()
+        except ConnectionLostError as error:
+            lost = error
+        finally:
+            with self._lock:
+                self._lost = lost
+                waiting = list(self._outstanding.values())
+            for _, reply in waiting:
+                reply.set_exception(lost)
+            self._on_end(lost)
+
+    def _read_events(self) -> None:
+        """Hands on events until the connection ends. Raises ConnectionLostError, always."""
+        last_words = "The server went away."
+        while True:
+            for line in self._lines:
+                event = _decode(line)
+                if event is None:
+                    continue
+                self._hand_on(event)
+                if isinstance(event, ByeEvent):
+                    # The last line, whether or not the server then closes. After an error of its own the server says
+                    # `kicked` too, but means this connection only.
+                    is_final = event.reason in _FINAL and last_words != _FAILED
+                    reason = _BYE.get(event.reason, f"The server closed the connection: {one_line(event.reason)}.")
+                    raise ConnectionLostError(reason, is_final=is_final)
+                if isinstance(event, ErrorReply) and event.fatal is True:
+                    last_words = _FAILED
+            try:
+                data = self._channel.recv(RECEIVE_BYTES)
+            except OSError as error:
+                raise ConnectionLostError(f"The connection broke: {error.strerror or error}.") from error
+            if not data:
+                raise ConnectionLostError(last_words)
+            self._lines = list(self._decoder.feed(data))
+
+    def _hand_on(self, event: AnyEvent) -> None:
+        answered: tuple[AnyCommand, Future[AnyEvent]] | None = None
+        if isinstance(event, Reply) and isinstance(event.ref, str):
+            with self._lock:
+                answered = self._outstanding.pop(event.ref, None)
+        self._on_event(event, answered[0] if answered else None)
+        if answered:
+            answered[1].set_result(event)
+
+
+def new_nonce() -> str:
+    """A word that this user never had before: what makes it safe to send a message again when its ack was lost."""
+    # It begins with the time, in ms: the service stores nonces in their order, and appends faster than it inserts.
+    return f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(_TOKEN_BYTES)}"
+
+
+def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT, trust: Security | None = None) -> Connection:
+    """A greeted connection, not yet listening. `timeout` in seconds. Raises CannotConnectError.
+
+    `trust` says whether it is in TLS, and what must hold before a word is said; without, it is plain.
+    """
+    place = f"{one_line(host)}, port {port}"
+    dial = partial(_dial, host, port, place, timeout)
+    sock, link = _secure(trust or Plain(), dial, host, port, place, timeout)
+    decoder = LineDecoder(_LINE_LIMIT)
+    try:
+        hello, lines = _greeting(sock, link, decoder, place, timeout)
+        sock.settimeout(None)
+        keep_alive(sock)  # so that a server that vanished is noticed
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:  # Ctrl-C too
+        sock.close()
+        raise
+    return Connection(sock, link, decoder, hello, lines)
+
+
+def _dial(host: str, port: int, place: str, timeout: float) -> socket.socket:
+    try:
+        return socket.create_connection((host, port), timeout)
+    except (socket.gaierror, UnicodeError) as error:  # UnicodeError: a name that cannot be a host's at all
+        raise CannotConnectError(f'There is no server named "{one_line(host)}". Check the name.') from error
+    except TimeoutError as error:
+        raise CannotConnectError(f"No answer from {place} within {timeout:g} seconds.") from error
+    except ConnectionRefusedError as error:
+        raise CannotConnectError(f"Nothing listens at {place}. Is the server running?") from error
+    except OSError as error:
+        raise CannotConnectError(f"Cannot reach {place}: {error.strerror or error}.") from error
+
+
+def _secure(
+    trust: Security, dial: Callable[[], socket.socket], host: str, port: int, place: str, timeout: float
+) -> tuple[socket.socket, socket.socket | TlsChannel]:
+    try:
+        return trust.secure(dial, host, port, timeout)
+    except UntrustedError as error:
+        raise CannotConnectError(str(error), is_final=isinstance(error, DowngradeError)) from error
+    except NotTlsError as error:
+        raise CannotConnectError(_explain_plain(error.received, place)) from error
+    except OSError as error:
+        reason = error.reason if isinstance(error, ssl.SSLError) and error.reason else error.strerror or str(error)
+        raise CannotConnectError(f"There is no TLS with {place}: {one_line(reason)}.") from error
+
+
+def _explain_plain(received: bytes, place: str) -> str:
+    """What to say of a server that does not answer in TLS.
+
+    Its words came unprotected, and may be an attacker's: none is acted upon, and none shown as if they were its own.
+    """
+    line = received.partition(b"\n")[0]
+    with suppress(ConnectionLostError):
+        event = _decode(line)
+        if isinstance(event, HelloEvent):
+            return (
+                f"A chat answers at {place}, but not in TLS: not connected. "
+                "Check the port, and ask who runs the server: someone may be in between."
+            )
+        if isinstance(event, ErrorReply):
+            return (
+                f"Not connected. What answers at {place} does not speak TLS, so anyone on the way may have written its "
+                f"words: {one_line(event.message)}"
+            )
+    return f"What answers at {place} does not speak TLS. Check the port."
+
+
+def _greeting(
+    sock: socket.socket, link: socket.socket | TlsChannel, decoder: LineDecoder, place: str, timeout: float
+) -> tuple[HelloEvent, list[bytes | Oversize]]:
+    """The `hello`, and the lines that came with it. Raises CannotConnectError."""
+    no_chat = f"What answers at {place} is no chat server. Check the port."
+    deadline = time.monotonic() + timeout
+    lines: list[bytes | Oversize] = []
+    try:
+        while not lines:
+            sock.settimeout(max(0.001, deadline - time.monotonic()))
+            data = link.recv(RECEIVE_BYTES)
+            if not data:
+                raise CannotConnectError(f"{place[0].upper()}{place[1:]} closed the connection without a greeting.")
+            lines = list(decoder.feed(data))
+            if time.monotonic() > deadline:  # it may send empty lines without end
+                raise TimeoutError
+        hello = _decode(lines[0])
+    except TimeoutError as error:
+        raise CannotConnectError(no_chat) from error
+    except OSError as error:
+        raise CannotConnectError(f"The connection to {place} broke: {error.strerror or error}.") from error
+    except ConnectionLostError as error:
+        raise CannotConnectError(no_chat) from error
+    if isinstance(hello, ErrorReply):
+        raise CannotConnectError(f"The server does not take this connection: {one_line(hello.message)}")
+    if not isinstance(hello, HelloEvent):
+        raise CannotConnectError(no_chat)
+    if hello.protocol != PROTOCOL_VERSION:
+        raise CannotConnectError(
+            f"The server speaks protocol {hello.protocol}, this client {PROTOCOL_VERSION}. Use a client of its version."
+        )
+    return hello, lines[1:]
+
+
+def _decode(line: bytes | Oversize) -> AnyEvent | None:
+    """The event in a line; None for a type to ignore. Raises ConnectionLostError for what no chat server says.
+
+    Skipping such a line instead could hide a message without a word.
+    """
+    if isinstance(line, Oversize):
+        raise ConnectionLostError("The server sent a line without end. This is no chat server to trust.", is_final=True)
+    try:
+        return decode_event(line)
+    except CommandError as error:
+        raise ConnectionLostError("The server sent something that is not chat protocol 1.", is_final=True) from error

@@ -1,0 +1,56 @@
+"""What stands round the line being typed: below it the bar, above it the messages without an ack. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from client.render.layout import WIDE, columns_of, cut
+from client.text import one_line
+from service.wire.protocol import Dm, Pm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from client.text import Part
+
+_MOST_PENDING: Final = 3  # rows; the talk needs the screen
+_GAP: Final = " | "
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the chat is just now. `missed`: direct messages not seen yet."""
+
+    name: str
+    is_connected: bool
+    online: int
+    missed: int
+    pending: Sequence[Pm | Dm]
+
+
+def bar(status: Status, columns: int) -> str:
+    """One row of at most `columns`: the connection, the name, how many are online, what is unread."""
+    is_wide = columns >= WIDE
+    if status.is_connected:
+        pieces = ["connected" if is_wide else "ok", "", f"{status.online} online"]
+    else:  # who is online is not known
+        pieces = ["connection lost, trying again" if is_wide else "trying again", ""]
+    if status.missed:
+        pieces.append(f"{status.missed} direct unread" if is_wide else f"{status.missed} unread")
+    left = columns - 1 - columns_of(_GAP.join(pieces))
+    pieces[1] = cut(one_line(status.name), max(1, left))
+    return cut(" " + _GAP.join(pieces), columns)
+
+
+def pending_rows(status: Status, columns: int) -> list[Part]:
+    """A row for each message that has no ack yet, the oldest first; of many only a few, and how many more."""
+    rows = [cut(f"(pending) {_sketch(command)}", columns - 1) for command in status.pending[:_MOST_PENDING]]
+    if surplus := len(status.pending) - len(rows):
+        rows.append(f"(pending) and {surplus} more")
+    return [("time", f"{row}\n") for row in rows]
+
+
+def _sketch(command: Pm | Dm) -> str:
+    whom = f"you -> {one_line(command.to or '')}" if isinstance(command, Dm) else "you"
+    return f"{whom}: {one_line(command.message or '')}"

@@ -1,0 +1,338 @@
+"""A person at a terminal: asks for operations, and shows what arrives above the line being typed, which stays whole.
+
+One event loop runs for the whole chat, on the main thread. Other threads only put lines into `_waiting` and wake it, so
+that nothing is lost between two prompts. Nothing here decides what a line says or what a command is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.history import DummyHistory, InMemoryHistory
+from prompt_toolkit.output import DummyOutput
+from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.renderer import print_formatted_text
+from prompt_toolkit.styles import Style as Styles
+from prompt_toolkit.utils import is_dumb_terminal
+
+from client.chat.interpreter import Dialogue
+from client.chat.operations import Local, first_texts
+from client.chat.paste import Paste, PastedError, clean
+from client.login import LoginDialogue
+from client.net.connection import ConnectionLostError
+from client.render.layout import arrange
+from client.render.status_bar import bar, pending_rows
+from client.session import Session
+from client.terminal.composing import Writing
+from client.terminal.editor import edit
+from client.terminal.keyboard import Words, key_bindings, prompt_session, unechoed
+from client.terminal.notify import Notifier
+from client.terminal.screen import screen
+from client.text import Line, body, hint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.formatted_text import AnyFormattedText
+    from prompt_toolkit.key_binding import KeyPressEvent
+
+    from client.net.link import Link
+    from client.text import Part
+    from client.tokens import Tokens
+
+
+MOST_WAITING: Final = 1 << 18  # characters for the screen; with as much waiting, no more is read from the server
+# For dark and light backgrounds alike: the terminal's own 16 colours, for it knows its background (but not bright
+# black, which some palettes hide), and colours of a medium brightness for names.
+_STYLES: Final = Styles.from_dict(
+    {
+        "time": "dim",
+        "own": "ansigreen bold",
+        "direct": "ansimagenta",
+        "presence": "dim",
+        "hint": "ansicyan",
+        "trouble": "ansired bold",
+        "match": "reverse",
+        "day": "dim",
+        "bar": "reverse",
+        "name0": "#d75f00 bold",
+        "name1": "#0087d7 bold",
+        "name2": "#5f8700 bold",
+        "name3": "#d7005f bold",
+        "name4": "#008787 bold",
+        "name5": "#875fff bold",
+        "name6": "#af8700 bold",
+        "name7": "#d75f87 bold",
+    }
+)
+
+
+def run(link: Link, name: str, tokens: Tokens, notify: str = "", *, is_first: bool) -> int:
+    """Chats until the person leaves (gives 0) or the connection is lost for good (gives 1). `name` may be empty.
+
+    Whose first run it is, is shown how to begin. `notify` is how to notify the desktop, if at all.
+    """
+    try:
+        with create_app_session(output=screen()):
+            chat = Terminal(link, notify=notify, tokens=tokens, is_first=is_first)
+            return asyncio.run(chat.run(name))
+    except KeyboardInterrupt:  # Ctrl-C while no question was open
+        return 0
+
+
+class Terminal:
+    """One chat at the screen and the keyboard of prompt_toolkit's app session."""
+
+    def __init__(self, link: Link, *, tokens: Tokens | None = None, is_first: bool = False, notify: str = "") -> None:
+        self._tokens = tokens
+        self._is_first = is_first
+        self._session = Session(link, self.show, self._end_from_any_thread)
+        self._dialogue = Dialogue(self._session.last_sender, link.hello)
+        words = Words(self._dialogue, self._session)
+        keys = key_bindings(self._interrupt, self._page_up, self._paste)
+        make = partial(prompt_session, words, keys, _STYLES)
+        self._operations = make(InMemoryHistory(), self._bar)
+        self._answers = make(InMemoryHistory(), self._bar)  # apart, so that the arrow keys bring messages to a message
+        self._logins = make(DummyHistory())  # remembers no password
+        self._unseen = make(DummyHistory(), target=DummyOutput())
+        self._notifier = Notifier(notify, self._operations.output.write_raw)
+        self._asking: PromptSession[str] | None = None
+        self._question = ""
+        self._is_away = False  # an editor has the screen
+        self._lost: ConnectionLostError | None = None
+        self._is_in = False  # logged in
+        self._is_warned = False  # the last key was a Ctrl-C that only said how to leave
+        self._chatting: asyncio.Task[None] | None = None
+        self._lock = threading.Lock()  # guards what follows
+        self._waiting: list[Line] = []
+        self._size = 0  # characters in _waiting
+        self._gone = False  # nothing is printed any more
+        self._printed = threading.Condition(self._lock)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._arrived = asyncio.Event()
+
+    async def run(self, name: str) -> int:
+        """Logs in and chats; gives the exit status. No thread is left, and everything that came is on the screen."""
+        self._loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._hang_up)
+        printer = asyncio.create_task(self._print_arrivals())
+        self._chatting = asyncio.create_task(self._chat(name))
+        try:
+            # Anything else that prints, such as a thread's last words, must not break the typed line either.
+            with unechoed(self._operations.input), patch_stdout():
+                self._session.start()
+                await self._chatting
+        except (EOFError, asyncio.CancelledError):  # Ctrl-C, Ctrl-D or a signal
+            return 0
+        except ConnectionLostError:  # the session has said why
+            return 1
+        finally:
+            try:
+                await asyncio.to_thread(self._session.leave)  # what comes meanwhile is shown still
+            finally:
+                printer.cancel()
+                self._print_waiting()
+                self._notifier.close()
+                with self._lock:
+                    self._gone = True
+                    self._printed.notify_all()
+        return 0
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Puts lines on the screen, above what is being typed. From any thread; any but the main one waits for room."""
+        with self._lock:
+            if threading.current_thread() is not threading.main_thread():
+                # So a flood comes no faster than it can be shown, and the keyboard gets its turn.
+                self._printed.wait_for(lambda: self._size < MOST_WAITING or self._gone)
+            self._waiting += lines
+            self._size += sum(len(line.text) for line in lines)
+        if self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._arrived.set)
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+    async def _chat(self, name: str) -> None:
+        await LoginDialogue(self._session, self._ask_who, self.show, self._tokens).run(name)
+        if self._is_first:
+            self.show([hint(text) for text in first_texts(self._columns())])
+        self._session.arrive()
+        self._is_in = True
+        writing = Writing(self._session, self._dialogue, self._ask_who, self.show, self._edit)
+        is_left = False
+        while not is_left:  # leaving says EX
+            prompt = self._answers if self._dialogue.takes_text else self._operations
+            try:
+                line = await self._ask(prompt, self._dialogue.prompt, default=self._dialogue.take_draft())
+            except PastedError as pasted:
+                is_left = await writing.paste(pasted.paste)
+            else:
+                if not line and self._dialogue.question is None and self._session.has_news():
+                    line = "/new"
+                is_left = await writing.take(line)
+
+    def _bar(self) -> AnyFormattedText:
+        status = self._session.status()
+        style = "" if status.is_connected else "class:trouble"
+        return [(style, bar(status, self._columns()))]
+
+    def _columns(self) -> int:
+        return self._operations.output.get_size().columns
+
+    async def _edit(self, text: str) -> str | None:
+        """Gives the terminal to an editor. What arrives meanwhile waits, and is shown before the next question."""
+        self._print_waiting()
+        self._is_away = True
+        self._session.hide(is_hidden=True)
+        handler = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the editor's; ignored, it would be its too
+        try:
+            with self._operations.input.cooked_mode():
+                return await asyncio.to_thread(edit, text)
+        finally:
+            signal.signal(signal.SIGINT, handler)
+            self._is_away = False
+            self._print_waiting()
+            self._session.hide(is_hidden=False)
+
+    async def _ask_who(self, question: str, *, is_secret: bool = False) -> str:
+        if not (is_secret and is_dumb_terminal()):
+            return await self._ask(self._logins, question, is_secret=is_secret)
+        self._print_waiting()  # on a dumb terminal prompt_toolkit shows whatever is typed, a password too
+        output = self._operations.output
+        output.write(question)
+        output.flush()
+        try:
+            return await self._ask(self._unseen, question, is_secret=True)
+        finally:
+            output.write("\r\n")
+            output.flush()
+
+    @property
+    def _asks_who(self) -> bool:
+        """Whether the question is about who somebody is: a name, or a password."""
+        return self._asking in (self._logins, self._unseen)
+
+    async def _ask(
+        self, prompt: PromptSession[str], question: str, *, default: str = "", is_secret: bool = False
+    ) -> str:
+        """What the person answers. Raises EOFError if she leaves, ConnectionLostError if the connection is lost."""
+        self._print_waiting()
+        if self._lost:
+            raise self._lost
+        self._asking, self._question = prompt, question
+
+        def draw() -> AnyFormattedText:
+            rows = pending_rows(self._session.status(), self._columns())
+            return _styled([*rows, ("", question)])
+
+        try:
+            return await prompt.prompt_async(draw, default=default, is_password=is_secret)
+        finally:
+            self._asking = None
+            self._is_warned = False
+
+    def _interrupt(self, event: KeyPressEvent) -> None:
+        """Ctrl-C: clears the line; on an empty one it cancels or, the second time, leaves."""
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+            if is_dumb_terminal():
+                self.show([hint("The line is cleared.")])
+        elif self._dialogue.question is not None or (self._is_in and self._asks_who):
+            event.app.exit(result="")  # cancels the operation
+        elif self._is_warned:
+            event.app.exit(exception=EOFError())
+        else:
+            self._is_warned = True
+            self.show([hint("Ctrl-C once more leaves; so do EX and Ctrl-D.")])
+
+    def _page_up(self) -> None:
+        if not self._asks_who:
+            with suppress(ConnectionLostError):  # which is being told
+                self._session.perform(Local.OLDER)
+
+    def _paste(self, event: KeyPressEvent) -> None:
+        """Asks before several lines that are pasted are sent; without their last line end they are typed."""
+        text, line = clean(event.data), event.current_buffer.document
+        if "\n" in text and not self._asks_who:
+            event.app.exit(exception=PastedError(Paste(line.text_before_cursor, text, line.text_after_cursor)))
+        else:
+            event.current_buffer.insert_text(text)
+
+    def _hang_up(self) -> None:
+        """SIGHUP or SIGTERM: leaves as EX does."""
+        self._save_draft()
+        if self._chatting:
+            self._chatting.cancel()
+
+    def _end_from_any_thread(self, error: ConnectionLostError) -> None:
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._end, error)
+
+    def _end(self, error: ConnectionLostError) -> None:
+        self._lost = error
+        if self._asking and self._asking.app.is_running and not self._asking.app.is_done:
+            self._save_draft()
+            self._asking.app.exit(exception=error)
+
+    def _save_draft(self) -> None:
+        """Shows what is being typed: the line that it stands on is about to be erased."""
+        if self._asking and self._asking.default_buffer.text and not self._asking.is_password:
+            self.show([Line(("hint", "You were typing: "), ("", body(self._asking.default_buffer.text)))])
+
+    # -- printing -----------------------------------------------------------------------------------------------------
+    async def _print_arrivals(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            if self._is_away:
+                continue
+            # The typed line is hidden meanwhile. Not by prompt_toolkit's run_in_terminal: under that the terminal would
+            # echo what is typed in this very moment, and Ctrl-C would be a signal.
+            if self._asking and is_dumb_terminal():
+                self._print_below(self._asking)
+            elif self._asking and self._asking.app.is_running:
+                self._asking.app.renderer.erase()
+                self._print_waiting()
+                self._asking.app.invalidate()
+            else:
+                self._print_waiting()
+
+    def _print_below(self, asking: PromptSession[str]) -> None:
+        """On a dumb terminal the typed line stays where it is, and comes again below what arrives."""
+        if not self._waiting:
+            return
+        output = self._operations.output
+        output.write("\r\n")
+        self._print_waiting()
+        output.write(self._question + ("" if asking.is_password else asking.default_buffer.text))
+        output.flush()
+
+    def _print_waiting(self) -> None:
+        with self._lock:
+            lines, self._waiting, self._size = self._waiting, [], 0
+            self._printed.notify_all()
+        output = self._operations.output
+        columns = self._columns()
+        parts = [part for line in lines for part in arrange(line, columns)]
+        if not parts:
+            return
+        called = [line for line in lines if line.calls]
+        if called:
+            output.bell()
+            self._notifier.notify(called[-1].text)
+        if is_dumb_terminal():
+            output.write("".join(text for _, text in parts).replace("\n", "\r\n"))
+            output.flush()
+        else:
+            print_formatted_text(output, _styled(parts), _STYLES)
+
+
+def _styled(parts: Sequence[Part]) -> FormattedText:
+    return FormattedText((f"class:{style}" if style else "", text) for style, text in parts)

@@ -1,0 +1,184 @@
+"""What takes more than a line: pasted text, a text from the editor, a new password. Asks; knows no terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from client.chat.operations import EVERYONE, Action, Edit, Local, Mistake, compose, excess, target_of, target_of_message
+from client.chat.paste import MOST_MESSAGES, Paste
+from client.login import Ask, change_password
+from client.net.connection import ConnectionLostError
+from client.terminal.editor import EditorError
+from client.text import Line, body, hint, one_line, sendable, trouble
+from service.wire.protocol import Dm, Ex, Pm
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from client.chat.interpreter import Dialogue
+    from client.session import Session, Show
+
+_NOTHING: Final = "Nothing was sent."
+
+
+class Writing:
+    """Does what was typed or pasted.
+
+    `edit` gives the terminal to an editor: client/terminal/editor.py says what it gives.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        dialogue: Dialogue,
+        ask: Ask,
+        show: Show,
+        edit: Callable[[str], Awaitable[str | None]],
+    ) -> None:
+        self._session = session
+        self._dialogue = dialogue
+        self._perform = session.perform
+        self._ask = ask
+        self._show = show
+        self._edit_text = edit
+
+    async def take(self, line: str) -> bool:
+        """Does what a line says; whether that was to leave. Lets through ConnectionLostError."""
+        return await self._do(self._dialogue.take(line))
+
+    async def paste(self, paste: Paste) -> bool:
+        """Asks what to do with pasted lines, and does it; whether that was to leave."""
+        message = self._dialogue.message(paste.whole) if paste.before.strip() or self._dialogue.takes_text else None
+        if message is None and self._dialogue.question:  # such as a name
+            self._dialogue.draft = " ".join(paste.whole.split())
+        elif message is None:
+            return await self._paste_operations(paste)
+        else:
+            await self._paste_text(paste, message)
+        return False
+
+    async def _paste_text(self, paste: Paste, whole: Pm | Dm) -> None:
+        first, *others = paste.lines
+        while (message := self._dialogue.message(first)) is None and others:
+            first += others.pop(0)  # an operation, and nothing of the text yet
+        message = message or whole
+        messages = [message, *(replace(message, message=sendable(line).rstrip()) for line in others)]
+        target = "all" if isinstance(whole, Pm) else one_line(whole.to or "")
+        by_line = next(filter(None, (excess(each, self._session.hello) for each in messages)), "")
+        if len(messages) > MOST_MESSAGES:
+            by_line = f"More than {MOST_MESSAGES} lines are too many messages."
+        match await self._choose(paste, f" to {target}", excess(whole, self._session.hello), by_line):
+            case "one":
+                self._dialogue.cancel()
+                self._perform(whole)
+            case "line":
+                self._dialogue.cancel()
+                self._send_each(messages)
+            case _:
+                self._put_back(paste, whole)
+
+    async def _paste_operations(self, paste: Paste) -> bool:
+        """Where operations are typed: each line may be one, or all of it a message to someone."""
+        match await self._choose(paste, "", excess(Pm(message=paste.whole), self._session.hello), ""):
+            case "line":
+                return await self._do_each(paste.lines)
+            case "one":
+                to = (await self._ask("To (a name, or all): ")).strip()
+                if not to or len(to.split()) > 1:
+                    self._put_back(paste)
+                else:
+                    self._send(compose(target_of(to), sendable(paste.whole).rstrip()))
+            case _:
+                self._put_back(paste)
+        return False
+
+    async def _choose(self, paste: Paste, target: str, not_one: str, not_lines: str) -> str:
+        """What to do with a paste: "one", "line", or "" for nothing. What cannot be is said, and not offered."""
+        offers = [] if not_one else [("one", f"(o)ne message{target}")]
+        offers += [] if not_lines else [("line", "(l)ine by line")]
+        self._show([hint(f"{paste.text.count(chr(10)) + 1} lines pasted; nothing is sent yet.")])
+        for problem in filter(None, (not_one, not_lines)):
+            self._show([trouble(problem)])
+        question = f"{', '.join(text for _, text in offers)}, or Enter for nothing: "
+        while offers and (answer := (await self._ask(question)).strip().casefold()):
+            for name, _ in offers:
+                if name.startswith(answer):
+                    return name
+        return ""
+
+    def _put_back(self, paste: Paste, message: Pm | Dm | None = None) -> None:
+        self._session.keep_unsent(message or compose(EVERYONE, sendable(paste.whole)))
+        self._dialogue.draft = paste.before + paste.after
+        self._show([hint(f"{_NOTHING} EDIT has the pasted text.")])
+
+    def _send_each(self, messages: list[Pm | Dm]) -> None:
+        for number, message in enumerate(messages):
+            if self._perform(message) is None:  # it has said why
+                rest = "\n".join(each.message or "" for each in messages[number:])
+                self._session.keep_unsent(replace(message, message=rest))
+                return
+
+    async def _do_each(self, lines: list[str]) -> bool:
+        for number, line in enumerate(lines, 1):
+            action = self._dialogue.take(line)
+            if await self._do(action):
+                return True
+            if isinstance(action, Mistake):
+                self._show([hint(f"Line {number} of {len(lines)}; those behind it were left out.")])
+                break
+        return False
+
+    async def _do(self, action: Action | None) -> bool:
+        match action:
+            case Ex():
+                return True
+            case Edit(to=to):
+                await self._edit(to)
+            case Local.PASSWORD:
+                await change_password(self._session, self._ask, self._show)
+            case None:
+                pass
+            case _:
+                # Its reply is shown when it comes; the person may type on meanwhile.
+                self._perform(action)
+        return False
+
+    async def _edit(self, to: str | None) -> None:
+        """Has a text written, beginning with the one that could not be sent, if it was for the same."""
+        unsent = self._session.take_unsent()
+        target = to or self._dialogue.talk or (target_of_message(unsent) if unsent else EVERYONE)
+        if unsent and not to and target != target_of_message(unsent):
+            self._session.keep_unsent(unsent)  # what was for one person is not offered to another
+            unsent = None
+        draft = (unsent.message or "") if unsent else ""
+        self._show([hint(f"Saving sends the text to {'everyone' if target == EVERYONE else one_line(target)}.")])
+        try:
+            text = await self._edit_text(draft)
+        except EditorError as error:
+            self._keep(str(error), compose(target, sendable(error.text)) if error.text else unsent)
+            return
+        if text is None:
+            self._keep("Not saved.", unsent)
+        elif not text.strip():
+            self._show([hint(_NOTHING)])
+        else:
+            self._send(compose(target, sendable(text)))
+
+    def _keep(self, reason: str, message: Pm | Dm | None) -> None:
+        if message:
+            self._session.keep_unsent(message)
+        self._show([trouble(f"{reason} {_NOTHING}{' EDIT has the text still.' if message else ''}")])
+
+    def _send(self, message: Pm | Dm) -> None:
+        """Sends a text that stands on no line of the terminal, and so must not be lost."""
+        text = message.message or ""
+        if problem := excess(message, self._session.hello):
+            self._perform(Mistake(f"{problem} EDIT has the text still.", unsent=message))
+            return
+        try:
+            self._perform(message)
+        except ConnectionLostError:
+            self._show([Line(("hint", "Not sent: "), ("", body(text)))])
+            raise

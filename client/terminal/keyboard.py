@@ -1,0 +1,117 @@
+"""The keys of one chat: completion by Tab, and what Ctrl-C and Ctrl-Z do. Decides no text and sends nothing."""
+
+from __future__ import annotations
+
+import os
+import termios
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import Always, has_focus, is_done
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, VerticalAlign, Window
+from prompt_toolkit.shortcuts import CompleteStyle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from prompt_toolkit.document import Document
+    from prompt_toolkit.formatted_text import AnyFormattedText
+    from prompt_toolkit.history import History
+    from prompt_toolkit.input import Input
+    from prompt_toolkit.output import Output
+    from prompt_toolkit.styles import BaseStyle
+
+    from client.chat.interpreter import Dialogue
+    from client.session import Session
+
+
+class Words(Completer):
+    """Completion by Tab: operations, and names where a name is due."""
+
+    def __init__(self, dialogue: Dialogue, session: Session) -> None:
+        self._dialogue = dialogue
+        self._session = session
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002
+        """The words that may follow, for prompt_toolkit."""
+        typed = document.text_before_cursor
+        last = "" if typed[-1:].isspace() else "".join(typed.split()[-1:])
+        for word in self._dialogue.completions(typed, self._session.names()):
+            yield Completion(word, start_position=-len(last))
+
+
+def key_bindings(
+    on_interrupt: Callable[[KeyPressEvent], None],
+    on_page_up: Callable[[], None],
+    on_paste: Callable[[KeyPressEvent], None],
+) -> KeyBindings:
+    """Ctrl-C, Page Up and pasting call theirs."""
+    keys = KeyBindings()
+
+    @keys.add("c-c", filter=has_focus(DEFAULT_BUFFER), eager=True)  # on a dumb terminal another one comes after ours
+    @keys.add("<sigint>", eager=True)
+    def _interrupt(event: KeyPressEvent) -> None:
+        on_interrupt(event)
+
+    @keys.add("pageup")
+    def _page_up(_: KeyPressEvent) -> None:
+        on_page_up()
+
+    @keys.add(Keys.BracketedPaste)
+    def _paste(event: KeyPressEvent) -> None:
+        on_paste(event)
+
+    return keys
+
+
+def prompt_session(
+    completer: Completer,
+    keys: KeyBindings,
+    styles: BaseStyle,
+    history: History,
+    bar: Callable[[], AnyFormattedText] | None = None,
+    target: Output | None = None,
+) -> PromptSession[str]:
+    """Something to ask with, at the app session's terminal; or shown on `target`."""
+    session: PromptSession[str] = PromptSession(
+        style=styles,
+        output=target,
+        completer=completer,
+        complete_while_typing=False,
+        complete_style=CompleteStyle.READLINE_LIKE,
+        history=history,
+        key_bindings=keys,
+        enable_suspend=True,  # Ctrl-Z
+        erase_when_done=True,  # what was typed comes back as a message, with its time and whom it reached
+    )
+    if bar is not None:
+        # Not `bottom_toolbar`: that one waits for the terminal to say where the cursor is, after each line printed.
+        below = Window(FormattedTextControl(bar), height=1, style="class:bar")
+        # A line that becomes shorter leaves its rows below the bar, not between.
+        session.layout.current_window.dont_extend_height = Always()
+        session.layout.container = HSplit(
+            [session.layout.container, ConditionalContainer(below, ~is_done)], align=VerticalAlign.TOP
+        )
+    return session
+
+
+@contextmanager
+def unechoed(source: Input) -> Iterator[None]:
+    """Keeps what is typed between two questions off the screen, and for the next one. Ctrl-C is a signal still."""
+    file = source.fileno()
+    if not os.isatty(file):
+        yield
+        return
+    before, mode = termios.tcgetattr(file), termios.tcgetattr(file)
+    mode[3] &= ~(termios.ECHO | termios.ICANON)
+    termios.tcsetattr(file, termios.TCSANOW, mode)
+    try:
+        yield
+    finally:
+        with suppress(termios.error):  # the terminal has vanished
+            termios.tcsetattr(file, termios.TCSANOW, before)

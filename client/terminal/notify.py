@@ -1,0 +1,71 @@
+"""A desktop notification, if the user asked for one: by the terminal itself (OSC 9 or 777), or by a command of hers.
+
+A command gets one argument more, the text; no shell sees it. It is never waited for: while one runs no other starts.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from client.render.layout import cut
+from client.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LONGEST: Final = 160  # columns; what a desktop shows of it
+_STUCK: Final = 10.0  # seconds after which a command that still runs is killed for the next one
+_BY_TERMINAL: Final = {"osc": "\x1b]9;{}\x1b\\", "osc777": "\x1b]777;notify;Chat;{}\x1b\\"}
+
+
+class Notifier:
+    """Tells the desktop. `how` is `osc`, `osc777`, a command with arguments, or empty: then nothing is told."""
+
+    def __init__(self, how: str, write: Callable[[str], None]) -> None:
+        """`write` sends a sequence to the terminal as it is. Raises ValueError if `how` is no command line."""
+        self._sequence = _BY_TERMINAL.get(how, "")
+        self._command = [] if self._sequence else shlex.split(how)
+        self._write = write
+        self._running: subprocess.Popen[bytes] | None = None
+        self._since = 0.0
+
+    def notify(self, text: str) -> None:
+        """Tells `text`, which may be hostile; never waits."""
+        text = cut(f"Chat: {one_line(text)}", _LONGEST)  # so begun, no command can take it for an option
+        if self._sequence:
+            self._write(_through_tmux(self._sequence.format(text)))
+        elif self._command and self._is_free():
+            self._since = time.monotonic()
+            with suppress(OSError):  # it was there at the start
+                self._running = subprocess.Popen(  # noqa: S603  # the user's own command
+                    [*self._command, text],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+
+    def close(self) -> None:
+        """Ends a command that still runs."""
+        if self._running is not None:
+            self._running.kill()
+            self._running.wait()
+            self._running = None
+
+    def _is_free(self) -> bool:
+        if self._running is not None and self._running.poll() is None and time.monotonic() - self._since < _STUCK:
+            return False
+        self.close()
+        return True
+
+
+def _through_tmux(sequence: str) -> str:
+    """Wrapped, so that tmux (with `allow-passthrough on`) hands it to the terminal that it runs in."""
+    if "TMUX" not in os.environ:
+        return sequence
+    return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"

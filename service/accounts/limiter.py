@@ -1,0 +1,112 @@
+"""Who may knock, and how often: connections, logins, failed ones and registrations of one address or account.
+
+Counts and refuses; it holds no socket and checks no password. Called on the threads of all clients.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from service.config import (
+    ACCOUNT_SHARE,
+    CHECK_BURST,
+    CHECK_RATE,
+    LOGIN_BURST,
+    NETWORK_SHARE,
+    REGISTER_BURST,
+    SHARE_BURST,
+)
+from service.errors import PeerError
+from service.token_bucket import Budgets, OriginBudgets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from service.config import Settings
+    from service.origin import Origin
+
+_MINUTE: Final = 60.0  # seconds
+
+
+class Door:
+    """The limits of Settings for one address or account; each that is 0 is none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._max_per_address = settings.max_per_address
+        self._lock = threading.Lock()
+        self._connections: Counter[str] = Counter()  # of each address, and of each network of several
+        rate = settings.login_rate / _MINUTE
+        self._is_limited = rate > 0
+        self._failures = OriginBudgets(rate, LOGIN_BURST)
+        # So large that nobody can keep an account's owner out from one address, or from a few.
+        self._account_failures = Budgets(ACCOUNT_SHARE * rate, ACCOUNT_SHARE * LOGIN_BURST)
+        self._registrations = OriginBudgets(rate, REGISTER_BURST)
+        # Checks of passwords, right or wrong: of an account at one address, and of the address.
+        self._counts_checks = bool(rate and settings.rate and settings.address_share)
+        share = max(1.0, settings.address_share)  # of less than one check at once nobody could ever have one
+        self._account_checks = Budgets(CHECK_RATE, CHECK_BURST)
+        self._checks = OriginBudgets(share * CHECK_RATE, SHARE_BURST * share * CHECK_BURST)
+
+    def admit(self, origin: Origin) -> bool:
+        """Counts a connection in, unless its address or network has as many as it may; `leave` counts it out."""
+        most = self._max_per_address
+        with self._lock:
+            if most and (
+                self._connections[origin.address] >= most or self._connections[origin.network] >= NETWORK_SHARE * most
+            ):
+                return False
+            for place in set(origin):
+                self._connections[place] += 1
+            return True
+
+    def leave(self, origin: Origin) -> None:
+        """Counts a connection out."""
+        with self._lock:
+            for place in set(origin):
+                self._connections[place] -= 1
+                if not self._connections[place]:
+                    del self._connections[place]
+
+    @contextmanager
+    def login(self, name: str, origin: Origin, hashes: int = 1) -> Iterator[None]:
+        """Round the check of a password. Raises PeerError `rate_limited` if too many have failed; counts a failure.
+
+        So it does if too many were checked, right ones, too, where it costs `hashes`. A name that nobody has is limited
+        like any other, so that this tells nobody which names there are.
+        """
+        if self._is_limited:
+            _refuse_for(
+                max(self._failures.wait_for_one(origin), self._account_failures.wait_for_one(name)), "failed logins"
+            )
+        if self._counts_checks:
+            self._count_check(name, origin, hashes)
+        try:
+            yield
+        except PeerError as error:
+            if error.code == "bad_credentials" and self._is_limited:
+                self._failures.spend(origin)
+                self._account_failures.spend(name)
+            raise
+
+    def _count_check(self, name: str, origin: Origin, hashes: int) -> None:
+        """Counts them for the account at this address, so that nobody keeps its owner out, and for the address."""
+        account = (origin.address, name)
+        _refuse_for(max(self._account_checks.wait_for_one(account), self._checks.wait_for_one(origin)), "logins")
+        self._account_checks.spend(account, hashes)
+        self._checks.spend(origin, hashes)
+
+    def register(self, origin: Origin) -> None:
+        """Counts a registration in. Raises PeerError `rate_limited`."""
+        if self._is_limited:
+            _refuse_for(self._registrations.wait_for_one(origin), "new names from your address")
+            self._registrations.spend(origin)
+
+
+def _refuse_for(seconds: float, reason: str) -> None:
+    if seconds > 0:
+        whole = math.ceil(seconds)
+        raise PeerError("rate_limited", f"too many {reason}; try again in {whole} seconds", retry_after=whole)

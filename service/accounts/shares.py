@@ -1,0 +1,54 @@
+"""What an account and an address may take of the service, over all their connections: knocking, reading, talking.
+
+Nobody is refused for it: what was taken too much has to be waited for. Called on the threads of all clients.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from service.config import KNOCK_BURST, KNOCK_RATE, READ_BURST, READ_RATE, SHARE_BURST
+from service.token_bucket import Budgets, OriginBudgets
+
+if TYPE_CHECKING:
+    from service.config import Settings
+    from service.origin import Origin
+
+
+class Shares:
+    """The limits of Settings, where its `rate` is not 0; with an `address_share` of 0 there are none for addresses.
+
+    Each method takes a cost, and gives the seconds that this client must wait before it may go on; 0 if it need not.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        share = settings.address_share
+        self._knocking = OriginBudgets(share * KNOCK_RATE, share * KNOCK_BURST) if share else None
+        self._reading = _Share(READ_RATE, READ_BURST, share)
+        self._talking = _Share(settings.rate, settings.burst, share)
+
+    def knock(self, origin: Origin, cost: float) -> float:
+        """For who is not logged in: connections, bytes and lines of an address."""
+        return self._knocking.spend(origin, cost) if self._knocking is not None else 0.0
+
+    def read(self, origin: Origin, user_id: int, cost: float) -> float:
+        """For commands that are no messages, and for bytes whatever they say."""
+        return self._reading.spend(origin, user_id, cost)
+
+    def talk(self, origin: Origin, user_id: int, cost: float) -> float:
+        """For messages."""
+        return self._talking.spend(origin, user_id, cost)
+
+
+class _Share:
+    """A budget for each account, and one of `share` times its rate for each address; 0: none for addresses."""
+
+    def __init__(self, rate: float, burst: float, share: float) -> None:
+        self._accounts = Budgets(rate, burst)
+        # A network's addresses may send no more at once than one of them: more would end a slow reader's outbox.
+        at_once = SHARE_BURST * share * burst
+        self._addresses = OriginBudgets(share * rate, at_once, at_once) if share else None
+
+    def spend(self, origin: Origin, user_id: int, cost: float) -> float:
+        wait = self._accounts.spend(user_id, cost)
+        return wait if self._addresses is None else max(wait, self._addresses.spend(origin, cost))

@@ -1,0 +1,205 @@
+"""``python3 -m service.admin``: what an operator does to the database. 0: done; 1: it cannot be; 2: a bad command."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import os
+import sqlite3
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import TimeoutError as NotYet
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from service.accounts import passwords
+from service.accounts.names import map_name, map_new_name
+from service.admin import control
+from service.config import Settings, parse_settings
+from service.errors import ChatError, PeerError
+from service.net import certificates
+from service.storage.sqlite import database, integrity, schema
+from service.storage.sqlite.backup import Task, backup, restore, time_stamp
+from service.storage.sqlite.lock import FileLock
+from service.visible import Parser, one_line
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+_TICK: Final = 1.0  # seconds until progress shows on a terminal, and between two looks
+_STOP_TICK: Final = 0.05  # seconds between two attempts to end what was stopped
+_INTERRUPTED: Final = 130  # the exit status of what Ctrl-C ended, as shells have it
+_T = TypeVar("_T")
+
+_ACTIONS: Final[dict[control.Action, tuple[str, str]]] = {
+    "add": ("make an account, also where registration is closed", "the account is made"),
+    "password": ("give an account a new password", "the password is changed; sessions and tokens have ended"),
+    "disable": ("shut an account out", "the account is disabled; sessions and tokens have ended"),
+    "enable": ("let an account in again", "the account is enabled"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one command; its result is one line, but for `certs`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a letter that the locale lacks must not hide the result
+    try:
+        settings = parse_settings([], os.environ)
+        for line in _run(_parse(arguments, settings), settings):
+            print(one_line(line))
+    except ChatError as error:
+        return _fail(str(error), 1)
+    except (OSError, RuntimeError, sqlite3.Error) as error:  # a link that leads to itself is a RuntimeError
+        return _fail(f"{' '.join(arguments[:1])}: {error}", 1)
+    except KeyboardInterrupt:
+        return _fail("stopped; nothing was changed", _INTERRUPTED)
+    return 0
+
+
+def _fail(text: str, status: int) -> int:
+    sys.stderr.write(f"chat admin: {one_line(text)}\n")
+    return status
+
+
+def _parse(arguments: Sequence[str], settings: Settings) -> argparse.Namespace:
+    parser = Parser(prog="python3 -m service.admin", description="Looks after the chat's database.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    init_db = commands.add_parser("init-db", help="make the database, or upgrade an older one")
+    init_db.add_argument("db", nargs="?", default=settings.db, help="the SQLite file (default %(default)s)")
+    _add_backup_commands(commands, settings.db)
+    for action, (explain, _) in _ACTIONS.items():
+        account = commands.add_parser(action, help=explain, description=f"To {explain}; also while the service runs.")
+        account.add_argument("name", metavar="NAME", help="whose account")
+        account.add_argument("--db", default=settings.db, help="the SQLite file (default %(default)s)")
+    certs = commands.add_parser("certs", help="make a self-signed certificate and its key, to speak TLS with")
+    certs.add_argument("folder", nargs="?", default="certs", help="where to put them (default %(default)s)")
+    certs.add_argument("--name", action="append", default=[], help="a further name or address of this machine")
+    return parser.parse_args(arguments)
+
+
+def _run(given: argparse.Namespace, settings: Settings) -> list[str]:
+    """The lines of its result."""
+    if given.command == "certs":
+        return certificates.make_pair(Path(given.folder), given.name)
+    path = Path(given.db)
+    if given.command == "init-db":
+        return [f"{path}: {schema.init_db(path)}, schema {schema.revisions()[-1]}"]
+    if given.command in _FILE_COMMANDS:
+        return [_FILE_COMMANDS[given.command](given)]
+    name = (map_new_name if given.command == "add" else map_name)(given.name)
+    password_hash = ""
+    if given.command in {"add", "password"}:
+        password = passwords.check_new(_ask_password(name), settings.min_password)
+        password_hash = passwords.make_hash(password, settings.bcrypt_cost)
+    order = control.Order(given.command, name, password_hash)
+    if not control.ask(path, order):
+        _carry_out(path, order)
+    return [f"{name}: {_ACTIONS[given.command][1]}"]
+
+
+def _ask_password(name: str) -> str:
+    """From the keyboard, twice and unseen; in a pipe the first line. Never an argument: those are seen by everyone."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass(f"New password for {name}: ")
+    if getpass.getpass("The same again: ") != password:
+        raise PeerError("weak_password", "the two differ; nothing was changed")
+    return password
+
+
+def _carry_out(path: Path, order: control.Order) -> None:
+    """Does it here, as no service runs."""
+    if not path.exists():
+        raise PeerError("bad_request", f"there is no database {path}; name it with --db")
+    path = path.resolve()
+    with closing(FileLock(path)):
+        schema.prepare(path)
+        with database.translated_errors(), closing(database.connect_writer(path)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            control.carry_out(connection, order)
+            connection.execute("COMMIT")
+
+
+# -- backups ----------------------------------------------------------------------------------------------------------
+def _add_backup_commands(commands: argparse._SubParsersAction[Parser], db: str) -> None:
+    copy = commands.add_parser("backup", help="copy the database to a file, also while the service runs")
+    copy.add_argument("file", nargs="?", help="the copy (default backups/<name of the database>-<time>.db)")
+    copy.add_argument("--overwrite", action="store_true", help="replace a FILE that is there already")
+    back = commands.add_parser("restore", help="put a backup in the database's place; the service must not run")
+    back.add_argument("file", help="the backup")
+    for parser in (copy, back):
+        parser.add_argument("--db", default=db, help="the SQLite file (default %(default)s)")
+    check = commands.add_parser("verify", help="check a database or a backup, also while the service runs")
+    check.add_argument("db", metavar="file", nargs="?", default=db, help="the SQLite file (default %(default)s)")
+
+
+def _backup(given: argparse.Namespace) -> str:
+    source = Path(given.db)
+    target = Path(given.file or f"backups/{source.stem}-{time_stamp()}.db")
+    begun = time.monotonic()
+    held = _attend(lambda task: backup(source, target, task, overwrite=given.overwrite))
+    size = target.stat().st_size
+    return f"{target}: {size:,} bytes, {_describe(held)}, {time.monotonic() - begun:.1f} s"
+
+
+def _restore(given: argparse.Namespace) -> str:
+    held, old = _attend(lambda task: restore(Path(given.file), Path(given.db), task))
+    return f"{given.db}: restored, {_describe(held)}" + (f"; the old file is now {old}" if old else "")
+
+
+def _verify(given: argparse.Namespace) -> str:
+    def check(task: Task) -> integrity.Contents:
+        task.doing = "checking"
+        return integrity.verify(Path(given.db), task.watch)
+
+    return f"{given.db}: sound, {_describe(_attend(check))}"
+
+
+_FILE_COMMANDS: Final[dict[str, Callable[[argparse.Namespace], str]]] = {
+    "backup": _backup,
+    "restore": _restore,
+    "verify": _verify,
+}
+
+
+def _describe(held: integrity.Contents) -> str:
+    messages, users = (
+        f"{number:,} {word}{'s' if number != 1 else ''}"
+        for number, word in ((held.messages, "message"), (held.users, "user"))
+    )
+    return f"{messages}, {users}, schema {held.revision}"
+
+
+def _attend(work: Callable[[Task], _T]) -> _T:
+    """Does long work in a thread, so that on a terminal its progress shows, and Ctrl-C ends it at once."""
+    task = Task()
+    begun = time.monotonic()
+    shows = False
+    with ThreadPoolExecutor(1, "chat-admin") as pool:
+        future = pool.submit(work, task)
+        try:
+            while True:
+                try:
+                    return future.result(timeout=_TICK)
+                except NotYet:
+                    shows = sys.stderr.isatty()
+                    if shows:
+                        sys.stderr.write(f"\r{task.doing}, {time.monotonic() - begun:.0f} s \x1b[K")
+                        sys.stderr.flush()
+        except KeyboardInterrupt:
+            while not future.done():  # again and again: between two statements an interrupt is lost
+                task.stop()
+                wait([future], _STOP_TICK)
+            if future.exception() is not None:
+                raise
+            return future.result()  # it was done all the same
+        finally:
+            if shows:
+                sys.stderr.write("\r\x1b[K")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,146 @@
+"""The thread of one client: receives bytes, cuts lines, has the session do them. Knows no command."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from service.config import LOGIN_LINE
+from service.errors import PeerError
+from service.net.tls import HANDSHAKE, NotTlsError
+from service.wire.framing import LineDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.chat.session import Services, Session
+    from service.delivery.outbox import Outbox
+    from service.net.transport import Stream
+
+_log: Final = logging.getLogger("chat.connection")
+_LONGEST_PAUSE: Final = 1.0  # seconds between two looks at the wall clock, which may be set
+
+
+class Connection:
+    """Owns the thread `chat-conn-<n>`; what it sends goes through the outbox, which closes the stream at the end."""
+
+    def __init__(
+        self,
+        number: int,
+        services: Services,
+        stream: Stream,
+        outbox: Outbox,
+        session: Session,
+        on_login: Callable[[Connection], None],
+        on_end: Callable[[Connection], None],
+    ) -> None:
+        """`on_login` is called once its client has logged in, `on_end` at the end."""
+        self._services = services
+        self._stream = stream
+        self._outbox = outbox
+        self.session = session
+        self.login_by = time.monotonic() + services.settings.login_timeout  # the server sees to it
+        self._on_login = on_login
+        self._on_end = on_end
+        self._stopping = False
+        self.thread = threading.Thread(target=self._run, name=f"chat-conn-{number}")
+
+    def stop(self) -> None:
+        """Does no further line; the thread ends once the session was told to and its client is gone. From any thread.
+
+        What comes meanwhile is read and dropped: closing with unread input would reset the connection, and take the
+        last lines with it.
+        """
+        self._stopping = True
+        self._outbox.stop_waiting()
+
+    def _run(self) -> None:
+        # Each step is done whatever becomes of those before: a bug ends this client's connection, not the service.
+        for step in (
+            self._serve,
+            self.session.end,
+            self._services.storage.release,
+            partial(self._services.delivery.post, lambda _: self._outbox.release()),
+            partial(self._on_end, self),
+        ):
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 (logged by `fail`)
+                self.session.fail(error)
+
+    def _charge(self, size: int, records: int) -> None:
+        """Takes what was received out of the client's shares; returns when it may be looked at."""
+        if self._outbox.closing:
+            return  # what comes is dropped, and soon no more: who would not wait must not run up debts for others
+        self.session.charge_bytes(size, records)
+        self._slow_down()
+
+    def _open(self) -> bool:
+        """Makes the stream ready and greets; whether there is a client to serve."""
+        self.session.charge_connect()
+        self._slow_down()
+        try:
+            self._stream.handshake()
+        except NotTlsError:
+            self._refuse("no TLS", "this port speaks only TLS; use it (this chat's client: --tls)")
+        except OSError as error:  # an SSLError, too
+            _log.info("refused %s: the TLS handshake failed: %s", self._stream.peer, error)
+            return False
+        else:
+            self.session.greet()
+        return True
+
+    def _refuse(self, fault: str, advice: str) -> None:
+        """Ends the session of a client that is at the wrong port."""
+        _log.info("refused %s: %s", self._stream.peer, fault)
+        self.session.refuse(PeerError("bad_request", advice, fatal=True))
+
+    def _serve(self) -> None:
+        if self._open():
+            self._work()
+
+    def _work(self) -> None:
+        settings = self._services.settings
+        decoder = LineDecoder(min(LOGIN_LINE, settings.max_line))
+        charge = self._charge if self._services.shares is not None else None
+        is_known = False  # has logged in
+        talks = False  # and has said more than who it is
+        while True:
+            data = self._stream.receive(charge)
+            if not data:
+                return
+            if not talks:
+                talks = self._begins_to_talk(data)
+            for line in decoder.feed(data):
+                if self._stopping:
+                    break
+                self.session.handle(line)
+                if not is_known and self.session.account is not None:
+                    is_known = True
+                    decoder.limit = settings.max_line
+                    self._on_login(self)
+                self._slow_down()
+            self._services.storage.release()
+            self.session.submit_posts()
+            self._outbox.wait_for_room()
+
+    def _begins_to_talk(self, data: bytes) -> bool:
+        """Whether this is something after the login; what came before it may be TLS, which this port does not speak."""
+        if self.session.account is not None:
+            self._stream.send_at_once()
+            return True
+        if data[0] == HANDSHAKE and not self.session.ended:  # in a line of JSON there is no such byte
+            self._refuse("TLS", "this port speaks no TLS; check the port, or ask who runs the server")
+        return False
+
+    def _slow_down(self) -> None:
+        """Returns when the client is back within its shares: TCP pushes back meanwhile, and nothing is refused."""
+        if not self.session.delay():
+            return
+        self._services.storage.release()
+        self.session.submit_posts()
+        while (seconds := self.session.delay()) and not self._stopping and not self._outbox.closing:
+            self._outbox.pause(min(seconds, _LONGEST_PAUSE))

@@ -1,0 +1,1 @@
+"""Sockets, plain and in TLS. The client uses them, too."""

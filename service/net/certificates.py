@@ -1,0 +1,94 @@
+"""Makes a self-signed certificate and its key, for a service that has none from an authority. Reads no other file."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import socket
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from service.clock import utcnow
+from service.config import CERTIFICATE_DAYS
+from service.errors import ConfigError
+from service.net.tls import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_LOCAL: Final = ("localhost", "127.0.0.1", "::1")
+_NAME_MAX: Final = 64  # characters of a common name (RFC 5280, appendix A.1)
+
+
+def make_pair(folder: Path, names: Sequence[str]) -> list[str]:
+    """Writes cert.pem and key.pem for this machine and other `names` (or addresses); gives lines to tell the operator.
+
+    Raises ConfigError: a name that cannot be, a file that is there already or cannot be written.
+    """
+    machine = socket.gethostname()
+    names = list(dict.fromkeys([*names, *([machine] if _is_name(machine) else []), *_LOCAL]))
+    certificate, key = _sign(names)
+    cert_file, key_file = folder / "cert.pem", folder / "key.pem"
+    for file in (cert_file, key_file):
+        if file.exists():
+            raise ConfigError(f"{file} is there already. Move it away, or name another folder")
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(key_file, secret, 0o600)
+        _write(cert_file, certificate.public_bytes(Encoding.PEM), 0o644)
+    except OSError as error:
+        raise ConfigError(f"cannot write to {folder}: {error.strerror}") from error
+    return [
+        f"{cert_file} and {key_file} made, good until {certificate.not_valid_after_utc:%Y-%m-%d}",
+        f"Names: {', '.join(names)}",
+        f"SHA-256 fingerprint: {fingerprint(certificate.public_bytes(Encoding.DER))}",
+        f"Next: make run_server HOST=0.0.0.0 CERT={cert_file} KEY={key_file}",
+        "then: make run_client SERVER=<its name> TLS=1, which shows the fingerprint and asks once",
+    ]
+
+
+def _sign(names: list[str]) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:_NAME_MAX])])
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    now = utcnow()
+    builder = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))  # a client's clock may be slow
+        .not_valid_after(now + timedelta(days=CERTIFICATE_DAYS))
+        .add_extension(alternatives, critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(identifier, critical=False)
+    )
+    return builder.sign(key, SHA256()), key
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        pass
+    if not _is_name(name):
+        raise ConfigError(f"{name!r} is no name of a machine: a-z, 0-9, - and dots, or an address")
+    return x509.DNSName(name)
+
+
+def _is_name(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", text) is not None
+
+
+def _write(file: Path, data: bytes, mode: int) -> None:
+    """Makes a new file with that mode from its first moment on. Raises OSError."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as target:
+        target.write(data)

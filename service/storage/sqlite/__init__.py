@@ -1,0 +1,1 @@
+"""The engine over SQLite: one file, and one thread that writes."""

@@ -1,0 +1,192 @@
+"""Whether a database file is sound and complete: bounded at the start of the service, whole for `verify`.
+
+Never mends anything, but that ids which were given out once are not given again.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sqlite3
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from service.config import START_CHECK_TIME
+from service.errors import FileError
+from service.storage.sqlite import database, fulltext, schema, unread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from service.storage.sqlite.lock import FileLock
+
+_log: Final = logging.getLogger("chat.storage")
+_IDENTITY_BITS: Final = 31  # user_version is a signed number of 32 bits
+# Each gives a row if what is kept beside the messages does not fit them; walks of indexes, no text is read.
+_DERIVED: Final = {
+    "the counts of public messages do not fit the messages": (
+        "tally",
+        f"""
+        SELECT 1 WHERE (SELECT coalesce(sum(messages), 0) FROM tally WHERE level = 0 AND sender_id = {unread.EVERYONE})
+            <> (SELECT count(*) FROM message INDEXED BY message_public WHERE recipient_id IS NULL AND id
+                < (SELECT coalesce(max(block) + 1, 0) FROM tally WHERE level = 0) << {unread.BLOCK_BITS})
+        """,  # noqa: S608
+    ),
+    "the search index does not fit the public messages": (
+        "direct_search",
+        f"""
+        SELECT 1 WHERE (SELECT count(*) FROM message_search_docsize)
+            <> (SELECT count(*) FROM message INDEXED BY message_public WHERE recipient_id IS NULL
+                AND id <= ({fulltext.INDEXED}))
+        """,  # noqa: S608
+    ),
+    "the search index does not fit the direct messages": (
+        "direct_search",
+        f"""
+        SELECT 1 WHERE (SELECT count(*) FROM direct_search_docsize)
+            <> (SELECT count(*) FROM message INDEXED BY message_talk WHERE recipient_id IS NOT NULL
+                AND id <= ({fulltext.INDEXED}))
+        """,  # noqa: S608
+    ),
+}
+
+
+class Contents(NamedTuple):
+    """What a sound file holds."""
+
+    users: int
+    messages: int
+    revision: str
+
+
+def check_start(path: Path, lock: FileLock) -> None:
+    """Takes a database of this schema into service: what a crash has left in the -wal is moved into the file.
+
+    Raises FileError if it is damaged, as far as that shows in START_CHECK_TIME, or cannot be written to.
+    """
+    try:
+        with closing(database.connect_writer(path)) as connection:
+            problem = _find_problem_in_time(connection, path)
+            if problem is None:
+                _continue_ids(connection, path, lock)
+                database.checkpoint(connection)
+    except sqlite3.Error as error:
+        if not database.is_damage(error):
+            raise FileError(f"cannot use the database {path}: {error}") from error
+        problem = str(error)
+    if problem is not None:
+        raise FileError(database.describe_damage(path, problem))
+
+
+def _find_problem_in_time(connection: sqlite3.Connection, path: Path) -> str | None:
+    # A progress handler would not do: before 3.41 SQLite calls none while it walks a table.
+    timer = threading.Timer(START_CHECK_TIME, connection.interrupt)
+    timer.name = "chat-check"
+    timer.start()
+    try:
+        return find_problem(connection, "quick_check")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        _log.info("%s is too large to be checked whole at a start; `python3 -m service.admin verify` does that", path)
+        return None
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _continue_ids(connection: sqlite3.Connection, path: Path, lock: FileLock) -> None:
+    """Compares the newest ids with those noted beside the file; says what is lost, and never gives an id twice.
+
+    SQLite cannot tell a -wal that a disk has cut at a commit from one that ends there. Any file in this place goes on
+    from the noted ids, for clients remember them; only of the file that they were noted for is something lost.
+    """
+    identity = identify(connection)
+    there = parse_ids(database.newest_ids(connection))
+    lost = {table: newest for table, newest in parse_ids(lock.newest).items() if newest > there.get(table, 0)}
+    if lost:
+        raise_ids(connection, lost)
+    for table, newest in lost.items() if identity == lock.identity else ():
+        _log.error(
+            "%s has lost the ids %d to %d of its table %s, which were stored and acknowledged: its disk did not keep "
+            "them, or an older copy of it was put in its place. They are not given again",
+            path, there.get(table, 0) + 1, newest, table,
+        )  # fmt: skip
+    lock.adopt(identity, database.newest_ids(connection))
+
+
+def identify(connection: sqlite3.Connection, *, anew: bool = False) -> int:
+    """The random number that tells this database from others, and from its backups; made if it has none, or `anew`."""
+    (identity,) = connection.execute("PRAGMA user_version").fetchone()
+    if anew or not identity:
+        identity = secrets.randbelow((1 << _IDENTITY_BITS) - 1) + 1
+        connection.execute(f"PRAGMA user_version = {identity}")
+    return int(identity)
+
+
+def parse_ids(lines: str) -> dict[str, int]:
+    """The newest id of each table, from what `database.newest_ids` gives."""
+    return {table: int(newest) for table, newest in (line.split() for line in lines.splitlines())}
+
+
+def raise_ids(connection: sqlite3.Connection, least: dict[str, int]) -> None:
+    """Sees that the next id of each table is larger than that. Raises sqlite3.Error."""
+    connection.execute("BEGIN IMMEDIATE")
+    for table, newest in least.items():
+        values = {"name": table, "newest": newest}
+        raised = connection.execute("UPDATE sqlite_sequence SET seq = max(seq, :newest) WHERE name = :name", values)
+        if not raised.rowcount:
+            connection.execute(
+                "INSERT INTO sqlite_sequence SELECT name, :newest FROM sqlite_schema WHERE name = :name", values
+            )
+    connection.execute("COMMIT")
+
+
+def find_problem(connection: sqlite3.Connection, pragma: str) -> str | None:
+    """The first thing that integrity_check or quick_check finds. Raises sqlite3.Error if it cannot be carried out."""
+    try:
+        ((problem,),) = connection.execute(f"PRAGMA {pragma}(1)").fetchall()
+    except sqlite3.DatabaseError as error:
+        if database.is_damage(error):
+            return str(error)
+        raise
+    return None if problem == "ok" else " ".join(str(problem).split())
+
+
+def verify(path: Path, watch: Callable[[sqlite3.Connection], None]) -> Contents:
+    """Checks a database or a backup whole, beside a running service too, and changes nothing in it.
+
+    `watch` gets the connection, so that another thread can interrupt it. Raises FileError if the file is damaged,
+    SchemaError if it is not one of ours, sqlite3.Error.
+    """
+    if not path.exists():
+        raise FileError(f"there is no file {path}")
+    revision = schema.read_revision(path)
+    if revision is None:
+        raise FileError(f"{path} holds no chat yet")
+    with closing(database.connect(path, read_only=True)) as connection:
+        watch(connection)
+        connection.execute("BEGIN")
+        problem = find_problem(connection, "integrity_check") or _find_misfit(connection)
+        if problem is not None:
+            raise FileError(f"{path} is damaged: {problem}. {database.REMEDY.format(path)}")
+        return count(connection, revision)
+
+
+def _find_misfit(connection: sqlite3.Connection) -> str | None:
+    if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+        return "a row names another that is not there"
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+    for problem, (table, query) in _DERIVED.items():
+        if table in tables and connection.execute(query).fetchone() is not None:
+            return problem
+    return None
+
+
+def count(connection: sqlite3.Connection, revision: str) -> Contents:
+    """How much the file holds."""
+    (users,) = connection.execute("SELECT count(*) FROM user").fetchone()
+    (messages,) = connection.execute("SELECT count(*) FROM message").fetchone()
+    return Contents(users, messages, revision)

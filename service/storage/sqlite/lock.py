@@ -1,0 +1,88 @@
+"""One service for one database: a lock on a file beside it, and in that file which ids were given out last.
+
+Never opens the database itself: closing it would drop SQLite's own locks.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from service.errors import FileError
+from service.storage.sqlite import database
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_log: Final = logging.getLogger("chat.storage")
+_MODE: Final = 0o600
+_READ_BYTES: Final = 4_096
+_CANNOT_LOCK: Final = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # some network file systems
+_RECORD: Final = re.compile(rb"pid (\d+)\nfile (\d+)\n((?:[a-z]+ \d{1,18}\n)*)")
+
+
+class FileLock:
+    """The right to serve, upgrade or replace a database; held until `close`, or the end of the process.
+
+    The file stays when nobody holds it: removing it would let two programs lock two files of one name. It has lines:
+    the pid of who holds or held it, the `identity` of the database, and the newest id given in each table. These are
+    written after each commit and never synced: at a start that finds an older database the disk has lost a commit.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Locks the database at `path`, which is resolved. Raises FileError, also if another program has it."""
+        lock_path = path.with_name(f"{path.name}-lock")
+        try:
+            self._descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, _MODE)
+            database.keep_owner(self._descriptor, path if path.exists() else path.parent)
+        except OSError as error:
+            raise FileError(f"cannot make {lock_path}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _RECORD.match(self._read())
+            self.close()
+            pid = f" (process {int(holder[1])})" if holder else ""
+            raise FileError(f"{path} is in use{pid}. Stop that service first, or name another file") from None
+        except OSError as error:
+            if error.errno not in _CANNOT_LOCK:
+                self.close()
+                raise FileError(f"cannot lock {lock_path}: {error.strerror}") from error
+            _log.warning("cannot lock %s (%s): see that only one service uses it", lock_path, error.strerror)
+        record = _RECORD.fullmatch(self._read())
+        if record:
+            self.adopt(int(record[2]), record[3].decode())
+        else:
+            self.adopt(0, "")
+
+    def adopt(self, identity: int, newest: str) -> None:
+        """From now on the ids are those of the database of that identity."""
+        self.identity = identity
+        self._head = f"pid {os.getpid()}\nfile {identity}\n"
+        self._write(newest)
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, len(self._head + newest))
+
+    def note(self, newest: str) -> None:
+        """Notes the newest ids, which only grow. Takes a microsecond; a failure is passed over: no message needs it."""
+        if newest != self.newest:
+            self._write(newest)
+
+    def _write(self, newest: str) -> None:
+        self.newest = newest  # lines of a table's name and its newest id
+        with suppress(OSError):
+            os.pwrite(self._descriptor, (self._head + newest).encode(), 0)
+
+    def close(self) -> None:
+        """Lets others have the database. Idempotent."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _read(self) -> bytes:
+        return os.pread(self._descriptor, _READ_BYTES, 0)

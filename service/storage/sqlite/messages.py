@@ -1,0 +1,280 @@
+"""Statements about messages. Each takes a connection; none begins or ends a transaction.
+
+The search is in fulltext.py, the count of what is unread in tally.py.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec import Struct
+
+from service.clock import format_time, utcnow
+from service.config import MAX_ID, POSTS_AT_ONCE
+from service.errors import PeerError
+from service.storage.sqlite import unread
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from service.errors import StorageFull
+
+
+class Message(NamedTuple):
+    """One stored message, for a page; `recipient` is None on a public one."""
+
+    id: int
+    time: str
+    sender: str
+    recipient: str | None
+    body: str
+
+    def __repr__(self) -> str:  # for logs and exceptions: no text
+        return f"Message(id={self.id})"
+
+
+class Page(NamedTuple):
+    """Messages in the order they were asked for; `more`: there are further ones that way."""
+
+    messages: list[Message]
+    more: bool
+
+
+class Post(Struct, frozen=True):  # a Struct is made in a quarter of a named tuple's time; each message has two of them
+    """A message to be stored; public if `recipient_id` is None. A nonce is stored once for each sender."""
+
+    recipient_id: int | None
+    body: str
+    nonce: str | None
+
+    def __repr__(self) -> str:  # for logs and exceptions: no text
+        return f"Post(recipient_id={self.recipient_id}, nonce={self.nonce!r})"
+
+
+class Receipt(Struct, frozen=True):
+    """What storing a message gave. `fresh` is false for a retry, whose first time it then tells of."""
+
+    id: int
+    time: str
+    fresh: bool
+    seen: bool
+
+
+# The index message_talk is made with it, so it is not to be changed without a migration. Of 32,768 ids: some 100 pages
+# of that index are written to at a time, however many messages there are.
+_ERA_BITS: Final = 15
+# A page's messages; what is put in says where the rows `m` come from, and in which order.
+SELECT: Final = """
+    SELECT m.id, m.sent_at, s.name, r.name, m.body
+    FROM {} JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id
+"""
+_MISSED: Final = SELECT.format("message AS m INDEXED BY message_missed")
+_PUBLIC: Final = SELECT.format("message AS m INDEXED BY message_public")
+# Era by era, and so in the order of the ids. The plus keeps the column's type out of the comparison, which would not
+# take the index.
+_TALK: Final = SELECT.format(f"era CROSS JOIN message AS m INDEXED BY message_talk ON m.id >> {_ERA_BITS} = +era.id")
+# SQLite takes the partial and the expression indexes only for the very terms that they were made with.
+_IN_TALK: Final = """
+    m.recipient_id IS NOT NULL AND min(m.sender_id, m.recipient_id) = :low AND max(m.sender_id, m.recipient_id) = :high
+"""
+_BETWEEN: Final = "m.id > :after AND m.id < :before"
+
+_ROWS_AT_ONCE: Final = (POSTS_AT_ONCE, 16, 4, 1)  # few sizes, so that SQLite keeps each statement prepared
+
+
+# -- storing ----------------------------------------------------------------------------------------------------------
+def store_all(
+    connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[Post]]]
+) -> list[list[Receipt | PeerError]]:
+    """Stores what several senders (by id) have written, in order; a refusal concerns only its own message.
+
+    Their time is taken here, by the writer thread, so that times come in the order of the ids.
+    """
+    now = format_time(utcnow())
+    rows = [(now, sender_id, post.recipient_id, post.body, post.nonce) for sender_id, posts in calls for post in posts]
+    outcomes: list[Receipt | PeerError] = []
+    while len(outcomes) < len(rows):
+        left = len(rows) - len(outcomes)
+        size = next(size for size in _ROWS_AT_ONCE if size <= left)
+        outcomes += _store_rows(connection, rows[len(outcomes) : len(outcomes) + size])
+    direct = [
+        (row[1], outcome.id)
+        for row, outcome in zip(rows, outcomes, strict=True)
+        if row[2] is not None and isinstance(outcome, Receipt) and outcome.fresh
+    ]
+    for sender_id, message_id in dict(direct).items():
+        _note_direct(connection, sender_id, message_id)
+    for era in {message_id >> _ERA_BITS for _, message_id in direct}:
+        connection.execute("INSERT OR IGNORE INTO era (id) VALUES (?)", (era,))
+    unread.complete_blocks(connection)
+    each = iter(outcomes)
+    return [list(islice(each, len(posts))) for _, posts in calls]
+
+
+_Row = tuple[str, int, "int | None", str, "str | None"]  # when, from whom, to whom, text, nonce
+
+
+def _store_rows(connection: sqlite3.Connection, rows: Sequence[_Row]) -> list[Receipt | PeerError]:
+    """Several rows in one statement take two thirds of the time; one by one if there is a nonce used before."""
+    if len(rows) > 1:
+        connection.execute("SAVEPOINT posts")
+        cursor = connection.execute(_insert_statement(len(rows)), list(chain.from_iterable(rows)))
+        if cursor.rowcount == len(rows) and cursor.lastrowid is not None:
+            connection.execute("RELEASE posts")
+            ids = range(cursor.lastrowid - len(rows) + 1, cursor.lastrowid + 1)  # one statement's are consecutive
+            return [Receipt(message_id, rows[0][0], fresh=True, seen=False) for message_id in ids]
+        connection.execute("ROLLBACK TO posts")
+        connection.execute("RELEASE posts")
+    return [_store(connection, *row) for row in rows]
+
+
+@cache
+def _insert_statement(rows: int) -> str:
+    places = ", ".join(["(?, ?, ?, ?, ?)"] * rows)
+    return (
+        f"INSERT INTO message (sent_at, sender_id, recipient_id, body, nonce) VALUES {places} "  # noqa: S608
+        "ON CONFLICT (sender_id, nonce) WHERE nonce IS NOT NULL DO NOTHING"
+    )
+
+
+def _store(
+    connection: sqlite3.Connection, now: str, sender_id: int, recipient_id: int | None, body: str, nonce: str | None
+) -> Receipt | PeerError:
+    cursor = connection.execute(_insert_statement(1), (now, sender_id, recipient_id, body, nonce))
+    if cursor.rowcount:
+        return Receipt(cursor.lastrowid or 0, now, fresh=True, seen=False)
+    stored = _find_stored(connection, sender_id, recipient_id, body, nonce)
+    assert stored is not None  # noqa: S101 (it was in the way)
+    return stored
+
+
+def _find_stored(
+    connection: sqlite3.Connection, sender_id: int, recipient_id: int | None, body: str, nonce: str | None
+) -> Receipt | PeerError | None:
+    """What a retry gets: the first message with that nonce, or a refusal if it was another; None if there is none."""
+    first = connection.execute(
+        "SELECT id, sent_at, seen_at, recipient_id, body FROM message WHERE sender_id = ? AND nonce = ?",
+        (sender_id, nonce),
+    ).fetchone()
+    if first is None:
+        return None
+    if first[3:] != (recipient_id, body):
+        return PeerError("nonce_reused", "this nonce was used for another message; give each message its own")
+    return Receipt(first[0], first[1], fresh=False, seen=first[2] is not None)
+
+
+def refuse_new(
+    connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[Post]]], reason: StorageFull
+) -> list[list[Receipt | PeerError | StorageFull]]:
+    """As `store_all`, but stores nothing: retries of what is stored get their receipts, others the reason."""
+    return [
+        [_find_stored(connection, sender, post.recipient_id, post.body, post.nonce) or reason for post in posts]
+        for sender, posts in calls
+    ]
+
+
+# -- what was seen ----------------------------------------------------------------------------------------------------
+def mark_seen_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now: str) -> None:
+    """Marks every direct message to the user up to that id."""
+    (newest,) = connection.execute(
+        "SELECT max(id) FROM message INDEXED BY message_missed WHERE recipient_id = ? AND seen_at IS NULL AND id <= ?",
+        (user_id, message_id),
+    ).fetchone()
+    if newest is not None:
+        connection.execute(
+            "UPDATE message INDEXED BY message_missed SET seen_at = ? "
+            "WHERE recipient_id = ? AND seen_at IS NULL AND id <= ?",
+            (now, user_id, message_id),
+        )
+        _note_direct(connection, user_id, newest)
+
+
+def mark_seen(connection: sqlite3.Connection, user_id: int, message_ids: Sequence[int], now: str) -> None:
+    """Marks these direct messages to the user; ids of other messages change nothing."""
+    values = {"now": now, "user": user_id, "ids": json.dumps(list(message_ids))}
+    changed = connection.execute(
+        "UPDATE message NOT INDEXED SET seen_at = :now "
+        "WHERE id IN (SELECT value FROM json_each(:ids)) AND recipient_id = :user AND seen_at IS NULL",
+        values,
+    ).rowcount
+    if changed:
+        (newest,) = connection.execute(
+            "SELECT max(id) FROM message NOT INDEXED "
+            "WHERE id IN (SELECT value FROM json_each(:ids)) AND recipient_id = :user",
+            values,
+        ).fetchone()
+        _note_direct(connection, user_id, newest)
+
+
+def _note_direct(connection: sqlite3.Connection, user_id: int, message_id: int) -> None:
+    """Notes the newest direct message that the user has sent or seen."""
+    connection.execute("UPDATE user SET direct_id = max(direct_id, ?) WHERE id = ?", (message_id, user_id))
+
+
+def count_waiting(connection: sqlite3.Connection, user_id: int) -> tuple[int, int]:
+    """How many direct messages the user has not seen, and how many public ones by others follow the read marker."""
+    (missed,) = connection.execute(
+        "SELECT count(*) FROM message INDEXED BY message_missed WHERE recipient_id = ? AND seen_at IS NULL", (user_id,)
+    ).fetchone()
+    (read_id,) = connection.execute("SELECT read_id FROM user WHERE id = ?", (user_id,)).fetchone()
+    return missed, unread.count_public(connection, read_id, user_id)
+
+
+def newest_id(connection: sqlite3.Connection, user_id: int) -> int:
+    """The newest id that the user may see; 0 if there is none."""
+    (newest,) = connection.execute(
+        "SELECT max("
+        "coalesce((SELECT max(id) FROM message WHERE recipient_id IS NULL), 0), "
+        "coalesce((SELECT max(id) FROM message INDEXED BY message_missed "
+        "WHERE recipient_id = :user AND seen_at IS NULL), 0), "
+        "coalesce((SELECT direct_id FROM user WHERE id = :user), 0))",
+        {"user": user_id},
+    ).fetchone()
+    return int(newest)
+
+
+# -- pages ------------------------------------------------------------------------------------------------------------
+def missed_page(connection: sqlite3.Connection, user_id: int, up_to: int, limit: int) -> Page:
+    """Direct messages to the user not yet seen, up to an id, oldest first."""
+    return read_page(
+        connection,
+        f"{_MISSED} WHERE m.recipient_id = :user AND m.seen_at IS NULL AND m.id <= :up_to ORDER BY m.id LIMIT :limit",
+        {"user": user_id, "up_to": up_to},
+        limit,
+    )
+
+
+def history_page(
+    connection: sqlite3.Connection,
+    talk: tuple[int, int] | None,
+    before: int | None,
+    after: int | None,
+    limit: int,
+) -> Page:
+    """The public room, or the `talk` of two users: from `after` on, oldest first; else back, newest first.
+
+    `before` and `after` are exclusive.
+    """
+    order = "DESC" if after is None else "ASC"
+    values: dict[str, object] = {"after": after or 0, "before": MAX_ID if before is None else before}
+    if talk is None:
+        statement = f"{_PUBLIC} WHERE m.recipient_id IS NULL AND {_BETWEEN} ORDER BY m.id {order} LIMIT :limit"
+    else:
+        statement = (
+            f"{_TALK} WHERE era.id BETWEEN :after >> {_ERA_BITS} AND :before >> {_ERA_BITS} AND {_IN_TALK} "
+            f"AND {_BETWEEN} ORDER BY era.id {order}, m.id {order} LIMIT :limit"
+        )
+        values |= {"low": min(talk), "high": max(talk)}
+    return read_page(connection, statement, values, limit)
+
+
+def read_page(connection: sqlite3.Connection, statement: str, values: dict[str, object], limit: int) -> Page:
+    """What a statement made of SELECT gives, which ends with LIMIT :limit."""
+    # One row more than asked for tells whether there are more. All rows are fetched: an open cursor would keep the WAL
+    # from shrinking.
+    rows = connection.execute(statement, values | {"limit": limit + 1}).fetchall()
+    return Page([Message(*row) for row in rows[:limit]], more=len(rows) > limit)

@@ -1,0 +1,184 @@
+"""Statements about accounts and their tokens. Each takes a connection; none begins or ends a transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from service.config import MAX_ID, TOKENS_PER_USER
+from service.errors import PeerError
+from service.storage.sqlite import messages
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+
+class User(NamedTuple):
+    """An account."""
+
+    id: int
+    name: str
+    password_hash: str
+    disabled_at: str | None
+
+    def check_enabled(self) -> None:
+        """Raises PeerError if the operator has shut the account out."""
+        if self.disabled_at is not None:
+            raise PeerError("bad_credentials", "this account is disabled; ask who runs the server")
+
+    def __repr__(self) -> str:  # for logs and exceptions: no hash
+        return f"User(id={self.id}, name={self.name!r})"
+
+
+class Login(NamedTuple):
+    """An account and what waits for it, at one point in the order of all writes."""
+
+    user_id: int
+    name: str
+    missed: int
+    unread: int
+    last_id: int
+
+
+# A `1` in a look is an i or an l, too, so one look can be alike to two that are not alike: `zig1` to `zigi` and `zigl`.
+# The index finds those that are the same with all three as l, and a pattern tells which of them are meant.
+_ALIKE: Final = (
+    "SELECT 1 FROM user WHERE replace(replace(look, '1', 'l'), 'i', 'l') = replace(replace(?, '1', 'l'), 'i', 'l') "
+    "AND look GLOB ? LIMIT 1"
+)
+_PATTERN: Final = str.maketrans({"1": "[1il]", "i": "[1i]", "l": "[1l]", **{char: f"[{char}]" for char in "*?["}})
+_NO_SUCH_TOKEN: Final = "the token is unknown, used up or expired; log in with your password"  # noqa: S105
+
+
+def find_user(connection: sqlite3.Connection, name: str) -> User | None:
+    """The account of that (mapped) name."""
+    row = connection.execute("SELECT id, name, password_hash, disabled_at FROM user WHERE name = ?", (name,)).fetchone()
+    return None if row is None else User(*row)
+
+
+def check_free(connection: sqlite3.Connection, name: str, look: str) -> None:
+    """Refuses a name that is taken, or that can be mistaken for one that is. Raises PeerError."""
+    if find_user(connection, name) is not None:
+        raise PeerError("username_taken", f'the name "{name}" is taken; choose another one')
+    if connection.execute(_ALIKE, (look, look.translate(_PATTERN))).fetchone() is not None:
+        raise PeerError("username_taken", f'the name "{name}" looks like one that is taken; choose another one')
+
+
+def add(connection: sqlite3.Connection, name: str, look: str, password_hash: str, now: str) -> int:
+    """Makes an account and gives its id; all public talk so far counts as read. Raises PeerError."""
+    check_free(connection, name, look)
+    (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
+    user_id = connection.execute(
+        "INSERT INTO user (name, look, password_hash, created_at, last_seen_at, read_id, direct_id) "
+        "VALUES (?, ?, ?, ?, ?, ?, 0)",
+        (name, look, password_hash, now, now, newest),
+    ).lastrowid
+    assert user_id is not None  # noqa: S101 (an INSERT that raised nothing has a row)
+    return user_id
+
+
+def register(
+    connection: sqlite3.Connection,
+    name: str,
+    look: str,
+    password_hash: str,
+    token_hash: bytes,
+    now: str,
+    expires_at: str,
+) -> Login:
+    """Makes an account, as `add` does, logged in by a first token. Raises PeerError."""
+    user_id = add(connection, name, look, password_hash, now)
+    return _log_in(connection, user_id, name, token_hash, now, expires_at)
+
+
+def log_in(connection: sqlite3.Connection, user: User, token_hash: bytes, now: str, expires_at: str) -> Login:
+    """Notes a login whose password was right, with a new token. Raises PeerError if the password changed meanwhile."""
+    current = find_user(connection, user.name)
+    (current or user).check_enabled()
+    if current != user:
+        raise PeerError("bad_credentials", "the password was changed just now; log in with the new one")
+    return _log_in(connection, user.id, user.name, token_hash, now, expires_at)
+
+
+def resume(connection: sqlite3.Connection, token_hash: bytes, now: str, expires_at: str) -> Login:
+    """Logs in by token, and lets it live on. Raises PeerError."""
+    row = connection.execute(
+        "SELECT u.id, u.name FROM token AS t JOIN user AS u ON u.id = t.user_id WHERE t.hash = ? AND t.expires_at > ?",
+        (token_hash, now),
+    ).fetchone()
+    if row is None:
+        raise PeerError("bad_token", _NO_SUCH_TOKEN)
+    user_id, name = row
+    return _log_in(connection, user_id, name, token_hash, now, expires_at)
+
+
+def _log_in(
+    connection: sqlite3.Connection, user_id: int, name: str, token_hash: bytes, now: str, expires_at: str
+) -> Login:
+    connection.execute(
+        "INSERT INTO token (hash, user_id, created_at, expires_at) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (hash) DO UPDATE SET expires_at = excluded.expires_at",
+        (token_hash, user_id, now, expires_at),
+    )
+    connection.execute(
+        # Never the one of this login: where the clock was set back it seems to be the oldest.
+        "DELETE FROM token WHERE user_id = :user AND hash <> :hash AND hash IN "
+        "(SELECT hash FROM token WHERE user_id = :user ORDER BY expires_at DESC LIMIT -1 OFFSET :kept)",
+        {"user": user_id, "hash": token_hash, "kept": TOKENS_PER_USER},
+    )
+    note_presence(connection, user_id, now)
+    return Login(user_id, name, *messages.count_waiting(connection, user_id), messages.newest_id(connection, user_id))
+
+
+def find_token_owner(connection: sqlite3.Connection, token_hash: bytes) -> int | None:
+    """The id of the user whose token that is, or was."""
+    row = connection.execute("SELECT user_id FROM token WHERE hash = ?", (token_hash,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def note_presence(connection: sqlite3.Connection, user_id: int, now: str) -> None:
+    """Notes that the user was here at `now`."""
+    connection.execute("UPDATE user SET last_seen_at = ? WHERE id = ?", (now, user_id))
+
+
+def move_read_markers(connection: sqlite3.Connection, user_ids: Sequence[int], message_id: int) -> None:
+    """Moves the users' public read markers to that id, never back and never beyond the newest message."""
+    connection.execute(
+        "UPDATE user SET read_id = max(read_id, min(?, (SELECT coalesce(max(id), 0) FROM message))) "
+        "WHERE id IN (SELECT value FROM json_each(?))",
+        (min(message_id, MAX_ID), json.dumps(user_ids)),
+    )
+
+
+def see_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now: str) -> None:
+    """Marks every direct message to the user up to that id as seen, and moves the public read marker there."""
+    messages.mark_seen_up_to(connection, user_id, message_id, now)
+    move_read_markers(connection, [user_id], message_id)
+
+
+def disable(connection: sqlite3.Connection, user_id: int, now: str) -> None:
+    """Shuts an account out, and ends every token."""
+    connection.execute("UPDATE user SET disabled_at = ? WHERE id = ?", (now, user_id))
+    connection.execute("DELETE FROM token WHERE user_id = ?", (user_id,))
+
+
+def enable(connection: sqlite3.Connection, user_id: int) -> None:
+    """Lets an account in again."""
+    connection.execute("UPDATE user SET disabled_at = NULL WHERE id = ?", (user_id,))
+
+
+def change_password(connection: sqlite3.Connection, user: User, password_hash: str) -> None:
+    """Replaces the hash and ends every token. Raises PeerError if another session did so meanwhile."""
+    changed = connection.execute(
+        "UPDATE user SET password_hash = ? WHERE id = ? AND password_hash = ?",
+        (password_hash, user.id, user.password_hash),
+    ).rowcount
+    if not changed:
+        raise PeerError("bad_credentials", "the password was changed just now; log in with the new one")
+    connection.execute("DELETE FROM token WHERE user_id = ?", (user.id,))
+
+
+def delete_expired_tokens(connection: sqlite3.Connection, now: str) -> int:
+    """Removes the tokens that have expired; says how many."""
+    return connection.execute("DELETE FROM token WHERE expires_at <= ?", (now,)).rowcount

@@ -1,0 +1,123 @@
+"""The benchmarks: targets, tables and docs say the same, and the cells run. How fast anything is, no test says."""
+
+from __future__ import annotations
+
+import json
+import re
+from textwrap import indent
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from benchmarks import load, profile, suite
+from benchmarks.__main__ import CHART, README, RESULTS, TABLE, main
+from benchmarks.cells import Cell, Target
+from benchmarks.idle import idle
+from benchmarks.suite import CELLS
+from benchmarks.table import Report, render, render_cell
+from tests.support.helpers import ROOT
+
+if TYPE_CHECKING:
+    from benchmarks.cells import Results
+
+REPORT: Final[Report] = json.loads(RESULTS.read_text())
+
+
+@pytest.mark.parametrize(
+    ("target", "chat", "ngircd", "holds"),
+    [
+        (Target("messages/s", ">=", 35_000), 35_000, None, True),
+        (Target("messages/s", ">=", 35_000), 34_999, None, False),
+        (Target("p99 ms", "<=", 5), 5.1, 3.0, False),
+        (Target("p99 ms", "<=", 5), 4.9, None, True),
+        (Target("deliveries/s", ">=", 1.2, "ngircd"), 12.1, 10.0, True),
+        (Target("deliveries/s", ">=", 1.2, "ngircd"), 11.9, 10.0, False),
+        (Target("deliveries/s", ">=", 1.2, "ngircd"), 11.9, None, None),
+    ],
+)
+def test_a_target_holds_or_not(target: Target, chat: float, ngircd: float | None, holds: bool | None) -> None:
+    """Against a number, or a peer's figure; without that peer nobody knows."""
+    results = {"chat": {target.metric: chat}}
+    if ngircd is not None:
+        results["ngircd"] = {target.metric: ngircd}
+    assert target.holds(results) is holds
+
+
+def test_a_table_shows_each_figure_with_its_target() -> None:
+    """The ratio stands beside the two figures, the verdict beside the target."""
+    targets = (Target("deliveries/s", ">=", 1.8, "ngircd"), Target("p99 ms", "<=", 5))
+    results = {"chat": {"deliveries/s": 3670.0, "p99 ms": 7.25}, "ngircd": {"deliveries/s": 1000.0, "p99 ms": 2.5}}
+    first, second = render_cell("fan", Cell("", lambda _: {}, ("chat", "ngircd"), targets), results)
+    assert first.split(maxsplit=5) == ["fan", "deliveries/s", "3,670", "1,000", "3.67", ">= 1.8 x ngircd: holds"]
+    assert second.split(maxsplit=5) == ["p99", "ms", "7.25", "2.50", "2.90", "<= 5: MISSED"]
+    (alone, _) = render_cell("fan", Cell("", lambda _: {}, ("chat",), targets), {"chat": results["chat"]})
+    assert alone.endswith("3,670                      >= 1.8 x ngircd: not measured")
+
+
+def test_every_target_is_about_a_figure_that_is_measured() -> None:
+    """And every cell was."""
+    assert set(REPORT["cells"]) == set(CELLS)
+    for name, cell in CELLS.items():
+        assert {target.metric for target in cell.targets} <= set(REPORT["cells"][name]["chat"])
+
+
+def test_the_readme_shows_the_newest_results() -> None:
+    """After `make bench`, which writes both."""
+    text = README.read_text()
+    assert TABLE.sub(lambda _: indent(render(REPORT), "    "), text) == text
+    assert render(REPORT).splitlines()[-1].strip() in text
+
+
+def test_the_chart_shows_the_newest_results() -> None:
+    """Its labels are the figures; it is small, and names no machine's path."""
+    svg = CHART.read_text()
+    for cell in ("fan10", "fan100", "fan1000"):
+        for results in REPORT["cells"][cell].values():
+            assert f">{results['deliveries/s'] / 1e6:.3g}</text>" in svg
+    assert len(svg) < 60_000
+    assert str(ROOT) not in svg
+
+
+def test_the_map_names_each_file() -> None:
+    """The README of the benchmarks lists every module and every cell."""
+    text = (ROOT / "benchmarks" / "README.txt").read_text()
+    listed = set(re.findall(r"^([a-z_]+\.py) ", text, re.MULTILINE))
+    there = {path.name for path in (ROOT / "benchmarks").glob("*.py") if path.name != "__init__.py"}
+    assert there <= listed
+    for name in CELLS:
+        assert name in text
+
+
+@pytest.mark.parametrize("name", ["fan10", "direct50", "paced100"])
+def test_a_cell_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against the service itself, for a moment."""
+    monkeypatch.setattr(load, "WARM_UP", 0.1)
+    monkeypatch.setattr(load, "DURATION", 0.3)
+    results: Results = suite.run(CELLS[name], ["chat"], runs=1)
+    assert list(results) == ["chat"]
+    assert all(figure > 0 for figure in results["chat"].values())
+
+
+def test_the_hall_fills_and_empties() -> None:
+    """The cell idle10000, with few clients and a short storm."""
+    figures = idle(40, 0.5)
+    assert all(figure >= 0 for figure in figures.values())
+    assert {target.metric for target in CELLS["idle10000"].targets} <= set(figures)
+
+
+def test_an_unknown_cell_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    """With all that there are."""
+    assert main("fan", "none") == 2
+    assert main("fan10", "ircd") == 2
+    assert f"  fan10        {CELLS['fan10'].description}\n" in capsys.readouterr().err
+
+
+def test_a_profile_counts_by_thread_and_function() -> None:
+    """Lines of one function are added up, threads of one kind are taken together."""
+    samples, names = profile.parse(
+        "thread (11): chat-conn-1;run (a.py:1);receive (b.py:7) 3\n"
+        "thread (12): chat-conn-2;run (a.py:1);receive (b.py:9) 4\n"
+        "thread (13): chat-writer;run (a.py:1) 5\n"
+    )
+    assert samples == {("chat-conn-<n>", "receive (b.py)"): 7, ("chat-writer", "run (a.py)"): 5}
+    assert names == {11: "chat-conn-<n>", 12: "chat-conn-<n>", 13: "chat-writer"}

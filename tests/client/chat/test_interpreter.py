@@ -1,0 +1,282 @@
+"""What is typed becomes something to do: operations, answers, and the lines of a talk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import UNSET
+
+from client.chat.interpreter import MOST_DRAFT, Dialogue
+from client.chat.operations import OPERATIONS, Action, Edit, Local, Mistake, Notice
+from service.wire.protocol import Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users
+
+NAMES = ["bob", "Bea", "carol"]
+HELLO = HelloEvent(protocol=1, server="", version="", registration="open", max_line=1000, max_message=5)
+
+
+@pytest.mark.parametrize(
+    ("lines", "action"),
+    [
+        (["pm hi there"], Pm(message="hi there")),
+        (["PM  a   b "], Pm(message="a   b")),
+        (["pm", "hi"], Pm(message="hi")),
+        (["pm", "  set in"], Pm(message="  set in")),
+        (["pm", "EX"], Pm(message="EX")),
+        (["Dm bob hello there"], Dm(to="bob", message="hello there")),
+        (["dm", "bob", "hello there"], Dm(to="bob", message="hello there")),
+        (["dm bob", "hello"], Dm(to="bob", message="hello")),
+        (["dm bob one\ntwo"], Dm(to="bob", message="one\ntwo")),
+        (["eX"], Ex()),
+        (["users"], Users()),
+        (["MISSED"], Missed()),
+        (["history"], History(with_=UNSET)),
+        (["history bob"], History(with_="bob")),
+        (["search deploy friday"], Search(query="deploy friday")),
+        (["search", "deploy"], Search(query="deploy")),
+        (["older"], Local.OLDER),
+        ([" Help "], Local.HELP),
+        (["pm a\udcff"], Pm(message="a?")),
+    ],
+)
+def test_lines_become_a_command(lines: list[str], action: Action) -> None:
+    """An operation in any case, in one line or asked for step by step, gives its command with the last line."""
+    dialogue = Dialogue()
+    assert [dialogue.take(line) for line in lines] == [None] * (len(lines) - 1) + [action]
+    assert dialogue.question is None
+
+
+@pytest.mark.parametrize("line", ["hello everyone", "ex now", "users x", "history bob x", "\x1b[2J", "x" * 500])
+def test_a_mistake_explains_itself_in_one_line(line: str) -> None:
+    """What is no operation does nothing, and says what to type in one printable line."""
+    action = Dialogue().take(line)
+    assert isinstance(action, Mistake)
+    assert action.text.isprintable()
+    assert len(action.text) <= 80
+
+
+def test_an_empty_line_does_nothing() -> None:
+    """Enter alone asks for nothing."""
+    dialogue = Dialogue()
+    assert dialogue.take("") is None
+    assert dialogue.take("  \t") is None
+    assert dialogue.question is None
+
+
+@pytest.mark.parametrize("lines", [["dm", ""], ["dm", "bob", " "], ["pm", ""], ["search", ""], ["dm", "bob smith"]])
+def test_an_empty_answer_cancels(lines: list[str]) -> None:
+    """An empty answer, or two words for a name, ends the questions and sends nothing; the next line is an operation."""
+    dialogue = Dialogue()
+    *_, last = [dialogue.take(line) for line in lines]
+    assert isinstance(last, Mistake)
+    assert dialogue.take("pm hi") == Pm(message="hi")
+
+
+def test_questions_come_in_order() -> None:
+    """DM asks for the name, then for the message, and says to whom it goes."""
+    dialogue = Dialogue()
+    asked = []
+    for line in ("dm", "b{ob"):
+        dialogue.take(line)
+        asked.append(dialogue.prompt)
+    assert asked == ["To: ", "Message to b{ob: "]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("h", ["history", "help"]),
+        ("HI", ["HISTORY"]),
+        ("dm b", ["bob", "Bea"]),
+        ("dm ", NAMES),
+        ("DM bob h", []),
+        ("pm b", []),
+        ("history c", ["carol"]),
+        ("nonsense b", []),
+        ("zz", []),
+    ],
+)
+def test_completion_of_an_operation(typed: str, expected: list[str]) -> None:
+    """Tab completes operations in the case that is typed, and names only where a name is due."""
+    assert Dialogue().completions(typed, NAMES) == expected
+
+
+def test_completion_of_an_answer() -> None:
+    """While a name is asked for, names are completed; while a message is, nothing."""
+    dialogue = Dialogue()
+    dialogue.take("dm")
+    assert dialogue.completions("c", NAMES) == ["carol"]
+    dialogue.take("bob")
+    assert dialogue.completions("c", NAMES) == []
+    assert Dialogue().completions("", NAMES) == [operation.name for operation in OPERATIONS]
+
+
+def talking(to: str, **more: Any) -> Dialogue:
+    """A dialogue in a talk."""
+    dialogue = Dialogue(**more)
+    assert isinstance(dialogue.take(f"talk {to}"), Notice)
+    return dialogue
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("hi there", Dm(to="bob", message="hi there")),
+        ("  set in ", Dm(to="bob", message="  set in")),
+        ("help me", Dm(to="bob", message="help me")),
+        ("users complain", Dm(to="bob", message="users complain")),
+        ("exit", Dm(to="bob", message="exit")),
+        ("one\ntwo", Dm(to="bob", message="one\ntwo")),
+        ("1/2 of /ex", Dm(to="bob", message="1/2 of /ex")),
+        ("//", Dm(to="bob", message="/")),
+        ("//ex", Dm(to="bob", message="/ex")),
+        ("  //usr // x", Dm(to="bob", message="  /usr // x")),
+        ("/ex", Ex()),
+        (" /eX ", Ex()),
+        ("/ Ex", Ex()),
+        ("/PM hi", Pm(message="hi")),
+        ("/dm carol  a  secret", Dm(to="carol", message="a  secret")),
+        ("/help", Local.HELP),
+        ("/edit", Edit(None)),
+        ("/edit ALL", Edit("all")),
+        ("", None),
+        (" \t", None),
+    ],
+)
+def test_a_line_of_a_talk(line: str, action: Action | None) -> None:
+    """A line goes to whom the talk is with; an operation takes a slash, and two slashes are one."""
+    dialogue = talking("bob")
+    assert dialogue.take(line) == action
+    assert dialogue.prompt == "bob> "
+
+
+@pytest.mark.parametrize(
+    "line", ["ex", "EX", " Help", "password", "dm carol a secret", "dm", "search me", "talk", "/usr/bin", "/"]
+)
+def test_what_may_be_meant_otherwise_is_not_sent(line: str) -> None:
+    """In a talk, what would be an operation elsewhere, or has an unknown one, comes back with a word on it.
+
+    It comes as the operation, so that neither Enter nor a slash typed in haste says it to everyone.
+    """
+    dialogue = talking("ALL")
+    said = dialogue.take(line)
+    assert isinstance(said, Mistake)
+    assert len(said.text) <= 80
+    assert (dialogue.draft, dialogue.prompt) == (f"/{line.strip().removeprefix('/')}", "all> ")
+
+
+def test_entered_again_it_is_a_message() -> None:
+    """The same line once more is sent, and asks anew the next time; another line in between forgets it."""
+    dialogue = talking("all")
+    said = [dialogue.take(line) for line in ("ex", "ex", "ex", "hi", "ex")]
+    assert [isinstance(action, Mistake) for action in said] == [True, False, True, False, True]
+    assert said[1] == Pm(message="ex")
+
+
+def test_a_talk_ends_and_turns() -> None:
+    """TALK with another name turns there; alone it ends the talk, and then an operation needs no slash, but may."""
+    dialogue = talking("bob")
+    assert dialogue.take("/talk carol") == Notice(("What you type goes to carol now, until /talk.",))  # knows the slash
+    assert dialogue.take("hi") == Dm(to="carol", message="hi")
+    assert isinstance(dialogue.take("/Talk"), Notice)
+    assert dialogue.prompt == "PM/DM/EX> "
+    assert [dialogue.take(line) for line in ("ex", "/ex")] == [Ex(), Ex()]
+    assert isinstance(dialogue.take("talk"), Mistake)
+
+
+def test_questions_in_a_talk() -> None:
+    """An operation of a talk asks for what it needs; the answer is taken as it is typed."""
+    dialogue = talking("all")
+    assert [dialogue.take(line) for line in ("/dm", "bob", "/ex")] == [None, None, Dm(to="bob", message="/ex")]
+    assert dialogue.take("hi") == Pm(message="hi")
+
+
+def test_a_reply_keeps_its_target() -> None:
+    """REPLY answers who wrote last when it was typed, whoever writes before the text is there."""
+    senders = ["bob", "carol", "x y"]
+    dialogue = Dialogue(lambda: senders.pop(0))
+    assert dialogue.take("reply") is None
+    assert dialogue.prompt == "Message to bob: "
+    assert dialogue.take("at once") == Dm(to="bob", message="at once")
+    assert dialogue.take("Reply you  too") == Dm(to="carol", message="you  too")
+    assert dialogue.take("reply hi") == Dm(to="x y", message="hi")
+    assert isinstance(Dialogue().take("reply hi"), Mistake)
+
+
+@pytest.mark.parametrize(
+    ("lines", "left", "unsent"),
+    [
+        (["pm 123456"], "PM/DM/EX> ", Pm(message="123456")),
+        (["dm", "bob", "123456"], "Message to bob: ", Dm(to="bob", message="123456")),
+        (["talk all", "123456"], "all> ", Pm(message="123456")),
+    ],
+)
+def test_a_text_that_is_too_long_comes_back(lines: list[str], left: str, unsent: Pm | Dm) -> None:
+    """It is not sent; the typed line is the next one's draft, at the same question, and EDIT has the text."""
+    dialogue = Dialogue(hello=HELLO)
+    *_, said = [dialogue.take(line) for line in lines]
+    assert said == Mistake("Not sent: 1 character too long, of 5. Shorten it, or EDIT it.", unsent=unsent)
+    assert (dialogue.take_draft(), dialogue.draft, dialogue.prompt) == (lines[-1], "", left)
+    assert isinstance(dialogue.take(lines[-1][:-1]), (Pm, Dm))
+
+
+def test_what_would_cover_the_screen_does_not_come_back() -> None:
+    """A long line is left to EDIT, which knows whom it was for; the question is over."""
+    for length, draft in ((MOST_DRAFT, "x" * MOST_DRAFT), (MOST_DRAFT + 1, "")):
+        dialogue = Dialogue(hello=HELLO)
+        *_, said = [dialogue.take(line) for line in ("dm", "bob", "x" * length)]
+        assert isinstance(said, Mistake)
+        assert said.unsent == Dm(to="bob", message="x" * length)
+        assert (dialogue.draft, dialogue.question is None) == (draft, not draft)
+
+
+@pytest.mark.parametrize(
+    ("before", "line", "message"),
+    [
+        ([], "pm a\nb", Pm(message="a\nb")),
+        ([], "/dm bob a\n b", Dm(to="bob", message="a\n b")),
+        ([], "reply a", Dm(to="zoe", message="a")),
+        ([], "pm", None),
+        ([], "reply", None),
+        ([], "a\nb", None),
+        ([], "search a", None),
+        (["pm"], "ex\nb", Pm(message="ex\nb")),
+        (["dm"], "bob hi", None),
+        (["dm bob"], "ex", Dm(to="bob", message="ex")),
+        (["search"], "a", None),
+        (["talk bob"], "ex\nb", Dm(to="bob", message="ex\nb")),
+        (["talk bob"], "/pm b", Pm(message="b")),
+    ],
+)
+def test_the_message_of_a_paste(before: list[str], line: str, message: Pm | Dm | None) -> None:
+    """What a pasted text would send is known beforehand, and asking changes nothing."""
+    dialogue = Dialogue(lambda: "zoe")
+    for typed in before:
+        dialogue.take(typed)
+    prompt = dialogue.prompt
+    assert dialogue.message(line) == message
+    assert dialogue.prompt == prompt
+
+
+@pytest.mark.parametrize("line", ["edit", "edit bob", "PASSWORD"])
+def test_a_pipe_is_no_terminal(line: str) -> None:
+    """What asks a person is a mistake in a pipe."""
+    assert isinstance(Dialogue(in_pipe=True).take(line), Mistake)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("h", []),
+        ("/h", ["/history", "/help"]),
+        ("/HE", ["/HELP"]),
+        ("/dm b", ["bob", "Bea"]),
+        ("/talk a", ["all"]),
+        ("hello @c", ["@carol"]),
+        ("/dm bob @c", ["@carol"]),
+        ("/talk bob c", []),
+    ],
+)
+def test_completion_in_a_talk(typed: str, expected: list[str]) -> None:
+    """In a talk Tab completes operations behind a slash, and names behind an @."""
+    assert talking("bob").completions(typed, NAMES) == expected

@@ -1,0 +1,47 @@
+"""The bar and the pending messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from client.render.layout import columns_of
+from client.render.status_bar import Status, bar, pending_rows
+from service.wire.protocol import Dm, Pm
+
+
+def status(**changes: Any) -> Status:
+    return Status(**{"name": "alice", "is_connected": True, "online": 3, "missed": 0, "pending": [], **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "columns", "shown"),
+    [
+        ({}, 80, " connected | alice | 3 online"),
+        ({"missed": 2}, 80, " connected | alice | 3 online | 2 direct unread"),
+        ({"is_connected": False, "missed": 2}, 80, " connection lost, trying again | alice | 2 direct unread"),
+        ({"missed": 2}, 40, " ok | alice | 3 online | 2 unread"),
+        ({"is_connected": False}, 40, " trying again | alice"),
+        ({"name": "n" * 32, "missed": 2}, 40, f" ok | {'n' * 11}… | 3 online | 2 unread"),
+        ({"name": "\u4f60" * 20, "missed": 2}, 40, f" ok | {chr(0x4F60) * 5}… | 3 online | 2 unread"),
+        ({"online": 10**6, "missed": 10**9}, 10, " ok | … |…"),
+    ],
+)
+def test_the_bar(changes: dict[str, Any], columns: int, shown: str) -> None:
+    """It says how things stand in one row, with short words on a narrow screen; a long name gives way first."""
+    assert bar(status(**changes), columns) == shown
+    assert columns_of(shown) <= columns
+
+
+def test_pending_messages_are_shown_in_short() -> None:
+    """The oldest few in a row each, harmless and cut to the width; the others are counted."""
+    pending = [Pm(message="one\nline \x1b[2J"), Dm(to="bob", message="x" * 80), *[Pm(message="hi")] * 5]
+    rows = "".join(text for _, text in pending_rows(status(pending=pending), 40)).splitlines()
+    assert rows == [
+        "(pending) you: one\u240aline \u241b[2J",
+        f"(pending) you -> bob: {'x' * 16}…",
+        "(pending) you: hi",
+        "(pending) and 4 more",
+    ]
+    assert pending_rows(status(), 40) == []

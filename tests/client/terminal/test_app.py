@@ -1,0 +1,465 @@
+"""The client at a terminal: a keyboard made of a pipe, a screen that remembers what was written to it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import re
+import threading
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.history import DummyHistory
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import ColorDepth, DummyOutput
+from prompt_toolkit.output.vt100 import Vt100_Output
+
+from client.net.connection import ConnectionLostError, connect
+from client.net.link import Link
+from client.terminal.app import _STYLES, Terminal
+from client.text import Line, Style, named
+from service.clock import format_time, utcnow
+from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from prompt_toolkit.input import PipeInput
+
+
+class Screen(DummyOutput):
+    """Remembers all that was written; any thread may wait for a text."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._changed = threading.Condition()
+
+    def erase_down(self) -> None:
+        self.write("<erased>")
+
+    def write(self, data: str) -> None:
+        with self._changed:
+            self.text += data
+            self._changed.notify_all()
+
+    def bell(self) -> None:
+        self.write("<bell>")
+
+    def wait_for(self, text: str, times: int = 1) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.text.count(text) >= times, TIMEOUT), self.text
+
+
+class Desk:
+    """A keyboard and a screen."""
+
+    def __init__(self, keyboard: PipeInput) -> None:
+        self.type = keyboard.send_text
+        self.screen = Screen()
+        self.keyboard = keyboard
+
+    def chat(self, script: Callable[[Peer], object], name: str = "alice") -> int:
+        """Runs a client against `script` until it ends; gives its status. No thread is left."""
+        before = set(threading.enumerate())
+
+        async def run(port: int) -> int:
+            return await Terminal(Link(connect("127.0.0.1", port), None)).run(name)
+
+        with FakeServer(script) as server, create_app_session(self.keyboard, self.screen):
+            during = set(threading.enumerate())
+            status = asyncio.run(run(server.port))
+            assert set(threading.enumerate()) <= during
+        assert set(threading.enumerate()) <= before
+        return status
+
+
+@pytest.fixture(name="desk")
+def new_desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")
+    with create_pipe_input() as keyboard:
+        yield Desk(keyboard)
+
+
+def test_login_and_leave(desk: Desk) -> None:
+    """The name is asked for, the password not shown, the welcome shown; EX leaves with status 0."""
+
+    def script(peer: Peer) -> None:
+        command = peer.log_in()
+        assert (command["username"], command["password"], command["confirm"]) == ("alice", "securepassword", True)
+        peer.see_off()
+
+    desk.type("alice\rsecurepassword\rex\r")
+    assert desk.chat(script, name="") == 0
+    assert "Nothing missed." in desk.screen.text
+    assert "securepassword" not in desk.screen.text
+
+
+def test_a_wrong_password_is_asked_again(desk: Desk) -> None:
+    """After a wrong password the reason is shown, and the next one is tried on the same connection."""
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        peer.answer(peer.expect("login"), type="password_required", username="alice", registered=True)
+        peer.answer(peer.expect("login"), type="error", code="bad_credentials", message="wrong password")
+        command = peer.expect("login")
+        assert command["password"] == "securepassword"
+        peer.answer(command, **login_ok())
+        peer.see_off()
+
+    desk.type("mistyped1\rsecurepassword\rex\r")
+    assert desk.chat(script) == 0
+    assert "wrong password" in desk.screen.text
+
+
+def test_a_new_name_is_registered(desk: Desk) -> None:
+    """A new name is said to be new; its password is asked twice, until both are the same and good enough."""
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        peer.answer(peer.expect("login"), type="password_required", username="alice", registered=False)
+        peer.answer(peer.expect("register"), type="error", code="weak_password", message="too short")
+        command = peer.expect("register")
+        assert command["password"] == "securepassword"
+        peer.answer(command, **login_ok())
+        peer.see_off()
+
+    desk.type("one\rother\rshort\rshort\rsecurepassword\rsecurepassword\rex\r")
+    assert desk.chat(script) == 0
+    for text in ("new name", "The two differ", "too short"):
+        assert text in desk.screen.text
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ({"type": "error", "code": "invalid_username", "message": "no spaces"}, "no spaces"),
+        ({"type": "password_required", "username": "x", "registered": False}, "takes no new names"),
+    ],
+)
+def test_a_useless_name_is_asked_again(desk: Desk, reply: dict[str, Any], text: str) -> None:
+    """A name that cannot log in here is explained, and another one asked for."""
+
+    def script(peer: Peer) -> None:
+        peer.greet(registration="closed")
+        peer.answer(peer.expect("login"), **reply)
+        peer.answer(peer.expect("login"), type="password_required", username="alice", registered=True)
+        peer.answer(peer.expect("login"), **login_ok())
+        peer.see_off()
+
+    desk.type("alice\rsecurepassword\rex\r")
+    assert desk.chat(script, name="a b") == 0
+    assert text in desk.screen.text
+
+
+def test_an_empty_password_asks_for_another_name(desk: Desk) -> None:
+    """Enter at the password leads back to the name."""
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        for name, registered in (("alicia", False), ("alicja", True), ("alice", True)):
+            command = peer.expect("login")
+            assert command["username"] == name
+            peer.answer(command, type="password_required", username=name, registered=registered)
+        peer.answer(peer.expect("login"), **login_ok())
+        peer.see_off()
+
+    desk.type("\ralicja\r\ralice\rsecurepassword\rex\r")
+    assert desk.chat(script, name="alicia") == 0
+
+
+def test_messages_appear_while_a_line_is_typed(desk: Desk) -> None:
+    """What arrives is shown at once; the half-typed line stays and is sent whole."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        desk.type("pm hal")
+        desk.screen.wait_for("hal")
+        now = format_time(utcnow())  # of an earlier day it would come with a line for the day
+        peer.say(type="broadcast", id=11, time=now, from_="bob", message="wait\x1b[2J!")
+        desk.screen.wait_for("PM/DM/EX>", times=2)
+        desk.type("f a loaf\r")
+        message = peer.expect("pm")
+        assert message["message"] == "half a loaf"
+        peer.ack(message, 12)
+        desk.screen.wait_for("you")
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("securepassword\r")
+    assert desk.chat(script) == 0
+    # The typed line makes room, and is drawn again below; the escape sequence is its sender's, made visible.
+    assert re.search(r"<erased>[-:0-9 ]+bob: wait\u241b\[2J!\s+<erased>PM/DM/EX>", desk.screen.text)
+
+
+def test_the_bell_rings_for_who_is_meant(desk: Desk) -> None:
+    """A direct message and a mention ring; what is said to all does not."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.say(type="broadcast", id=11, time=TIME, from_="bob", message="good morning")
+        desk.screen.wait_for("good morning")
+        assert "<bell>" not in desk.screen.text
+        peer.say(type="broadcast", id=12, time=TIME, from_="bob", message="are you there, alice?")
+        desk.screen.wait_for("there, ")
+        desk.screen.wait_for("<bell>")
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("securepassword\r")
+    assert desk.chat(script) == 0
+    assert desk.screen.text.count("<bell>") == 1
+
+
+def test_page_up_loads_what_is_older(desk: Desk) -> None:
+    """It does what OLDER does, and the typed line stays."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        pages = [[{"id": 7, "time": TIME, "from": "bob", "message": "newer"}], []]
+        for page in pages:
+            command = peer.expect("history")
+            peer.answer(command, type="history", messages=page, more=bool(page))
+            if page:
+                desk.screen.wait_for("newer")
+                desk.type("pm half\x1b[5~")
+        assert command["before"] == 7
+        desk.type(" a loaf\r")
+        assert peer.expect("pm")["message"] == "half a loaf"
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("securepassword\rhistory\r")
+    assert desk.chat(script) == 0
+
+
+def test_questions_and_completion(desk: Desk) -> None:
+    """DM asks for the recipient and the message; Tab completes an operation and a name."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        message = peer.expect("dm")
+        assert (message["to"], message["message"]) == ("bob", "hello there")
+        peer.ack(message, 11, to="bob", status="delivered")
+        assert peer.expect("history")["with"] == "bob"
+        peer.see_off()
+
+    desk.type("securepassword\rdm\rb\t\rhello there\rhis\t b\t\rex\r")
+    assert desk.chat(script) == 0
+    assert "To:" in desk.screen.text
+    assert "Message to bob:" in desk.screen.text
+
+
+@pytest.mark.parametrize("keys", ["\x03\x03", "\x04", "half a line\x03\x03\x03"])
+@pytest.mark.parametrize("before", ["", "securepassword\r", "securepassword\rdm\r\x03"])
+def test_ctrl_c_and_ctrl_d_leave(desk: Desk, keys: str, before: str) -> None:
+    """Ctrl-D on an empty line, or Ctrl-C twice, says `ex` and leaves with status 0; Ctrl-C first clears a line."""
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        peer.answer(peer.expect("login"), type="password_required", username="alice", registered=True)
+        if before:
+            peer.answer(peer.expect("login"), **login_ok())
+        peer.see_off()
+
+    desk.type(before + keys)
+    assert desk.chat(script) == 0
+    assert ("Ctrl-C once more leaves" in desk.screen.text) is ("\x03" in keys)
+
+
+def test_ctrl_c_cancels_a_question(desk: Desk) -> None:
+    """Ctrl-C at the empty answer of an operation cancels it, and a cleared line is not sent."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        message = peer.expect("pm")
+        assert message["message"] == "sent"
+        peer.ack(message, 11)
+        peer.see_off()
+
+    desk.type("securepassword\rdm\r\x03pm not this\x03pm sent\rex\r")
+    assert desk.chat(script) == 0
+    assert "DM cancelled." in desk.screen.text
+
+
+@pytest.mark.parametrize("half", ["", "pm half a line", "dm\r"])
+def test_the_server_goes_away(desk: Desk, half: str) -> None:
+    """When the server ends, the question ends too; the reason and the draft are shown, and the status is 1."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        desk.screen.wait_for("PM/DM/EX>")
+        desk.type(half)
+        desk.screen.wait_for({"dm\r": "To:"}.get(half, half))
+        peer.say(type="bye", reason="shutdown")
+
+    desk.type("securepassword\r")
+    assert desk.chat(script) == 1
+    assert "The server is shutting down." in desk.screen.text
+    assert ("You were typing: pm half a line" in desk.screen.text) is (half == "pm half a line")
+
+
+def test_the_server_goes_away_before_the_login(desk: Desk) -> None:
+    """A connection that ends at the password question ends the client with its reason."""
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        peer.answer(peer.expect("login"), type="password_required", username="alice", registered=True)
+        desk.screen.wait_for("Password for alice:")
+        peer.say(type="error", code="login_timeout", message="Too slow.", fatal=True)
+
+    assert desk.chat(script) == 1
+    assert "Too slow." in desk.screen.text
+
+
+def test_an_unconfirmed_message_is_not_lost_from_sight(desk: Desk) -> None:
+    """If the connection ends before the ack, the text is shown again."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.expect("pm")
+
+    desk.type("securepassword\rpm a long thought\r")
+    assert desk.chat(script) == 1
+    assert "Not confirmed, so perhaps not sent: a long thought" in desk.screen.text.replace("\r\n", "")
+
+
+def test_missed_messages_are_confirmed_before_the_next_page(desk: Desk) -> None:
+    """MISSED typed again first confirms the page that was shown, so that the service gives the next one."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in(missed=2)
+        peer.answer(peer.expect("missed"), type="missed", messages=[], more=False)
+        for message_id, more in ((4, True), (5, False)):
+            message = {"id": message_id, "time": TIME, "from": "bob", "to": "alice", "message": f"news {message_id}"}
+            peer.answer(peer.expect("missed"), type="missed", messages=[message], more=more)
+            desk.screen.wait_for(f"news {message_id}")
+            desk.type("missed\r" if more else "ex\r")
+        peer.see_off()
+        assert [seen["ids"] for seen in peer.seen] == [[4], [5]]
+
+    desk.type("securepassword\rmissed\r")
+    assert desk.chat(script) == 0
+
+
+def test_what_comes_while_leaving_is_shown(desk: Desk) -> None:
+    """A message that arrives between EX and the server's bye is on the screen at the end."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        command = peer.expect("ex")
+        peer.say(type="broadcast", id=11, time=TIME, from_="bob", message="bye alice")
+        peer.answer(command, type="bye", reason="exit")
+
+    desk.type("securepassword\rex\r")
+    assert desk.chat(script) == 0
+    assert "bye alice" in desk.screen.text
+
+
+def test_a_loss_between_two_questions(desk: Desk) -> None:
+    """A connection that is lost while no question is open lets no further one be asked."""
+
+    async def ask(port: int) -> None:
+        terminal = Terminal(Link(connect("127.0.0.1", port), None))
+        assert isinstance(terminal._logins.history, DummyHistory)  # and no arrow key brings a password back
+        terminal._end(ConnectionLostError("gone"))
+        try:
+            await terminal._ask(terminal._operations, "never: ")
+        finally:
+            terminal._session.leave()
+
+    with (
+        FakeServer(Peer.greet) as server,
+        create_app_session(desk.keyboard, desk.screen),
+        pytest.raises(ConnectionLostError, match="gone"),
+    ):
+        asyncio.run(ask(server.port))
+    assert "never" not in desk.screen.text
+
+
+def test_what_arrives_while_an_editor_is_open(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not written over the editor, nor confirmed; it is shown afterwards."""
+    editing, arrived, show = threading.Event(), threading.Event(), Terminal.show
+    there: list[Terminal] = []
+
+    def note(self: Terminal, lines: Sequence[Line]) -> None:
+        show(self, lines)
+        there.append(self)
+        if any("news" in line.text for line in lines):
+            arrived.set()
+
+    def edit(text: str) -> str:
+        editing.set()
+        assert arrived.wait(TIMEOUT)
+        loop, session = there[-1]._loop, there[-1]._session
+        assert loop
+        for _ in range(20):  # turns in which the loop could have written it
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(TIMEOUT)
+        session._confirm()
+        assert session.link.outstanding() == 0
+        assert "news" not in desk.screen.text
+        return "a text"
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        assert editing.wait(TIMEOUT)
+        peer.say(type="direct", id=11, time=TIME, from_="bob", to="alice", message="news")
+        message = peer.expect("pm")
+        assert message["message"] == "a text"
+        desk.screen.wait_for("news")
+        peer.ack(message, 12)
+        desk.type("ex\r")
+        peer.see_off()
+        assert peer.seen[-1]["id"] >= 11
+
+    monkeypatch.setattr(Terminal, "show", note)
+    monkeypatch.setattr("client.terminal.app.edit", edit)
+    desk.type("securepassword\redit\r")
+    assert desk.chat(script) == 0
+
+
+def test_a_pasted_password(desk: Desk) -> None:
+    """A line end that comes with a pasted password is no part of it; Ctrl-C cancels its change, and does not leave."""
+
+    def script(peer: Peer) -> None:
+        assert peer.log_in()["password"] == "securepassword"
+        desk.screen.wait_for("PM/DM/EX>")
+        desk.type("password\r\x03")
+        desk.screen.wait_for("The password stays as it was.")
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("\x1b[200~securepassword\r\n\x1b[201~\r")
+    assert desk.chat(script) == 0
+
+
+def test_every_style_has_a_look() -> None:
+    """Each style that a line may have is known to the terminal."""
+    known = {name for names, _ in _STYLES.style_rules for name in names.split()}
+    styles = {word for option in get_args(Style) for word in (get_args(option) or [option])}
+    assert known == styles - {""} | {"bar"}
+
+
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_no_colours_where_none_are_wanted(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    """With NO_COLOR nothing is coloured; a dumb terminal gets no escape sequence at all."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv(variable, value)
+    written = io.StringIO()
+    target = Vt100_Output(
+        written, lambda: Size(24, 80), term=os.environ["TERM"], default_color_depth=ColorDepth.from_env()
+    )
+    with (
+        create_pipe_input() as keyboard,
+        create_app_session(keyboard, target),
+        FakeServer(Peer.greet) as server,
+    ):
+        terminal = Terminal(Link(connect("127.0.0.1", server.port), None))
+        terminal.show([Line(named("bob"), ("trouble", ": hi"))])
+        terminal._print_waiting()
+        terminal._session.leave()
+    codes = set(re.findall(r"\x1b\[([0-9;]*)m", written.getvalue()))
+    assert codes <= ({"0", "0;1"} if value == "1" else set())
+    assert "bob" in written.getvalue()

@@ -1,0 +1,61 @@
+"""Desktop notifications."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from client.terminal.notify import Notifier
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("how", "tmux", "sequence"),
+    [
+        ("osc", False, "\x1b]9;Chat: bob: \u241b\\hi\x1b\\"),
+        ("osc777", False, "\x1b]777;notify;Chat;Chat: bob: \u241b\\hi\x1b\\"),
+        ("osc", True, "\x1bPtmux;\x1b\x1b]9;Chat: bob: \u241b\\hi\x1b\x1b\\\x1b\\"),
+        ("", False, ""),
+    ],
+)
+def test_by_the_terminal(monkeypatch: pytest.MonkeyPatch, how: str, tmux: bool, sequence: str) -> None:
+    """The terminal gets one sequence, which the text cannot end; tmux hands it through."""
+    monkeypatch.delenv("TMUX", raising=False)
+    if tmux:
+        monkeypatch.setenv("TMUX", "/tmp/tmux")  # noqa: S108  # only a name
+    written: list[str] = []
+    Notifier(how, written.append).notify("bob: \x1b\\hi")
+    assert "".join(written) == sequence
+
+
+def test_by_a_command(tmp_path: Path) -> None:
+    """The command gets the text as one argument, filtered and cut; no shell sees it."""
+    told = tmp_path / "told"
+    program = "import sys; open(sys.argv[1], 'w').write(repr(sys.argv[2:]))"
+    notifier = Notifier(f'{sys.executable} -c "{program}" {told}', lambda _: None)
+    notifier.notify("bob: $(touch x); `y` \n" + "z" * 500)
+    assert notifier._running is not None
+    assert notifier._running.wait(20) == 0
+    notifier.close()
+    assert told.read_text() == repr([("Chat: bob: $(touch x); `y` \u240a" + "z" * 500)[:159] + "…"])
+
+
+def test_a_stuck_command_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one runs no other starts; one that is stuck is killed for the next, and at the end."""
+    notifier = Notifier(f"{sys.executable} -c 'import signal; signal.pause()'", lambda _: None)
+    notifier.notify("one")
+    first = notifier._running
+    notifier.notify("two")
+    assert notifier._running is first
+    monkeypatch.setattr("client.terminal.notify._STUCK", 0)
+    notifier.notify("three")
+    second = notifier._running
+    assert first is not None
+    assert second is not None
+    assert first.returncode == -9
+    notifier.close()
+    assert second.returncode == -9

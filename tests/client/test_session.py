@@ -1,0 +1,183 @@
+"""A session: events are shown in order, and what was shown is confirmed in its own time."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from client.chat.operations import Local, Mistake
+from client.net.connection import ConnectionLostError, connect
+from client.net.link import Link
+from client.session import Session
+from service.wire.protocol import AckReply, Login, Pm, Users
+from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from client.text import Line
+
+
+class Shown:
+    """What a session showed, and whether it ended."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.ended = threading.Event()
+
+    def show(self, lines: Sequence[Line]) -> None:
+        self.texts += [line.text for line in lines]
+
+    def end(self, _: ConnectionLostError) -> None:
+        self.ended.set()
+
+
+@contextmanager
+def session(script: Callable[[Peer], object], pace: float = 0.0) -> Iterator[tuple[Session, Shown]]:
+    """A session of alice, logged in; left at the end, with no thread of it left."""
+    shown, before = Shown(), set(threading.enumerate())
+    with FakeServer(script) as server:
+        talk = Session(Link(connect("127.0.0.1", server.port), None), shown.show, shown.end, seen_pace=pace)
+        talk.start()
+        try:
+            talk.send(Login(username="alice", password="securepassword", confirm=True)).result(TIMEOUT)
+            yield talk, shown
+        finally:
+            talk.leave()
+    assert set(threading.enumerate()) <= before
+
+
+def direct(peer: Peer, message_id: int) -> None:
+    peer.say(type="direct", id=message_id, time=TIME, from_="bob", to="alice", message="psst")
+
+
+def test_what_is_shown_is_confirmed_while_the_session_lasts() -> None:
+    """A message that was shown is confirmed soon, without waiting for the end."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        direct(peer, 11)
+        assert peer.expect("seen")["id"] == 11
+        confirmed.set()
+        peer.see_off()
+
+    confirmed = threading.Event()
+    with session(script):
+        assert confirmed.wait(TIMEOUT)
+
+
+def test_a_burst_is_confirmed_at_once() -> None:
+    """Messages within one pace are confirmed by one command; leaving does not wait for the pace."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in(missed=1)
+        for message_id in range(11, 31):
+            command = peer.expect("users")
+            direct(peer, message_id)
+            peer.answer(command, type="users", users=["alice"], time=TIME)
+        peer.see_off()
+        assert [seen["ids"] for seen in peer.seen] == [list(range(11, 31))]
+
+    with session(script, pace=3600) as (talk, _):
+        for _ in range(20):
+            talk.send(Users()).result(TIMEOUT)
+
+
+def test_nothing_shown_is_not_confirmed() -> None:
+    """A login that shows no message confirms nothing, however many are missed."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in(missed=3, unread=5)
+        peer.see_off()
+        assert peer.seen == []
+
+    with session(script):
+        pass
+
+
+def test_the_reply_is_shown_before_it_is_given() -> None:
+    """Who waits for a reply finds it shown already, after all that came before it."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        message = peer.expect("pm")
+        peer.say(type="broadcast", id=11, time=TIME, from_="bob", message="first")
+        peer.ack(message, 12)
+        peer.see_off()
+
+    with session(script) as (talk, shown):
+        assert isinstance(talk.send(Pm(message="second")).result(TIMEOUT), AckReply)
+        assert [text[-6:] for text in shown.texts[-2:]] == [" first", "second"]
+
+
+def test_older_goes_on_from_the_last_page() -> None:
+    """OLDER asks for what came before the last page, at first for the newest, until there is none."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        page = [{"id": 7, "time": TIME, "from": "bob", "message": "hi"}]
+        peer.answer(peer.expect("history"), type="history", messages=page, more=True)
+        command = peer.expect("history")
+        assert command["before"] == 7
+        peer.answer(command, type="history", messages=[], more=False)
+        peer.see_off()
+
+    with session(script) as (talk, shown):
+        for _ in range(2):
+            reply = talk.perform(Local.OLDER)
+            assert reply is not None
+            reply.result(TIMEOUT)
+        assert talk.perform(Local.OLDER) is None
+        assert shown.texts[-1] == "Nothing older."
+
+
+def test_what_needs_no_server() -> None:
+    """HELP and a mistake are shown, and nothing is sent."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.see_off()
+
+    with session(script) as (talk, shown):
+        assert talk.perform(Mistake("So not.")) is None
+        assert shown.texts[-1] == "So not."
+        assert talk.perform(Local.HELP) is None
+        assert any(text.startswith("EX ") for text in shown.texts)
+        assert talk.names() == ["bob"]
+
+
+def test_the_loss_is_shown_once() -> None:
+    """A lost connection is shown with what was not confirmed, reported once, and leaving it is safe."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.expect("pm")
+
+    with session(script) as (talk, shown):
+        with pytest.raises(ConnectionLostError):
+            talk.send(Pm(message="a thought")).result(TIMEOUT)
+        assert shown.ended.wait(TIMEOUT)
+        assert shown.texts[-2:] == ["Not confirmed, so perhaps not sent: a thought", "The server went away."]
+        with pytest.raises(ConnectionLostError):
+            talk.perform(Users())
+
+
+def test_what_could_not_be_sent_is_kept() -> None:
+    """A message that is too long, or finds no room while the connection is lost, is there to be edited, once."""
+    long, crowded = Pm(message="too long"), Pm(message="one too many")
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.see_off()
+
+    with session(script) as (talk, shown):
+        assert talk.perform(Mistake("too long", unsent=long)) is None
+        assert [talk.take_unsent(), talk.take_unsent()] == [long, None]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("client.net.link.MOST_PENDING", 0)
+            assert talk.perform(crowded) is None
+        assert talk.take_unsent() == crowded
+    assert "Too many" in shown.texts[-1]

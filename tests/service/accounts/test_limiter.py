@@ -1,0 +1,234 @@
+"""service/accounts/limiter.py, and that the service keeps to it: limits for one address, one account and one client."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service.accounts.limiter import Door
+from service.config import (
+    ACCOUNT_SHARE,
+    CHECK_BURST,
+    CHECK_RATE,
+    LOGIN_BURST,
+    NETWORK_SHARE,
+    READ_BURST,
+    REGISTER_BURST,
+    SEARCH_COST,
+    SHARE_BURST,
+    Settings,
+)
+from service.errors import PeerError
+from service.origin import Origin, origin_of
+from tests.support.helpers import PASSWORD, Wire, enter, running_server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from freezegun.api import FrozenDateTimeFactory
+
+HERE, THERE = origin_of("192.0.2.1"), origin_of("192.0.2.2")
+
+
+def fail_login(door: Door, name: str = "alice", address: Origin = HERE) -> PeerError:
+    """One more wrong password; gives the error that the client sees."""
+    with pytest.raises(PeerError) as caught, door.login(name, address):
+        raise PeerError("bad_credentials", "wrong")
+    return caught.value
+
+
+# -- failed logins ----------------------------------------------------------------------------------------------------
+def test_an_address_that_guesses_is_refused_and_forgiven(clock: FrozenDateTimeFactory) -> None:
+    """After so many wrong passwords nothing is checked any more, until time has refilled the budget."""
+    door = Door(Settings(login_rate=6))
+    assert {fail_login(door).code for _ in range(LOGIN_BURST)} == {"bad_credentials"}
+    refused = fail_login(door, "bob")
+    assert (refused.code, refused.retry_after) == ("rate_limited", 10)
+    clock.tick(timedelta(seconds=10))
+    assert [fail_login(door, "bob").code for _ in range(2)] == ["bad_credentials", "rate_limited"]
+
+
+def test_other_addresses_can_still_log_in_to_an_account_under_attack(clock: FrozenDateTimeFactory) -> None:
+    """One address that guesses keeps no one else out; only as many as ACCOUNT_SHARE together do."""
+    door = Door(Settings(login_rate=6))
+    for attacker in range(ACCOUNT_SHARE):
+        with door.login("alice", THERE):
+            pass
+        for _ in range(LOGIN_BURST):
+            fail_login(door, address=origin_of(f"198.51.100.{attacker}"))
+    assert fail_login(door, address=THERE).code == "rate_limited"
+    with door.login("bob", THERE):
+        pass
+
+
+def log_in(door: Door, name: str, origin: Origin, most: int = 10_000) -> int:
+    """How many logins with the right password there are until one is refused."""
+    for count in range(most):
+        try:
+            with door.login(name, origin):
+                pass
+        except PeerError:
+            return count
+    return most
+
+
+def test_right_passwords_are_counted_as_well(clock: FrozenDateTimeFactory) -> None:
+    """One account, again and again, is slowed alone: not its neighbours, nor its owner elsewhere; then it goes on."""
+    door = Door(Settings())
+    assert log_in(door, "mallory", HERE) == CHECK_BURST
+    assert [log_in(door, "alice", HERE, 1), log_in(door, "mallory", THERE, 1)] == [1, 1]
+    clock.tick(timedelta(seconds=10))
+    assert log_in(door, "mallory", HERE) == 10 * CHECK_RATE
+
+
+def test_a_change_of_password_counts_for_two(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
+    """It checks the old one and hashes the new one; so does the next, as long as there is anything left."""
+    with running_server(tmp_path, rate=20, login_rate=10) as server, enter(server.port, "alice") as alice:
+        counted = server.services.door._account_checks
+        counted.spend(("127.0.0.1", "alice"), CHECK_BURST - 4)  # the login by which she registered was one
+        codes = [alice.ask("password", old=PASSWORD, new=PASSWORD).get("code") for _ in range(3)]
+    assert codes == [None, None, "rate_limited"]
+
+
+def test_an_address_has_so_many_passwords_checked(clock: FrozenDateTimeFactory) -> None:
+    """A class of 200 and more at once, whatever the accounts; then so many a second; a network four times as many."""
+    settings = Settings()
+    door, share = Door(settings), settings.address_share
+    at_once = SHARE_BURST * share * CHECK_BURST
+    assert at_once > 200
+    accounts = range(int(at_once) // CHECK_BURST + 1)
+    assert sum(log_in(door, f"n{n}", HERE) for n in accounts) == at_once
+    assert log_in(door, "alice", THERE, 1) == 1
+    clock.tick(timedelta(seconds=10))
+    assert log_in(door, "alice", HERE) == 10 * share * CHECK_RATE
+    households = [origin_of(f"2001:db8:1:{number}::1") for number in range(NETWORK_SHARE + 1)]
+    assert sum(log_in(door, f"n{n}", one) for one in households for n in accounts) == NETWORK_SHARE * at_once
+
+
+@pytest.mark.parametrize("unlimited", [{"rate": 0}, {"login_rate": 0}, {"address_share": 0}])
+def test_without_limits_no_right_password_is_counted(unlimited: dict[str, float]) -> None:
+    """An operator who wants no limit for an address has none for this either."""
+    assert log_in(Door(Settings(**unlimited)), "alice", HERE, 1_000) == 1_000  # type: ignore[arg-type]
+
+
+def test_an_address_with_hardly_a_share_can_log_in() -> None:
+    """However small --address-share is."""
+    assert log_in(Door(Settings(address_share=0.001)), "alice", HERE, 3) == 3
+
+
+def test_a_right_password_costs_nothing(clock: FrozenDateTimeFactory) -> None:
+    """Of what wrong ones may: a class behind one router may log in all at once, and again."""
+    door = Door(Settings(login_rate=6))
+    for number in range(3 * LOGIN_BURST):
+        with door.login(f"pupil{number}", HERE):
+            pass
+    assert fail_login(door).code == "bad_credentials"
+
+
+def test_registrations_of_one_address_are_limited(clock: FrozenDateTimeFactory) -> None:
+    """So many new names at once, then some a minute; another address is free."""
+    door = Door(Settings(login_rate=6))
+    for _ in range(REGISTER_BURST):
+        door.register(HERE)
+    with pytest.raises(PeerError, match="new names from your address; try again in 10 seconds") as caught:
+        door.register(HERE)
+    assert (caught.value.code, caught.value.retry_after) == ("rate_limited", 10)
+    door.register(THERE)
+    clock.tick(timedelta(seconds=10))
+    door.register(HERE)
+
+
+def test_zero_means_no_limit(clock: FrozenDateTimeFactory) -> None:
+    """With a rate of 0 nothing is ever refused."""
+    door = Door(Settings(login_rate=0, max_per_address=0))
+    assert {fail_login(door).code for _ in range(200)} == {"bad_credentials"}
+    assert all(door.admit(HERE) for _ in range(500))
+    for _ in range(200):
+        door.register(HERE)
+
+
+def test_guessing_over_the_wire(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
+    """The real service refuses what is guessed too often, says when to come back, and still takes a token."""
+    with running_server(tmp_path, login_rate=6) as server, enter(server.port, "alice") as alice:
+        token = alice.hello["token"]
+        with Wire(server.port) as wire:
+            codes = [wire.ask("login", username="alice", password="wrong")["code"] for _ in range(LOGIN_BURST)]
+            assert set(codes) == {"bad_credentials"}
+            refused = wire.ask("login", username="alice", password=PASSWORD)
+            assert (refused["code"], refused["retry_after"]) == ("rate_limited", 10)
+            unknown = wire.ask("login", username="alice", password="wrong")
+            assert unknown == refused
+            assert wire.ask("resume", token=token)["type"] == "login_ok"
+        assert alice.ask("password", old="wrong", new="another one")["code"] == "rate_limited"
+        clock.tick(timedelta(seconds=10))
+        enter(server.port, "alice").close()
+
+
+def test_registering_over_the_wire(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
+    """Only what would be a new account counts: a name that is taken, or a password too short, costs nothing."""
+    with running_server(tmp_path, login_rate=6) as server, Wire(server.port) as wire:
+        for _ in range(REGISTER_BURST + 1):
+            assert wire.ask("register", username="alice", password="short")["code"] == "weak_password"
+        assert wire.ask("register", username="alice", password=PASSWORD)["type"] == "login_ok"
+
+
+# -- connections ------------------------------------------------------------------------------------------------------
+def test_an_address_has_so_many_connections(tmp_path: Path) -> None:
+    """One more is refused with a word; when one goes there is room again."""
+    with running_server(tmp_path, max_per_address=2) as server, enter(server.port, "alice") as alice:
+        second = Wire(server.port)
+        with Wire(server.port, greet=False) as third:
+            refusal, bye = third.read_to_end()
+        assert (refusal["code"], refusal["fatal"], bye["reason"]) == ("too_many_connections", True, "kicked")
+        assert "from your address" in refusal["message"]
+        second.close()
+        while (wire := Wire(server.port)).hello["type"] != "hello":
+            wire.close()
+        wire.close()
+        assert alice.ask("ping")["type"] == "pong"
+
+
+# -- a talkative client -----------------------------------------------------------------------------------------------
+def test_a_talkative_client_is_slowed_not_refused(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
+    """Beyond its burst no more is read from it, others notice nothing, and all it has sent comes in the end."""
+    with (
+        running_server(tmp_path, rate=20, burst=5) as server,
+        enter(server.port, "bob") as bob,
+        enter(server.port, "alice") as alice,
+    ):
+        alice.send(*[{"command": "pm", "message": f"{n}"} for n in range(10)], {"command": "ping", "ref": "last"})
+        for _ in range(6):  # the one that goes beyond the burst is the last that is taken
+            alice.read_type("ack")
+        assert len(bob.ask("history")["messages"]) == 6
+        assert bob.ask("pm", message="I talk on")["type"] == "ack"
+        clock.tick(timedelta(seconds=1))
+        for _ in range(4):
+            alice.read_type("ack")
+        assert alice.read_type("pong")["ref"] == "last"
+
+
+@pytest.mark.parametrize(("command", "cost"), [("history", 1), ("missed", 1), ("users", 1), ("search", SEARCH_COST)])
+def test_catching_up_has_a_budget_of_its_own(
+    tmp_path: Path, clock: FrozenDateTimeFactory, command: str, cost: int
+) -> None:
+    """Pages do not use up what a client may say, nor its messages what it may read; a search counts for several."""
+    asked = {"command": command, "query": "word"}
+    with running_server(tmp_path, rate=20, burst=1) as server, enter(server.port, "alice") as alice:
+        for n in range(2):
+            alice.send({"command": "pm", "message": f"{n}"})
+        alice.read_type("ack")
+        alice.read_type("ack")
+        clock.tick(timedelta(seconds=1))
+        alice.send(*[asked] * ((READ_BURST - 50) // cost), {"command": "pm", "message": "said", "ref": "after"})
+        assert alice.read_type("ack")["ref"] == "after"
+
+
+def test_a_slowed_client_does_not_hold_up_the_end(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
+    """A stop of the service ends the wait of a client that has sent too much."""
+    with running_server(tmp_path, rate=0.001, burst=1) as server, enter(server.port, "alice") as alice:
+        alice.send(*[{"command": "pm", "message": "x"}] * 9)
+        alice.read_type("ack")
+        server.stop()
+        assert alice.read_to_end()[-1] == {"type": "bye", "reason": "shutdown"}

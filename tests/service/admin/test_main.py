@@ -1,0 +1,189 @@
+"""service/admin/__main__.py: what an operator types, and is told."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from ast import literal_eval
+from typing import TYPE_CHECKING
+
+import pexpect
+import pytest
+
+from service.admin import __main__ as admin
+from service.storage.sqlite.schema import revisions
+from tests.support.helpers import PATIENCE, ROOT, open_storage
+from tests.support.storage import add, say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A database with one user and one message, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    with open_storage(tmp_path / "chat.db") as storage:
+        say(storage, add(storage, "alice"), "hi")
+    return tmp_path / "chat.db"
+
+
+def test_backup_verify_restore(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each says its result in one line, with what the file holds."""
+    held = f"1 message, 1 user, schema {revisions()[-1]}"
+    assert admin.main(["backup", "copy.db"]) == 0
+    assert re.fullmatch(rf"copy\.db: [\d,]+ bytes, {held}, \d+\.\d s\n", capsys.readouterr().out)
+    assert admin.main(["verify", "copy.db"]) == 0
+    assert capsys.readouterr().out == f"copy.db: sound, {held}\n"
+    assert admin.main(["restore", "copy.db"]) == 0
+    told = capsys.readouterr().out
+    assert re.fullmatch(rf"chat\.db: restored, {held}; the old file is now .*/chat-before-[\d-]+T\d+Z\.db\n", told)
+    assert admin.main(["verify"]) == 0
+
+
+def test_a_backup_without_a_name_gets_one(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the time, in the folder backups, which others cannot look into."""
+    assert admin.main(["backup", "--db", str(path)]) == 0
+    assert re.match(r"backups/chat-\d{4}-\d\d-\d\dT\d{6}Z\.db: ", capsys.readouterr().out)
+    assert (path.parent / "backups").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["backup", "chat.db"], "chat.db is the database itself; name another file"),
+        (["backup", "letter"], "letter is there already; name another file, or use --overwrite"),
+        (["backup", "copy.db", "--db", "letter"], "letter is no SQLite database"),
+        (["backup", "letter/copy.db"], "backup: [Errno 17] File exists: 'letter'"),
+        (["init-db", "loop"], ""),  # the words depend on the Python
+        (["restore", "missing.db"], "there is no file missing.db"),
+        (["restore", "letter"], "letter is no SQLite database"),
+        (["verify", "letter"], "letter is no SQLite database"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    path: Path, arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With status 1, and nothing is changed."""
+    path.with_name("letter").write_text("Dear reader, " * 100)
+    path.with_name("loop").symlink_to("loop")
+    assert admin.main(arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"chat admin: {problem}")
+    assert path.with_name("letter").read_text().startswith("Dear reader")
+
+
+STEERING = ["a\x1b[2J", "a\nb", "a\r", "a\x9b2J", "a\u202eb", "a\u2028b", os.fsdecode(b"a\xff\xfe"), "a\u200bb"]
+_HARMLESS = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2028\u202e\ud800-\udfff]*\n")
+
+
+@pytest.mark.parametrize("name", STEERING, ids=ascii)
+def test_no_file_name_is_told_as_it_is(path: Path, name: str) -> None:
+    """Neither in a result nor in an error; what is done ends with status 0, whatever the name, and in ASCII too."""
+    path.with_name(f"letter{name}").write_text("Dear reader, " * 100)
+    (path.parent / f"folder{name}").mkdir()
+    orders = [
+        (["backup", f"copy{name}"], 0),
+        (["backup", f"copy{name}"], 1),
+        (["backup", f"folder{name}"], 1),
+        (["backup", f"letter{name}/copy"], 1),
+        (["backup", f"new{name}/copy.db"], 0),
+        (["backup", "x.db", "--db", f"missing{name}"], 1),
+        (["verify", f"copy{name}"], 0),
+        (["verify", f"letter{name}"], 1),
+        (["verify", f"missing{name}"], 1),
+        (["init-db", f"new{name}.db"], 0),
+        (["init-db", f"letter{name}"], 1),
+        (["init-db", f"folder{name}"], 1),
+        (["init-db", f"nowhere{name}/chat.db"], 1),
+        (["restore", f"copy{name}", "--db", f"new{name}.db"], 0),
+        (["restore", f"letter{name}"], 1),
+        (["restore", f"missing{name}"], 1),
+        (["certs", f"certs{name}"], 0),
+        (["certs", f"certs{name}"], 1),
+        (["certs", f"letter{name}/certs"], 1),
+        (["certs", "other", "--name", name], 1),
+        (["add", f"bob{name}"], 1),
+        (["disable", "alice", "--db", f"missing{name}"], 1),
+        (["disable", "alice", "--db", f"letter{name}"], 1),
+        (["disable", "alice", f"more{name}"], 2),
+        ([f"dance{name}"], 2),
+    ]
+    program = (
+        "import contextlib, io, os, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from service.admin import __main__ as admin\n"
+        "for status, *arguments in eval(sys.argv[2]):\n"
+        "    stream = io.TextIOWrapper(raw := io.BytesIO(), 'ascii')\n"
+        "    errors = io.TextIOWrapper(raw, 'utf-8', 'backslashreplace')\n"
+        "    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(errors):\n"
+        "        try:\n"
+        "            ended = admin.main(arguments)\n"
+        "        except SystemExit as error:\n"
+        "            ended = error.code\n"
+        "        stream.flush(); errors.flush()\n"
+        "    print(ascii((ended, raw.getvalue().decode())))\n"
+    )
+    wanted = [(status, *arguments) for arguments, status in orders]
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(ROOT), ascii(wanted)],
+        cwd=path.parent,
+        env=os.environ | {"CHAT_BCRYPT_COST": "4"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    outcomes = [literal_eval(line) for line in told.stdout.splitlines()]
+    assert [status for status, _ in outcomes] == [status for _, status in orders]
+    for (arguments, status), (_, text) in zip(orders, outcomes, strict=True):
+        assert _HARMLESS.fullmatch(text.replace("\n", "", text.count("\n") - 1)), (arguments, text)
+        assert status == 2 or arguments[0] == "certs" or text.count("\n") == 1, (arguments, text)
+
+
+def test_a_bad_command_has_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """As with the service."""
+    with pytest.raises(SystemExit) as ended:
+        admin.main(["dance"])
+    assert ended.value.code == 2
+
+
+def test_long_work_shows_and_ctrl_c_ends_it(path: Path) -> None:
+    """On a terminal; and nothing half-done stays."""
+    program = (
+        "import sys\nfrom service.admin import __main__ as admin\nfrom service.storage.sqlite import integrity\n"
+        f"integrity.find_problem = lambda connection, _: connection.execute({ENDLESS!r}).fetchall()\n"
+        "admin._TICK = 0.01\n"
+        "sys.exit(admin.main(['backup', sys.argv[1], '--db', sys.argv[2]]))\n"
+    )
+    arguments = ["-c", program, str(path.with_name("copy.db")), str(path)]
+    child = pexpect.spawn(sys.executable, arguments, cwd=ROOT, encoding="utf-8", timeout=PATIENCE)
+    child.expect(r"checking, \d+ s")
+    child.sendintr()
+    child.expect("chat admin: stopped; nothing was changed")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert [file.name for file in path.parent.iterdir() if file.name.startswith("copy")] == []
+
+
+def test_no_progress_is_shown_in_a_pipe(path: Path) -> None:
+    """So that cron has one line to send."""
+    program = (
+        "import sys; from service.admin import __main__ as admin; admin._TICK = 0\n"
+        "sys.exit(admin.main(['verify', sys.argv[1]]))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert ended.stderr == ""
+    assert len(ended.stdout.splitlines()) == 1

@@ -1,0 +1,72 @@
+"""The roster: accounts with their sessions, checked against the plainest model there is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.chat.presence import Roster
+
+NAMES = {1: "carol", 2: "alice", 3: "bob"}
+# Each session belongs to one account, as it does in the service: session 12 is account 1's.
+STEPS = st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.sampled_from([11, 12, 21, 22, 31, 32])))
+
+
+@settings(deadline=None)
+@given(STEPS)
+def test_roster_agrees_with_a_list_of_logins(steps: list[tuple[str, int]]) -> None:
+    """However sessions come and go, names, sessions and the arrivals and departures told are those of a plain list."""
+    roster: Roster[int] = Roster()
+    inside: list[int] = []
+    for step, session in steps:
+        user, before = session // 10, {one // 10 for one in inside}
+        if step == "add":
+            inside += [session] if session not in inside else []
+            assert roster.add(user, NAMES[user], session) == (user not in before)
+        else:
+            inside = [one for one in inside if one != session]
+            assert roster.remove(user, session) == (user in before - {one // 10 for one in inside})
+        assert roster.names() == sorted({NAMES[one // 10] for one in inside})
+        for one in NAMES:
+            assert list(roster.sessions_of(one)) == [other for other in inside if other // 10 == one]
+
+
+def test_two_sessions_are_one_name_until_both_are_gone() -> None:
+    """An account's second session neither adds its name again nor takes it away."""
+    roster: Roster[str] = Roster()
+    assert roster.add(1, "alice", "laptop")
+    assert not roster.add(1, "alice", "phone")
+    assert roster.names() == ["alice"]
+    assert not roster.remove(1, "laptop")
+    assert roster.names() == ["alice"]
+    assert roster.remove(1, "phone")
+    assert roster.names() == []
+
+
+def test_names_are_sorted_and_sessions_come_in_login_order() -> None:
+    """Names come by the alphabet, sessions in the order in which they came."""
+    roster: Roster[str] = Roster()
+    for user, name in NAMES.items():
+        roster.add(user, name, f"{name}'s session")
+    assert roster.names() == ["alice", "bob", "carol"]
+    roster.add(1, "carol", "carol's other one")
+    assert list(roster.sessions_of(1)) == ["carol's session", "carol's other one"]
+
+
+@pytest.mark.parametrize("user_id", [None, 2])
+def test_who_is_not_online_has_no_sessions(user_id: int | None) -> None:
+    """No account, and one that is not online, have no sessions: nothing to send to, and false in a condition."""
+    roster: Roster[str] = Roster()
+    roster.add(1, "alice", "laptop")
+    assert not roster.sessions_of(user_id)
+
+
+def test_taking_out_who_is_not_in_changes_nothing() -> None:
+    """A session that leaves twice, or never logged in, takes nobody's name from the list."""
+    roster: Roster[str] = Roster()
+    roster.add(1, "alice", "laptop")
+    assert not roster.remove(1, "phone")
+    assert not roster.remove(9, "phone")
+    assert roster.names() == ["alice"]
+    assert list(roster.sessions_of(1)) == ["laptop"]

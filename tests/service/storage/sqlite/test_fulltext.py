@@ -1,0 +1,295 @@
+"""service/storage/sqlite/fulltext.py: who finds what by which words, and how long that may take."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.config import INDEX_BATCH, INDEX_CHARACTERS, INDEX_DIRECT, MAX_ENDINGS, MAX_SEARCH_WORDS
+from service.errors import PeerError, StorageUnavailable
+from service.storage.sqlite import fulltext, messages, users
+from tests.support.helpers import open_storage
+from tests.support.storage import NOW, add, ids_of, say, store_posts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from service.storage.sqlite.engine import Storage
+
+
+OF = "\u00b7"  # between a user's id and a word, in the index of direct messages
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    """An empty, open storage."""
+    with open_storage(tmp_path / "chat.db") as storage:
+        yield storage
+
+
+def find(storage: Storage, query: str, user: int = 1, partner: int | None = None) -> list[str]:
+    """The texts found, newest first."""
+    storage.index_search()
+    return [message.body for message in storage.read(fulltext.search_page, query, user, partner, None, 200).messages]
+
+
+SEARCHES: list[tuple[str, list[str]]] = [
+    ("deploy", ["we deploy at nine", "Deployment done", "ÜBER-deploy"]),
+    ("DEPLOY", ["we deploy at nine", "Deployment done", "ÜBER-deploy"]),
+    ("uber", ["ÜBER-deploy"]),
+    ("über-dep", ["ÜBER-deploy"]),
+    ("nine deploy", ["we deploy at nine"]),
+    ("café", ["un cafe, s'il vous plaît"]),
+    ("plait", ["un cafe, s'il vous plaît"]),
+    ("eploy", []),
+    ("日本", ["日本語 text"]),
+    ("deploy !!! ???", ["we deploy at nine", "Deployment done", "ÜBER-deploy"]),
+    ("", []),
+    ("   ", []),
+    ("!!!", []),
+    ('"', []),
+    ('deploy"', ["we deploy at nine", "Deployment done", "ÜBER-deploy"]),
+    ("body:deploy", []),
+    ("deploy OR nine", []),
+    ("deploy NOT nine", []),
+    ("NEAR(deploy nine)", []),
+    ("deploy*", ["we deploy at nine", "Deployment done", "ÜBER-deploy"]),
+    ("^deploy", ["we deploy at nine", "Deployment done", "ÜBER-deploy"]),
+    ("x' OR 1=1 --", []),
+]
+
+
+@pytest.mark.parametrize(("query", "expected"), SEARCHES)
+def test_search_finds_words_and_their_beginnings(storage: Storage, query: str, expected: list[str]) -> None:
+    """All words must be there or begin there, whatever their case and accents; nothing in a query is an operator."""
+    alice = add(storage, "alice")
+    for text in ("we deploy at nine", "Deployment done", "ÜBER-deploy", "un cafe, s'il vous plaît", "日本語 text"):
+        say(storage, alice, text)
+    assert find(storage, query) == expected[::-1]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(max_size=20))
+def test_any_text_is_found_by_itself(storage: Storage, text: str) -> None:
+    """Nothing in a query is an operator, and nothing makes the search fail."""
+    if storage.read(users.find_user, "alice") is None:
+        add(storage, "alice")
+    say(storage, 1, f"begin {text} end")
+    assert f"begin {text} end" in find(storage, f"begin {text} end")
+
+
+def test_search_shows_only_what_one_may_read(storage: Storage) -> None:
+    """The public room and one's own direct messages; with a partner, only the talk with that one."""
+    alice, bob, carol = (add(storage, name) for name in ("alice", "bob", "carol"))
+    for text, to in (("word in public", None), ("word to bob", "bob"), ("word to self", "alice")):
+        say(storage, alice, text, to)
+    say(storage, bob, "word back", "alice")
+    talk = ["word back", "word to bob"]
+    assert find(storage, "word", alice) == ["word back", "word to self", "word to bob", "word in public"]
+    assert find(storage, "word", bob) == [*talk, "word in public"]
+    assert find(storage, "word", carol) == ["word in public"]
+    assert [find(storage, "word", *pair) for pair in ((alice, bob), (bob, alice))] == [talk, talk]
+    assert [find(storage, "word", *pair) for pair in ((alice, alice), (carol, alice))] == [["word to self"], []]
+
+
+def test_search_pages_back(storage: Storage) -> None:
+    """`before` goes on where the last page ended, newest first, until there is no more, of the room or of talks."""
+    alice = add(storage, "alice")
+    for n in range(5):
+        say(storage, alice, "word", to="alice" if n % 2 else None)
+    storage.index_search()
+    first = storage.read(fulltext.search_page, "word", alice, None, None, 3)
+    rest = storage.read(fulltext.search_page, "word", alice, None, ids_of(first)[-1], 3)
+    assert (ids_of(first), first.more) == ([5, 4, 3], True)
+    assert (ids_of(rest), rest.more) == ([2, 1], False)
+
+
+def test_a_search_has_a_bounded_number_of_words(storage: Storage) -> None:
+    """Repeats do not count; one word too many is refused with the bound."""
+    words = [f"w{n}" for n in range(MAX_SEARCH_WORDS)]
+    assert storage.read(fulltext.search_page, " ".join(words * 2), 1, None, None, 20).messages == []
+    with pytest.raises(PeerError, match=f"at most {MAX_SEARCH_WORDS} different words") as caught:
+        storage.read(fulltext.search_page, " ".join([*words, "more"]), 1, None, None, 20)
+    assert caught.value.code == "bad_request"
+
+
+def test_a_damaged_search_index_costs_only_the_search(storage: Storage) -> None:
+    """Messages are stored while it cannot be filled; nothing of a failed filling stays."""
+    alice = add(storage, "alice")
+    say(storage, alice, "word", to="alice")
+    storage.call(lambda c: c.execute("DELETE FROM message_search_data") and None)
+    say(storage, alice, "word")
+    with pytest.raises(StorageUnavailable, match="search index"):
+        storage.index_search()
+    assert say(storage, alice, "still stored") == 3
+    assert len(storage.read(messages.history_page, None, None, None, 9).messages) == 2
+    assert storage.call(lambda c: c.execute("SELECT * FROM direct_search_docsize").fetchall()) == []
+
+
+def test_a_beginning_of_too_many_words_stands_for_itself(storage: Storage) -> None:
+    """Up to MAX_ENDINGS words count as begun by it; one more, and only the word itself is found."""
+    alice = add(storage, "alice")
+    say(storage, alice, " ".join(f"an{n}" for n in range(MAX_ENDINGS)))
+    say(storage, alice, "annex")
+    assert len(find(storage, "an1")) == 1
+    assert len(find(storage, "a")) == 0
+    say(storage, alice, "an apple")
+    assert (find(storage, "an"), find(storage, "ann")) == (["an apple"], ["annex"])
+
+
+def test_words_of_several_parts_follow_each_other(storage: Storage) -> None:
+    """What the index cuts in pieces is found in one piece, the last of them as a beginning."""
+    alice = add(storage, "alice")
+    for text in ("on 10.0.0.1", "on 10.0.1.0", "an e-mailing list", "mail e"):
+        say(storage, alice, text)
+    assert find(storage, "10.0.0") == ["on 10.0.0.1"]
+    assert find(storage, "e-mail") == ["an e-mailing list"]
+    assert find(storage, "mail e") == ["mail e", "an e-mailing list"]
+
+
+def test_words_of_direct_messages_follow_each_other_too(storage: Storage) -> None:
+    """For each of the two who may read it, and not from the end of the one's words to the beginning of the other's."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    for text in ("an e-mailing list", "mail e", "mail"):
+        say(storage, alice, text, to="bob")
+        say(storage, alice, text, to="alice")
+    for user, count in ((alice, 2), (bob, 1)):
+        assert find(storage, "e-mail", user) == ["an e-mailing list"] * count
+        assert find(storage, "mail-mail", user) == find(storage, "mail-1x2", user) == []
+
+
+def test_a_direct_message_is_taken_out_by_the_words_it_was_put_in_by(storage: Storage) -> None:
+    """The index has no copy of them; nothing of it stays, and all else does."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    for text in ("E-mail \u00fcber alles", "other mail"):
+        say(storage, alice, text, to="bob")
+    storage.index_search()
+    words = fulltext._direct_words(alice, bob, fulltext._cut(["E-mail \u00fcber alles"])[0])
+    delete = "INSERT INTO direct_search (direct_search, rowid, words) VALUES ('delete', 1, ?)"
+    storage.call(lambda c: c.execute(delete, (words,)) and None)
+    left = storage.read(lambda c: c.execute("SELECT DISTINCT term, doc FROM direct_word").fetchall())
+    assert left == [(f"1x2{OF}", 2), *((f"{n}{OF}{word}", 2) for n in (1, 2) for word in ("mail", "other"))]
+    assert find(storage, "mail") == ["other mail"]
+    storage.call(lambda c: c.execute("INSERT INTO direct_search (direct_search) VALUES ('integrity-check')") and None)
+
+
+def test_a_word_longer_than_the_index_takes_harms_no_search(storage: Storage) -> None:
+    """FTS5 cuts it after 32,768 bytes, in the midst of a character; what begins as it does is found all the same."""
+    alice = add(storage, "alice")
+    for to in (None, "alice"):
+        say(storage, alice, "a" + "\u65e5" * 20_000, to=to)
+        say(storage, alice, "a\u65e5a", to=to)
+    assert find(storage, "a\u65e5") == ["a\u65e5a"] * 2
+
+
+def test_what_takes_too_long_is_refused(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search is given up when its time is over, with a hint; the connection goes on as before."""
+    alice = add(storage, "alice")
+    store_posts(storage, alice, *[messages.Post(None, f"common {n}", None) for n in range(500)])
+    storage.index_search()
+    monkeypatch.setattr(fulltext, "_CHECK_EVERY", 1)
+    monkeypatch.setattr(fulltext, "SEARCH_TIME", 0.0)
+    with pytest.raises(PeerError, match="rarer words") as caught:
+        storage.read(fulltext.search_page, "common", alice, None, None, 20)
+    assert caught.value.code == "bad_request"
+    assert len(storage.read(messages.history_page, None, None, None, 200).messages) == 200
+
+
+def test_the_index_is_filled_in_steps(storage: Storage) -> None:
+    """A batch at a time, in the order of the ids, and each message once."""
+    alice = add(storage, "alice")
+    for _ in range(3):
+        store_posts(storage, alice, *[messages.Post(None, "word", None)] * (INDEX_BATCH // 2))
+    assert [storage.call(fulltext.index_some) for _ in range(3)] == [True, False, False]
+    rows = storage.call(lambda c: c.execute("SELECT term, doc FROM message_word WHERE term = 'word'").fetchall())
+    assert rows == [("word", n + 1) for n in range(INDEX_BATCH * 3 // 2)]
+    storage.call(lambda c: c.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')") and None)
+
+
+def test_a_filling_ends_with_what_was_there(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a search, however much is said meanwhile; where nothing is missing, nothing is written."""
+    alice, fill, steps = add(storage, "alice"), fulltext.index_some, list[int]()
+    for _ in range(3):
+        say(storage, alice, "word")
+
+    def fill_a_little(connection: sqlite3.Connection) -> bool:
+        steps.append(1)
+        assert len(steps) <= 3
+        connection.execute("INSERT INTO message (sent_at, sender_id, body) VALUES (?, ?, 'more')", (NOW, alice))
+        return fill(connection, 1)
+
+    with monkeypatch.context() as busy:
+        busy.setattr(fulltext, "index_some", fill_a_little)
+        storage.index_search()
+    assert len(find(storage, "word")) == 3
+    monkeypatch.setattr(storage, "call", None)
+    storage.index_search()
+
+
+def test_a_batch_is_bounded_by_its_work(storage: Storage) -> None:
+    """A direct message counts several times, and a long one as so many short ones; one at least is indexed."""
+    alice = add(storage, "alice")
+    line, long = "word", "x" * INDEX_CHARACTERS
+    for text, to in ((line, alice), (line, None), (line, None), (long, alice), (long, None), (line, None)):
+        store_posts(storage, alice, messages.Post(to, text, None))
+    newest = []
+    for _ in range(4):
+        storage.call(fulltext.index_some, INDEX_DIRECT + 1)
+        newest += storage.call(lambda c: c.execute(fulltext.INDEXED).fetchone())
+    assert newest == [2, 4, 6, 6]
+
+
+def test_the_index_goes_on_where_it_has_come_to(storage: Storage) -> None:
+    """Whichever kind the last message was of, none of those before is looked at again."""
+    alice = add(storage, "alice")
+    for to in ("alice", None, None, "alice", "alice"):
+        say(storage, alice, "word", to=to)
+        storage.index_search()
+        assert storage.call(fulltext._next_messages, 9) == ([], [], False)
+
+
+def test_a_query_is_cut_as_the_index_is(storage: Storage, tmp_path: Path) -> None:
+    """The scratch table has the tokenizer that the migrations gave the index."""
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
+        (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'message_search'").fetchone()
+    assert re.findall("tokenize = '(.*)'", sql) == [fulltext._TOKENIZER]
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_plain_text_is_cut_as_sqlite_would(text: str) -> None:
+    """The short way for ASCII gives the same words as the tokenizer."""
+    assert fulltext._cut([text]) == fulltext._cut_by_sqlite([text])
+
+
+def test_each_text_gets_its_own_words() -> None:
+    """In order, whichever way they are cut, and repeated ones too."""
+    assert fulltext._cut(["B a, a", "\u00dcber \u00fcber", "", "\u2026", "0\0z"]) == [
+        ["b", "a", "a"],
+        ["uber", "uber"],
+        [],
+        [],
+        ["0", "z"],
+    ]
+
+
+def test_no_word_has_the_mark_or_is_cut_again(storage: Storage) -> None:
+    """U+00B7 stands in none, whatever characters it has (of the higher, one in 61); with an owner each is one still."""
+    characters = [chr(n) for n in (*range(0x3000), *range(0x3000, 0x110000, 61)) if not 0xD800 <= n < 0xE000]
+    (cut,) = fulltext._cut_by_sqlite(["a" + "b a".join(characters) + "b"])
+    words = set(cut)
+    assert {chr(0xE017) in word for word in words} == {False, True}  # a private character is a letter as any other
+    assert not [word for word in words if OF in word or min(word) < "0"]
+
+    def index(connection: sqlite3.Connection) -> set[str]:
+        owned = " ".join(fulltext._scope(1, list(words)))
+        connection.execute("INSERT INTO direct_search (rowid, words) VALUES (1, ?)", (owned,))
+        return {word for (word,) in connection.execute("SELECT term FROM direct_word")}
+
+    assert storage.call(index) == set(fulltext._scope(1, list(words)))

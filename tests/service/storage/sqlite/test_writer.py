@@ -1,0 +1,352 @@
+"""service/storage/sqlite/writer.py: group commit, order, and what a failure costs whom."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from service.config import WRITE_BATCH
+from service.errors import PeerError, StorageUnavailable
+from service.storage.sqlite import database, messages, schema, users, writer
+from service.storage.sqlite.engine import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+
+class Bench:
+    """A storage whose outcomes are collected, in the order in which they were handed over."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.outcomes: list[Any] = []
+        self.storage = Storage(path, self._take)
+
+    def _take(self, outcomes: Iterable[tuple[Any, Any]]) -> None:
+        for then, outcome in outcomes:
+            then(outcome)
+
+    def submit(self, work: Any, *arguments: Any) -> writer.Write:
+        return self.storage.submit(work, *arguments, then=self.outcomes.append)
+
+    def hold(self) -> threading.Event:
+        """Keeps the writer in a write until the event is set, so that what follows gathers in one batch."""
+        started, released = threading.Event(), threading.Event()
+
+        def wait(_: sqlite3.Connection) -> None:
+            started.set()
+            released.wait()
+
+        self.storage.submit(wait)
+        started.wait()
+        return released
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """An open storage with a scratch table."""
+    bench = Bench(tmp_path / "chat.db")
+    bench.storage.call(lambda connection: connection.execute("CREATE TABLE scratch (n INTEGER PRIMARY KEY)") and None)
+    yield bench
+    bench.storage.close()
+
+
+def insert(connection: sqlite3.Connection, n: int) -> int:
+    connection.execute("INSERT INTO scratch VALUES (?)", (n,))
+    return n
+
+
+def refuse(connection: sqlite3.Connection) -> None:
+    raise PeerError("unknown_user", "no")
+
+
+def stored(bench: Bench) -> list[int]:
+    with closing(sqlite3.connect(bench.path)) as connection:
+        return [n for (n,) in connection.execute("SELECT n FROM scratch ORDER BY n")]
+
+
+def test_outcomes_come_in_the_order_of_the_writes(bench: Bench) -> None:
+    """Whatever the batches, each write's outcome is handed on once, in order."""
+    writes = [bench.submit(insert, n) for n in range(2500)]
+    bench.storage.wait(writes[-1])
+    assert bench.outcomes == list(range(2500)) == stored(bench)
+
+
+def test_an_outcome_is_handed_on_only_after_its_commit(bench: Bench) -> None:
+    """By the time anyone hears of a write, another connection reads it."""
+    seen: list[list[int]] = []
+    bench.storage.wait(bench.storage.submit(insert, 7, then=lambda _: seen.append(stored(bench))))
+    assert seen == [[7]]
+
+
+def test_what_waits_is_one_transaction(bench: Bench) -> None:
+    """Writes that gather while the writer is busy share a commit."""
+    commits: list[str] = []
+    bench.storage.call(
+        lambda connection: connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    )
+    released = bench.hold()
+    writes = [bench.submit(insert, n) for n in range(100)]
+    commits.clear()
+    released.set()
+    bench.storage.wait(writes[-1])
+    assert len(commits) == 2  # the held write's, and one for the hundred
+
+
+def test_a_refusal_concerns_only_its_own_write(bench: Bench) -> None:
+    """A write that is refused leaves the others of its batch alone."""
+    released = bench.hold()
+    bench.submit(insert, 1)
+    bench.submit(refuse)
+    last = bench.submit(insert, 2)
+    released.set()
+    bench.storage.wait(last)
+    assert [type(outcome) for outcome in bench.outcomes] == [int, PeerError, int]
+    assert stored(bench) == [1, 2]
+
+
+@pytest.mark.parametrize("bug", [lambda _: 1 / 0, lambda connection: insert(connection, 1)])
+def test_a_bug_in_one_write_spares_the_others(bench: Bench, bug: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A write that raises is logged and undone; its batch is stored without it, each once."""
+    released = bench.hold()
+    bench.submit(insert, 1)
+    bench.submit(bug)
+    last = bench.submit(insert, 2)
+    released.set()
+    bench.storage.wait(last)
+    assert bench.outcomes[0] == 1
+    assert isinstance(bench.outcomes[1], ZeroDivisionError | sqlite3.IntegrityError)
+    assert bench.outcomes[2] == 2
+    assert stored(bench) == [1, 2]
+    assert "a write failed" in caplog.text
+
+
+def test_a_full_disk_refuses_and_recovers(bench: Bench) -> None:
+    """While no page can be had writes are refused and nothing of them is stored; then all is well again.
+
+    (max_page_count is the connection's own limit, and the new connection has none.)
+    """
+
+    def fill(connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0]}")
+
+    def insert_large(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE large AS SELECT zeroblob(1000000) AS blob")
+
+    bench.storage.call(fill)
+    released = bench.hold()
+    bench.submit(insert, 1)
+    last = bench.submit(insert_large)
+    released.set()
+    bench.storage.wait(last)
+    assert [str(outcome) for outcome in bench.outcomes] == ["database or disk is full"] * 2
+    assert all(isinstance(outcome, StorageUnavailable) for outcome in bench.outcomes)
+    assert bench.storage.call(insert, 2) == 2
+    assert stored(bench) == [2]
+
+
+def test_a_locked_database_refuses_and_recovers(bench: Bench) -> None:
+    """While another program holds the lock writes are refused after the time-out; then they are stored."""
+    bench.storage.call(lambda connection: connection.execute("PRAGMA busy_timeout = 1") and None)
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageUnavailable, match="locked"):
+            bench.storage.call(insert, 1)
+        other.execute("ROLLBACK")
+    assert bench.storage.call(insert, 2) == 2
+    assert stored(bench) == [2]
+
+
+def test_a_read_only_database_refuses_and_recovers(bench: Bench) -> None:
+    """A connection that may not write is refused by SQLite; the next batch tries afresh, on a new one."""
+    bench.storage.call(lambda connection: connection.execute("PRAGMA query_only = ON") and None)
+    with pytest.raises(StorageUnavailable, match="readonly"):
+        bench.storage.call(insert, 1)
+    assert bench.storage.call(insert, 2) == 2
+
+
+def test_a_broken_connection_is_replaced(bench: Bench) -> None:
+    """A connection that is gone costs one batch; the next one gets a new connection."""
+    with pytest.raises(StorageUnavailable, match="closed"):
+        bench.storage.call(lambda connection: connection.close())
+    assert bench.storage.call(insert, 2) == 2
+
+
+def test_a_full_queue_makes_its_callers_wait(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound a submit waits for the writer; nothing is refused or lost."""
+    monkeypatch.setattr(writer, "WRITE_QUEUE", 3)
+    released = bench.hold()
+    for n in range(3):
+        bench.submit(insert, n)
+    late = threading.Thread(target=bench.submit, args=(insert, 3))
+    late.start()
+    late.join(0.05)
+    assert late.is_alive()
+    released.set()
+    late.join()
+    bench.storage.close()
+    assert stored(bench) == [0, 1, 2, 3]
+
+
+def test_closing_stores_what_was_submitted_and_refuses_the_rest(bench: Bench) -> None:
+    """The end drains the queue; a later write ends at once, and says that nothing was stored."""
+    for n in range(50):
+        bench.submit(insert, n)
+    bench.storage.close()
+    assert stored(bench) == list(range(50))
+    with pytest.raises(StorageUnavailable, match="stopping"):
+        bench.storage.call(insert, 99)
+
+
+def test_the_wal_is_emptied_when_nothing_happens(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a burst and some quiet the -wal is moved into the file."""
+    checkpointed = threading.Event()
+    original = database.checkpoint
+
+    def checkpoint(connection: sqlite3.Connection) -> None:
+        original(connection)
+        checkpointed.set()
+
+    monkeypatch.setattr(database, "checkpoint", checkpoint)
+    for n in range(100):
+        bench.storage.call(insert, n)
+    checkpointed.clear()
+    bench.storage.call(insert, 100)
+    assert checkpointed.wait(20)
+    assert bench.path.with_name("chat.db-wal").stat().st_size == 0
+
+
+def test_only_the_owner_can_read_the_files(bench: Bench) -> None:
+    """The database, its -wal, -shm and -lock are 0600."""
+    bench.storage.call(insert, 1)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in bench.path.parent.glob("chat.db*")}
+    assert modes == dict.fromkeys(["chat.db", "chat.db-wal", "chat.db-shm", "chat.db-lock"], 0o600)
+
+
+def test_an_acknowledged_write_is_synced(bench: Bench) -> None:
+    """The writer's connection runs in WAL mode with synchronous=FULL."""
+    pragmas = bench.storage.call(
+        lambda connection: [
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+        ]
+    )
+    assert pragmas == ["wal", 2]
+
+
+def test_the_wal_is_not_moved_before_it_is_worth_it(bench: Bench) -> None:
+    """As many pages gather in the -wal as its limit of bytes holds, so that a page written often is moved once."""
+    (pages,) = bench.storage.call(lambda connection: connection.execute("PRAGMA wal_autocheckpoint").fetchone())
+    (page_size,) = bench.storage.call(lambda connection: connection.execute("PRAGMA page_size").fetchone())
+    assert 0.9 * database._JOURNAL_LIMIT < pages * page_size <= database._JOURNAL_LIMIT
+
+
+def test_a_checkpoint_waits_for_no_reader(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A query that someone leaves open holds up no write, however long the time-out for locks is."""
+    bench.storage.call(insert, 1)
+    with closing(sqlite3.connect(bench.path)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM scratch").fetchall()
+        bench.storage.call(insert, 2)
+        monkeypatch.setattr(database, "STORAGE_TIMEOUT", 3600)
+        with closing(database.connect_writer(bench.path)) as connection:
+            database.checkpoint(connection)
+            assert connection.execute("PRAGMA busy_timeout").fetchone() == (3_600_000,)
+
+
+def test_a_stop_does_not_try_a_locked_database_again_and_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first failure of a hurried writer all that is queued fails at once."""
+    bench.storage.hurry()
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageUnavailable, match="locked"):
+            bench.storage.call(insert, 0)
+        monkeypatch.setattr(database, "connect_writer", lambda _: pytest.fail("tried again"))
+        for n in range(3 * WRITE_BATCH):
+            bench.submit(insert, n)
+        bench.storage.close()
+        other.execute("ROLLBACK")
+    assert {type(outcome) for outcome in bench.outcomes} == {StorageUnavailable}
+    assert len(bench.outcomes) == 3 * WRITE_BATCH
+
+
+def test_a_batch_is_bounded_by_what_its_writes_store(bench: Bench) -> None:
+    """Messages that come by the dozen count each: a transaction holds no more of them than of single ones."""
+    commits: list[str] = []
+    bench.storage.call(
+        lambda connection: connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    )
+    token = b"alice".ljust(32, b".")
+    alice = bench.storage.call(users.register, "alice", "alice", "x", token, "2026-11-21", "2026-12-21").user_id
+    released = bench.hold()
+    posts = [messages.Post(None, "x", None)] * (WRITE_BATCH // 2)
+    writes = [bench.storage.submit_posts(alice, posts) for _ in range(6)]
+    commits.clear()
+    released.set()
+    bench.storage.wait(writes[-1])
+    assert len(commits) == 4  # the held write's, and one for each two
+
+
+def test_the_queue_is_bounded_by_what_its_writes_store(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One write of many messages fills it as many writes of one do."""
+    monkeypatch.setattr(writer, "WRITE_QUEUE", 3)
+    released = bench.hold()
+    bench.storage.submit_posts(0, [messages.Post(None, "x", None)] * 3)
+    late = threading.Thread(target=bench.submit, args=(insert, 1))
+    late.start()
+    late.join(0.05)
+    assert late.is_alive()
+    released.set()
+    late.join()
+    bench.storage.close()
+    assert stored(bench) == [1]
+
+
+def connect_impatiently(connect: Callable[[Path], sqlite3.Connection], path: Path) -> sqlite3.Connection:
+    connection = connect(path)
+    database.set_timeout(connection, 0.001)
+    return connection
+
+
+def test_trouble_is_logged_once_and_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What stays is met by each batch, and one line says so; a second one that it is over."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(database, "connect_writer", partial(connect_impatiently, database.connect_writer))
+    bench = Bench(tmp_path / "chat.db")
+    bench.storage.call(lambda connection: connection.execute("CREATE TABLE scratch (n INTEGER PRIMARY KEY)") and None)
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for n in range(4):
+            with pytest.raises(StorageUnavailable, match="locked"):
+                bench.storage.call(insert, n)
+        other.execute("ROLLBACK")
+    assert bench.storage.call(insert, 2) == 2
+    assert [record.getMessage() for record in caplog.records if record.name == "chat.storage"] == [
+        "storage unavailable, writes are refused: database is locked",
+        "storing again; 4 writes were refused",
+    ]
+    bench.storage.close()
+
+
+def test_upkeep_that_fails_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A search index that cannot be filled is tried again after each message, and costs one line."""
+
+    def fail(_: sqlite3.Connection) -> bool:
+        raise StorageUnavailable("the search index: malformed")
+
+    schema.prepare(tmp_path / "chat.db")
+    idler = writer.Writer(tmp_path / "chat.db", lambda _: None, fail)
+    for _ in range(3):
+        idler._keep_up()
+    idler.close()
+    idler.run()
+    assert [record.getMessage() for record in caplog.records] == [
+        "storage unavailable, upkeep is put off: the search index: malformed"
+    ]

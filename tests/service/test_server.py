@@ -1,0 +1,427 @@
+"""service/server.py and service/listeners/connection.py: the users list, the door, and the end."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import bcrypt
+import pytest
+from freezegun import freeze_time
+
+from service import server as server_module
+from service.config import LOGIN_LINE, MAX_PASSWORD, SWITCH_INTERVAL
+from service.errors import ConfigError, SchemaError
+from service.server import Server
+from tests.support.helpers import PASSWORD, Wire, enter, make_settings, running_server, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.helpers import Line
+
+
+def read_users(wire: Wire, *names: str) -> Line:
+    """The next users list of exactly these names; older ones before it are dropped."""
+    while (line := wire.read_type("users"))["users"] != list(names):
+        pass
+    return line
+
+
+# -- the users list ---------------------------------------------------------------------------------------------------
+def test_a_login_and_a_logout_are_pushed_to_all(tmp_path: Path) -> None:
+    """Everyone who is logged in gets the new list, also the one who came."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        read_users(alice, "alice")
+        with enter(server.port, "bob") as bob:
+            read_users(alice, "alice", "bob")
+            read_users(bob, "alice", "bob")
+            bob.ask("ex")
+            read_users(alice, "alice")
+
+
+def test_a_dropped_connection_is_pushed(tmp_path: Path) -> None:
+    """Who vanishes without a word leaves the list as well."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        with enter(server.port, "bob"):
+            read_users(alice, "alice", "bob")
+        read_users(alice, "alice")
+
+
+def test_several_sessions_are_one_name(tmp_path: Path) -> None:
+    """The name comes with the first session and goes with the last."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        with enter(server.port, "bob") as bob:
+            with enter(server.port, "bob"):
+                read_users(alice, "alice", "bob")
+            assert alice.ask("users")["users"] == ["alice", "bob"]
+            bob.ask("ex")
+        read_users(alice, "alice")
+
+
+def test_the_timer_pushes_every_thirty_seconds(tmp_path: Path) -> None:
+    """With the clock moved by 30 seconds the list comes again; before that it does not."""
+    start = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+    with freeze_time(start) as clock, running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        read_users(alice, "alice")
+        for seconds in (30, 60, 90):
+            clock.move_to(start + timedelta(seconds=seconds - 1))
+            server.ticker.run_due()
+            assert alice.read_until_pong() == []
+            clock.move_to(start + timedelta(seconds=seconds))
+            server.ticker.poke()
+            assert read_users(alice, "alice")["time"] == f"2026-11-21T09:{30 + seconds // 60}:{seconds % 60:02d}.000Z"
+
+
+def test_the_interval_is_a_setting(tmp_path: Path) -> None:
+    """The list comes by itself, without anybody moving."""
+    with running_server(tmp_path, users_interval=0.05) as server, enter(server.port, "alice") as alice:
+        times = {read_users(alice, "alice")["time"] for _ in range(3)}
+    assert len(times) == 3
+
+
+def test_after_a_storm_the_last_list_is_the_true_one(tmp_path: Path) -> None:
+    """However many come and go at once, the last change arrives."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        tokens = []
+        for n in range(10):
+            with enter(server.port, f"user{n}") as wire:
+                tokens.append(wire.hello["token"])
+        read_users(alice, "alice")
+        staying = []
+        for token in tokens * 5:
+            wire = Wire(server.port)
+            wire.send({"command": "resume", "token": token})
+            staying.append(wire)
+        lists = [alice.read_type("users")["users"]]
+        while len(lists[-1]) < 11:
+            lists.append(alice.read_type("users")["users"])
+        for wire in staying:
+            wire.close()
+        while len(lists[-1]) > 1:
+            lists.append(alice.read_type("users")["users"])
+
+
+# -- the door ---------------------------------------------------------------------------------------------------------
+def test_one_connection_too_many_is_refused(tmp_path: Path) -> None:
+    """At the limit a client gets a fatal error and the end; when another goes there is room again."""
+    with running_server(tmp_path, max_connections=2) as server, enter(server.port, "alice") as alice:
+        with enter(server.port, "bob"):
+            late = Wire(server.port, greet=False)
+            late.send({"command": "ping"})
+            refusal, bye = late.read_to_end()
+            assert (refusal["code"], refusal["fatal"]) == ("too_many_connections", True)
+            assert bye == {"type": "bye", "reason": "kicked"}
+            late.close()
+        read_users(alice, "alice")
+        with enter_when_there_is_room(server.port) as carol:
+            assert carol.hello["type"] == "hello"
+
+
+def enter_when_there_is_room(port: int) -> Wire:
+    """A connection that was let in: a place is free a moment after its last client's name has left the list."""
+    while True:
+        wire = Wire(port)
+        if wire.hello["type"] == "hello":
+            return wire
+        wire.close()
+
+
+def test_zero_means_no_limit(tmp_path: Path) -> None:
+    """With 0 nobody is refused for their number."""
+    with running_server(tmp_path, max_connections=0) as server, Wire(server.port) as wire:
+        assert wire.hello["type"] == "hello"
+
+
+def test_who_does_not_log_in_is_sent_away(tmp_path: Path) -> None:
+    """After the time to log in comes a fatal error and the end, however busy the client was; others stay."""
+    with running_server(tmp_path, login_timeout=0.3) as server, enter(server.port, "alice") as alice:
+        idle, half = Wire(server.port), Wire(server.port)
+        half.send_bytes(b'{"command":"pi')
+        for wire in (idle, half):
+            error, bye = wire.read_to_end()
+            assert (error["code"], error["fatal"]) == ("login_timeout", True)
+            assert bye == {"type": "bye", "reason": "kicked"}
+            wire.close()
+        assert alice.ask("ping")["type"] == "pong"
+
+
+def test_a_client_that_ends_its_side_gets_its_answers(tmp_path: Path) -> None:
+    """What `printf … | nc` sends is answered in full before the service closes."""
+    with running_server(tmp_path) as server, Wire(server.port) as wire:
+        commands = [{"command": "register", "username": "alice", "password": PASSWORD}]
+        commands += [{"command": "pm", "message": f"{n}"} for n in range(100)]
+        wire.send(*commands)
+        wire.socket.shutdown(socket.SHUT_WR)
+        kinds = [line["type"] for line in wire.read_to_end() if line["type"] != "users"]
+    assert kinds == ["login_ok"] + ["ack"] * 100
+
+
+def test_a_client_that_does_not_read_its_own_replies_is_waited_for(tmp_path: Path) -> None:
+    """Asking for more than one reads is slowed, not ended: all answers are there when they are read at last."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        for _ in range(15):
+            alice.ask("pm", message="x" * 4096)
+        asked = 400
+        sender = threading.Thread(target=alice.send, args=[{"command": "history", "limit": 15, "ref": "h"}] * asked)
+        sender.start()
+        with enter(server.port, "bob") as bob:
+            assert bob.ask("pm", message="not held up")["type"] == "ack"
+        got = 0
+        while got < asked:
+            got += alice.read()["type"] == "history"
+        sender.join()
+
+
+# -- the end ----------------------------------------------------------------------------------------------------------
+def test_a_stop_says_bye_and_stores_what_was_accepted(tmp_path: Path) -> None:
+    """Every ack before the `bye` is for a message that is there after the restart; all threads are gone."""
+    with running_server(tmp_path) as server:
+        alice, idle = enter(server.port, "alice"), Wire(server.port)
+        alice.send(*({"command": "pm", "message": f"{n}"} for n in range(500)))
+        first = alice.read_type("ack")["id"]
+        server.stop()
+        lines = alice.read_to_end()
+        assert lines[-1] == {"type": "bye", "reason": "shutdown"} == idle.read_to_end()[-1]
+        acked = [first, *(line["id"] for line in lines if line["type"] == "ack")]
+        alice.close()
+        idle.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("chat-")]
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        stored: list[int] = []
+        while (page := alice.ask("history", after=stored[-1] if stored else 0, limit=200))["messages"]:
+            stored += [message["id"] for message in page["messages"]]
+    assert set(acked) <= set(stored)
+    assert len(stored) == len(set(stored))
+
+
+def test_direct_messages_wait_over_a_restart(tmp_path: Path) -> None:
+    """Who was away finds them after the service was stopped and started."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        with enter(server.port, "bob"):
+            pass
+        read_users(alice, "alice")
+        alice.ask("dm", to="bob", message="hi", nonce="n")
+    with running_server(tmp_path) as server, enter(server.port, "bob") as bob, enter(server.port, "alice") as alice:
+        assert [message["message"] for message in bob.ask("missed")["messages"]] == ["hi"]
+        assert alice.ask("dm", to="bob", message="hi", nonce="n")["id"] == 1
+
+
+def test_a_stop_waits_for_nobody(tmp_path: Path) -> None:
+    """Clients that send without end and never read do not keep the service from ending."""
+    with running_server(tmp_path) as server:
+        deaf = enter(server.port, "alice")
+        deaf.socket.setblocking(False)
+        flood = b'{"command":"users"}\n' * 1000
+        with suppress(BlockingIOError):
+            while True:
+                deaf.socket.send(flood)
+        server.stop()
+        deaf.close()
+
+
+def test_a_port_in_use_is_explained(tmp_path: Path) -> None:
+    """The error is one line that names the port and says what to do; no file is made."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port {port}: Address already in use. Choose another"):
+            Server(make_settings(tmp_path, port=port))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bad_address_is_explained(tmp_path: Path) -> None:
+    """A host that is not this machine's is named."""
+    with pytest.raises(ConfigError, match="cannot listen on"):
+        Server(make_settings(tmp_path, host="no such host"))
+
+
+def test_a_bad_database_leaves_the_port_free(tmp_path: Path) -> None:
+    """When the database is refused the listening socket is closed again."""
+    with pytest.raises(SchemaError):
+        Server(make_settings(tmp_path, db=str(tmp_path)))
+
+
+# -- a slow reader ----------------------------------------------------------------------------------------------------
+def test_a_slow_reader_is_ended_and_catches_up(tmp_path: Path) -> None:
+    """One that stops reading gets `bye slow` as its last whole line; the others get all; later it has all, too."""
+    text, count = "x" * 4000, 5000
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "slow") as slow:
+        slow.read_until_pong()
+        alice.send(*({"command": "pm", "message": text, "nonce": f"{n}"} for n in range(count)))
+        acked = [alice.read_type("ack")["id"] for _ in range(count)]
+        lines = slow.read_to_end()
+        assert lines[-1] == {"type": "bye", "reason": "slow"}
+        got = [line["id"] for line in lines if line["type"] == "broadcast"]
+        assert got == acked[: len(got)]
+        with enter(server.port, "slow") as back:
+            assert back.hello["unread"] == count - len(got)
+            while (page := back.ask("history", after=got[-1], limit=200))["messages"]:
+                got += [message["id"] for message in page["messages"]]
+    assert got == acked
+
+
+def test_a_stop_says_bye_to_a_client_that_is_still_sending(tmp_path: Path) -> None:
+    """Unread input does not reset the connection: the last lines arrive, the `bye` at their end."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        alice.send(*[{"command": "ping"}] * 20_000)
+        stopper = threading.Thread(target=server.stop)
+        stopper.start()
+        assert alice.read_to_end()[-1] == {"type": "bye", "reason": "shutdown"}
+        alice.close()
+        stopper.join()
+
+
+def test_what_was_written_before_a_stop_counts_as_seen(tmp_path: Path) -> None:
+    """A client that does not confirm has seen all that it got before the `bye`; it is not missed after the restart."""
+    with running_server(tmp_path) as server, enter(server.port, "bob") as bob, enter(server.port, "alice") as alice:
+        alice.send(*[{"command": "dm", "to": "bob", "message": "x"}] * 150)
+        for _ in range(150):
+            alice.read_type("ack")
+        server.stop()
+        got = [line for line in bob.read_to_end() if line["type"] == "direct"]
+    with running_server(tmp_path) as server, enter(server.port, "bob") as bob:
+        assert (len(got), bob.hello["missed"]) == (150, 0)
+
+
+def send_without_end(wire: Wire) -> None:
+    """Raises OSError when the service has had enough."""
+    while True:
+        wire.send_bytes(b"\n" * 100)
+
+
+def test_a_busy_client_that_does_not_log_in_is_sent_away_too(tmp_path: Path) -> None:
+    """Sending without end puts off no deadline, and is not left hanging."""
+    with running_server(tmp_path, login_timeout=0.3) as server, Wire(server.port) as wire:
+        with pytest.raises(ConnectionError):
+            send_without_end(wire)
+        with suppress(OSError):
+            assert wire.read()["code"] == "login_timeout"
+
+
+def test_who_is_slowed_before_the_login_is_sent_away_in_time(tmp_path: Path) -> None:
+    """A share that is used up puts off no deadline: the lines that wait for it are not done."""
+    settings = {"login_timeout": 0.3, "rate": 20, "address_share": 0.01}  # then a line waits for 20 seconds
+    with running_server(tmp_path, **settings) as server, Wire(server.port) as wire:
+        wire.send_bytes(b"x\n" * 100)
+        *_, error, bye = wire.read_to_end()
+    assert (error["code"], bye["reason"]) == ("login_timeout", "kicked")
+
+
+def test_who_reads_nothing_before_the_login_is_sent_away_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service waits for no room with a client whose time is over."""
+    monkeypatch.setattr("service.delivery.outbox.OUTBOX_PAUSE_BYTES", -1)  # it always seems to have too much unread
+    with running_server(tmp_path, login_timeout=0.3) as server, Wire(server.port) as wire:
+        *_, error, bye = wire.read_to_end()
+    assert (error["code"], bye["reason"]) == ("login_timeout", "kicked")
+
+
+def test_a_password_that_is_looked_at_in_time_is_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the time is over the login under way is answered, and those behind it are not begun."""
+    with running_server(tmp_path, login_timeout=0.3) as server:
+        enter(server.port, "alice").close()
+        until(lambda: not server._connections)
+
+        def check_late(*_: bytes) -> bool:
+            until(lambda: all(connection.session._is_late for connection in server._connections))
+            return False
+
+        monkeypatch.setattr(bcrypt, "checkpw", check_late)
+        with Wire(server.port) as wire:
+            wire.send(*[{"command": "login", "username": "alice", "password": PASSWORD}] * 3)
+            codes = [line.get("code") for line in wire.read_to_end()]
+    assert codes == ["bad_credentials", "login_timeout", None]
+
+
+def test_a_client_is_told_of_no_one_else_at_a_stop(tmp_path: Path) -> None:
+    """The others' leaving is no news when all leave."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:
+        read_users(alice, "alice", "bob")
+        stopper = threading.Thread(target=server.stop)
+        stopper.start()
+        assert [line["type"] for line in alice.read_to_end() if line.get("users") != ["alice", "bob"]] == ["bye"]
+        for wire in (alice, bob):
+            wire.close()
+        stopper.join()
+
+
+def test_a_bug_in_a_connection_ends_only_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, its client is told and let go, and the others talk on."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        monkeypatch.setattr("service.chat.session.Session.greet", lambda _: 1 / 0)
+        with Wire(server.port, greet=False) as victim:
+            error, bye = victim.read_to_end()
+        assert (error["code"], error["fatal"], bye["reason"]) == ("internal", True, "kicked")
+        assert alice.ask("ping")["type"] == "pong"
+    assert f"{error['message'].split()[-2]} {error['message'].split()[-1]}: connection" in caplog.text
+
+
+def test_a_bug_at_the_end_of_a_connection_ends_only_that_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name leaves the list, its place is free again, and the others talk on."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        with enter(server.port, "bob"):
+            read_users(alice, "alice", "bob")
+            monkeypatch.setattr("service.chat.session.Session.settle", lambda _: 1 / 0)
+        read_users(alice, "alice")
+        monkeypatch.undo()
+        while len(server._connections) > 1:
+            assert alice.ask("ping")["type"] == "pong"
+
+
+def test_the_interpreter_is_asked_for_less_often_by_many(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A thread that waits asks at CPython's interval; with many clients at a longer one, and when they go as before."""
+    monkeypatch.setattr(server_module, "SWITCH_PER_CLIENT", 2 * SWITCH_INTERVAL)
+    with running_server(tmp_path) as server:
+        wires = [Wire(server.port) for _ in range(3)]
+        assert sys.getswitchinterval() == pytest.approx(6 * SWITCH_INTERVAL)
+        for wire in wires:
+            wire.close()
+        while sys.getswitchinterval() > 1.1 * SWITCH_INTERVAL:  # until the connection threads have noticed
+            threading.Event().wait(0.01)
+        assert not server._connections
+
+
+def test_lines_go_at_once_to_who_talks(tmp_path: Path) -> None:
+    """Whoever has said something after the login waits for no gathering of lines; whoever only listens may."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob"):
+        alice.ask("pm", message="hello")
+        no_delay = {
+            connection.session.account.name: connection._stream._socket.getsockopt(
+                socket.IPPROTO_TCP, socket.TCP_NODELAY
+            )
+            for connection in server._connections
+            if connection.session.account is not None
+        }
+        assert no_delay == {"alice": 1, "bob": 0}
+
+
+@pytest.mark.parametrize("end", [b"\n", b""], ids=["whole", "held"])
+def test_a_line_is_short_before_the_login(tmp_path: Path, end: bytes) -> None:
+    """Up to the limit a stranger's line is done, a byte more of it is refused and not held; a login lifts the limit."""
+    ping = b'{"command":"ping","ref":"r","x":"%s"}'
+    fill = LOGIN_LINE - len(ping % b"")
+    with running_server(tmp_path) as server, Wire(server.port) as wire:
+        wire.send_bytes(ping % (b"x" * fill) + b"\n")
+        assert wire.read()["type"] == "pong"
+        wire.send_bytes(ping % (b"x" * (fill + 1)) + b"x" + end)
+        error = wire.read()
+        assert (error["code"], f"at most {LOGIN_LINE} bytes before" in error["message"]) == ("line_too_long", True)
+        register = b'{"command":"register","username":"alice","password":"%s"}\n' % PASSWORD.encode()
+        wire.send_bytes(b"\n" + register + ping % (b"x" * 60_000) + b"\n")
+        assert [wire.read_type(kind)["type"] for kind in ("login_ok", "pong")] == ["login_ok", "pong"]
+
+
+def test_the_longest_password_fits_before_the_login(tmp_path: Path) -> None:
+    """1,024 bytes, each written as an escape, are no line too long."""
+    with running_server(tmp_path) as server, Wire(server.port) as wire:
+        text = "".join(f"\\u{ord(char):04x}" for char in "x" * MAX_PASSWORD)
+        names = '"username":"' + "a" * 32 + '","ref":"' + "\\u0072" * 64
+        wire.send_bytes(f'{{"command":"register",{names}","password":"{text}"}}\n'.encode())
+        assert wire.read()["type"] == "login_ok"

@@ -1,0 +1,13 @@
+"""The client, as it were on 21 November 2026 at noon: for screens that are the same each time."""
+
+import sys
+from datetime import UTC, datetime
+from functools import partial
+
+from client import session
+from client.__main__ import main
+from client.chat.model import Model
+
+if __name__ == "__main__":
+    vars(session)["Model"] = partial(Model, lambda: datetime(2026, 11, 21, 12, tzinfo=UTC))
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,210 @@
+"""What several tests need: a running server, and a client that speaks raw lines. Holds no test and asserts little."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from service.config import Settings
+from service.server import Server
+from service.storage.sqlite.engine import Storage
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterable, Iterator
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PASSWORD: Final = "correct horse"
+PATIENCE: Final = 20.0  # seconds until a test gives up on a line; never a measure of speed
+
+# Cheap passwords, and no limits for what one address or client may do.
+FAST: Final = ("--bcrypt-cost", "4", "--max-per-address", "0", "--login-rate", "0", "--rate", "0")
+
+Line = dict[str, Any]
+
+
+def make_settings(folder: Path, **more: Any) -> Settings:
+    """Settings for a test: a free port, a database in `folder`, the cheapest bcrypt, no limits for many at once."""
+    unlimited = {"max_per_address": 0, "login_rate": 0, "rate": 0}
+    return Settings(**{"port": 0, "db": str(folder / "chat.db"), "bcrypt_cost": 4, **unlimited, **more})
+
+
+@contextmanager
+def running_server(folder: Path, **settings: Any) -> Iterator[Server]:
+    """A server in this process, stopped at the end."""
+    server = Server(make_settings(folder, **settings))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def open_storage(path: Path) -> Iterator[Storage]:
+    """A storage without a service: who asked is told on the writer thread, as there is no delivery."""
+
+    def hand_over(outcomes: Iterable[tuple[Callable[[Any], None], Any]]) -> None:
+        for then, outcome in outcomes:
+            then(outcome)
+
+    storage = Storage(path, hand_over)
+    try:
+        yield storage
+    finally:
+        storage.release()
+        storage.close()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Returns when it holds, which another thread or process brings about; fails if that takes too long."""
+    deadline, pause = time.monotonic() + PATIENCE, threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {condition.__code__.co_names}"
+        pause.wait(0.001)
+
+
+class Process:
+    """The service as its own program, on a free port."""
+
+    def __init__(self, folder: Path, *options: str, prelude: str = "", port: int = 0) -> None:
+        """Starts it, after the Python statements `prelude`, and waits until it listens."""
+        main = f"{prelude}\nimport sys, service.__main__\nsys.exit(service.__main__.main())"
+        self.program = subprocess.Popen(
+            [sys.executable, "-c", main, str(port), "--db", str(folder / "chat.db"), *FAST, *options],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.log: list[str] = []
+        self.read_log("listening on")
+        self.port = int(self.log[-1].split("listening on ")[1].split(",")[0].rpartition(":")[2])
+
+    def read_log(self, words: str) -> None:
+        """Waits for a line of the log with these words."""
+        assert self.program.stderr is not None
+        while not self.log or words not in self.log[-1]:
+            self.log.append(self.program.stderr.readline())
+            assert self.log[-1], self.log
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Sends a signal and waits for the end; gives the exit status, and the rest of the log in `log`."""
+        self.program.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Waits for the end; gives the exit status, and the rest of the log in `log`."""
+        _, rest = self.program.communicate(timeout=PATIENCE)
+        self.log += rest.splitlines()
+        return self.program.returncode
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.program.returncode is None:
+            self.stop(signal.SIGKILL)
+
+
+class Wire:
+    """A client of raw lines."""
+
+    def __init__(
+        self, port: int, *, greet: bool = True, tls: ssl.SSLContext | None = None, source: str = "127.0.0.1"
+    ) -> None:
+        """Connects, in TLS if there is a context for it; reads the greeting into `hello` unless told not to.
+
+        `source` is the address that it comes from: any in 127.0.0.0/8.
+        """
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0))
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=False)
+        self._received = b""
+        self.hello: Line = self.read() if greet else {}
+
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drops the connection without a word."""
+        self.socket.close()
+
+    def send_bytes(self, data: bytes) -> None:
+        """Sends bytes as they are."""
+        self.socket.sendall(data)
+
+    def send(self, *commands: Line) -> None:
+        """Sends commands, all in one packet."""
+        self.send_bytes(b"".join(json.dumps(command).encode() + b"\n" for command in commands))
+
+    def read(self) -> Line:
+        """The next line; raises EOFError at the end."""
+        while b"\n" not in self._received:
+            data = self.socket.recv(65_536)
+            if not data:
+                raise EOFError(self._received)
+            self._received += data
+        line, _, self._received = self._received.partition(b"\n")
+        decoded: Line = json.loads(line)
+        return decoded
+
+    def read_type(self, kind: str) -> Line:
+        """The next line of that type; others before it are dropped."""
+        while (line := self.read())["type"] != kind:
+            pass
+        return line
+
+    def ask(self, command: str, **fields: Any) -> Line:
+        """Sends one command and reads its reply; pushed lines before it are dropped."""
+        ref = f"ask-{command}"
+        self.send({"command": command, "ref": ref, **fields})
+        while (line := self.read()).get("ref") != ref:
+            pass
+        del line["ref"]
+        return line
+
+    def read_until_pong(self) -> list[Line]:
+        """What was said to this client so far, users lists left out: all that comes before the answer to a `ping`."""
+        self.send({"command": "ping", "ref": "barrier"})
+        lines = []
+        while (line := self.read()).get("ref") != "barrier":
+            if line["type"] != "users":
+                lines.append(line)
+        return lines
+
+    def read_to_end(self) -> list[Line]:
+        """All that comes until the service closes."""
+        lines = []
+        while True:
+            try:
+                lines.append(self.read())
+            except EOFError:
+                return lines
+
+
+def enter(
+    port: int,
+    name: str,
+    password: str = PASSWORD,
+    tls: ssl.SSLContext | None = None,
+    source: str = "127.0.0.1",
+    **fields: Any,
+) -> Wire:
+    """A client that is logged in, registered if the name is new; its `login_ok` is in `hello`."""
+    wire = Wire(port, tls=tls, source=source)
+    reply = wire.ask("login", username=name, password=password, **fields)
+    if reply["type"] == "password_required":
+        reply = wire.ask("register", username=name, password=password, **fields)
+    assert reply["type"] == "login_ok", reply
+    wire.hello = reply
+    return wire

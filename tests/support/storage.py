@@ -1,0 +1,89 @@
+"""What the tests of service/storage share: accounts, messages, the plans of statements. Holds no test."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from service.storage.sqlite import messages, users
+from tests.support.helpers import open_storage
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from service.errors import PeerError
+    from service.storage.sqlite.engine import Storage
+
+NOW: Final = "2026-11-21T09:30:00.000Z"
+LATER: Final = "2026-11-21T09:31:00.000Z"
+EXPIRY: Final = "2026-12-21T09:30:00.000Z"
+
+
+def token_of(name: str) -> bytes:
+    """The hash of the token that an account is made with."""
+    return name.encode().ljust(32, b".")
+
+
+def add(storage: Storage, name: str) -> int:
+    """A new account's id."""
+    return storage.call(users.register, name, name, f"hash of {name}", token_of(name), NOW, EXPIRY).user_id
+
+
+def make_chat(path: Path) -> Path:
+    """A database there with alice and her five messages, indexed and closed."""
+    with open_storage(path) as storage:
+        alice = add(storage, "alice")
+        for n in range(5):
+            say(storage, alice, f"message {n}")
+        storage.index_search()
+    return path
+
+
+def say(storage: Storage, sender: int, text: str, to: str | None = None, nonce: str | None = None) -> int:
+    """A stored message's id."""
+    receipt = store(storage, sender, text, to, nonce)
+    assert isinstance(receipt, messages.Receipt)
+    return receipt.id
+
+
+def store_posts(storage: Storage, sender: int, *posts: messages.Post) -> list[messages.Receipt | PeerError]:
+    """What came of storing these, all at once."""
+    outcomes: list[list[messages.Receipt | PeerError]] = []
+    storage.wait(storage.submit_posts(sender, posts, then=outcomes.append))
+    return outcomes[0]
+
+
+def store(
+    storage: Storage, sender: int, text: str, to: str | None = None, nonce: str | None = None
+) -> messages.Receipt | PeerError:
+    """What came of storing one message."""
+    user = storage.read(users.find_user, to) if to else None
+    post = messages.Post(user.id if user else None, text, nonce)
+    return store_posts(storage, sender, post)[0]
+
+
+def ids_of(page: messages.Page) -> list[int]:
+    """A page's messages, by id."""
+    return [message.id for message in page.messages]
+
+
+def skip_ids(storage: Storage, count: int) -> None:
+    """The next message's id is so many larger than it would be."""
+    storage.call(lambda c: c.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'message'", (count,)))
+
+
+def explain(storage: Storage, work: Callable[..., object], *arguments: Any) -> list[str]:
+    """How SQLite goes about each statement of `work`: the steps of EXPLAIN QUERY PLAN."""
+
+    def run(connection: sqlite3.Connection) -> list[str]:
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        work(connection, *arguments)
+        connection.set_trace_callback(None)
+        # What FTS5 asks of its own tables is its own business.
+        ours = [sql for sql in statements if not re.search("'main'.'(message|direct)_search_|^--", sql)]
+        return [row[3] for sql in ours for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+
+    return storage.call(run)

@@ -1,0 +1,148 @@
+"""The Makefile: what a newcomer sees, and what is said on a machine that lacks something."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service.storage.sqlite.schema import revisions
+from tests.support.helpers import PATIENCE, ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def make(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=cwd,
+        env={key: value for key, value in os.environ.items() if not key.startswith("MAKE")} | environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def test_make_alone_prints_the_help() -> None:
+    """Every target has its line."""
+    shown = make().stdout
+    assert shown == make("help").stdout
+    for target in (
+        "run_server",
+        "run_client",
+        "init-db",
+        "backup",
+        "certs",
+        "test",
+        "lint",
+        "attacks",
+        "fuzz",
+        "help",
+        "clean",
+    ):
+        assert f"\n  {target} " in shown
+    assert "make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db] [CERT=certs/cert.pem KEY=" in shown
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """A folder with nothing but the Makefile and the requirements."""
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def fake_python(folder: Path, script: str) -> str:
+    path = folder / "python"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return f"PYTHON={path}"
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ('case "$2" in *version_info*) exit 1;; esac', "is older than 3.11. Install Python 3.11 or newer"),
+        ('case "$2" in *ensurepip*) exit 1;; esac', "venv module is missing. Install it (Debian, Ubuntu: apt install"),
+    ],
+)
+def test_an_unfit_python_is_explained(fresh: Path, script: str, message: str) -> None:
+    """What to install is said in one line, and nothing is left behind."""
+    ended = make("install", fake_python(fresh, script), cwd=fresh)
+    assert ended.returncode != 0
+    (line,) = [line for line in ended.stderr.splitlines() if not line.startswith("make:")]
+    assert message in line
+    assert not (fresh / ".venv").exists()
+
+
+def test_no_python_at_all_is_explained(fresh: Path) -> None:
+    """So is its absence."""
+    ended = make("install", "PYTHON=/nowhere/python3", cwd=fresh)
+    assert "No /nowhere/python3 here. Install Python 3.11 or newer" in ended.stderr
+
+
+def test_init_db_makes_the_database_and_explains_a_refusal(tmp_path: Path) -> None:
+    """`make init-db DB=…` may be run again and again."""
+    path = tmp_path / "my chat.db"
+    assert make("init-db", f"DB={path}").stdout == f"{path}: created, schema {revisions()[-1]}\n"
+    assert make("init-db", f"DB={path}").stdout == f"{path}: current, schema {revisions()[-1]}\n"
+    path.write_text("a letter\n")
+    ended = make("init-db", f"DB={path}")
+    assert ended.returncode != 0
+    assert f"{path} is no SQLite database" in ended.stderr
+    assert path.read_text() == "a letter\n"
+
+
+def test_backup_names_the_copy_by_the_time_or_as_asked(tmp_path: Path) -> None:
+    """`make backup DB=… TO=…`; without TO it goes to the folder backups."""
+    path, copy = tmp_path / "my chat.db", tmp_path / "folder" / "my copy.db"
+    make("init-db", f"DB={path}")
+    assert make("backup", f"DB={path}", f"TO={copy}").stdout.startswith(f"{copy}: ")
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert make("-n", "backup").stdout.strip().endswith("-m service.admin backup --db 'chat.db'")
+
+
+def test_tls_is_asked_for_by_variables(tmp_path: Path) -> None:
+    """`make certs` makes a pair in the folder named; CERT and KEY have the service use it, TLS and CA the client."""
+    made = make("certs", f"CERTS={tmp_path}/my certs", "NAMES=chat.example 192.0.2.1")
+    assert f"{tmp_path}/my certs/cert.pem and {tmp_path}/my certs/key.pem made" in made.stdout
+    assert "Names: chat.example, 192.0.2.1, " in made.stdout
+    assert "certs/cert.pem is there already" in make("certs", f"CERTS={tmp_path}/my certs").stderr
+    shown = make("-n", "run_server", "run_client", "CERT=c.pem", "KEY=k.pem", "TLS=1", "CA=ca.pem").stdout
+    assert "--tls-cert 'c.pem' --tls-key 'k.pem'" in shown
+    assert "--tls --tls-ca 'ca.pem'" in shown
+    assert "--tls" not in make("-n", "run_server", "run_client").stdout
+
+
+def test_a_profile_takes_the_place_of_the_server() -> None:
+    """`make run_client PROFILE=work`; a name still counts."""
+    shown = make("-n", "run_client", "PROFILE=work", "USERNAME=alice").stdout
+    assert "-m client --profile 'work' " in shown
+    assert "'alice'" in shown
+    assert "127.0.0.1" not in shown
+
+
+def test_what_shells_export_does_not_steer_it(tmp_path: Path) -> None:
+    """HOST and USERNAME are set on many machines for other purposes; only make's own command line counts."""
+    shown = make("-n", "run_server", "run_client", HOST="machine", USERNAME="root", PORT="1").stdout
+    assert "service '12000' --host '127.0.0.1' --db 'chat.db'" in shown
+    assert "client '127.0.0.1' '12000'" in shown
+    assert "root" not in shown.replace("/root", "")
+
+
+def test_a_fuzzer_that_does_not_install_is_explained(fresh: Path) -> None:
+    """One line says where it can be had and where pip's own words are; the next try begins anew."""
+    (fresh / ".venv" / "bin").mkdir(parents=True)
+    fake_python(fresh / ".venv" / "bin", "echo no atheris >&2; exit 1")
+    for name in ("requirements-fuzz.txt", ".venv/venv.stamp", ".venv/run.stamp"):
+        (fresh / name).touch()
+    ended = make("fuzz", cwd=fresh)
+    (line,) = [line for line in ended.stderr.splitlines() if not line.startswith("make:")]
+    assert line.startswith("atheris does not install here (.venv/fuzz.log says why)")
+    assert (fresh / ".venv" / "fuzz.log").read_text() == "no atheris\n"
+    assert not (fresh / ".venv" / "fuzz.stamp").exists()

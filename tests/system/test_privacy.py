@@ -1,0 +1,267 @@
+"""What one user can learn of two others' direct messages, or pretend to be: nothing. And where no secret may stand."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from service.accounts.authentication import NewToken
+from service.storage.sqlite import messages, users
+from service.wire import protocol
+from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Line, Process, Wire, enter, running_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECRETS: Final = ("correct horse", "battery staple", "wrong guess", "between us only")
+NEW_PASSWORD: Final = SECRETS[1]
+
+
+def dump(path: Path) -> list[tuple[Any, ...]]:
+    """All that is stored about messages, and what each user has seen and read."""
+    with closing(sqlite3.connect(path)) as connection:
+        return [
+            *connection.execute("SELECT * FROM message ORDER BY id"),
+            *connection.execute("SELECT id, name, read_id, direct_id FROM user WHERE name != 'mallory' ORDER BY id"),
+        ]
+
+
+# -- forgery ----------------------------------------------------------------------------------------------------------
+FORGED: Final = {"from": "bob", "sender": "bob", "id": 4_711, "time": "1999-01-01T00:00:00.000Z", "type": "broadcast"}
+
+
+@pytest.mark.parametrize("fields", [{"command": "pm"}, {"command": "dm", "to": "bob"}])
+def test_who_wrote_and_when_is_the_services_word(tmp_path: Path, fields: Line) -> None:
+    """What a client says of sender, id, time and type is ignored, live and stored."""
+    with running_server(tmp_path) as server, enter(server.port, "mallory") as mallory, enter(server.port, "bob") as bob:
+        ack = mallory.ask(**{**FORGED, **fields}, message="hi")
+        kind = "broadcast" if fields["command"] == "pm" else "direct"
+        message = bob.read_type(kind)
+        assert (message["from"], message["id"], message["time"]) == ("mallory", 1, ack["time"])
+        assert ack["time"] > "2000"
+        (stored,) = bob.ask("history", **({} if kind == "broadcast" else {"with": "mallory"}))["messages"]
+        assert stored == {key: value for key, value in message.items() if key != "type"}
+
+
+def test_a_forged_sender_marks_nothing_as_seen_for_another(tmp_path: Path) -> None:
+    """`seen` counts for who says it, whatever name stands in it."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        with enter(server.port, "bob", confirm=True), enter(server.port, "mallory") as mallory:
+            sent = alice.ask("dm", to="bob", message=SECRETS[3])["id"]
+            for name in ("from", "username", "to", "user"):
+                mallory.ask("seen", ids=[sent], **{name: "bob"})
+        with enter(server.port, "bob", confirm=True) as bob:
+            assert bob.hello["missed"] == 1
+
+
+# -- a stranger -------------------------------------------------------------------------------------------------------
+@contextmanager
+def strangers(folder: Path) -> Iterator[tuple[Wire, int, int]]:
+    """A client, the id of a direct message between two others, and an id that there is not."""
+    with (
+        running_server(folder) as server,
+        enter(server.port, "alice") as alice,
+        enter(server.port, "bob", confirm=True),
+        enter(server.port, "mallory") as mallory,
+    ):
+        alice.ask("pm", message="in public")
+        secret = alice.ask("dm", to="bob", message=SECRETS[3])["id"]
+        alice.ask("pm", message="in public again")
+        mallory.read_until_pong()
+        yield mallory, secret, secret + 1_000
+
+
+ASKING: Final = [
+    ("seen", {"ids": ["ID"]}),
+    ("seen", {"id": "ID"}),
+    ("history", {"with": "bob", "before": "ID"}),
+    ("history", {"with": "alice", "after": "ID"}),
+    ("history", {"with": "bob"}),
+    ("search", {"query": "between us only", "before": "ID"}),
+    ("search", {"query": "between us only"}),
+    ("search", {"query": "between", "with": "bob"}),
+    ("search", {"query": "between", "with": "alice", "before": "ID"}),
+    ("missed", {}),
+    ("missed", {"from": "alice", "with": "bob", "id": "ID"}),
+]
+
+
+@pytest.mark.parametrize(("command", "fields"), ASKING, ids=str)
+def test_a_stranger_is_told_as_if_it_were_not_there(tmp_path: Path, command: str, fields: Line) -> None:
+    """With the id of others' message comes word for word what comes with one that is none; nothing changes."""
+    with strangers(tmp_path) as (mallory, secret, nothing):
+        before = dump(tmp_path / "chat.db")
+        answers = []
+        for number in (secret, nothing):
+            given = {
+                key: number if value == "ID" else [number] if value == ["ID"] else value
+                for key, value in fields.items()
+            }
+            answer = str(mallory.ask(command, **given))
+            assert SECRETS[3] not in answer.replace(str(fields.get("query")), "")
+            answers.append(answer.replace(str(number), "ID"))
+        assert answers[0] == answers[1]
+        assert dump(tmp_path / "chat.db") == before
+
+
+def test_a_public_page_has_no_gap_to_see(tmp_path: Path) -> None:
+    """A page that begins or ends at others' message holds the public ones round it, and no more."""
+    with strangers(tmp_path) as (mallory, secret, _):
+        before = mallory.ask("history", before=secret + 1)["messages"]
+        after = mallory.ask("history", after=secret - 1)["messages"]
+        assert [message["message"] for message in (*before, *after)] == ["in public", "in public again"]
+
+
+def test_a_talk_without_words_looks_like_any_other(tmp_path: Path) -> None:
+    """Who talks with whom is not told: with one who has talked to others and one who has not, the answers are alike."""
+    with strangers(tmp_path) as (mallory, _, __):
+        for command, fields in (("history", {}), ("search", {"query": "between"})):
+            pages = [mallory.ask(command, **fields, **{"with": name}) for name in ("bob", "mallory")]
+            assert [page["messages"] for page in pages] == [[], []]
+            assert [page["more"] for page in pages] == [False, False]
+
+
+@pytest.mark.parametrize("command", ["dm", "history", "search"])
+@pytest.mark.parametrize("name", ["nobody", "a" * 32, "x" * 5_000, "no body", "", "\u202ebob", "bob:", "1", "*"])
+def test_a_name_that_is_none_is_an_unknown_user(tmp_path: Path, command: str, name: str) -> None:
+    """Every command that takes a name refuses one that is none alike, and stores nothing."""
+    with strangers(tmp_path) as (mallory, _, __):
+        before = dump(tmp_path / "chat.db")
+        fields = {"dm": {"to": name, "message": "x"}, "history": {"with": name}, "search": {"query": "x", "with": name}}
+        error = mallory.ask(command, **fields[command])
+        assert (error["type"], error["code"], error["command"]) == ("error", "unknown_user", command)
+        assert dump(tmp_path / "chat.db") == before
+
+
+def test_a_nonce_is_its_senders_own(tmp_path: Path) -> None:
+    """Another's nonce is as good as any: it neither clashes nor gives that message's id."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob"):
+        first = alice.ask("dm", to="bob", message=SECRETS[3], nonce="n")
+        with enter(server.port, "mallory") as mallory:
+            again = mallory.ask("dm", to="bob", message=SECRETS[3], nonce="n")
+        assert (again["type"], again["id"]) == ("ack", first["id"] + 1)
+
+
+# -- files and words --------------------------------------------------------------------------------------------------
+def test_files_are_their_owners_alone(tmp_path: Path) -> None:
+    """Under the usual umask the database and what SQLite puts beside it are 0600 while the service runs."""
+    old = os.umask(0o022)
+    try:
+        with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+            alice.ask("pm", message="hi")
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    finally:
+        os.umask(old)
+    assert {"chat.db", "chat.db-wal", "chat.db-shm"} <= modes.keys()
+    assert set(modes.values()) == {0o600}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        protocol.Login(username="alice", password=PASSWORD),
+        protocol.Register(username="alice", password=PASSWORD),
+        protocol.Resume(token=PASSWORD),
+        protocol.Password(old=PASSWORD, new=PASSWORD),
+        protocol.Pm(message=PASSWORD),
+        protocol.Dm(to="bob", message=PASSWORD),
+        protocol.Search(query=PASSWORD),
+        protocol.LoginOkReply(username="a", users=[], missed=0, unread=0, last_id=0, token=PASSWORD, time=""),
+        protocol.DirectEvent(id=1, time="", from_="a", to="b", message=PASSWORD),
+        protocol.MissedReply([protocol.StoredMessage(id=1, time="", from_="a", message=PASSWORD)], more=False),
+        NewToken(PASSWORD, b"", "", ""),
+        messages.Post(None, PASSWORD, None),
+        messages.Message(1, "", "a", None, PASSWORD),
+        users.User(1, "alice", PASSWORD, None),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_holds_a_secret_does_not_show_it(value: object) -> None:
+    """Printed, as an exception or a log may, it has its kind and no secret or text."""
+    shown = f"{value!r} {value} {[value]}"
+    assert PASSWORD not in shown
+    assert type(value).__name__ in shown
+
+
+# A command and two deliveries that fail with what they were given; a crash dumps the stacks.
+BROKEN: Final = """
+import faulthandler
+from functools import partial
+from service.chat import commands, session
+from service.wire import protocol
+
+def fail(*given):
+    raise RuntimeError(f"a bug met {given}")
+
+def fail_quietly(*given):
+    raise RuntimeError("a quiet bug")
+
+def log_in(given, command):
+    given.services.delivery.post(partial(fail, given, command))
+    given.services.delivery.post(partial(fail_quietly, command.password))
+    commands.log_in(given, command)
+
+faulthandler.enable()
+session.COMMANDS = {
+    **commands.COMMANDS,
+    protocol.Login: commands.Rule(log_in, "before login"),
+    protocol.Search: commands.Rule(fail, "after login"),
+}
+"""
+
+
+def test_no_secret_stands_in_logs_errors_or_a_crash_report(tmp_path: Path) -> None:
+    """Logins, refusals, a password change, incidents and a crash at level debug leave no password, token or text."""
+    service = Process(tmp_path, "--log-level", "debug", prelude=BROKEN)
+    with service, enter(service.port, "bob") as bob, enter(service.port, "alice") as alice:
+        with Wire(service.port) as stranger:
+            errors = [stranger.ask("login", username="alice", password=SECRETS[2])]
+            errors.append(stranger.ask("resume", token=SECRETS[2]))
+        tokens = [alice.hello["token"], bob.hello["token"]]
+        with Wire(service.port) as again:
+            assert again.ask("resume", token=tokens[0])["type"] == "login_ok"
+        alice.ask("dm", to="bob", message=SECRETS[3], nonce="n")
+        errors.append(alice.ask("dm", to="bob", message=SECRETS[3] + "!", nonce="n"))
+        errors.append(alice.ask("search", query=SECRETS[3]))
+        errors.append(alice.ask("password", old=SECRETS[2], new=NEW_PASSWORD))
+        assert alice.ask("password", old=PASSWORD, new=NEW_PASSWORD)["type"] == "ack"
+        pid = service.program.pid
+        known = b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
+        service.stop(signal.SIGSEGV)
+    log = "\n".join(service.log)
+    assert [error["code"] for error in errors] == [
+        "bad_credentials", "bad_token", "nonce_reused", "internal", "bad_credentials",
+    ]  # fmt: skip
+    for word in ("incident", "a bug met", "a quiet bug", "a delivery failed", "Fatal Python error: Segmentation fault"):
+        assert word in log
+    for secret in (*SECRETS, *tokens):
+        assert secret not in log + str(errors)
+        assert secret.encode() not in known
+
+
+def test_the_clients_password_is_in_no_argument_and_no_output(tmp_path: Path) -> None:
+    """Asked for or out of CHAT_PASSWORD, it is not shown by `ps`, stdout or stderr, also where it is refused."""
+    with Process(tmp_path) as service, enter(service.port, "alice"):
+        for password in (PASSWORD, SECRETS[2]):
+            client = subprocess.Popen(
+                [sys.executable, "-X", "dev", "-m", "client", "127.0.0.1", str(service.port), "alice"],
+                cwd=ROOT,
+                env=os.environ | {"CHAT_PASSWORD": password},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            arguments = Path(f"/proc/{client.pid}/cmdline").read_text()
+            out, err = client.communicate("ex\n", timeout=PATIENCE)
+            assert client.returncode == (0 if password == PASSWORD else 4)
+            assert password not in arguments + out + err

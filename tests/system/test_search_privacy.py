@@ -1,0 +1,213 @@
+"""What a search tells of messages that its asker may not read: nothing, whatever stands in them."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.config import MAX_ENDINGS
+from service.errors import PeerError
+from service.storage.sqlite import fulltext, messages
+from tests.support.helpers import open_storage
+from tests.support.storage import NOW, add, say, store_posts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from service.storage.sqlite.engine import Storage
+
+ASKER: Final = 1
+USERS: Final = 12  # so that one's id begins as another's does
+FEW: Final = 3  # endings, in place of MAX_ENDINGS
+
+
+def flood(beginning: str, count: int = MAX_ENDINGS) -> str:
+    """So many words that begin so."""
+    return " ".join(f"{beginning}{n}" for n in range(count))
+
+
+# -- the attack -------------------------------------------------------------------------------------------------------
+def ask(storage: Storage, query: str, user: int) -> int:
+    """How many messages are found."""
+    storage.index_search()
+    return len(storage.read(fulltext.search_page, query, user, None, None, 20).messages)
+
+
+@pytest.mark.parametrize("guess", ["s", "secret", "secretary", "e-mail", "sécret"])
+def test_words_of_others_do_not_fill_up_a_beginning(tmp_path: Path, guess: str) -> None:
+    """Who has written as many words as a beginning may stand for is told the same, whether or not others have more."""
+    with open_storage(tmp_path / "chat.db") as storage:
+        alice, _, carol = (add(storage, name) for name in ("alice", "bob", "carol"))
+        say(storage, carol, flood(guess), to="carol")
+        before = ask(storage, guess, carol)
+        for text in (guess, f"{guess}aries", flood(f"{guess}x")):
+            say(storage, alice, text, to="bob")
+        assert before == ask(storage, guess, carol) == 1
+
+
+MARKS: Final = ["1x2", "1x2\u00b7", "1\u00b7plan", "\ue0001x2", "\ue0001", "words:plan", "1", "plan"]
+
+
+@pytest.mark.parametrize("query", MARKS)
+def test_no_word_tells_who_talks_with_whom(tmp_path: Path, query: str) -> None:
+    """How the index marks the words of direct messages opens nothing to who types it, in a text or in a query."""
+    with open_storage(tmp_path / "chat.db") as storage:
+        alice, _, carol = (add(storage, name) for name in ("alice", "bob", "carol"))
+        say(storage, alice, "plan", to="bob")
+        assert ask(storage, query, carol) == 0
+        for to in (None, "carol"):
+            say(storage, carol, f"{query} ", to=to)
+        assert ask(storage, query, carol) == 2
+        assert ask(storage, "plan", alice) == 1 + ("plan" in query)
+
+
+# -- the model --------------------------------------------------------------------------------------------------------
+Said = tuple[int, int | None, str]  # sender, recipient, text
+Row = tuple[int, int, int | None, str]  # id and the same
+Question = tuple[str, int | None, int | None, int]  # words, with whom, before, limit
+Answer = tuple[list[tuple[int, str]], bool] | str
+
+# Few words, so that they meet, and begin as each other do; and what the indexes, these and older ones, have as marks.
+pieces = st.sampled_from(
+    ["a", "ab", "aba", "b", "\u00e0b", "a-b", "1", "1x2", "1\u00b7a", "2\u00b7ab", "\ue000", "\0", "!"]
+)
+lines = st.lists(pieces, min_size=1, max_size=4).map(" ".join)
+floods = st.builds(flood, st.sampled_from(["a", "b", "ab", "1", "\ue000"]), st.integers(FEW - 1, FEW + 1))
+texts = lines | floods
+others = st.integers(2, USERS)
+anyone = st.integers(1, USERS)
+hidden = st.none() | st.tuples(others, others, texts)
+shown = st.one_of(
+    st.tuples(anyone, st.none(), texts),
+    st.tuples(st.just(ASKER), anyone, texts),
+    st.tuples(anyone, st.just(ASKER), texts),
+)
+histories = st.lists(shown.map(lambda row: (row, row)) | st.tuples(hidden, hidden), min_size=4, max_size=16)
+questions: st.SearchStrategy[Question] = st.tuples(
+    st.lists(pieces, min_size=1, max_size=2).map(" ".join),
+    st.none() | st.sampled_from([ASKER, 2]),
+    st.none() | st.integers(0, 17),
+    st.integers(1, 4),
+)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    """A database with users and no messages."""
+    path = tmp_path_factory.mktemp("template") / "chat.db"
+    with open_storage(path) as storage:
+        for n in range(1, USERS + 1):
+            add(storage, f"user{n}")
+    with closing(sqlite3.connect(path)) as connection:
+        yield connection
+
+
+def answer_all(template: sqlite3.Connection, rows: Sequence[Row], asked: Sequence[Question], step: int) -> list[Answer]:
+    """What the asker is told where these messages are stored, and indexed so many at a time."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        template.backup(connection)
+        connection.executemany(
+            "INSERT INTO message (id, sent_at, sender_id, recipient_id, body) VALUES (?, ?, ?, ?, ?)",
+            [(row[0], NOW, *row[1:]) for row in rows],
+        )
+        while fulltext.index_some(connection, step):
+            pass
+        return [answer(connection, question) for question in asked]
+
+
+def answer(connection: sqlite3.Connection, question: Question) -> Answer:
+    """What the asker is told."""
+    query, partner, before, limit = question
+    try:
+        page = fulltext.search_page(connection, query, ASKER, partner, before, limit)
+    except PeerError as error:
+        return str(error)
+    return [(message.id, message.body) for message in page.messages], page.more
+
+
+def expect(rows: Sequence[Row], question: Question) -> Answer:
+    """The same, from the rows that the asker may read, and without an index."""
+    query, partner, before, limit = question
+    own = [row for row in rows if row[2] is not None]
+    words = fulltext._cut_query(query)
+    found = {row[0]: row[3] for part in ([row for row in rows if row[2] is None], own) for row in select(part, words)}
+    if partner is not None:
+        talk = {ASKER, partner}
+        found = {row[0]: row[3] for row in select(own, words) if {row[1], row[2]} == talk}
+    ids = sorted((number for number in found if before is None or number < before), reverse=True)
+    return [(number, found[number]) for number in ids[:limit]], len(ids) > limit
+
+
+def select(rows: Sequence[Row], words: Sequence[tuple[str, ...]]) -> list[Row]:
+    """Those that have all the words, the last part of each as a beginning, unless that stands for too many."""
+    if not words:
+        return []
+    cut = {row: fulltext._cut([row[3]])[0] for row in rows}
+    known = {word for there in cut.values() for word in there}
+    for *head, beginning in words:
+        endings = [word for word in known if word.startswith(beginning)]
+        endings = endings if len(endings) <= FEW else [beginning]
+        phrases = [[*head, ending] for ending in endings]
+        size = len(head) + 1
+        cut = {
+            row: there
+            for row, there in cut.items()
+            if any(there[n : n + size] in phrases for n in range(len(there) - size + 1))
+        }
+    return list(cut)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(histories, st.lists(questions, min_size=1, max_size=8), st.integers(1, 9))
+def test_others_messages_change_no_answer(
+    template: sqlite3.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    history: list[tuple[Said | None, Said | None]],
+    asked: list[Question],
+    step: int,
+) -> None:
+    """Where only what others wrote to each other differs, or is not there, the answers are those to what one may read.
+
+    Floods of one's own words, and public ones, included.
+    """
+    monkeypatch.setattr(fulltext, "MAX_ENDINGS", FEW)
+    worlds = [[(number, *row) for number, row in enumerate(world, 1) if row] for world in zip(*history, strict=True)]
+    readable = [row for row in worlds[0] if row[2] is None or ASKER in row[1:3]]
+    expected = [expect(readable, question) for question in asked]
+    for world in worlds:
+        assert answer_all(template, world, asked, step) == expected
+
+
+# -- the work ---------------------------------------------------------------------------------------------------------
+def test_others_words_cost_a_search_no_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So they cannot make it take too long, either: it has as many steps as where they are no words that are asked for.
+
+    (How many pieces the index is in, and so how much others have written, is another thing.)
+    """
+    steps = 0
+
+    def count() -> float:
+        nonlocal steps
+        steps += 1
+        return 0.0
+
+    monkeypatch.setattr(fulltext, "_CHECK_EVERY", 1)
+    monkeypatch.setattr(fulltext, "time", SimpleNamespace(thread_time=count))
+    taken = []
+    for number, words in enumerate(("word works wordy", "zeta zebra zebus")):
+        with open_storage(tmp_path / f"{number}.db") as storage:
+            alice, bob, carol = (add(storage, name) for name in ("alice", "bob", "carol"))
+            say(storage, alice, "word in public")
+            say(storage, carol, "word for me", to="carol")
+            store_posts(storage, alice, *[messages.Post(bob, words, None)] * 3_000)
+            steps = 0
+            assert ask(storage, "word wo w", carol) == 2
+            taken.append(steps)
+    assert taken[0] == taken[1]

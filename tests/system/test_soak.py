@@ -1,0 +1,96 @@
+"""The soak's own judgement: what it would find if the service went wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.helpers import open_storage
+from tests.support.storage import add, say
+from tests.system.soak.client import Client, Visit, World
+from tests.system.soak.program import MIB, Level
+from tests.system.soak.verdict import compare_levels, compare_views
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEVEL = Level(memory=50 * MIB, threads=200, descriptors=220, wal=16 * MIB, database=10 * MIB)
+
+
+@pytest.fixture
+def world() -> World:
+    """Three clients: the first has written to all and to the second."""
+    world = World(port=0, seed=1)
+    world.clients += [Client(world, number, []) for number in range(3)]
+    for client in world.clients:
+        client.since = 0
+    world.clients[0].compose(None, 10)
+    world.clients[0].compose("client001", 10)
+    return world
+
+
+def tell_all(world: World, path: Path, *, untold: str = "") -> list[str]:
+    """Stores what was written and shows it to whom it is for, but for one; gives the differences."""
+    first = world.clients[0]
+    with open_storage(path) as storage:
+        writers = [add(storage, client.name) for client in world.clients]
+        for nonce, command in list(first.unacked.items()):
+            message_id = say(storage, writers[0], command["message"], command.get("to"), nonce)
+            first.note_ack({"id": message_id, "nonce": nonce, "to": command.get("to")})
+            for client in world.clients[1:]:
+                if client.name != untold and command.get("to") in {None, client.name}:
+                    client.show({"id": message_id, "from": first.name, **command})
+    return list(compare_views(path, world.clients))
+
+
+def test_equal_views_are_equal(world: World, tmp_path: Path) -> None:
+    """Everyone has what is public and what is theirs: no difference."""
+    assert tell_all(world, tmp_path / "chat.db") == []
+    assert world.faults == []
+
+
+def test_a_lost_message_is_found(world: World, tmp_path: Path) -> None:
+    """It is said who lacks which."""
+    (difference,) = tell_all(world, tmp_path / "chat.db", untold="client001")
+    assert difference.startswith("client001 (does not confirm): 2 messages missing [1, 2], 0 too many")
+
+
+def test_a_message_of_others_is_found(world: World, tmp_path: Path) -> None:
+    """Both at once, and at the end."""
+    line = {"id": 9, "from": "client000", "to": "client001", "message": "psst"}
+    world.clients[2].show(line)
+    assert world.faults == ["client002 was told 9, a direct message of others"]
+    assert any("1 too many [9]" in difference for difference in tell_all(world, tmp_path / "chat.db"))
+
+
+def test_a_lost_ack_is_found(world: World, tmp_path: Path) -> None:
+    """An id that the database does not have for that message."""
+    path = tmp_path / "chat.db"
+    tell_all(world, path)
+    world.clients[0].acked[1] = 7
+    assert list(compare_views(path, world.clients)) == ["client000's message 1 has the ack 7, but another row or none"]
+
+
+@pytest.mark.parametrize(("ids", "is_fault"), [([5, 6, 9], False), ([5, 5], True), ([6, 5], True), ([4], True)])
+def test_live_order_is_watched(world: World, ids: list[int], *, is_fault: bool) -> None:
+    """After the seam of 4 each live id must be larger than the one before."""
+    visit = Visit(world.clients[1], None, None)  # type: ignore[arg-type]
+    visit._take({"type": "login_ok", "last_id": 4})
+    for message_id in ids:
+        visit._take({"type": "broadcast", "id": message_id, "from": "client000", "message": "hi"})
+    assert bool(world.faults) == is_fault
+
+
+@pytest.mark.parametrize(
+    ("later", "names"),
+    [
+        (LEVEL, []),
+        (LEVEL._replace(memory=90 * MIB), ["memory"]),
+        (LEVEL._replace(memory=60 * MIB, database=90 * MIB), []),
+        (LEVEL._replace(threads=240, descriptors=270, wal=40 * MIB), ["threads", "descriptors", "wal"]),
+    ],
+)
+def test_levels_that_grow_are_found(later: Level, names: list[str]) -> None:
+    """Beyond chance; but a database may grow."""
+    assert [text.split()[0] for text in compare_levels([LEVEL] * 20 + [later] * 10)] == names
