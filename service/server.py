@@ -58,7 +58,7 @@ from service.origin import origin_of
 from service.storage.sqlite import users
 from service.storage.sqlite.engine import Storage
 from service.ticker import Ticker
-from service.token_bucket import Budgets
+from service.token_bucket import TokenBuckets
 from service.turns import UNLIMITED, Room, Turns
 from service.wire.protocol import ByeEvent, encode
 
@@ -76,8 +76,8 @@ _ACCEPT_PAUSE: Final = 0.1  # seconds to wait when accepting fails: descriptors 
 class Server:
     """A running service: from the constructor on it accepts clients, until `stop`."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises ConfigError if it cannot listen or speak TLS, SchemaError if the database is not to be had."""
+    def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
+        """`now` is the clock of the limits. Raises ConfigError if it cannot listen or speak TLS, SchemaError."""
         self._most_clients = _make_room(settings.max_connections)
         self._tls: ssl.SSLContext | None = None
         self._load_certificate(settings)
@@ -97,11 +97,12 @@ class Server:
             searches=Turns(search_places() if settings.rate else READERS, Room(UNLIMITED)),
             indexing=Turns(1, Room(UNLIMITED)),
             accounts=Accounts(storage, settings),
-            door=Door(settings),
-            shares=Shares(settings) if settings.rate else None,
+            door=Door(settings, now),
+            shares=Shares(settings, now) if settings.rate else None,
             receipts=Receipts(storage),
             delivery=self.delivery,
             roster=Roster(),
+            now=now,
         )
         self.ticker = Ticker()
         self.ticker.every(settings.users_interval, self.delivery.announce)
@@ -112,7 +113,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._strangers = Strangers()  # those of them that have not logged in
         self._members = Members()  # those that have
-        self._own_places = Budgets(OWN_PLACES_RATE, OWN_PLACES_BURST)
+        self._own_places = TokenBuckets(OWN_PLACES_RATE, OWN_PLACES_BURST, now)
         self._stopping = False
         self._refused: deque[socket.socket] = deque()
         self._spare = _open_spare()  # a descriptor to refuse with when there is no other

@@ -21,10 +21,10 @@ from service.config import (
     SHARE_BURST,
 )
 from service.errors import PeerError
-from service.token_bucket import Budgets, OriginBudgets
+from service.token_bucket import OriginBuckets, TokenBuckets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from service.config import Settings
     from service.origin import Origin
@@ -35,21 +35,21 @@ _MINUTE: Final = 60.0  # seconds
 class Door:
     """The limits of Settings for one address or account; each that is 0 is none."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, now: Callable[[], float]) -> None:
         self._max_per_address = settings.max_per_address
         self._lock = threading.Lock()
         self._connections: Counter[str] = Counter()  # of each address, and of each network of several
         rate = settings.login_rate / _MINUTE
         self._is_limited = rate > 0
-        self._failures = OriginBudgets(rate, LOGIN_BURST)
+        self._failures = OriginBuckets(rate, LOGIN_BURST, now)
         # So large that nobody can keep an account's owner out from one address, or from a few.
-        self._account_failures = Budgets(ACCOUNT_SHARE * rate, ACCOUNT_SHARE * LOGIN_BURST)
-        self._registrations = OriginBudgets(rate, REGISTER_BURST)
+        self._account_failures = TokenBuckets(ACCOUNT_SHARE * rate, ACCOUNT_SHARE * LOGIN_BURST, now)
+        self._registrations = OriginBuckets(rate, REGISTER_BURST, now)
         # Checks of passwords, right or wrong: of an account at one address, and of the address.
         self._counts_checks = bool(rate and settings.rate and settings.address_share)
         share = max(1.0, settings.address_share)  # of less than one check at once nobody could ever have one
-        self._account_checks = Budgets(CHECK_RATE, CHECK_BURST)
-        self._checks = OriginBudgets(share * CHECK_RATE, SHARE_BURST * share * CHECK_BURST)
+        self._account_checks = TokenBuckets(CHECK_RATE, CHECK_BURST, now)
+        self._checks = OriginBuckets(share * CHECK_RATE, SHARE_BURST * share * CHECK_BURST, now)
 
     def admit(self, origin: Origin) -> bool:
         """Counts a connection in, unless its address or network has as many as it may; `leave` counts it out."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.config import KNOCK_BURST, KNOCK_RATE, READ_BURST, READ_RATE, SHARE_BURST
-from service.token_bucket import Budgets, OriginBudgets
+from service.token_bucket import OriginBuckets, TokenBuckets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from service.config import Settings
     from service.origin import Origin
 
@@ -21,11 +23,11 @@ class Shares:
     Each method takes a cost, and gives the seconds that this client must wait before it may go on; 0 if it need not.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, now: Callable[[], float]) -> None:
         share = settings.address_share
-        self._knocking = OriginBudgets(share * KNOCK_RATE, share * KNOCK_BURST) if share else None
-        self._reading = _Share(READ_RATE, READ_BURST, share)
-        self._talking = _Share(settings.rate, settings.burst, share)
+        self._knocking = OriginBuckets(share * KNOCK_RATE, share * KNOCK_BURST, now) if share else None
+        self._reading = _Share(READ_RATE, READ_BURST, share, now)
+        self._talking = _Share(settings.rate, settings.burst, share, now)
 
     def knock(self, origin: Origin, cost: float) -> float:
         """For who is not logged in: connections, bytes and lines of an address."""
@@ -41,13 +43,13 @@ class Shares:
 
 
 class _Share:
-    """A budget for each account, and one of `share` times its rate for each address; 0: none for addresses."""
+    """A bucket for each account, and one of `share` times its rate for each address; 0: none for addresses."""
 
-    def __init__(self, rate: float, burst: float, share: float) -> None:
-        self._accounts = Budgets(rate, burst)
+    def __init__(self, rate: float, burst: float, share: float, now: Callable[[], float]) -> None:
+        self._accounts = TokenBuckets(rate, burst, now)
         # A network's addresses may send no more at once than one of them: more would end a slow reader's outbox.
         at_once = SHARE_BURST * share * burst
-        self._addresses = OriginBudgets(share * rate, at_once, at_once) if share else None
+        self._addresses = OriginBuckets(share * rate, at_once, now, at_once) if share else None
 
     def spend(self, origin: Origin, user_id: int, cost: float) -> float:
         wait = self._accounts.spend(user_id, cost)

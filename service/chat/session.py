@@ -35,6 +35,8 @@ from service.wire.framing import Oversize
 from service.wire.protocol import ErrorReply, encode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from service.accounts.authentication import Accounts
     from service.accounts.limiter import Door
     from service.accounts.shares import Shares
@@ -68,6 +70,7 @@ class Services:
     receipts: Receipts
     delivery: Delivery
     roster: Roster[Session]
+    now: Callable[[], float]  # seconds, never set back: for what is limited by the second
 
 
 class Session:
@@ -79,7 +82,7 @@ class Session:
         self.outbox = outbox
         self.peer = peer
         self.origin = origin
-        self._debt = Debt()  # for what was taken beyond the shares
+        self._debt = Debt(services.now)  # for what was taken beyond the shares
         self.account: Account | None = None
         self.is_entering = False  # a password or token of this client's is looked at
         self._is_late = False  # its time to log in is over

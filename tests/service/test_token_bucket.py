@@ -2,68 +2,79 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
-
 import pytest
 
-from service import token_bucket as budget_module
 from service.config import MAX_DEBT
-from service.token_bucket import Budget, Budgets
-
-if TYPE_CHECKING:
-    from freezegun.api import FrozenDateTimeFactory
+from service.token_bucket import Debt, TokenBucket, TokenBuckets
 
 
-def test_a_budget_is_full_at_first_and_refills(clock: FrozenDateTimeFactory) -> None:
+class Clock:
+    """Seconds that grow when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_bucket_is_full_at_first_and_refills(clock: Clock) -> None:
     """The burst can be spent at once; then it comes back at the rate, and never beyond the burst."""
-    budget = Budget(rate=2, burst=3)
+    bucket = TokenBucket(rate=2, burst=3, now=clock)
     for _ in range(3):
-        assert budget.wait_for(1) == 0
-        budget.spend()
-    assert budget.wait_for(1) == pytest.approx(0.5)
-    clock.tick(timedelta(seconds=0.5))
-    assert budget.wait_for(1) == pytest.approx(0)
-    clock.tick(timedelta(hours=1))
-    assert [budget.wait_for(3), budget.wait_for(4)] == pytest.approx([0, 0.5])
+        assert bucket.wait_for(1) == 0
+        bucket.spend()
+    assert bucket.wait_for(1) == pytest.approx(0.5)
+    clock.seconds += 0.5
+    assert bucket.wait_for(1) == pytest.approx(0)
+    clock.seconds += 3_600
+    assert [bucket.wait_for(3), bucket.wait_for(4)] == pytest.approx([0, 0.5])
 
 
-def test_a_debt_is_paid_back_first(clock: FrozenDateTimeFactory) -> None:
-    """What was spent beyond the budget must flow in before there is anything."""
-    budget = Budget(rate=10, burst=1)
-    budget.spend(21)
-    assert [budget.wait_for(0), budget.wait_for(1)] == pytest.approx([2.0, 2.1])
+def test_what_was_owed_flows_in_first(clock: Clock) -> None:
+    """What was spent beyond the bucket's content must flow in before there is anything."""
+    bucket = TokenBucket(rate=10, burst=1, now=clock)
+    bucket.spend(21)
+    assert [bucket.wait_for(0), bucket.wait_for(1)] == pytest.approx([2.0, 2.1])
 
 
-def test_a_clock_set_back_takes_nothing_away(clock: FrozenDateTimeFactory) -> None:
-    """What was there is there still, and refills from the new time on."""
-    budget = Budget(rate=1, burst=10)
-    budget.spend(9)
-    clock.tick(timedelta(hours=-1))
-    assert budget.wait_for(1) == 0
-    clock.tick(timedelta(seconds=2))
-    assert budget.wait_for(3) == 0
-
-
-def test_each_key_has_its_own_budget(clock: FrozenDateTimeFactory) -> None:
+def test_each_key_has_its_own_bucket(clock: Clock) -> None:
     """What one spends, no other misses."""
-    budgets = Budgets(rate=1, burst=1)
-    budgets.spend("a")
-    assert (budgets.wait_for_one("a"), budgets.wait_for_one("b")) == (1, 0)
+    buckets = TokenBuckets(rate=1, burst=1, now=clock)
+    buckets.spend("a")
+    assert (buckets.wait_for_one("a"), buckets.wait_for_one("b")) == (1, 0)
 
 
-def test_only_so_many_keys_are_remembered(clock: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_many_keys_are_remembered(clock: Clock) -> None:
     """Beyond the limit the one not used for longest starts afresh; memory is bounded."""
-    monkeypatch.setattr(budget_module, "LIMITED_KEYS", 2)
-    budgets = Budgets(rate=1, burst=1)
+    buckets = TokenBuckets(rate=1, burst=1, most=2, now=clock)
     for key in ("a", "b", "a", "c"):
-        budgets.spend(key)
-    assert [budgets.wait_for_one(key) for key in ("a", "b", "c")] == [2, 0, 1]
+        buckets.spend(key)
+    assert [buckets.wait_for_one(key) for key in ("a", "b", "c")] == [2, 0, 1]
 
 
-def test_a_debt_has_a_bound(clock: FrozenDateTimeFactory) -> None:
-    """Who takes far too much and goes leaves others of the same key no more than so long a wait."""
-    budget = Budget(rate=10, burst=1)
-    assert budget.spend(1e9) == pytest.approx(MAX_DEBT)
-    clock.tick(timedelta(seconds=MAX_DEBT))
-    assert budget.spend(0) == 0
+def test_what_is_owed_has_a_bound(clock: Clock) -> None:
+    """A client that takes far too much and goes leaves others of the same key no more than so long a wait."""
+    bucket = TokenBucket(rate=10, burst=1, now=clock)
+    assert bucket.spend(1e9) == pytest.approx(MAX_DEBT)
+    clock.seconds += MAX_DEBT
+    assert bucket.spend(0) == 0
+
+
+def test_a_debt_is_the_longest_of_its_waits(clock: Clock) -> None:
+    """A short wait does not cut a long one; a wait of nothing changes nothing; what has passed is over."""
+    debt = Debt(clock)
+    assert debt.left() == 0
+    for seconds in (5, 2, 0):
+        debt.owe(seconds)
+    clock.seconds += 1
+    assert debt.left() == pytest.approx(4)
+    debt.owe(10)
+    assert debt.left() == pytest.approx(10)
+    clock.seconds += 10
+    assert debt.left() == 0

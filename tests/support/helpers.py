@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from service.clock import utcnow
 from service.config import Settings
 from service.server import Server
 from service.storage.sqlite.engine import Storage
@@ -31,6 +32,11 @@ FAST: Final = ("--bcrypt-cost", "4", "--max-per-address", "0", "--login-rate", "
 Line = dict[str, Any]
 
 
+def seconds() -> float:
+    """A clock for limits that stands still and moves on with the wall clock, where a test has stopped that."""
+    return utcnow().timestamp()
+
+
 def make_settings(folder: Path, **more: Any) -> Settings:
     """Settings for a test: a free port, a database in `folder`, the cheapest bcrypt, no limits for many at once."""
     unlimited = {"max_per_address": 0, "login_rate": 0, "rate": 0}
@@ -40,7 +46,7 @@ def make_settings(folder: Path, **more: Any) -> Settings:
 @contextmanager
 def running_server(folder: Path, **settings: Any) -> Iterator[Server]:
     """A server in this process, stopped at the end."""
-    server = Server(make_settings(folder, **settings))
+    server = Server(make_settings(folder, **settings), seconds)
     try:
         yield server
     finally:

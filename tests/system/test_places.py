@@ -16,7 +16,7 @@ from service.chat.fanout import Account
 from service.config import LEAVING_AT_ONCE, NETWORK_SHARE, Settings
 from service.listeners.places import Members, Strangers
 from service.origin import origin_of
-from tests.support.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, until
+from tests.support.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, seconds, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -248,7 +248,7 @@ def test_the_order_in_which_members_go(monkeypatch: pytest.MonkeyPatch, accounts
 
 def test_networks_of_many_addresses_count_as_one() -> None:
     """Who has a whole network of IPv6 has places for a few addresses; another network is free."""
-    door, most = Door(Settings(max_per_address=3)), 3
+    door, most = Door(Settings(max_per_address=3), seconds), 3
 
     def admit(origin: Origin, count: int) -> int:
         return sum(door.admit(origin) for _ in range(count))

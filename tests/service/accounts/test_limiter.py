@@ -22,7 +22,7 @@ from service.config import (
 )
 from service.errors import PeerError
 from service.origin import Origin, origin_of
-from tests.support.helpers import PASSWORD, Wire, enter, running_server
+from tests.support.helpers import PASSWORD, Wire, enter, running_server, seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ def fail_login(door: Door, name: str = "alice", address: Origin = HERE) -> PeerE
 # -- failed logins ----------------------------------------------------------------------------------------------------
 def test_an_address_that_guesses_is_refused_and_forgiven(clock: FrozenDateTimeFactory) -> None:
     """After so many wrong passwords nothing is checked any more, until time has refilled the budget."""
-    door = Door(Settings(login_rate=6))
+    door = Door(Settings(login_rate=6), seconds)
     assert {fail_login(door).code for _ in range(LOGIN_BURST)} == {"bad_credentials"}
     refused = fail_login(door, "bob")
     assert (refused.code, refused.retry_after) == ("rate_limited", 10)
@@ -52,7 +52,7 @@ def test_an_address_that_guesses_is_refused_and_forgiven(clock: FrozenDateTimeFa
 
 def test_other_addresses_can_still_log_in_to_an_account_under_attack(clock: FrozenDateTimeFactory) -> None:
     """One address that guesses keeps no one else out; only as many as ACCOUNT_SHARE together do."""
-    door = Door(Settings(login_rate=6))
+    door = Door(Settings(login_rate=6), seconds)
     for attacker in range(ACCOUNT_SHARE):
         with door.login("alice", THERE):
             pass
@@ -76,7 +76,7 @@ def log_in(door: Door, name: str, origin: Origin, most: int = 10_000) -> int:
 
 def test_right_passwords_are_counted_as_well(clock: FrozenDateTimeFactory) -> None:
     """One account, again and again, is slowed alone: not its neighbours, nor its owner elsewhere; then it goes on."""
-    door = Door(Settings())
+    door = Door(Settings(), seconds)
     assert log_in(door, "mallory", HERE) == CHECK_BURST
     assert [log_in(door, "alice", HERE, 1), log_in(door, "mallory", THERE, 1)] == [1, 1]
     clock.tick(timedelta(seconds=10))
@@ -95,7 +95,7 @@ def test_a_change_of_password_counts_for_two(tmp_path: Path, clock: FrozenDateTi
 def test_an_address_has_so_many_passwords_checked(clock: FrozenDateTimeFactory) -> None:
     """A class of 200 and more at once, whatever the accounts; then so many a second; a network four times as many."""
     settings = Settings()
-    door, share = Door(settings), settings.address_share
+    door, share = Door(settings, seconds), settings.address_share
     at_once = SHARE_BURST * share * CHECK_BURST
     assert at_once > 200
     accounts = range(int(at_once) // CHECK_BURST + 1)
@@ -110,17 +110,17 @@ def test_an_address_has_so_many_passwords_checked(clock: FrozenDateTimeFactory) 
 @pytest.mark.parametrize("unlimited", [{"rate": 0}, {"login_rate": 0}, {"address_share": 0}])
 def test_without_limits_no_right_password_is_counted(unlimited: dict[str, float]) -> None:
     """An operator who wants no limit for an address has none for this either."""
-    assert log_in(Door(Settings(**unlimited)), "alice", HERE, 1_000) == 1_000  # type: ignore[arg-type]
+    assert log_in(Door(Settings(**unlimited), seconds), "alice", HERE, 1_000) == 1_000  # type: ignore[arg-type]
 
 
 def test_an_address_with_hardly_a_share_can_log_in() -> None:
     """However small --address-share is."""
-    assert log_in(Door(Settings(address_share=0.001)), "alice", HERE, 3) == 3
+    assert log_in(Door(Settings(address_share=0.001), seconds), "alice", HERE, 3) == 3
 
 
 def test_a_right_password_costs_nothing(clock: FrozenDateTimeFactory) -> None:
     """Of what wrong ones may: a class behind one router may log in all at once, and again."""
-    door = Door(Settings(login_rate=6))
+    door = Door(Settings(login_rate=6), seconds)
     for number in range(3 * LOGIN_BURST):
         with door.login(f"pupil{number}", HERE):
             pass
@@ -129,7 +129,7 @@ def test_a_right_password_costs_nothing(clock: FrozenDateTimeFactory) -> None:
 
 def test_registrations_of_one_address_are_limited(clock: FrozenDateTimeFactory) -> None:
     """So many new names at once, then some a minute; another address is free."""
-    door = Door(Settings(login_rate=6))
+    door = Door(Settings(login_rate=6), seconds)
     for _ in range(REGISTER_BURST):
         door.register(HERE)
     with pytest.raises(PeerError, match="new names from your address; try again in 10 seconds") as caught:
@@ -142,7 +142,7 @@ def test_registrations_of_one_address_are_limited(clock: FrozenDateTimeFactory) 
 
 def test_zero_means_no_limit(clock: FrozenDateTimeFactory) -> None:
     """With a rate of 0 nothing is ever refused."""
-    door = Door(Settings(login_rate=0, max_per_address=0))
+    door = Door(Settings(login_rate=0, max_per_address=0), seconds)
     assert {fail_login(door).code for _ in range(200)} == {"bad_credentials"}
     assert all(door.admit(HERE) for _ in range(500))
     for _ in range(200):

@@ -31,7 +31,7 @@ from service.config import (
 from service.net import tls
 from service.net.tls import _RecordCounter
 from service.origin import origin_of
-from tests.support.helpers import PATIENCE, Wire, enter, running_server, until
+from tests.support.helpers import PATIENCE, Wire, enter, running_server, seconds, until
 from tests.support.tls import tls_server
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ SHARE: Final = 10.0  # the default of --address-share
 
 
 def make(rate: float = 20, burst: int = 200, share: float = SHARE) -> Shares:
-    return Shares(Settings(rate=rate, burst=burst, address_share=share))
+    return Shares(Settings(rate=rate, burst=burst, address_share=share), seconds)
 
 
 # -- the budgets ------------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_without_a_rate_nobody_waits(tmp_path: Path, clock: FrozenDateTimeFactor
                     pass
                 for _ in range(round(SHARE * KNOCK_BURST) - 1):
                     assert sender.read()["type"] == "error"
-        assert {connection.session._debt._left for connection in server._connections} == {0.0}
+        assert {connection.session.delay() for connection in server._connections} == {0.0}
 
 
 # -- over the wire ----------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_lines_before_the_login_are_slowed(tmp_path: Path, clock: FrozenDateTime
         with Wire(server.port, source=ELSEWHERE) as other:
             assert other.ask("ping")["type"] == "pong"
         sessions = [connection.session for connection in server._connections]
-        until(lambda: sum(session._debt._left > 0 for session in sessions) == 3)
+        until(lambda: sum(session.delay() > 0 for session in sessions) == 3)
         shares = server.services.shares
         assert shares is not None
         # What is owed is bounded: one step of each of the connections.
@@ -148,7 +148,7 @@ def test_bytes_that_say_nothing_are_slowed(tmp_path: Path, clock: FrozenDateTime
         size = round(SHARE * KNOCK_BURST) * RECEIVE_COST_BYTES
         wire.socket.setblocking(False)
         sent, data = 0, flood * (65_536 // len(flood))
-        while not connection.session._debt._left:
+        while not connection.session.delay():
             try:
                 sent += wire.socket.send(data)
             except BlockingIOError:
@@ -263,8 +263,8 @@ def test_records_that_say_nothing_are_slowed(
             else:  # OpenSSL takes only so many without any content
                 record = writer.seal(APPLICATION_DATA, b"" if number % 30 else b"\n")
             send_raw(wire, record)
-        until(lambda: connection.session._debt._left)
-        assert connection.session._debt._left < 100 / KNOCK_RATE
+        until(connection.session.delay)
+        assert connection.session.delay() < 100 / KNOCK_RATE
 
 
 @given(st.lists(st.integers(0, 300), max_size=30), st.lists(st.integers(0, 5_000), max_size=20))
