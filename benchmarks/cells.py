@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     Results = Mapping[str, Mapping[str, float]]  # of one cell: program -> metric -> number; this service is "chat"
 
 
-class CellError(Exception):
-    """A cell could not be measured; the text says how far it came."""
-
-
 class Target(NamedTuple):
     """What this service's `metric` must be: at least, or at most, `number`, in its unit or in that peer's figure."""
 

@@ -10,8 +10,7 @@ import select
 import time
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.cells import CellError
-from benchmarks.peers import Client
+from benchmarks.peers import CellError, Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks import generate
-from benchmarks.cells import Cell, CellError, Target
-from benchmarks.peers import ROOT
+from benchmarks.cells import Cell, Target
+from benchmarks.peers import ROOT, CellError
 from service.clock import format_time, utcnow
 from service.config import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID, MAX_SEARCH_WORDS
 from service.errors import PeerError

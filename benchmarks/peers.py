@@ -17,8 +17,6 @@ import time
 from pathlib import Path
 from typing import Final
 
-from benchmarks.cells import CellError
-
 ROOT: Final = Path(__file__).resolve().parents[1]
 CORES: Final = sorted(os.sched_getaffinity(0))  # the program has the first, the load generator the last
 CONNECTS: Final = 8  # at a time: ngircd's backlog is 10
@@ -29,6 +27,10 @@ def use_all_descriptors() -> None:
     """Lets this process have as many file descriptors as there are to be had."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class CellError(Exception):
+    """A cell could not be measured; the text says how far it came."""
 
 
 class Client:

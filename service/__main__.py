@@ -11,11 +11,15 @@ import sys
 import threading
 from typing import Final
 
-from service.config import GC_THRESHOLDS, Settings, parse_settings
+from service.config import Settings, parse_settings
 from service.errors import ConfigError, ServiceError
 from service.logs import Log
 from service.server import Server
 from service.visible import one_line
+
+# New objects before each collection of the young, those of these before one of the older, those of these before one of
+# all: with 10,000 clients that one stops every thread for 200 ms, and finds next to nothing. CPython's: 700, 10, 10.
+GC_THRESHOLDS: Final = (10_000, 10, 1_000)
 
 _log: Final = logging.getLogger("chat")
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)

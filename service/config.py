@@ -1,8 +1,7 @@
-"""Every limit of the service: its default, its unit and the reason for it. Reads options and the environment; no more.
+"""What an operator may set: each default, its unit and the reason for it; and limits that several modules share.
 
 `Settings` holds what an operator may set; each field's metadata is the one source for its option, its ``CHAT_…``
-variable and its line in ``--help``. The constants above it are fixed: by the wire (a client counts on them) or because
-nobody needs another value.
+variable and its line in ``--help``. A limit that nobody needs another value of stands in the module that keeps to it.
 """
 
 from __future__ import annotations
@@ -33,9 +32,7 @@ DEFAULT_PAGE: Final = 50  # messages: a few screens
 DEFAULT_SEARCH_PAGE: Final = 20  # messages: one screen
 
 # -- the insides ------------------------------------------------------------------------------------------------------
-IDLE_RECEIVE_BYTES: Final = 4_096  # one recv of a client that says little: the buffer is held while it is silent
 LOGIN_LINE: Final = 8_192  # bytes of a line before the login: 1,024 of a password, each as \u00e9, and a name and a ref
-RECEIVE_BYTES: Final = 65_536  # one recv after a full one; the kernel's usual socket buffer holds about two of these
 OUTBOX_BYTES: Final = 4 << 20  # waiting for one slow client: 30,000 short messages, then it is told `bye slow`
 OUTBOX_PAUSE_BYTES: Final = 1 << 18  # a client with this much unread is not read from until it catches up
 SEND_BYTES: Final = 1 << 18  # joined for one send; the lines themselves are shared by all outboxes, a join is not
@@ -86,8 +83,6 @@ ACCOUNT_SHARE: Final = 5  # addresses that must attack an account together befor
 CHECK_RATE: Final = 0.2  # a second; each a quarter of a second of a core
 CHECK_BURST: Final = 60  # at once: a script that logs in each time it says something
 REGISTER_BURST: Final = 200  # registrations at once from one address: a class's first minute
-LIMITED_KEYS: Final = 10_000  # addresses, accounts and names whose budgets are remembered, of each kind; 3 MB a kind
-NETWORK_SHARE: Final = 4  # addresses' worth of everything that an IPv6 network of many addresses (a /48) may take
 # What an account may take over all its connections, and an address --address-share times. A client that has taken more
 # is read from more slowly. Before the login all is the address's.
 READ_RATE: Final = 50.0  # commands a second that are no messages, such as pages; 10,000 messages a second
@@ -95,7 +90,6 @@ READ_BURST: Final = 1_000  # of these at once: a client that comes back after a 
 SEARCH_COST: Final = 10  # of these; the worst search takes as long as a hundred pages
 KNOCK_RATE: Final = 5.0  # connections and lines before the login, a second, for each of --address-share
 KNOCK_BURST: Final = 100  # of these at once: 200 clients behind one router come, and say who they are
-MAX_DEBT: Final = 60.0  # seconds that a budget may owe at most: who pays and goes leaves no more to his neighbours
 SHARE_BURST: Final = 0.5  # of --address-share bursts at once: 2 MiB of texts, which no reader's outbox ends for
 RECEIVE_COST: Final = 0.1  # of a command, for each receive: bytes that come one by one cost as much as lines
 RECEIVE_COST_BYTES: Final = 4_096  # bytes received that cost as much as a command, whatever they say
@@ -116,27 +110,10 @@ LOGIN_LOOK: Final = 0.25  # seconds at least between two looks for who has not l
 REFUSED_KEPT: Final = 16  # refused sockets kept open a while, so that their error line is read before a reset
 SWITCH_INTERVAL: Final = 0.005  # seconds that a thread may keep the interpreter while others wait; CPython's own choice
 SWITCH_PER_CLIENT: Final = 20e-6  # seconds, in its place where larger: all who wait wake once in it, 50,000 a second
-# New objects before each collection of the young, those of these before one of the older, those of these before one of
-# all: with 10,000 clients that one stops every thread for 200 ms, and finds next to nothing. CPython's: 700, 10, 10.
-GC_THRESHOLDS: Final = (10_000, 10, 1_000)
 LEAVING_AT_ONCE: Final = 32  # clients beyond --max-connections, who give up their places to others just now
-LISTEN_BACKLOG: Final = 1024  # connects waiting to be accepted; Linux caps it at net.core.somaxconn
 # File descriptors beside clients and readers: writer, listener, refused, log, libraries; and LEAVING_AT_ONCE.
 DESCRIPTORS_OWN: Final = 64 + LEAVING_AT_ONCE
 DESCRIPTORS_PER_READER: Final = 3  # database, -wal and -shm; or one that SQLite may not close yet
-# A peer that vanished is to be noticed within 90 s. Where nothing is under way the kernel probes: gone after IDLE +
-# COUNT * INTERVAL, 40 s. Where something is, it sends that again and probes no more: gone after PEER_TIMEOUT, 40 s more
-# at worst. With that set Linux leaves COUNT aside, and ends both at PEER_TIMEOUT (tcp(7), RFC 5482).
-KEEPALIVE_IDLE: Final = 30  # seconds of silence before the first probe: most often the users list comes before it
-KEEPALIVE_INTERVAL: Final = 5  # seconds between two probes
-KEEPALIVE_COUNT: Final = 2  # probes without an answer
-PEER_TIMEOUT: Final = 40  # seconds that bytes may stay unacknowledged, or find no room with a peer that reads nothing
-LOG_QUEUE: Final = 10_000  # lines waiting to be written, some 2 MB; beyond it they are dropped, and counted
-LOG_MERGE: Final = 10.0  # seconds in which lines that are the same but for a port are counted, not written
-LOG_KINDS: Final = 1_000  # different lines remembered for that; some 500 KB
-LOG_PATIENCE: Final = 1.0  # seconds, at the end, for the last of them
-HANDSHAKE_TIMEOUT: Final = 5.0  # seconds for TLS; shorter than our client's patience, which then learns why it ended
-CERTIFICATE_DAYS: Final = 3_650  # of one by `make certs`; clients trust it by its fingerprint, not by its dates
 
 _PORT_MAX: Final = 65_535
 _UNITS: Final = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000, "T": 1_000_000_000_000}

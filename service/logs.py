@@ -14,11 +14,15 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from service.config import LOG_KINDS, LOG_MERGE, LOG_PATIENCE, LOG_QUEUE
 from service.visible import one_line, safe
 
 if TYPE_CHECKING:
     from typing import TextIO
+
+LOG_QUEUE: Final = 10_000  # lines waiting to be written, some 2 MB; beyond it they are dropped, and counted
+LOG_MERGE: Final = 10.0  # seconds in which lines that are the same but for a port are counted, not written
+LOG_KINDS: Final = 1_000  # different lines remembered for that; some 500 KB
+LOG_PATIENCE: Final = 1.0  # seconds, at the end, for the last of them
 
 FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
 _TICK: Final = 1.0  # seconds between two looks at what repeats

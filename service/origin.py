@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 _HOUSEHOLD: Final = 64  # bits of IPv6: what one machine or household is given; it may use each address in it
 _SITE: Final = 48  # bits of IPv6: what one customer is given at most; it has 65,536 households (RFC 6177)
 
+NETWORK_SHARE: Final = 4  # addresses' worth of everything that an IPv6 network of many addresses (a /48) may take
+
 
 class Origin(NamedTuple):
     """An address, and the network around it whose addresses one party may all have."""

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from service.config import LIMITED_KEYS, MAX_DEBT, NETWORK_SHARE
+from service.origin import NETWORK_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from service.origin import Origin
+
+LIMITED_KEYS: Final = 10_000  # addresses, accounts and names whose budgets are remembered, of each kind; 3 MB a kind
+MAX_DEBT: Final = 60.0  # seconds that a budget may owe at most: who pays and goes leaves no more to his neighbours
 
 
 class TokenBucket:

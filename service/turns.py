@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from service.config import NETWORK_SHARE
+from service.origin import NETWORK_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,8 +12,7 @@ from typing import Final
 
 from benchmarks.attacks import report, stage
 from benchmarks.attacks.cells import ATTACKS
-from benchmarks.cells import CellError
-from benchmarks.peers import use_all_descriptors
+from benchmarks.peers import CellError, use_all_descriptors
 from benchmarks.suite import describe_machine
 from benchmarks.table import render_machine
 

@@ -25,9 +25,8 @@ from benchmarks.attacks.attacker import Done, attack
 from benchmarks.attacks.links import Ground
 from benchmarks.attacks.party import NAMES, Plan
 from benchmarks.attacks.victim import Suffered, Times, suffer
-from benchmarks.cells import CellError
 from benchmarks.idle import make_accounts
-from benchmarks.peers import Client, Peer
+from benchmarks.peers import CellError, Client, Peer
 from service.accounts import passwords
 from service.config import Settings
 from service.net import certificates

@@ -21,10 +21,10 @@ import msgspec
 
 from client.net.trust import DowngradeError, Plain, Security, UntrustedError
 from client.text import one_line
-from service.config import PROTOCOL_VERSION, RECEIVE_BYTES
+from service.config import PROTOCOL_VERSION
 from service.errors import CommandError
 from service.net.keepalive import keep_alive
-from service.net.tls import NotTlsError, TlsChannel
+from service.net.tls import RECEIVE_BYTES, NotTlsError, TlsChannel
 from service.wire.framing import LineDecoder, Oversize
 from service.wire.protocol import (
     AnyCommand,

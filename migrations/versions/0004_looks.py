@@ -1,7 +1,7 @@
 """New names are compared with those that are there by all that these look like.
 
-What a look is stands here once more: a migration does the same for ever, whatever becomes of the names in the service. If looks
-change there, a further migration has them anew. A test says so as long as the two differ.
+What a look is stands here once more: a migration does the same for ever, whatever becomes of service/accounts/names.py.
+If looks change there, a further migration has them anew. A test says so as long as the two differ.
 """
 
 from __future__ import annotations

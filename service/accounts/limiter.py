@@ -11,16 +11,9 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from service.config import (
-    ACCOUNT_SHARE,
-    CHECK_BURST,
-    CHECK_RATE,
-    LOGIN_BURST,
-    NETWORK_SHARE,
-    REGISTER_BURST,
-    SHARE_BURST,
-)
+from service.config import ACCOUNT_SHARE, CHECK_BURST, CHECK_RATE, LOGIN_BURST, REGISTER_BURST, SHARE_BURST
 from service.errors import PeerError
+from service.origin import NETWORK_SHARE
 from service.token_bucket import OriginBuckets, TokenBuckets
 
 if TYPE_CHECKING:

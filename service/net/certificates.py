@@ -16,13 +16,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from service.clock import utcnow
-from service.config import CERTIFICATE_DAYS
 from service.errors import ConfigError
 from service.net.tls import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+CERTIFICATE_DAYS: Final = 3_650  # of one by `make certs`; clients trust it by its fingerprint, not by its dates
 
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _NAME_MAX: Final = 64  # characters of a common name (RFC 5280, appendix A.1)

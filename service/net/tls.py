@@ -16,13 +16,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from service.config import RECEIVE_BYTES
 from service.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Charge = Callable[[int, int], None]  # gets how many bytes and TLS records came; may wait
+
+RECEIVE_BYTES: Final = 65_536  # one recv after a full one; the kernel's usual socket buffer holds about two of these
 
 _RECORD_BYTES: Final = 16_384  # of plaintext, at most (RFC 8446, section 5.1)
 _HEADER_BYTES: Final = 5  # of a record; the last two say how long the rest is

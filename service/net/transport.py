@@ -8,16 +8,19 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from service.config import HANDSHAKE_TIMEOUT, IDLE_RECEIVE_BYTES, LISTEN_BACKLOG, RECEIVE_BYTES
 from service.errors import ConfigError
 from service.net.keepalive import keep_alive
-from service.net.tls import NotTlsError, TlsChannel
+from service.net.tls import RECEIVE_BYTES, NotTlsError, TlsChannel
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
     from service.net.tls import Charge
+
+IDLE_RECEIVE_BYTES: Final = 4_096  # one recv of a client that says little: the buffer is held while it is silent
+LISTEN_BACKLOG: Final = 1024  # connects waiting to be accepted; Linux caps it at net.core.somaxconn
+HANDSHAKE_TIMEOUT: Final = 5.0  # seconds for TLS; shorter than our client's patience, which then learns why it ended
 
 _DONT_WAIT: Final = int(socket.MSG_DONTWAIT)  # a plain number: the enumeration's members cost more at each call
 

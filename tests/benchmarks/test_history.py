@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import generate, history
-from benchmarks.cells import CellError
+from benchmarks.peers import CellError
 from service.storage.sqlite import fulltext, messages, schema
 from tests.support.helpers import open_storage
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.config import MAX_DEBT
-from service.token_bucket import Debt, TokenBucket, TokenBuckets
+from service.token_bucket import MAX_DEBT, Debt, TokenBucket, TokenBuckets
 
 
 class Clock:

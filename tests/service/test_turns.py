@@ -7,8 +7,7 @@ from typing import Final
 
 import pytest
 
-from service.config import NETWORK_SHARE
-from service.origin import Origin
+from service.origin import NETWORK_SHARE, Origin
 from service.turns import UNLIMITED, CrowdedError, Room, Turns
 from tests.support.helpers import PATIENCE, until
 

@@ -13,9 +13,9 @@ from freezegun import freeze_time
 
 from service.accounts.limiter import Door
 from service.chat.fanout import Account
-from service.config import LEAVING_AT_ONCE, NETWORK_SHARE, Settings
+from service.config import LEAVING_AT_ONCE, Settings
 from service.listeners.places import Members, Strangers
-from service.origin import origin_of
+from service.origin import NETWORK_SHARE, origin_of
 from tests.support.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, seconds, until
 
 if TYPE_CHECKING:

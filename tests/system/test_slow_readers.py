@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from client.net import connection as client_connection
-from service.config import KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, OUTBOX_BYTES, PEER_TIMEOUT, SEND_BYTES
+from service.config import OUTBOX_BYTES, SEND_BYTES
 from service.net import keepalive
+from service.net.keepalive import KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, PEER_TIMEOUT
 from service.net.transport import Stream, listen
 from tests.support.fake_server import FakeServer
 from tests.support.helpers import PASSWORD, Process, Wire, enter, running_server

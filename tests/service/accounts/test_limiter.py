@@ -13,7 +13,6 @@ from service.config import (
     CHECK_BURST,
     CHECK_RATE,
     LOGIN_BURST,
-    NETWORK_SHARE,
     READ_BURST,
     REGISTER_BURST,
     SEARCH_COST,
@@ -21,7 +20,7 @@ from service.config import (
     Settings,
 )
 from service.errors import PeerError
-from service.origin import Origin, origin_of
+from service.origin import NETWORK_SHARE, Origin, origin_of
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, seconds
 
 if TYPE_CHECKING:

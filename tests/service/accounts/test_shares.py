@@ -20,7 +20,6 @@ from service.config import (
     KNOCK_BURST,
     KNOCK_RATE,
     MESSAGE_BYTES,
-    NETWORK_SHARE,
     READ_BURST,
     READ_RATE,
     RECEIVE_COST_BYTES,
@@ -30,7 +29,7 @@ from service.config import (
 )
 from service.net import tls
 from service.net.tls import _RecordCounter
-from service.origin import origin_of
+from service.origin import NETWORK_SHARE, origin_of
 from tests.support.helpers import PATIENCE, Wire, enter, running_server, seconds, until
 from tests.support.tls import tls_server
 

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pexpect
 import pytest
 
-from service.config import HANDSHAKE_TIMEOUT
 from service.errors import ConfigError
 from service.net import tls as tls_module
 from service.net import transport
 from service.net.tls import NotTlsError, TlsChannel, load_certificate
-from service.net.transport import TlsStream, is_loopback, listen
+from service.net.transport import HANDSHAKE_TIMEOUT, TlsStream, is_loopback, listen
 from tests.support.delivery import FILLER, SLOW, Peer, StillDelivery
 from tests.support.helpers import PATIENCE, ROOT, Process, Wire, enter, running_server, until
 from tests.support.tls import Authority, Pair, tls_server

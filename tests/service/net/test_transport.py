@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from service.config import IDLE_RECEIVE_BYTES, RECEIVE_BYTES
 from service.errors import ConfigError
-from service.net.transport import Stream, format_address, listen
+from service.net.tls import RECEIVE_BYTES
+from service.net.transport import IDLE_RECEIVE_BYTES, Stream, format_address, listen
 from tests.support.helpers import PATIENCE
 
 if TYPE_CHECKING:
