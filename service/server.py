@@ -59,7 +59,7 @@ from service.storage.sqlite import users
 from service.storage.sqlite.engine import Storage
 from service.ticker import Ticker
 from service.token_bucket import TokenBuckets
-from service.turns import UNLIMITED, Room, Turns
+from service.turns import UNLIMITED, QueueLimits, Turns
 from service.wire.protocol import ByeEvent, encode
 
 if TYPE_CHECKING:
@@ -93,9 +93,9 @@ class Server:
         self.services = Services(
             settings=settings,
             storage=storage,
-            pages=Turns(PAGES_AT_ONCE, Room(UNLIMITED)),
-            searches=Turns(search_places() if settings.rate else READERS, Room(UNLIMITED)),
-            indexing=Turns(1, Room(UNLIMITED)),
+            pages=Turns(PAGES_AT_ONCE, QueueLimits(UNLIMITED)),
+            searches=Turns(search_places() if settings.rate else READERS, QueueLimits(UNLIMITED)),
+            indexing=Turns(1, QueueLimits(UNLIMITED)),
             accounts=Accounts(storage, settings),
             door=Door(settings, now),
             shares=Shares(settings, now) if settings.rate else None,

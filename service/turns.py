@@ -24,10 +24,10 @@ _Path = tuple[str, ...]  # whose turn it is: network, address, account
 
 
 class CrowdedError(Exception):
-    """There is no room to wait in, or no more: come again."""
+    """The queue is full, or closed: come again later."""
 
 
-class Room(NamedTuple):
+class QueueLimits(NamedTuple):
     """How many may wait or work at once."""
 
     in_all: int  # beyond it somebody of the network or address that has most is sent away
@@ -45,14 +45,14 @@ class _Ticket:
         self.may_work = False
 
 
-class _Line:
+class _Queue:
     """Who waits: all, or those of one network, address or account. Its parts take turns, the next one first."""
 
     __slots__ = ("_parts", "_tickets", "length")
 
     def __init__(self) -> None:
         self.length = 0
-        self._parts: OrderedDict[str, _Line] = OrderedDict()
+        self._parts: OrderedDict[str, _Queue] = OrderedDict()
         self._tickets: OrderedDict[_Ticket, None] = OrderedDict()  # an account's, which has no parts
 
     def add(self, path: _Path, ticket: _Ticket) -> None:
@@ -61,7 +61,7 @@ class _Line:
             self._tickets[ticket] = None
             return
         if path[0] not in self._parts:
-            self._parts[path[0]] = _Line()
+            self._parts[path[0]] = _Queue()
         self._parts[path[0]].add(path[1:], ticket)
 
     def remove(self, path: _Path, ticket: _Ticket) -> bool:
@@ -76,7 +76,7 @@ class _Line:
         return found
 
     def take_next(self) -> _Ticket:
-        """The next one, whose network, address and account then stand at the end of their lines."""
+        """The next one, whose network, address and account then stand at the end of their queues."""
         self.length -= 1
         if self._tickets:
             return self._tickets.popitem(last=False)[0]
@@ -86,7 +86,7 @@ class _Line:
         self._drop_if_empty(name)
         return ticket
 
-    def make_room(self, newcomer: _Path) -> _Ticket | None:
+    def send_away(self, newcomer: _Path) -> _Ticket | None:
         """Takes out the last one of the largest part; where the newcomer's own has as many, of its largest part.
 
         None if there is no part that has two more than the newcomer's own.
@@ -96,7 +96,7 @@ class _Line:
         largest, own = self._largest(), self._parts.get(newcomer[0])
         if self._parts[largest].length > (own.length if own is not None else 0) + 1:
             return self.take_last()
-        ticket = own.make_room(newcomer[1:]) if own is not None else None
+        ticket = own.send_away(newcomer[1:]) if own is not None else None
         self.length -= ticket is not None
         return ticket
 
@@ -120,12 +120,12 @@ class _Line:
 class Turns:
     """Places for so many at a time. `account` is any text that tells them apart."""
 
-    def __init__(self, places: int, room: Room) -> None:
+    def __init__(self, places: int, limits: QueueLimits) -> None:
         self._lock = threading.Lock()
         self._free = places
-        self._room = room
+        self._limits = limits
         self._closed = False
-        self._line = _Line()
+        self._queue = _Queue()
         # Waiting or at work: of each network, address and account, by the path to it.
         self._present: Counter[_Path] = Counter()
 
@@ -136,7 +136,7 @@ class Turns:
         `before_waiting` is called where there is a wait: whoever waits gives back what others need meanwhile.
         """
         path = (origin.network, origin.address, account)
-        ticket = self._line_up(path)
+        ticket = self._queue_up(path)
         try:
             if before_waiting is not None and not ticket.may_work:
                 before_waiting()
@@ -151,11 +151,11 @@ class Turns:
         """Sends away all who wait, and whoever comes; who works goes on."""
         with self._lock:
             self._closed = True
-            sent_away = [self._line.take_next() for _ in range(self._line.length)]
+            sent_away = [self._queue.take_next() for _ in range(self._queue.length)]
         for ticket in sent_away:
             ticket.called.set()
 
-    def _line_up(self, path: _Path) -> _Ticket:
+    def _queue_up(self, path: _Path) -> _Ticket:
         ticket = _Ticket()
         with self._lock:
             sent_away = self._admit(path)
@@ -165,36 +165,34 @@ class Turns:
                 ticket.may_work = True
                 ticket.called.set()
             else:
-                self._line.add(path, ticket)
+                self._queue.add(path, ticket)
         if sent_away is not None:
             sent_away.called.set()
         return ticket
 
     def _admit(self, path: _Path) -> _Ticket | None:
-        """Sees that there is room for one more; gives who is sent away for it. Raises CrowdedError."""
-        room = self._room
-        limits = (NETWORK_SHARE * room.per_address, room.per_address, room.per_account)
-        if self._closed or any(
-            self._present[level] >= limit for level, limit in zip(_levels(path), limits, strict=True)
-        ):
+        """Checks that one more may wait; gives the one that is sent away for it. Raises CrowdedError."""
+        limits = self._limits
+        most = (NETWORK_SHARE * limits.per_address, limits.per_address, limits.per_account)
+        if self._closed or any(self._present[level] >= limit for level, limit in zip(_levels(path), most, strict=True)):
             raise CrowdedError
-        if self._free or self._line.length < room.in_all:
+        if self._free or self._queue.length < limits.in_all:
             return None
-        sent_away = self._line.make_room(path)
+        sent_away = self._queue.send_away(path)
         if sent_away is None:
             raise CrowdedError
         return sent_away
 
     def _go(self, path: _Path, ticket: _Ticket) -> None:
         with self._lock:
-            self._line.remove(path, ticket)  # it is there if whoever waited was stopped by an exception
+            self._queue.remove(path, ticket)  # it is there if whoever waited was stopped by an exception
             self._present.subtract(_levels(path))
             for level in _levels(path):
                 if not self._present[level]:
                     del self._present[level]
             following = None
-            if ticket.may_work and self._line.length:
-                following = self._line.take_next()
+            if ticket.may_work and self._queue.length:
+                following = self._queue.take_next()
                 following.may_work = True
             elif ticket.may_work:
                 self._free += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import threading
 from pathlib import Path
@@ -19,6 +20,9 @@ from tests.support.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# A shell that starts the tests in the background ignores Ctrl-C, and programs that a test starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Clients started by a test must neither find nor leave logins and profiles of whoever runs the tests.
 _HOME = tempfile.TemporaryDirectory()

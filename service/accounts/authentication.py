@@ -16,7 +16,7 @@ from service.clock import format_time, utcnow
 from service.config import BCRYPT_PER_ACCOUNT, BCRYPT_PER_ADDRESS, BCRYPT_WAITING, TOKEN_BYTES, TOKEN_LIFETIME, cores
 from service.errors import PeerError
 from service.storage.sqlite import users
-from service.turns import UNLIMITED, CrowdedError, Room, Turns
+from service.turns import UNLIMITED, CrowdedError, QueueLimits, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ class Accounts:
     def __init__(self, storage: Storage, settings: Settings) -> None:
         self._storage = storage
         self._settings = settings
-        self._hashing = Turns(cores(), _room(settings))
+        self._hashing = Turns(cores(), _queue_limits(settings))
         self._ids: dict[str, int] = {}  # of names asked for; an account keeps its name and its id for ever
         # What an unknown name's password is checked against, so that it takes as long as a known one's.
         self._dummy_hash = passwords.make_hash(secrets.token_hex(), settings.bcrypt_cost)
@@ -131,11 +131,11 @@ class Accounts:
             ) from None
 
 
-def _room(settings: Settings) -> Room:
+def _queue_limits(settings: Settings) -> QueueLimits:
     if not settings.login_rate:
-        return Room(BCRYPT_WAITING)
+        return QueueLimits(BCRYPT_WAITING)
     share = settings.address_share
-    return Room(
+    return QueueLimits(
         BCRYPT_WAITING,
         max(BCRYPT_PER_ACCOUNT, round(share * BCRYPT_PER_ADDRESS)) if share else UNLIMITED,
         BCRYPT_PER_ACCOUNT,

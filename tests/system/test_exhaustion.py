@@ -226,7 +226,7 @@ def test_a_thousand_logins_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             wires = [Wire(server.port) for _ in range(count)]
             for wire in wires:
                 wire.send(login)
-            until(lambda: hashing._line.length == waiting)
+            until(lambda: hashing._queue.length == waiting)
             alice.ask("pm", message="what a crowd")
             assert many.read_type("broadcast")["message"] == "what a crowd"
         outcomes = [read_outcome(wire) for wire in wires]

@@ -66,11 +66,11 @@ def test_a_login_elsewhere_is_next_but_one(tmp_path: Path, monkeypatch: pytest.M
         for number, wire in enumerate(storm):
             wire.send({"command": "login", "username": f"user{number}", "password": PASSWORD})
         until(lambda: hashing._present[ATTACKER,] == len(storm) and not hashing._free)
-        at_work = len(storm) - hashing._line.length
+        at_work = len(storm) - hashing._queue.length
         victim = wires.enter_context(Wire(server.port, source=ELSEWHERE))
         victim.send({"command": "login", "username": "alice", "password": PASSWORD + " "})
-        until(lambda: hashing._line.length + at_work > len(storm))
-        while hashing._line.length:
+        until(lambda: hashing._queue.length + at_work > len(storm))
+        while hashing._queue.length:
             end_one()
         for _ in range(at_work):
             turn.release()
@@ -93,13 +93,13 @@ def test_pages_and_logins_never_wait_for_searches(tmp_path: Path) -> None:
             crowd = [wires.enter_context(enter(server.port, "mallory", source=ATTACKER)) for _ in range(READERS + 2)]
             for wire in crowd:
                 wire.send({"command": "search", "query": "words"})
-            until(lambda: searches._line.length == len(crowd))
+            until(lambda: searches._queue.length == len(crowd))
             assert not server.services.storage._readers
             assert len(alice.ask("history")["messages"]) == 1
             assert alice.ask("missed")["type"] == "missed"
             enter(server.port, "bob", source=ELSEWHERE).close()
             alice.send({"command": "search", "query": "some"})
-            until(lambda: searches._line.length > len(crowd))
+            until(lambda: searches._queue.length > len(crowd))
         assert len(alice.read_type("search")["messages"]) == 1
         for wire in crowd:
             assert len(wire.read_type("search")["messages"]) == 1
@@ -122,7 +122,7 @@ def test_who_fills_the_index_keeps_no_place(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setattr(storage, "index_search", fill_slowly)
         for wire in (alice, bob):
             wire.send({"command": "search", "query": "words"})
-        until(lambda: fillers and indexing._line.length == 1)
+        until(lambda: fillers and indexing._queue.length == 1)
         assert (len(fillers), server.services.searches._present) == (1, {})
         may_go.set()
         for wire in (alice, bob):
@@ -149,9 +149,9 @@ def test_pages_are_read_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
                 places.enter_context(pages.turn(SOMEBODY, "else"))
             for wire in crowd:
                 wire.send({"command": "history", "limit": 10})
-            until(lambda: pages._line.length == len(crowd))
+            until(lambda: pages._queue.length == len(crowd))
             alice.send({"command": "history", "limit": 20})
-            until(lambda: pages._line.length > len(crowd))
+            until(lambda: pages._queue.length > len(crowd))
             assert not server.services.storage._readers
             places.close()
             for wire in (alice, *crowd):
@@ -167,7 +167,7 @@ def test_a_stop_lets_those_go_who_wait_to_search(tmp_path: Path) -> None:
             while searches._free:
                 places.enter_context(searches.turn(SOMEBODY, "else"))
             alice.send({"command": "search", "query": "words"})
-            until(lambda: searches._line.length)
+            until(lambda: searches._queue.length)
             server.stop()
         assert alice.read_to_end()[-1] == {"type": "bye", "reason": "shutdown"}
 
