@@ -24,10 +24,11 @@ from benchmarks import generate
 from benchmarks.cells import Cell, Target
 from benchmarks.peers import ROOT, CellError
 from service.clock import format_time, utcnow
-from service.config import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID, MAX_SEARCH_WORDS
+from service.config import MAX_SEARCH_WORDS
 from service.errors import PeerError
 from service.storage.sqlite import database, fulltext, messages, schema, users
 from service.storage.sqlite.engine import Storage
+from service.wire.limits import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID
 
 if TYPE_CHECKING:
     import sqlite3

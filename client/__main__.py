@@ -22,8 +22,8 @@ from client.scripting import options, stdin
 from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
 from client.text import is_sendable, one_line
 from client.tokens import Tokens, is_here
-from service.config import MAX_ID
 from service.visible import Parser, safe
+from service.wire.limits import MAX_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,26 +17,9 @@ from service.visible import Parser
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-# -- fixed by the wire ------------------------------------------------------------------------------------------------
-PROTOCOL_VERSION: Final = 1
-MAX_REF: Final = 64  # characters
-MAX_NONCE: Final = 64  # characters
-MAX_PAGE: Final = 200  # messages in one page, and ids in one `seen`
 MAX_ID: Final = 2**63 - 1  # SQLite's largest integer: a larger one raises OverflowError when it is bound
-MAX_QUERY: Final = (
-    4_096  # characters of a search: cutting words takes 30 ms for this many, and half a second for 64 KiB
-)
-MAX_USERNAME: Final = 32  # characters, counted after the name is mapped
 MAX_PASSWORD: Final = 1024  # bytes of UTF-8: hashing more buys no strength and costs time
-DEFAULT_PAGE: Final = 50  # messages: a few screens
-DEFAULT_SEARCH_PAGE: Final = 20  # messages: one screen
-
-# -- the insides ------------------------------------------------------------------------------------------------------
 LOGIN_LINE: Final = 8_192  # bytes of a line before the login: 1,024 of a password, each as \u00e9, and a name and a ref
-OUTBOX_BYTES: Final = 4 << 20  # waiting for one slow client: 30,000 short messages, then it is told `bye slow`
-OUTBOX_PAUSE_BYTES: Final = 1 << 18  # a client with this much unread is not read from until it catches up
-SEND_BYTES: Final = 1 << 18  # joined for one send; the lines themselves are shared by all outboxes, a join is not
-DELIVERY_QUEUE: Final = 2_000  # actions waiting for the delivery thread, some batches; beyond it the writer waits
 WRITE_QUEUE: Final = 10_000  # messages and other writes waiting; beyond it connection threads wait, and their clients
 WRITE_BATCH: Final = 1_000  # of these in one transaction: 2 ms with FULL; larger ones gain nothing and delay acks
 POSTS_AT_ONCE: Final = 64  # messages of one client handed to the writer together: as many as one INSERT takes
@@ -50,18 +33,10 @@ INDEX_BATCH: Final = 1_000  # short public messages put into the search index at
 INDEX_CHARACTERS: Final = 128  # of a text cost as much as a short message does: a line or two
 INDEX_DIRECT: Final = 4  # times that a direct message costs: its words are indexed for each of the two
 INDEX_DELAY: Final = 0.2  # seconds of quiet before indexing, so that a conversation does not wait for it
-STATE_PACE_MIN: Final = 0.1  # seconds between two pushes of the users list, when they cost little
-STATE_PACE: Final = 0.5  # seconds, at most: the last change is to arrive within one second,
-STATE_PACE_CROWD: Final = 4.4  # and within five seconds where more than
-STATE_CROWD: Final = 2_000  # clients get it
-STATE_SHARE: Final = 0.1  # of a core's time that pushes may take, up to those longest paces
-STATE_REST: Final = 0.0005  # seconds between two slices, in which the threads that take in messages get their turn
-STATE_SLICE: Final = 1 << 21  # bytes of users lists between two looks at the messages: some milliseconds' worth
 RECEIPTS_INTERVAL: Final = 2.0  # seconds between storing what was written to clients that do not confirm
 RECEIPTS_PACE: Final = 0.1  # seconds, in its place, while there are more than a batch of direct messages among them
 RECEIPTS_BATCH: Final = 500  # of these stored in one write: some 2 ms, and then it is the next one's turn
 PURGE_INTERVAL: Final = 3600.0  # seconds between removals of expired tokens
-LINGER: Final = 1.0  # seconds for a closing client to take its last lines, and to close its side
 STOP_TIMEOUT: Final = (
     2.0  # seconds for the clients to go at shutdown, after a locked database's; the whole takes under 5
 )

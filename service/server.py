@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,7 +24,7 @@ from service.accounts.limiter import Door
 from service.accounts.shares import Shares
 from service.admin import control
 from service.admin.control import Control
-from service.chat.commands import users_event
+from service.chat.commands import users_reply
 from service.chat.presence import Roster
 from service.chat.receipts import Receipts
 from service.chat.session import Services, Session, refusal
@@ -60,15 +60,14 @@ from service.storage.sqlite.engine import Storage
 from service.ticker import Ticker
 from service.token_bucket import TokenBuckets
 from service.turns import UNLIMITED, QueueLimits, Turns
-from service.wire.protocol import ByeEvent, encode
+from service.wire.codec import JSON_LINES
+from service.wire.protocol import ByeReply
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
 _log: Final = logging.getLogger("chat.server")
-_SLOW: Final = encode(ByeEvent(reason="slow"))
-_SHUTDOWN: Final = encode(ByeEvent(reason="shutdown"))
 _CROWDED: Final = "too many clients here just now; try again later"
 _ACCEPT_PAUSE: Final = 0.1  # seconds to wait when accepting fails: descriptors run out and come back
 
@@ -82,14 +81,15 @@ class Server:
         self._tls: ssl.SSLContext | None = None
         self._load_certificate(settings)
         self._listener = listen(settings.host, settings.port)
-        try:
-            self.delivery = Delivery()
+        roster = Roster[Session]()
+        with ExitStack() as undo:  # if one of these fails
+            undo.callback(self._listener.close)
+            self.delivery = Delivery(partial(users_reply, roster), ByeReply(reason="shutdown"))
+            undo.callback(self.delivery.stop, 0)
             storage = Storage(
                 Path(settings.db), self.delivery.hand_over, max_db=settings.max_db, keep_free=settings.keep_free
             )
-        except BaseException:
-            self._listener.close()
-            raise
+            undo.pop_all()
         self.services = Services(
             settings=settings,
             storage=storage,
@@ -101,7 +101,7 @@ class Server:
             shares=Shares(settings, now) if settings.rate else None,
             receipts=Receipts(storage),
             delivery=self.delivery,
-            roster=Roster(),
+            roster=roster,
             now=now,
         )
         self.ticker = Ticker()
@@ -122,7 +122,6 @@ class Server:
         address: tuple[object, ...] = self._listener.getsockname()
         self.port = int(str(address[1]))
         self._control = Control(Path(settings.db), self._carry_out)
-        self.delivery.start(self._make_users_line, _SHUTDOWN)
         self.ticker.start()
         self._control.start()
         self._acceptor.start()
@@ -243,7 +242,7 @@ class Server:
             self.services.door.leave(origin)
             self._refuse(connected, address, _CROWDED)
             return
-        outbox = self.delivery.open_outbox(stream, _SLOW)
+        outbox = self.delivery.open_outbox(stream, JSON_LINES)
         session = Session(self.services, outbox, stream.peer, origin)
         connection = Connection(number, self.services, stream, outbox, session, self._welcome, self._forget)
         with self._lock:
@@ -256,7 +255,7 @@ class Server:
             _log.error("no thread to be had: %s", error)
             self._forget(connection)
             busy = PeerError("too_many_connections", "no room for another client; try again later", fatal=True)
-            self.delivery.post(outbox.finish, refusal(busy))
+            self.delivery.post(lambda _: outbox.finish(*refusal(busy)))
             self.delivery.post(lambda _: outbox.release())
 
     def _make_place(self, network: str) -> bool:
@@ -296,7 +295,8 @@ class Server:
         # What counts as one address: else each line of a flood out of an IPv6 network were another one.
         _log.info("refused %s: too_many_connections", origin_of(str(address[0])).address)
         with suppress(OSError):
-            connected.send(refusal(PeerError("too_many_connections", reason, fatal=True)), socket.MSG_DONTWAIT)
+            events = refusal(PeerError("too_many_connections", reason, fatal=True))
+            connected.send(b"".join(map(JSON_LINES.encode, events)), socket.MSG_DONTWAIT)
             connected.shutdown(socket.SHUT_WR)
         # Closing at once could reset the connection before the line is read, if the client has said something.
         self._refused.append(connected)
@@ -329,10 +329,6 @@ class Server:
             _share_interpreter(len(self._connections))
 
     # -- on other threads ---------------------------------------------------------------------------------------------
-    def _make_users_line(self) -> bytes:
-        """On the delivery thread."""
-        return encode(users_event(self.services.roster))
-
     def _drop(self, stranger: Connection) -> None:
         """On the delivery thread: has a stranger give up his place; one who has begun to log in is a stranger again."""
         if stranger.session.drop(refusal(PeerError("too_many_connections", _CROWDED, fatal=True))):

@@ -66,9 +66,9 @@ def clock() -> Iterator[FrozenDateTimeFactory]:
 
 
 @pytest.fixture
-def delivery(monkeypatch: pytest.MonkeyPatch) -> Iterator[StillDelivery]:
-    """A delivery that stands still."""
-    with still_delivery(monkeypatch) as delivery:
+def delivery(request: pytest.FixtureRequest) -> Iterator[StillDelivery]:
+    """A delivery that stands still; `with_limits` gives it other limits."""
+    with still_delivery(**getattr(request, "param", {})) as delivery:
         yield delivery
 
 

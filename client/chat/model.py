@@ -16,7 +16,7 @@ from client.chat.summary import Arrival
 from client.render.formatting import Lines, search_words
 from client.text import Line, Part, body, hint, listed, named, one_line, trouble
 from service.clock import format_time
-from service.config import MAX_PAGE, MAX_USERNAME
+from service.wire.limits import MAX_PAGE, MAX_USERNAME
 from service.wire.protocol import (
     AckReply,
     AnyCommand,
@@ -39,7 +39,7 @@ from service.wire.protocol import (
     Seen,
     StoredMessage,
     Users,
-    UsersEvent,
+    UsersReply,
 )
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Model:
         match event:
             case BroadcastEvent() | DirectEvent():
                 return self._live(event)
-            case UsersEvent():
+            case UsersReply():
                 return self._users(event, request)
             case ErrorReply():
                 return self._error(event, request)
@@ -182,7 +182,7 @@ class Model:
         self.is_connected = True
         self._seam, before = login.last_id, self._lost_at
         self.receipts.come_back(login)
-        lines = self._users(UsersEvent(users=login.users, time=login.time), None)
+        lines = self._users(UsersReply(users=login.users, time=login.time), None)
         _, since = self._lines.time(format_time(before))
         return [hint(f"-- connected again: {_count(self._gap, 'message')} came since {since}--"), *lines]
 
@@ -252,7 +252,7 @@ class Model:
         return [trouble(reason)]
 
     # -- who is online ------------------------------------------------------------------------------------------------
-    def _users(self, event: UsersEvent, request: AnyCommand | None) -> list[Line]:
+    def _users(self, event: UsersReply, request: AnyCommand | None) -> list[Line]:
         before, now = set(self._online), set(event.users)
         self._online = sorted(now)
         lines = []

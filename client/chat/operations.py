@@ -14,7 +14,8 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from client.text import one_line
-from service.wire.protocol import AnyCommand, Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users, encode
+from service.wire.json_lines import encode
+from service.wire.protocol import AnyCommand, Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

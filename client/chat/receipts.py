@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
 
-from service.config import MAX_PAGE
+from service.wire.limits import MAX_PAGE
 from service.wire.protocol import History, LoginOkReply, Seen, StoredMessage
 
 if TYPE_CHECKING:

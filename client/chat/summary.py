@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from client.text import Line, hint, listed
-from service.config import MAX_PAGE
+from service.wire.limits import MAX_PAGE
 from service.wire.protocol import AnyCommand, AnyEvent, History, HistoryReply, LoginOkReply, Missed, MissedReply
 
 if TYPE_CHECKING:

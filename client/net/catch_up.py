@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET
 
 from client.net.connection import CannotConnectError, Connection, ConnectionLostError
-from service.config import MAX_PAGE
+from service.wire.limits import MAX_PAGE
 from service.wire.protocol import (
     AnyCommand,
     AnyEvent,

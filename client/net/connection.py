@@ -21,22 +21,13 @@ import msgspec
 
 from client.net.trust import DowngradeError, Plain, Security, UntrustedError
 from client.text import one_line
-from service.config import PROTOCOL_VERSION
 from service.errors import CommandError
 from service.net.keepalive import keep_alive
 from service.net.tls import RECEIVE_BYTES, NotTlsError, TlsChannel
 from service.wire.framing import LineDecoder, Oversize
-from service.wire.protocol import (
-    AnyCommand,
-    AnyEvent,
-    ByeEvent,
-    ErrorReply,
-    Ex,
-    HelloEvent,
-    Reply,
-    decode_event,
-    encode,
-)
+from service.wire.json_lines import decode_event, encode
+from service.wire.limits import PROTOCOL_VERSION
+from service.wire.protocol import AnyCommand, AnyEvent, ByeReply, ErrorReply, Ex, HelloEvent, Reply
 
 CONNECT_TIMEOUT: Final = 10.0  # seconds to reach the server and be greeted; longer than three lost SYNs (1 + 2 + 4 s)
 RETRY_TIMEOUT: Final = (
@@ -184,7 +175,7 @@ class Connection:
                 if event is None:
                     continue
                 self._hand_on(event)
-                if isinstance(event, ByeEvent):
+                if isinstance(event, ByeReply):
                     # The last line, whether or not the server then closes. After an error of its own the server says
                     # `kicked` too, but means this connection only.
                     is_final = event.reason in _FINAL and last_words != _FAILED

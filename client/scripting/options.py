@@ -28,9 +28,9 @@ from client.render.records import Message, as_event, as_json, as_row
 from client.scripting.stdin import LEFT, LOST, NOT_LOGGED_IN, REFUSED, streams
 from client.session import SEEN_PACE
 from client.text import is_sendable, one_line
-from service.config import MAX_PAGE
 from service.net.tls import NotTlsError
 from service.visible import safe
+from service.wire.limits import MAX_PAGE
 from service.wire.protocol import (
     AckReply,
     AnyCommand,

@@ -9,8 +9,8 @@ from typing import Final
 
 import precis_i18n
 
-from service.config import MAX_USERNAME
 from service.errors import PeerError
+from service.wire.limits import MAX_USERNAME
 
 _PROFILE: Final = precis_i18n.get_profile("UsernameCaseMapped")
 _FORBIDDEN: Final = frozenset(":,@#*")

@@ -17,12 +17,14 @@ from msgspec import UNSET, UnsetType
 from service.accounts.names import look_of, map_name, map_new_name
 from service.chat.fanout import Account, AnyPost
 from service.clock import format_time, utcnow
-from service.config import MAX_ID, SEARCH_COST
+from service.config import SEARCH_COST
+from service.delivery.run import Note
 from service.errors import PeerError, StorageUnavailable
 from service.storage.sqlite import fulltext, messages, users
 from service.turns import CrowdedError
 from service.wire import protocol
-from service.wire.protocol import AckReply, StoredMessage, encode
+from service.wire.limits import MAX_ID
+from service.wire.protocol import AckReply, StoredMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -114,21 +116,19 @@ def _join(session: Session, command: AnyEntry, token: NewToken, login: object) -
         return  # refused; the connection thread says so
     services = session.services
     if not command.confirm:
-        session.outbox.on_written = partial(services.receipts.note, login.user_id)
+        session.outbox.report_written(partial(services.receipts.note, login.user_id))
     services.delivery.join(session.outbox)
     arrived = services.roster.add(login.user_id, login.name, session)
     session.outbox.append(
-        encode(
-            protocol.LoginOkReply(
-                username=login.name,
-                users=services.roster.names(),
-                missed=login.missed,
-                unread=login.unread,
-                last_id=login.last_id,
-                token=token.text,
-                time=token.now,
-                ref=command.ref,
-            )
+        protocol.LoginOkReply(
+            username=login.name,
+            users=services.roster.names(),
+            missed=login.missed,
+            unread=login.unread,
+            last_id=login.last_id,
+            token=token.text,
+            time=token.now,
+            ref=command.ref,
         )
     )
     if arrived:
@@ -157,7 +157,7 @@ def dm(session: Session, command: protocol.Dm) -> None:
 
 def _offer_users(session: Session, command: protocol.Dm) -> None:
     names = session.services.roster.names()
-    session.outbox.append(encode(protocol.ReadyReply(command="dm", users=names, ref=command.ref)))
+    session.outbox.append(protocol.ReadyReply(command="dm", users=names, ref=command.ref))
 
 
 def _post(session: Session, command: AnyPost, text: str, to: str | None) -> None:
@@ -181,12 +181,12 @@ def list_users(session: Session, command: protocol.Users) -> None:
 
 
 def _send_users(session: Session, command: protocol.Users) -> None:
-    session.outbox.append(encode(users_event(session.services.roster, command.ref)))
+    session.outbox.append(users_reply(session.services.roster, command.ref))
 
 
-def users_event(roster: Roster[Session], ref: str | UnsetType = UNSET) -> protocol.UsersEvent:
+def users_reply(roster: Roster[Session], ref: str | UnsetType = UNSET) -> protocol.UsersReply:
     """Who is online now; on the delivery thread."""
-    return protocol.UsersEvent(users=roster.names(), time=format_time(utcnow()), ref=ref)
+    return protocol.UsersReply(users=roster.names(), time=format_time(utcnow()), ref=ref)
 
 
 def missed(session: Session, command: protocol.Missed) -> None:
@@ -200,7 +200,7 @@ def missed(session: Session, command: protocol.Missed) -> None:
     with _turn(session, session.services.pages):
         page = session.services.storage.read(messages.missed_page, account.id, up_to, command.limit)
     shown, more = _fit(session, page)
-    session.reply_to(command, protocol.MissedReply(shown, more), (0, [message.id for message in shown]))
+    session.reply_to(command, protocol.MissedReply(shown, more), Note(direct_ids=[message.id for message in shown]))
 
 
 def history(session: Session, command: protocol.History) -> None:
@@ -291,7 +291,7 @@ def _fit(session: Session, page: messages.Page, *, extra: int = 0) -> tuple[list
             to=UNSET if message.recipient is None else message.recipient,
             message=message.body,
         )
-        room -= protocol.encoded_size(entry)
+        room -= session.outbox.codec.size(entry)
         if room < 0 and shown:  # the first one always goes, or a page could never be passed
             return shown, True
         shown.append(entry)
@@ -314,9 +314,9 @@ def seen(session: Session, command: protocol.Seen) -> None:
 
 def _acknowledge_seen(session: Session, command: protocol.Seen, outcome: object) -> None:
     if outcome is not None:
-        session.outbox.append(encode(session.explain(outcome, command)))
+        session.outbox.append(session.explain(outcome, command))
     else:
-        session.outbox.append(encode(AckReply(command="seen", id=command.id, ids=command.ids, ref=command.ref)))
+        session.outbox.append(AckReply(command="seen", id=command.id, ids=command.ids, ref=command.ref))
 
 
 def change_password(session: Session, command: protocol.Password) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from service.delivery.run import Note
 from service.storage.sqlite import messages
 from service.wire import protocol
-from service.wire.protocol import AckReply, encode
+from service.wire.protocol import AckReply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +31,11 @@ def deliver(session: Session, sender: Account, posts: Sequence[Posted], outcomes
     """After the commit: the sender gets the acks, and the others the messages, but for those that were retries."""
     if not isinstance(outcomes, list):
         for command, _, _ in posts:
-            session.outbox.append(encode(session.explain(outcomes, command)))
+            session.outbox.append(session.explain(outcomes, command))
         return
     for (command, to, post), outcome in zip(posts, outcomes, strict=True):
         if not isinstance(outcome, messages.Receipt):
-            session.outbox.append(encode(session.explain(outcome, command)))
+            session.outbox.append(session.explain(outcome, command))
         elif to is None or post.recipient_id is None:
             _deliver_public(session, sender, command, post.body, outcome)
         else:
@@ -42,10 +43,10 @@ def deliver(session: Session, sender: Account, posts: Sequence[Posted], outcomes
 
 
 def _deliver_public(session: Session, sender: Account, command: AnyPost, text: str, stored: messages.Receipt) -> None:
-    ack = encode(AckReply(command="pm", id=stored.id, time=stored.time, nonce=command.nonce, ref=command.ref))
+    ack = AckReply(command="pm", id=stored.id, time=stored.time, nonce=command.nonce, ref=command.ref)
     if stored.fresh:
-        line = encode(protocol.BroadcastEvent(stored.id, stored.time, sender.name, text))
-        session.services.delivery.broadcast(line, stored.id, session.outbox, ack)
+        event = protocol.BroadcastEvent(stored.id, stored.time, sender.name, text)
+        session.services.delivery.broadcast(event, stored.id, session.outbox, ack)
     else:
         session.outbox.append(ack)
 
@@ -63,24 +64,19 @@ def _deliver_direct(
     receivers = [other for other in roster.sessions_of(recipient_id) if other is not session]
     status = "delivered" if receivers or stored.seen else "stored"
     session.outbox.append(
-        encode(
-            AckReply(
-                command="dm",
-                id=stored.id,
-                time=stored.time,
-                to=to,
-                status=status,
-                nonce=command.nonce,
-                ref=command.ref,
-            )
+        AckReply(
+            command="dm",
+            id=stored.id,
+            time=stored.time,
+            to=to,
+            status=status,
+            nonce=command.nonce,
+            ref=command.ref,
         )
     )
     if not stored.fresh:
         return
-    line = encode(protocol.DirectEvent(stored.id, stored.time, sender.name, to, text))
-    for other in receivers:
-        other.outbox.append(line, (0, (stored.id,)))
+    event, send = protocol.DirectEvent(stored.id, stored.time, sender.name, to, text), session.services.delivery.send
+    send(event, [other.outbox for other in receivers], Note(direct_ids=(stored.id,)))
     if recipient_id != sender.id:
-        for other in roster.sessions_of(sender.id):
-            if other is not session:
-                other.outbox.append(line)
+        send(event, [other.outbox for other in roster.sessions_of(sender.id) if other is not session])

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from service.clock import format_time, utcnow
 from service.config import RECEIPTS_BATCH
+from service.delivery.run import Note
 from service.errors import StorageUnavailable
 from service.storage.sqlite import messages, users
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from service.delivery.outbox import Note
     from service.storage.sqlite.engine import Storage, Write
 
 
@@ -33,7 +33,7 @@ class Receipts:
 
     def note(self, user_id: int, note: Note) -> None:
         """Takes down that a line was written whole to one of the user's sessions."""
-        public_id, direct_ids = note
+        public_id, direct_ids = note.public_id, note.direct_ids
         with self._lock:
             if public_id > self._public.get(user_id, 0):
                 self._public[user_id] = public_id
@@ -76,7 +76,7 @@ class Receipts:
         def keep(outcome: object) -> None:
             if isinstance(outcome, StorageUnavailable):
                 for user_id, public_id, direct_ids in piece:
-                    self.note(user_id, (public_id, direct_ids))
+                    self.note(user_id, Note(public_id, direct_ids))
 
         return self._storage.submit(_store, piece, format_time(utcnow()), then=keep)
 

@@ -22,7 +22,6 @@ from service.config import (
     LOGIN_LINE,
     MESSAGE_BYTES,
     POSTS_AT_ONCE,
-    PROTOCOL_VERSION,
     RECEIVE_COST,
     RECEIVE_COST_BYTES,
     RECORD_COST,
@@ -32,10 +31,11 @@ from service.storage.sqlite import users
 from service.token_bucket import Debt
 from service.wire import protocol
 from service.wire.framing import Oversize
-from service.wire.protocol import ErrorReply, encode
+from service.wire.limits import PROTOCOL_VERSION
+from service.wire.protocol import ErrorReply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from service.accounts.authentication import Accounts
     from service.accounts.limiter import Door
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from service.chat.receipts import Receipts
     from service.config import Settings
     from service.delivery.loop import Delivery
-    from service.delivery.outbox import Note, Outbox
+    from service.delivery.outbox import Outbox
+    from service.delivery.run import Note
     from service.origin import Origin
     from service.storage.sqlite.engine import Storage, Write
     from service.turns import Turns
@@ -113,7 +114,7 @@ class Session:
         try:
             if isinstance(line, Oversize):
                 raise _too_long(self.services.settings.max_line, self.account)
-            command = protocol.decode_command(line)
+            command = self.outbox.codec.decode(line)
             rule = COMMANDS[type(command)]
             if rule.cost:
                 self._charge(rule.cost)
@@ -175,7 +176,7 @@ class Session:
             return
         self.ended = True
         self.settle()
-        bye = b"" if reason is None else encode(protocol.ByeEvent(reason=reason, ref=ref))
+        bye = () if reason is None else (protocol.ByeReply(reason=reason, ref=ref),)
         self.services.delivery.post(self._leave, bye)
         if self.account is not None:
             _log.info("logout %s %s", self.account.name, self.peer)
@@ -211,12 +212,12 @@ class Session:
             self.last_write = None
 
     def reply(self, event: protocol.Event, note: Note | None = None) -> None:
-        """Sends a line, after the replies to all earlier commands. `note` is for the outbox's `on_written`."""
+        """Sends an event, after the replies to all earlier commands. `note` is what it shows."""
         self.settle()
-        self.outbox.reply(encode(event), note)
+        self.outbox.reply(event, note)
         if self.outbox.must_wait():
             self.services.storage.release()  # a client that does not read must not keep others from the database
-            self.outbox.wait_for_room()
+            self.outbox.wait_for_space()
 
     def reply_to(self, command: protocol.Command, reply: protocol.Reply, note: Note | None = None) -> None:
         """Sends the reply to a command, with its `ref`."""
@@ -254,7 +255,7 @@ class Session:
     # -- on the delivery thread ---------------------------------------------------------------------------------------
     def kick(self, reason: Literal["shutdown", "password_changed", "kicked"]) -> None:
         """Ends the session from outside, with a `bye`; its connection thread then finds the end of the stream."""
-        self._leave(encode(protocol.ByeEvent(reason=reason)))
+        self._leave((protocol.ByeReply(reason=reason),))
 
     def give_way(self) -> None:
         """Ends the session from outside, as its place is needed and its account has many others."""
@@ -263,12 +264,12 @@ class Session:
             reason = "this account is logged in many times and others needed a place; its oldest session ends"
             self._leave(refusal(PeerError("too_many_connections", reason, fatal=True)))
 
-    def drop(self, last_line: bytes) -> bool:
+    def drop(self, last_events: Iterable[protocol.Event]) -> bool:
         """Ends the session from outside at once, as its place is needed; false if it has just begun to log in."""
         if self.account is not None or self.is_entering:
             return False
         if not self.outbox.closing:
-            self._leave(last_line)
+            self._leave(last_events)
             self.services.delivery.flush(self.outbox)
             self.outbox.give_up()
         return True
@@ -283,22 +284,22 @@ class Session:
             seconds = self.services.settings.login_timeout
             self._leave(_fatal(self.explain(PeerError("login_timeout", f"no login within {seconds:g} seconds"))))
 
-    def _leave(self, last_line: bytes) -> None:
+    def _leave(self, last_events: Iterable[protocol.Event]) -> None:
         self.services.delivery.leave(self.outbox)
         if self.account is not None and self.services.roster.remove(self.account.id, self):
             self.services.delivery.announce()
-        self.outbox.finish(last_line)
+        self.outbox.finish(*last_events)
 
 
-def refusal(error: PeerError) -> bytes:
-    """The lines for a connection that gets no session."""
+def refusal(error: PeerError) -> tuple[protocol.Event, ...]:
+    """What a connection is told that gets no session."""
     return _fatal(ErrorReply(code=error.code, message=str(error)))
 
 
-def _fatal(reply: ErrorReply) -> bytes:
+def _fatal(reply: ErrorReply) -> tuple[protocol.Event, ...]:
     """An error after which the service closes, and its goodbye."""
     reply.fatal = True
-    return encode(reply) + encode(protocol.ByeEvent(reason="kicked"))
+    return reply, protocol.ByeReply(reason="kicked")
 
 
 def _too_long(limit: int, account: Account | None) -> PeerError:

@@ -1,6 +1,6 @@
-"""The delivery thread: all that is said to clients goes through it, in one order. Knows bytes, not what they mean.
+"""The delivery thread: all that is said to clients goes through it, in one order. Does not know what it means.
 
-The thread runs the actions posted to it, which append lines to outboxes, then sends what the outboxes hold: one join
+The thread runs the actions posted to it, which append events to outboxes, then sends what the outboxes hold: one join
 and one non-blocking send for each, however many lines. What does not fit waits for a selector, and holds up nobody.
 """
 
@@ -15,54 +15,75 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from service.config import DELIVERY_QUEUE, LINGER, SEND_BYTES
-from service.delivery.outbox import Outbox, Run
-from service.delivery.snapshot import NEVER, StatePush
+from service.delivery.outbox import Limits, Outbox
+from service.delivery.run import Run
+from service.delivery.send_buffer import SEND_BYTES
+from service.delivery.snapshot import NEVER, SnapshotPush
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from service.delivery.run import Note
     from service.net.transport import Stream
+    from service.wire.codec import Codec
+    from service.wire.protocol import Event
+
+DELIVERY_QUEUE: Final = 2_000  # actions waiting for the delivery thread, some batches; beyond it the writer waits
+LINGER: Final = 1.0  # seconds for a closing client to take its last lines, and to close its side
+ALIVE_CHECK: Final = 1.0  # seconds; a wait for a thread that has ended must not last for ever
 
 _log: Final = logging.getLogger("chat.delivery")
-_ALIVE_CHECK: Final = 1.0  # seconds; who waits for a thread that has ended must not wait for ever
 
 
 class Delivery:
     """Owns the thread `chat-delivery`, and the streams of all outboxes once their connection threads release them."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        make_snapshot: Callable[[], Event],
+        last_event: Event,
+        *,
+        queue: int = DELIVERY_QUEUE,
+        run_bytes: int = SEND_BYTES,
+        linger: float = LINGER,
+        alive_check: float = ALIVE_CHECK,
+        limits: Limits | None = None,
+        push: SnapshotPush | None = None,
+    ) -> None:
+        """Starts the thread. Soon after each `announce`, within the pace, everyone gets what `make_snapshot` gives.
+
+        `last_event` is for everyone if the thread breaks down.
+        """
         self.dirty: list[Outbox] = []  # outboxes with something to flush
+        self._make_snapshot = make_snapshot
+        self._last_event = last_event
+        self._queue = queue
+        self._run_bytes = run_bytes
+        self._linger = linger
+        self._alive_check = alive_check
+        self._limits = limits or Limits()
+        self._push = push or SnapshotPush()
         self._open: set[Outbox] = set()
         self._actions: deque[tuple[Callable[[Any], None], Any]] = deque()
         self._lingering: deque[tuple[float, Outbox]] = deque()  # (when to cut it off, monotonic; outbox), in this order
-        self._members: dict[Outbox, None] = {}  # who gets what is for everyone; a dict for its order
-        self.present_run = Run()  # what was said to everyone in this round
-        self._make_state: Callable[[], bytes] | None = None
-        self._state = StatePush()
+        # Those that get what is for everyone, by codec: only codecs in use. A dict for its order.
+        self._members: dict[Codec, dict[Outbox, None]] = {}
+        self.present_run = Run(())  # what was said to everyone in this round
         self._asleep = False
-        self._room = threading.Event()
+        self._space = threading.Event()  # in the queue
         self._stop_at: float | None = None  # monotonic; None: not stopping
-        self._thread = threading.Thread(target=self._run, name="chat-delivery")
-
-    # -- from any thread ----------------------------------------------------------------------------------------------
-    def start(self, make_state: Callable[[], bytes], last_line: bytes = b"") -> None:
-        """Starts the thread. Soon after each `announce`, within the pace, everyone gets what `make_state` gives.
-
-        `last_line` is for everyone if the thread breaks down.
-        """
-        self._make_state = make_state
-        self._last_line = last_line
         self._selector = selectors.DefaultSelector()
         self._wake_up, self._woken = socket.socketpair()
         for end in (self._wake_up, self._woken):
             end.settimeout(0)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
+        self._thread = threading.Thread(target=self._run, name="chat-delivery")
         self._thread.start()
 
-    def open_outbox(self, stream: Stream, slow_line: bytes) -> Outbox:
-        """An outbox for a new client; its connection thread posts `release` at its end."""
-        outbox = Outbox(self, stream, slow_line)
+    # -- from any thread ----------------------------------------------------------------------------------------------
+    def open_outbox(self, stream: Stream, codec: Codec) -> Outbox:
+        """An outbox for a new client that speaks this codec; its connection thread posts `release` at its end."""
+        outbox = Outbox(self, stream, codec, self._limits)
         self._open.add(outbox)
         return outbox
 
@@ -82,7 +103,7 @@ class Delivery:
                 done.set()
 
         self.post(run_and_tell, argument)
-        while not done.wait(_ALIVE_CHECK) and self._thread.is_alive():
+        while not done.wait(self._alive_check) and self._thread.is_alive():
             pass
 
     def settle(self) -> None:
@@ -93,14 +114,14 @@ class Delivery:
         """Runs what follows from a commit, in order; waits while too much is queued. For the writer thread."""
         self._actions.extend(outcomes)
         self._wake()
-        while len(self._actions) > DELIVERY_QUEUE and self._thread.is_alive():
-            self._room.clear()
-            if len(self._actions) > DELIVERY_QUEUE:
-                self._room.wait(_ALIVE_CHECK)
+        while len(self._actions) > self._queue and self._thread.is_alive():
+            self._space.clear()
+            if len(self._actions) > self._queue:
+                self._space.wait(self._alive_check)
 
     def announce(self) -> None:
-        """The state of the whole has changed: everyone gets the newest, within the pace."""
-        self._state.is_due = True
+        """The whole has changed: everyone gets the newest snapshot of it, within the pace."""
+        self._push.is_due = True
         self._wake()
 
     def stop(self, timeout: float) -> None:
@@ -119,27 +140,47 @@ class Delivery:
     def join(self, outbox: Outbox) -> None:
         """From now on it gets what is for everyone."""
         self.end_run()
-        self._members[outbox] = None
+        self._members.setdefault(outbox.codec, {})[outbox] = None
         outbox.is_member = True
+        self.present_run = Run(self._members)
 
     def leave(self, outbox: Outbox) -> None:
         """From now on it gets no more of it."""
-        self.end_run()
-        self._members.pop(outbox, None)
-        outbox.is_member = False
-
-    def broadcast(self, line: bytes, public_id: int, sender: Outbox, ack: bytes) -> None:
-        """Sends a line to everyone but its sender, who gets the ack in its place."""
-        run = self.present_run
-        sender.mark(run, (len(run.shown.lines), True, ack, None))
-        run.add(line, public_id)
-        if run.size >= SEND_BYTES:
+        if outbox.is_member:
             self.end_run()
+            sharers = self._members[outbox.codec]
+            del sharers[outbox]
+            if not sharers:
+                del self._members[outbox.codec]
+            outbox.is_member = False
+            self.present_run = Run(self._members)
+
+    def broadcast(self, event: Event, public_id: int, sender: Outbox | None = None, ack: Event | None = None) -> None:
+        """Sends an event to everyone but its sender, who gets the ack in its place, or nothing."""
+        ack_line = b"" if sender is None or ack is None else sender.codec.encode(ack)
+        run = self.present_run
+        run.add(event, public_id)
+        if sender is not None:
+            if sender.is_member:
+                run.replace_last_for(sender, ack_line)
+            elif ack_line:
+                sender.put(ack_line)
+        if run.size >= self._run_bytes:
+            self.end_run()
+
+    def send(self, event: Event, outboxes: Iterable[Outbox], note: Note | None = None) -> None:
+        """Sends an event, which shows `note`, to these outboxes."""
+        lines: dict[Codec, bytes] = {}
+        for outbox in outboxes:
+            codec = outbox.codec
+            if codec not in lines:
+                lines[codec] = codec.encode(event)
+            outbox.put(lines[codec], note)
 
     def end_run(self) -> None:
         """Puts what is for everyone into the outboxes; the lines that follow come after it."""
-        if self.present_run.size:
-            run, self.present_run = self.present_run, Run()
+        if self.present_run.count:
+            run, self.present_run = self.present_run, Run(self._members)
             run.end(self._members)
 
     def flush(self, outbox: Outbox) -> None:
@@ -148,8 +189,7 @@ class Delivery:
             outbox.flush()
         except Exception:  # noqa: BLE001 (logged)
             _log.exception("a client's lines were not sent")
-            outbox.on_written = None
-            outbox.give_up()
+            outbox.abandon()
 
     # -- from outboxes, on the delivery thread ------------------------------------------------------------------------
     def watch(self, outbox: Outbox, stream: Stream, *, blocked: bool) -> None:
@@ -161,7 +201,7 @@ class Delivery:
 
     def linger(self, outbox: Outbox) -> None:
         """Cuts a closing outbox off when its peer does not go in time."""
-        self._lingering.append((time.monotonic() + LINGER, outbox))
+        self._lingering.append((time.monotonic() + self._linger, outbox))
 
     def forget(self, outbox: Outbox) -> None:
         """Its stream is closed."""
@@ -173,7 +213,7 @@ class Delivery:
             self._work()
         except BaseException:
             for outbox in list(self._open):
-                outbox.finish(self._last_line)
+                outbox.finish(self._last_event)
                 self.flush(outbox)
             raise
         finally:
@@ -193,7 +233,7 @@ class Delivery:
             dirty, self.dirty = self.dirty, []
             for outbox in dirty:
                 self.flush(outbox)
-            self._push_due_state(now)
+            self._push_snapshot_if_due(now)
             while self._lingering and self._lingering[0][0] <= now:
                 self._lingering.popleft()[1].give_up()
             if self._stop_at is not None and not self._actions and (not self._open or now >= self._stop_at):
@@ -209,27 +249,27 @@ class Delivery:
             except Exception:  # noqa: BLE001 (logged; one delivery's bug must not stop the others)
                 _log.exception("a delivery failed")  # its traceback says which; its arguments may be secret
         self.end_run()
-        self._room.set()
+        self._space.set()
 
-    def _push_due_state(self, now: float) -> None:
-        state = self._state
-        if state.is_due and state.due_at() <= now and self._make_state is not None and not state.is_under_way:
-            state.is_due = False
+    def _push_snapshot_if_due(self, now: float) -> None:
+        push = self._push
+        if push.is_due and push.due_at() <= now and not push.is_under_way:
+            push.is_due = False
             try:
-                state.begin(self._make_state(), self._members, now)
+                push.begin(self._make_snapshot(), self._members, now)
             except Exception:  # noqa: BLE001 (logged; the next one may go well)
                 _log.exception("the users list was not made")
-        if state.is_under_way and state.due_at() <= now:
-            state.push_slice()
+        if push.is_under_way and push.due_at() <= now:
+            push.push_slice()
 
     def _sleep(self, now: float) -> None:
         """Waits for an action, a writable client or the next thing due; only looks when there is work at hand."""
         self._asleep = True
         ending = self._stop_at is not None and not self._open
-        if self._actions or self.dirty or ending:  # looked at after _asleep is set: who comes later does wake us
+        if self._actions or self.dirty or ending:  # looked at after _asleep is set: what comes later does wake us
             self._asleep = False
         due = min(
-            self._state.due_at(),
+            self._push.due_at(),
             NEVER if self._stop_at is None else self._stop_at,
             self._lingering[0][0] if self._lingering else NEVER,
         )
@@ -244,4 +284,4 @@ class Delivery:
             began = time.thread_time()
             for outbox in blocked:
                 self.flush(outbox)
-            self._state.charge(time.thread_time() - began)  # nearly always for the long line of the state
+            self._push.charge(time.thread_time() - began)  # nearly always for the long line of a snapshot

@@ -125,7 +125,7 @@ class Connection:
                 self._slow_down()
             self._services.storage.release()
             self.session.submit_posts()
-            self._outbox.wait_for_room()
+            self._outbox.wait_for_space()
 
     def _begins_to_talk(self, data: bytes) -> bool:
         """Whether this is something after the login; what came before it may be TLS, which this port does not speak."""

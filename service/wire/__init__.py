@@ -1,1 +1,1 @@
-"""The wire: what may be said, and how bytes become lines and commands. Pure; the client uses it, too."""
+"""The wire: what may be said, and how it becomes bytes and back. Pure; the client uses it, too."""

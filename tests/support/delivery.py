@@ -1,4 +1,4 @@
-"""What the tests of the outbox and of the delivery share: a delivery that stands still, and clients of it.
+"""What the tests of the delivery share: a delivery that stands still, clients of it, and events that say their bytes.
 
 The delivery thread stands still until the test says `go`: till then the test may do that thread's work, step by step.
 """
@@ -9,40 +9,88 @@ import socket
 import struct
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from service.delivery import loop as delivery_module
-from service.delivery import outbox as outbox_module
+import pytest
+
 from service.delivery.loop import Delivery
+from service.delivery.outbox import Limits
+from service.delivery.run import Note
+from service.delivery.snapshot import SnapshotPush
 from service.net.transport import Stream
+from service.wire.protocol import ByeReply, Event
 from tests.support.helpers import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    import pytest
-
-    from service.delivery.outbox import Note
+    from service.wire.codec import Codec
+    from service.wire.protocol import AnyCommand, StoredMessage
 
 SLOW: Final = b"bye slow\n"
 FILLER: Final = b"f" * 600_000 + b"\n"  # more than the small buffers of a connection here take
 SMALL_BUFFER: Final = 4_096  # bytes; the kernel makes some more of it
+BOUND: Final = 1 << 20  # bytes of an outbox
+
+
+class Line(Event):
+    """An event that says itself what its bytes are."""
+
+    text: bytes
+
+
+class Plain:
+    """A codec for these lines, and for a `bye`."""
+
+    def encode(self, event: Event, /) -> bytes:
+        """The line."""
+        if isinstance(event, ByeReply):
+            return b"bye %b\n" % event.reason.encode()
+        assert isinstance(event, Line)
+        return event.text
+
+    def decode(self, _line: bytes, /) -> AnyCommand:
+        """Nothing is decoded here."""
+        raise NotImplementedError
+
+    def size(self, _message: StoredMessage, /) -> NoReturn:
+        """Nothing is measured here."""
+        raise NotImplementedError
+
+
+class Toy(Plain):
+    """Another codec. It keeps the lines that it has made."""
+
+    def __init__(self, prefix: bytes = b"toy ") -> None:
+        self.made: list[bytes] = []
+        self._prefix = prefix
+
+    def encode(self, event: Event, /) -> bytes:
+        """The line, after the prefix."""
+        line = self._prefix + super().encode(event)
+        self.made.append(line)
+        return line
+
+
+PLAIN: Final = Plain()
 
 
 class StillDelivery(Delivery):
-    """A delivery that is started, but whose thread waits within its first action until `go`."""
+    """A delivery whose thread waits within its first action until `go`."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.state: Callable[[], bytes] = lambda: b""
+    def __init__(self, **limits: Any) -> None:
+        self.snapshot: Callable[[], bytes] = lambda: b""
         self.peers: list[Peer] = []
         self._stands, self._may_go = threading.Event(), threading.Event()
-        self.start(self._ask_state)
+        more: dict[str, Any] = {"linger": 3_600.0} | limits
+        of_outboxes = {"outbox_bytes": BOUND} | {name: more.pop(name) for name in Limits._fields if name in more}
+        pace = more.pop("pace", None)
+        push = None if pace is None else SnapshotPush(pace_min=pace, pace=pace)
+        super().__init__(
+            lambda: Line(self.snapshot()), Line(b"broken\n"), limits=Limits(**of_outboxes), push=push, **more
+        )
         self.post(self._stand_still)
         assert self._stands.wait(PATIENCE)
-
-    def _ask_state(self) -> bytes:
-        return self.state()
 
     def _stand_still(self, _: object) -> None:
         self._stands.set()
@@ -57,27 +105,34 @@ class StillDelivery(Delivery):
         self.settle()
         self.settle()  # runs in a later round than the first, and so after its sends
 
-    def connect(self, make_stream: Callable[..., Stream] = Stream) -> Peer:
-        """A new client, whose end is closed when the test is over."""
-        self.peers.append(Peer(self, make_stream))
+    def connect(
+        self, make_stream: Callable[..., Stream] = Stream, *, codec: Codec = PLAIN, confirms: bool = False
+    ) -> Peer:
+        """A new client, whose end is closed when the test is over. One that confirms wants no notes."""
+        self.peers.append(Peer(self, make_stream, codec, confirms=confirms))
         return self.peers[-1]
 
-    def connect_members(self, count: int) -> list[Peer]:
+    def connect_members(self, count: int, codec: Codec = PLAIN) -> list[Peer]:
         """So many new clients that get what is for everyone."""
-        peers = [self.connect() for _ in range(count)]
+        peers = [self.connect(codec=codec) for _ in range(count)]
         for peer in peers:
             self.join(peer.outbox)
         return peers
 
-    def say(self, sender: Peer, public_id: int) -> None:
-        """Sends `line_of(public_id)` to everyone but the sender, who gets `ack_of(public_id)`."""
-        self.broadcast(line_of(public_id), public_id, sender.outbox, ack_of(public_id))
+    def say(self, sender: Peer | None, public_id: int) -> None:
+        """Sends `line_of(public_id)` to everyone but the sender, if there is one, who gets `ack_of(public_id)`."""
+        if sender is None:
+            self.broadcast(Line(line_of(public_id)), public_id)
+        else:
+            self.broadcast(Line(line_of(public_id)), public_id, sender.outbox, Line(ack_of(public_id)))
 
 
 class Peer:
     """A client of the delivery: its outbox, its stream, and the socket at the other end."""
 
-    def __init__(self, delivery: StillDelivery, make_stream: Callable[..., Stream] = Stream) -> None:
+    def __init__(
+        self, delivery: StillDelivery, make_stream: Callable[..., Stream], codec: Codec, *, confirms: bool
+    ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             # Both buffers are small, so that a client that does not read is noticed soon.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
@@ -86,21 +141,40 @@ class Peer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
             self.socket.connect(listener.getsockname())
             self.stream = make_stream(*listener.accept())
-        self.outbox = delivery.open_outbox(self.stream, SLOW)
+        self.outbox = delivery.open_outbox(self.stream, codec)
         self.notes: list[Note] = []
-        self.outbox.on_written = self.notes.append
+        if not confirms:
+            self.outbox.report_written(self.notes.append)
 
     @property
     def told(self) -> Note:
         """What all its notes together say was written to it."""
         return sum_up(self.notes)
 
-    def block(self, filler: bytes = FILLER) -> int:
-        """Fills the kernel's buffers; says how many bytes wait in the outbox."""
-        self.outbox.append(filler)
+    def append(self, line: bytes, note: Note | None = None) -> None:
+        """Adds a line to its outbox, on the delivery thread."""
+        self.outbox.append(Line(line), note)
+
+    def reply(self, line: bytes) -> None:
+        """Sends it a line, from any thread."""
+        self.outbox.reply(Line(line))
+
+    def finish(self, line: bytes | None = None) -> None:
+        """Ends its outbox, with that line, on the delivery thread."""
+        self.outbox.finish(*([] if line is None else [Line(line)]))
+
+    def block(self, filler: bytes = FILLER) -> None:
+        """Fills the kernel's buffers, so that a part of these bytes waits in the outbox."""
+        self.append(filler)
         self.outbox.flush()
-        assert self.outbox._waiting
-        return self.outbox._waiting
+        assert self.outbox.waiting
+
+    def fill(self, left: int) -> bytes:
+        """Fills the kernel's buffers and the outbox, so that so many bytes more may wait there; says with what."""
+        self.block()
+        more = b"m" * (BOUND - left - self.outbox.waiting - 1) + b"\n"
+        self.append(more)
+        return FILLER + more
 
     def read(self, size: int) -> bytes:
         """So many bytes."""
@@ -141,11 +215,13 @@ class Noticed(threading.Event):
 
 
 @contextmanager
-def still_delivery(monkeypatch: pytest.MonkeyPatch) -> Iterator[StillDelivery]:
-    """A delivery whose bound is handy, and that cuts nobody off by time; at the end it closes all that is open."""
-    monkeypatch.setattr(outbox_module, "OUTBOX_BYTES", 1 << 20)
-    monkeypatch.setattr(delivery_module, "LINGER", 3_600.0)
-    delivery = StillDelivery()
+def still_delivery(**limits: Any) -> Iterator[StillDelivery]:
+    """A delivery whose bound is handy, and that cuts nobody off by time; at the end it closes all that is open.
+
+    `limits` are other values for named arguments of Delivery, fields of Limits, and the `pace` of snapshots, in
+    seconds.
+    """
+    delivery = StillDelivery(**limits)
     try:
         yield delivery
     finally:
@@ -153,6 +229,11 @@ def still_delivery(monkeypatch: pytest.MonkeyPatch) -> Iterator[StillDelivery]:
             peer.socket.close()
         delivery.go()
         delivery.stop(0)
+
+
+def with_limits(**limits: Any) -> pytest.MarkDecorator:
+    """Gives a test a `delivery` with other limits, as for `still_delivery`."""
+    return pytest.mark.parametrize("delivery", [pytest.param(limits, id="limited")], indirect=True)
 
 
 def line_of(public_id: int) -> bytes:
@@ -168,4 +249,5 @@ def ack_of(public_id: int) -> bytes:
 def sum_up(notes: Iterable[Note | None]) -> Note:
     """The newest public id, or 0, and the direct ids in their order."""
     given = [note for note in notes if note is not None]
-    return max((note[0] for note in given), default=0), tuple(id_ for note in given for id_ in note[1])
+    public_id = max((note.public_id for note in given), default=0)
+    return Note(public_id, tuple(id_ for note in given for id_ in note.direct_ids))

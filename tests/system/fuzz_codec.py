@@ -16,7 +16,7 @@ with atheris.instrument_imports(include=["service", "client"]):
     from client.text import Line, body, one_line
     from service.errors import CommandError
     from service.visible import safe
-    from service.wire import protocol
+    from service.wire import json_lines, protocol
     from service.wire.framing import LineDecoder, Oversize
 
 _LIMIT: Final = 64  # bytes of a line: short ones reach every branch
@@ -48,11 +48,11 @@ def _check_lines(data: bytes) -> None:
 
 def _check_codec(data: bytes) -> None:
     with contextlib.suppress(CommandError):
-        command = protocol.decode_command(data)
-        assert protocol.decode_command(protocol.encode(command)) == command
+        command = json_lines.decode(data)
+        assert json_lines.decode(json_lines.encode(command)) == command
     with contextlib.suppress(CommandError):
-        event = protocol.decode_event(data)
-        assert event is None or protocol.encode(event).count(b"\n") == 1
+        event = json_lines.decode_event(data)
+        assert event is None or json_lines.encode(event).count(b"\n") == 1
 
 
 def _check_filter(text: str) -> None:

@@ -14,7 +14,8 @@ import pytest
 from benchmarks.idle import make_accounts
 from service import server as server_module
 from service.accounts import authentication, passwords
-from service.config import MESSAGE_BYTES, OUTBOX_BYTES, READERS, SHARE_BURST, Settings
+from service.config import MESSAGE_BYTES, READERS, SHARE_BURST, Settings
+from service.delivery.outbox import OUTBOX_BYTES
 from service.origin import origin_of
 from service.storage.sqlite import messages
 from tests.support.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, until

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import bcrypt
 import pytest
 
-from service.config import OUTBOX_PAUSE_BYTES, READERS
+from service.config import READERS
+from service.delivery.outbox import OUTBOX_PAUSE_BYTES
 from service.errors import StorageUnavailable
 from service.storage.sqlite import database, engine
 from tests.support.helpers import PATIENCE, enter, open_storage, running_server
@@ -107,6 +108,6 @@ def test_clients_that_do_not_read_keep_no_one_from_reading(tmp_path: Path) -> No
         for wire in stalled:
             wire.send(*[{"command": "history", "limit": 15}] * 200)
         waiting = [c.session.outbox for c in server._connections if c.session.outbox.is_member]
-        while sum(outbox._waiting > OUTBOX_PAUSE_BYTES for outbox in waiting) < READERS:
+        while sum(outbox.waiting > OUTBOX_PAUSE_BYTES for outbox in waiting) < READERS:
             threading.Event().wait(0.005)
         assert len(alice.ask("history", limit=15)["messages"]) == 15

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from client.net import connection as client_connection
-from service.config import OUTBOX_BYTES, SEND_BYTES
+from service.delivery.outbox import OUTBOX_BYTES
+from service.delivery.send_buffer import SEND_BYTES
 from service.net import keepalive
 from service.net.keepalive import KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, PEER_TIMEOUT
 from service.net.transport import Stream, listen
@@ -41,7 +42,7 @@ def outbox_of(server: Server, name: str) -> Outbox:
 def hold_up(server: Server, talker: Wire, slow: str, size: int) -> list[int]:
     """Says so much to all that `size` bytes wait for the slow one; gives the ids."""
     outbox, said = outbox_of(server, slow), list[int]()
-    while outbox._waiting < size:
+    while outbox.waiting < size:
         said.append(talker.ask("pm", message=TEXT)["id"])
         assert not outbox.closing
     return said
@@ -68,7 +69,7 @@ def test_nobody_waits_for_one_that_stops_reading(tmp_path: Path) -> None:
         with enter(server.port, "slow") as slow:
             slow.ask("ping")
             said = hold_up(server, talker, "slow", OUTBOX_BYTES // 2)
-            assert outbox_of(server, "slow")._waiting  # it holds still: nobody's delivery was behind it
+            assert outbox_of(server, "slow").waiting  # it holds still: nobody's delivery was behind it
             for other in others:
                 assert read_ids(other, len(said)) == said
                 assert other.ask("ping")["type"] == "pong"

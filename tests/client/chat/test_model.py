@@ -14,7 +14,7 @@ from service.wire.protocol import (
     AnyCommand,
     AnyEvent,
     BroadcastEvent,
-    ByeEvent,
+    ByeReply,
     DirectEvent,
     Dm,
     ErrorReply,
@@ -32,7 +32,7 @@ from service.wire.protocol import (
     Seen,
     StoredMessage,
     Users,
-    UsersEvent,
+    UsersReply,
 )
 
 if TYPE_CHECKING:
@@ -100,17 +100,17 @@ def stored(message_id: int, text: str = "hi", sender: str = "bob", to: str | Non
         (AckReply(command="seen", id=5), Seen(id=5), []),
         (ReadyReply(command="pm"), Pm(), []),
         (PongReply(time=TIME), None, []),
-        (ByeEvent(reason="exit"), None, []),
+        (ByeReply(reason="exit"), None, []),
         (login_ok(), None, []),
-        (UsersEvent(users=["alice", "bob"], time=TIME), None, []),
-        (UsersEvent(users=["alice", "bob", "carol"], time=TIME), None, ["09:30 * carol is online"]),
+        (UsersReply(users=["alice", "bob"], time=TIME), None, []),
+        (UsersReply(users=["alice", "bob", "carol"], time=TIME), None, ["09:30 * carol is online"]),
         (
-            UsersEvent(users=["alice", "carol", "dave"], time=TIME),
+            UsersReply(users=["alice", "carol", "dave"], time=TIME),
             None,
             ["09:30 * carol and dave are online", "09:30 * bob is gone"],
         ),
-        (UsersEvent(users=["bob"], time=TIME), None, []),
-        (UsersEvent(users=["alice", "bob"], time=TIME), Users(), ["Online (2): alice (you), bob"]),
+        (UsersReply(users=["bob"], time=TIME), None, []),
+        (UsersReply(users=["alice", "bob"], time=TIME), Users(), ["Online (2): alice (you), bob"]),
     ],
 )
 def test_an_event_becomes_lines(
@@ -284,7 +284,7 @@ def test_days_are_set_apart(model: Model) -> None:
         (direct(sender=EVIL), None),
         (ErrorReply(code=EVIL, message=EVIL), None),
         (ErrorReply(code="x", message=EVIL), Pm(message=EVIL)),
-        (UsersEvent(users=[EVIL], time=EVIL), Users()),
+        (UsersReply(users=[EVIL], time=EVIL), Users()),
         (AckReply(command="dm", id=1, time=EVIL, to=EVIL, status=EVIL), Dm(to=EVIL, message="hi")),
         (HistoryReply(with_=EVIL, messages=[stored(1, EVIL, EVIL, EVIL)], more=True), History(with_=EVIL)),
         (SearchReply(query=EVIL, messages=[stored(1, EVIL, EVIL, EVIL)], more=True), Search(query=EVIL)),

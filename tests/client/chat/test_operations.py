@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from client.chat.operations import _ID, OPERATIONS, compose, excess, first_texts, help_texts, whom_to_ask
 from client.net.connection import new_nonce
-from service.wire.protocol import Dm, HelloEvent, Pm, encode
+from service.wire.json_lines import encode
+from service.wire.protocol import Dm, HelloEvent, Pm
 
 HELLO = HelloEvent(protocol=1, server="", version="", registration="open", max_line=1000, max_message=500)
 

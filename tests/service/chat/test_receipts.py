@@ -9,6 +9,7 @@ import pytest
 
 from service.chat import receipts as receipts_module
 from service.chat.receipts import Receipts
+from service.delivery.run import Note
 from service.storage.sqlite import messages, users
 from tests.support.helpers import open_storage
 
@@ -48,7 +49,7 @@ def flush(storage: Storage, receipts: Receipts) -> None:
 def test_notes_change_nothing_until_they_are_flushed(storage: Storage) -> None:
     """A note costs no write; a flush stores all that were taken."""
     receipts = Receipts(storage)
-    for note in ((1, ()), (0, (2,)), (0, [4])):
+    for note in (Note(1), Note(0, (2,)), Note(0, [4])):
         receipts.note(2, note)
     assert waiting(storage, 2) == ([2, 4], 1)
     flush(storage, receipts)
@@ -57,12 +58,10 @@ def test_notes_change_nothing_until_they_are_flushed(storage: Storage) -> None:
 
 @pytest.mark.parametrize(
     ("note", "left"),
-    [((1, ()), ([2, 4], 0)), ((0, (2,)), ([4], 1)), ((0, (4,)), ([2], 1)), ((0, (3,)), ([2, 4], 1))],
+    [(Note(1), ([2, 4], 0)), (Note(0, (2,)), ([4], 1)), (Note(0, (4,)), ([2], 1)), (Note(0, (3,)), ([2, 4], 1))],
     ids=["public", "older direct", "newer direct", "another's direct"],
 )
-def test_a_note_marks_what_it_names_alone(
-    storage: Storage, note: tuple[int, tuple[int, ...]], left: tuple[list[int], int]
-) -> None:
+def test_a_note_marks_what_it_names_alone(storage: Storage, note: Note, left: tuple[list[int], int]) -> None:
     """A public id moves the marker and sees no direct message; a direct id sees just that one, if it is the user's."""
     receipts = Receipts(storage)
     receipts.note(2, note)
@@ -74,8 +73,8 @@ def test_a_note_marks_what_it_names_alone(
 def test_a_flush_stores_the_notes_of_all(storage: Storage) -> None:
     """Each of several users gets what is theirs."""
     receipts = Receipts(storage)
-    receipts.note(2, (1, (2, 4)))
-    receipts.note(3, (1, (3,)))
+    receipts.note(2, Note(1, (2, 4)))
+    receipts.note(3, Note(1, (3,)))
     flush(storage, receipts)
     assert (waiting(storage, 2), waiting(storage, 3)) == (([], 0), ([], 0))
 
@@ -83,8 +82,8 @@ def test_a_flush_stores_the_notes_of_all(storage: Storage) -> None:
 def test_one_users_notes_are_stored_alone(storage: Storage) -> None:
     """A login needs its own user's notes only; the others' stay for the next flush."""
     receipts = Receipts(storage)
-    receipts.note(2, (1, (2, 4)))
-    receipts.note(3, (1, (3,)))
+    receipts.note(2, Note(1, (2, 4)))
+    receipts.note(3, Note(1, (3,)))
     write = receipts.store(2)
     assert write is not None
     storage.wait(write)
@@ -106,7 +105,7 @@ def test_a_flush_goes_in_pieces(storage: Storage, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(receipts_module, "_store", count_and_store)
     receipts = Receipts(storage)
-    for user_id, note in ((1, (4, ())), (2, (1, (2, 4))), (3, (1, ()))):
+    for user_id, note in ((1, Note(4)), (2, Note(1, (2, 4))), (3, Note(1))):
         receipts.note(user_id, note)
     flush(storage, receipts)
     assert len(pieces) == 2
@@ -117,11 +116,11 @@ def test_many_direct_messages_are_stored_soon(storage: Storage, monkeypatch: pyt
     """Few notes of direct messages wait for the next flush, a batch of them does not."""
     monkeypatch.setattr(receipts_module, "RECEIPTS_BATCH", 2)
     receipts = Receipts(storage)
-    receipts.note(2, (1, (2,)))
+    receipts.note(2, Note(1, (2,)))
     receipts.flush_many()
     storage.settle()
     assert waiting(storage, 2) == ([2, 4], 1)
-    receipts.note(2, (0, (4,)))
+    receipts.note(2, Note(0, (4,)))
     receipts.flush_many()
     storage.settle()
     assert waiting(storage, 2) == ([], 0)
@@ -132,9 +131,9 @@ def test_without_notes_there_is_nothing_to_write(storage: Storage) -> None:
     """A flush submits no write when there is nothing new: not at first, not a second time."""
     receipts = Receipts(storage)
     assert receipts.flush() is None
-    receipts.note(2, (0, ()))
+    receipts.note(2, Note(0))
     assert receipts.flush() is None
-    receipts.note(2, (1, (2,)))
+    receipts.note(2, Note(1, (2,)))
     flush(storage, receipts)
     assert receipts.flush() is None
 
@@ -143,11 +142,11 @@ def test_marker_moves_only_forward(storage: Storage) -> None:
     """An older public id that is noted after a newer one takes nothing back, within a flush and after it."""
     storage.wait(storage.submit_posts(1, [messages.Post(None, "the fifth", None)]))
     receipts = Receipts(storage)
-    receipts.note(2, (5, ()))
-    receipts.note(2, (1, ()))
+    receipts.note(2, Note(5))
+    receipts.note(2, Note(1))
     flush(storage, receipts)
     assert waiting(storage, 2)[1] == 0
-    receipts.note(2, (1, ()))
+    receipts.note(2, Note(1))
     flush(storage, receipts)
     assert waiting(storage, 2)[1] == 0
 
@@ -156,11 +155,11 @@ def test_what_could_not_be_stored_is_stored_later(storage: Storage, monkeypatch:
     """When SQLite fails nothing of a flush is stored, and the next one stores it all, with what was noted since."""
     storage.wait(storage.submit_posts(1, [messages.Post(None, "the fifth", None)]))
     receipts = Receipts(storage)
-    receipts.note(2, (1, (2,)))
-    receipts.note(3, (5, (3,)))
+    receipts.note(2, Note(1, (2,)))
+    receipts.note(3, Note(5, (3,)))
 
     def fail(*_: object) -> None:
-        receipts.note(2, (5, (4,)))  # written to bob while the flush is under way
+        receipts.note(2, Note(5, (4,)))  # written to bob while the flush is under way
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as broken:
@@ -175,7 +174,7 @@ def test_what_could_not_be_stored_is_stored_later(storage: Storage, monkeypatch:
 def test_notes_outlive_a_storage_that_is_closing(storage: Storage) -> None:
     """A flush that comes after the end of the storage loses nothing: the notes are there for the next."""
     receipts = Receipts(storage)
-    receipts.note(2, (0, (2,)))
+    receipts.note(2, Note(0, (2,)))
     storage.close()
     for _ in range(2):
         flush(storage, receipts)

@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.delivery import loop as delivery_module
-from service.delivery import outbox as outbox_module
-from service.delivery import snapshot as state_module
 from service.delivery.outbox import Outbox
-from tests.support.delivery import FILLER, SLOW, Noticed, Peer, StillDelivery, ack_of, line_of, still_delivery
+from service.delivery.run import Note
+from tests.support.delivery import (
+    FILLER,
+    PLAIN,
+    SLOW,
+    Line,
+    Noticed,
+    Peer,
+    StillDelivery,
+    Toy,
+    ack_of,
+    line_of,
+    still_delivery,
+    with_limits,
+)
 from tests.support.helpers import PATIENCE
+
+if TYPE_CHECKING:
+    import pytest
+
+    from service.wire.codec import Codec
 
 
 def finish_and_read(delivery: StillDelivery, peer: Peer) -> bytes:
     """All that the client got; on the way it is finished, and what is noted of it is known."""
     delivery.go()
-    delivery.run(peer.outbox.finish)
+    delivery.run(peer.finish)
     received = peer.read_to_end()
     delivery.settle()
     return received
@@ -32,9 +48,9 @@ def test_lines_keep_the_order_of_their_posting(delivery: StillDelivery, peer: Pe
     lines = [b"line %d\n" % number for number in range(3_000)]
     delivery.go()
     for place in range(0, len(lines), 3):
-        peer.outbox.reply(lines[place])
-        delivery.post(peer.outbox.append, lines[place + 1])
-        delivery.hand_over([(peer.outbox.append, lines[place + 2])])
+        peer.reply(lines[place])
+        delivery.post(peer.append, lines[place + 1])
+        delivery.hand_over([(peer.append, lines[place + 2])])
     assert peer.read(sum(map(len, lines))) == b"".join(lines)
 
 
@@ -53,40 +69,37 @@ def test_who_does_not_read_holds_up_nobody(delivery: StillDelivery) -> None:
     """While one client reads nothing, another one gets its lines."""
     deaf, other = delivery.connect(), delivery.connect()
     delivery.go()
-    delivery.post(deaf.outbox.append, FILLER)
+    delivery.post(deaf.append, FILLER)
     for number in range(100):
         line = b"%d\n" % number
-        delivery.post(deaf.outbox.append, line)
-        delivery.post(other.outbox.append, line)
+        delivery.post(deaf.append, line)
+        delivery.post(other.append, line)
         assert other.read(len(line)) == line
 
 
-def test_a_burst_makes_nobody_slow_who_reads(
-    delivery: StillDelivery, peer: Peer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@with_limits(outbox_bytes=1_000)
+def test_a_burst_makes_nobody_slow_who_reads(delivery: StillDelivery, peer: Peer) -> None:
     """Lines that were committed together are offered to the kernel before anybody is called slow for them."""
-    monkeypatch.setattr(outbox_module, "OUTBOX_BYTES", 1_000)
     lines = [b"line %02d\n" % number * 5 for number in range(50)]
-    delivery.hand_over([(peer.outbox.append, line) for line in lines])
+    delivery.hand_over([(peer.append, line) for line in lines])
     delivery.go()
     delivery.flushed()
-    peer.outbox.reply(b"the end\n")
+    peer.reply(b"the end\n")
     received = b""
     while not received.endswith((b"the end\n", SLOW)):
         received += peer.read(1)
     assert received == b"".join(lines) + b"the end\n"
 
 
-def test_the_writer_waits_while_too_much_is_queued(delivery: StillDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
+@with_limits(queue=5, alive_check=3_600.0)  # it must be woken, not find out by itself
+def test_the_writer_waits_while_too_much_is_queued(delivery: StillDelivery) -> None:
     """Who hands over more than the queue's bound goes on only when the delivery thread has caught up."""
-    monkeypatch.setattr(delivery_module, "DELIVERY_QUEUE", 5)
-    monkeypatch.setattr(delivery_module, "_ALIVE_CHECK", 3_600.0)  # it must be woken, not find out by itself
     ran: list[int] = []
-    delivery._room = room = Noticed(delivery.go)
+    delivery._space = space = Noticed(delivery.go)
     delivery.hand_over([(ran.append, number) for number in range(5)])
-    assert (room.waits, ran) == (0, [])
+    assert (space.waits, ran) == (0, [])
     delivery.hand_over([(ran.append, 5)])
-    assert room.waits
+    assert space.waits
     delivery.settle()
     assert ran == [*range(6)]
 
@@ -121,7 +134,7 @@ def test_the_order_holds_from_round_to_round(delivery: StillDelivery) -> None:
     delivery.go()
     for public_id in range(1, 301):
         delivery.post(lambda public_id: delivery.say(sender, public_id), public_id)
-        delivery.post(other.outbox.append, b"direct %d\n" % public_id)
+        delivery.post(other.append, b"direct %d\n" % public_id)
     assert finish_and_read(delivery, sender) == b"".join(ack_of(public_id) for public_id in range(1, 301))
     expected = b"".join(line_of(public_id) + b"direct %d\n" % public_id for public_id in range(1, 301))
     assert finish_and_read(delivery, other) == expected
@@ -130,12 +143,12 @@ def test_the_order_holds_from_round_to_round(delivery: StillDelivery) -> None:
 def test_lines_for_one_stand_at_their_place(delivery: StillDelivery) -> None:
     """Direct lines, also several, come to one member between the lines for everyone that were said around them."""
     sender, receiver, other = delivery.connect_members(3)
-    receiver.outbox.append(b"before\n")
+    receiver.append(b"before\n")
     delivery.say(sender, 1)
-    receiver.outbox.append(b"direct\n")
-    receiver.outbox.append(b"another\n")
+    receiver.append(b"direct\n")
+    receiver.append(b"another\n")
     delivery.say(sender, 2)
-    receiver.outbox.append(b"after\n")
+    receiver.append(b"after\n")
     delivery.go()
     assert finish_and_read(delivery, receiver) == b"before\nline 1\ndirect\nanother\nline 2\nafter\n"
     assert finish_and_read(delivery, sender) == b"ack 1\nack 2\n"
@@ -145,12 +158,12 @@ def test_lines_for_one_stand_at_their_place(delivery: StillDelivery) -> None:
 def test_a_senders_own_lines_stand_among_its_acks(delivery: StillDelivery) -> None:
     """A sender's direct lines come before or after its acks, as they were said."""
     sender, other = delivery.connect_members(2)
-    sender.outbox.append(b"before\n")
+    sender.append(b"before\n")
     delivery.say(sender, 1)
-    sender.outbox.append(b"between\n")
+    sender.append(b"between\n")
     delivery.say(sender, 2)
     delivery.say(other, 3)
-    sender.outbox.append(b"after\n")
+    sender.append(b"after\n")
     delivery.go()
     assert finish_and_read(delivery, sender) == b"before\nack 1\nbetween\nack 2\nline 3\nafter\n"
     assert finish_and_read(delivery, other) == b"line 1\nline 2\nack 3\n"
@@ -162,7 +175,7 @@ def test_a_reply_stands_at_its_place(delivery: StillDelivery) -> None:
     for public_id in (1, 2, 3):
         delivery.post(lambda public_id: delivery.say(sender, public_id), public_id)
         if public_id < 3:
-            asking.outbox.reply(b"reply %d\n" % public_id)
+            asking.reply(b"reply %d\n" % public_id)
     delivery.go()
     assert finish_and_read(delivery, asking) == b"line 1\nreply 1\nline 2\nreply 2\nline 3\n"
 
@@ -172,9 +185,9 @@ def test_who_joins_within_a_round_gets_what_comes_after(delivery: StillDelivery)
     sender, other = delivery.connect_members(2)
     late = delivery.connect()
     delivery.say(sender, 1)
-    late.outbox.append(b"hello\n")
+    late.append(b"hello\n")
     delivery.join(late.outbox)
-    late.outbox.append(b"welcome\n")
+    late.append(b"welcome\n")
     delivery.say(sender, 2)
     delivery.go()
     assert finish_and_read(delivery, late) == b"hello\nwelcome\nline 2\n"
@@ -184,11 +197,11 @@ def test_who_joins_within_a_round_gets_what_comes_after(delivery: StillDelivery)
 def test_who_leaves_within_a_round_gets_what_came_before(delivery: StillDelivery) -> None:
     """A member that leaves gets all that was said till then and nothing more but its own lines."""
     sender, other, leaving = delivery.connect_members(3)
-    leaving.outbox.append(b"direct\n")
+    leaving.append(b"direct\n")
     delivery.say(sender, 1)
     delivery.leave(leaving.outbox)
     delivery.say(sender, 2)
-    leaving.outbox.append(b"goodbye\n")
+    leaving.append(b"goodbye\n")
     delivery.go()
     assert finish_and_read(delivery, leaving) == b"direct\nline 1\ngoodbye\n"
     assert finish_and_read(delivery, other) == b"line 1\nline 2\n"
@@ -200,7 +213,7 @@ def test_who_is_no_member_gets_none_of_it(delivery: StillDelivery, peer: Peer) -
     delivery.leave(gone.outbox)
     delivery.leave(gone.outbox)  # does no harm
     delivery.say(sender, 1)
-    peer.outbox.append(b"direct\n")
+    peer.append(b"direct\n")
     delivery.say(sender, 2)
     delivery.go()
     assert finish_and_read(delivery, peer) == b"direct\n"
@@ -211,10 +224,10 @@ def test_a_last_word_comes_after_the_lines_so_far(delivery: StillDelivery) -> No
     """Who is finished within a round gets what was said till then, its last word and nothing more."""
     sender, ending, other = delivery.connect_members(3)
     delivery.say(sender, 1)
-    ending.outbox.append(b"direct\n")
-    ending.outbox.finish(b"bye\n")
+    ending.append(b"direct\n")
+    ending.finish(b"bye\n")
     delivery.say(sender, 2)
-    ending.outbox.append(b"too late\n")
+    ending.append(b"too late\n")
     delivery.go()
     assert ending.read_to_end() == b"line 1\ndirect\nbye\n"
     assert finish_and_read(delivery, other) == b"line 1\nline 2\n"
@@ -223,10 +236,10 @@ def test_a_last_word_comes_after_the_lines_so_far(delivery: StillDelivery) -> No
 def test_a_closing_member_is_skipped(delivery: StillDelivery) -> None:
     """A member that was told its last word gets no more lines and no acks; what it said still reaches the others."""
     closing, other = delivery.connect_members(2)
-    closing.outbox.finish(b"bye\n")
+    closing.finish(b"bye\n")
     delivery.say(other, 1)
     delivery.say(closing, 2)
-    closing.outbox.append(b"too late\n")
+    closing.append(b"too late\n")
     delivery.go()
     assert closing.read_to_end() == b"bye\n"
     assert finish_and_read(delivery, other) == b"ack 1\nline 2\n"
@@ -244,27 +257,24 @@ def test_a_member_that_is_gone_is_skipped(delivery: StillDelivery) -> None:
     assert finish_and_read(delivery, other) == b"line 1\nline 2\n"
 
 
-def test_lines_are_put_into_the_outboxes_in_handy_parts(
-    delivery: StillDelivery, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@with_limits(run_bytes=20)
+def test_lines_are_put_into_the_outboxes_in_handy_parts(delivery: StillDelivery) -> None:
     """A round with more lines than one send takes is put into the outboxes before its end, and keeps its order."""
-    monkeypatch.setattr(delivery_module, "SEND_BYTES", 20)
     sender, other = delivery.connect_members(2)
     for public_id in (1, 2, 3, 4):
         delivery.say(sender, public_id)
-        other.outbox.append(b"direct %d\n" % public_id)
+        other.append(b"direct %d\n" % public_id)
     other.outbox.flush()
-    assert other.told == (3, ())
+    assert other.told == Note(3)
     assert other.read(39) == b"line 1\ndirect 1\nline 2\ndirect 2\nline 3\n"
     delivery.go()
     assert finish_and_read(delivery, other) == b"direct 3\nline 4\ndirect 4\n"
     assert finish_and_read(delivery, sender) == b"ack 1\nack 2\nack 3\nack 4\n"
 
 
-def test_the_order_holds_when_each_send_is_small(delivery: StillDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
+@with_limits(send_bytes=10, run_bytes=30)
+def test_the_order_holds_when_each_send_is_small(delivery: StillDelivery) -> None:
     """However little is joined for one send, every member gets all lines in order."""
-    monkeypatch.setattr(outbox_module, "SEND_BYTES", 10)
-    monkeypatch.setattr(delivery_module, "SEND_BYTES", 30)
     sender, other = delivery.connect_members(2)
     for public_id in range(1, 101):
         delivery.say((sender, other)[public_id % 7 == 0], public_id)
@@ -289,10 +299,11 @@ def test_a_failure_within_a_round_loses_no_line(delivery: StillDelivery, caplog:
     assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a bug"] * 2
 
 
-def test_who_is_too_slow_for_a_round_stops_nobody(delivery: StillDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_too_slow_for_a_round_stops_nobody(delivery: StillDelivery) -> None:
     """A round that overflows some outboxes, of senders and of others, is complete for the rest."""
     slow_sender, slow, sender, other = delivery.connect_members(4)
-    monkeypatch.setattr(outbox_module, "OUTBOX_BYTES", 10 + max(slow.block(), slow_sender.block()))
+    for peer in (slow_sender, slow):
+        peer.fill(left=10)
     for public_id in range(1, 101):
         delivery.say((slow_sender, sender)[public_id % 2], public_id)
     delivery.go()
@@ -302,14 +313,12 @@ def test_who_is_too_slow_for_a_round_stops_nobody(delivery: StillDelivery, monke
     assert finish_and_read(delivery, other) == b"".join(map(line_of, said))
 
 
-def test_who_is_too_slow_at_its_end_gets_one_last_word(
-    delivery: StillDelivery, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_is_too_slow_at_its_end_gets_one_last_word(delivery: StillDelivery) -> None:
     """A client that ends just when the lines so far are too many for it is told so, and nothing else after it."""
     sender, ending = delivery.connect_members(2)
-    monkeypatch.setattr(outbox_module, "OUTBOX_BYTES", ending.block() + 5)
+    ending.fill(left=5)
     delivery.say(sender, 1)
-    ending.outbox.finish(b"bye\n")
+    ending.finish(b"bye\n")
     delivery.go()
     assert ending.read_to_end() == FILLER + SLOW
 
@@ -324,7 +333,7 @@ def test_a_member_is_told_the_last_public_id(delivery: StillDelivery) -> None:
     delivery.go()
     assert other.read(21) == b"line 4\nline 5\nline 6\n"
     delivery.settle()
-    assert other.told == (6, ())
+    assert other.told == Note(6)
 
 
 def test_a_member_with_direct_lines_is_told_their_ids_as_well(delivery: StillDelivery) -> None:
@@ -332,12 +341,12 @@ def test_a_member_with_direct_lines_is_told_their_ids_as_well(delivery: StillDel
     sender, receiver, other = delivery.connect_members(3)
     for public_id in (4, 6, 8):
         delivery.say(sender, public_id)
-        receiver.outbox.append(b"direct\n", (0, (public_id + 1,)))
-        receiver.outbox.append(b"plain\n")
+        receiver.append(b"direct\n", Note(0, (public_id + 1,)))
+        receiver.append(b"plain\n")
     delivery.go()
     finish_and_read(delivery, receiver)
     finish_and_read(delivery, other)
-    assert (receiver.told, other.told) == ((8, (5, 7, 9)), (8, ()))
+    assert (receiver.told, other.told) == (Note(8, (5, 7, 9)), Note(8))
 
 
 def test_a_sender_is_told_what_the_others_said(delivery: StillDelivery) -> None:
@@ -345,11 +354,11 @@ def test_a_sender_is_told_what_the_others_said(delivery: StillDelivery) -> None:
     sender, other = delivery.connect_members(2)
     delivery.say(other, 4)
     delivery.say(sender, 5)
-    sender.outbox.append(b"direct\n", (0, (6,)))
+    sender.append(b"direct\n", Note(0, (6,)))
     delivery.say(other, 7)
     delivery.go()
     finish_and_read(delivery, sender)
-    assert sender.told == (7, (6,))
+    assert sender.told == Note(7, (6,))
 
 
 def test_who_leaves_is_told_nothing_of_what_follows(delivery: StillDelivery) -> None:
@@ -362,47 +371,59 @@ def test_who_leaves_is_told_nothing_of_what_follows(delivery: StillDelivery) -> 
     assert finish_and_read(delivery, joining) == b""
     delivery.say(sender, 2)
     assert finish_and_read(delivery, leaving) == b"line 1\n"
-    assert (leaving.told, joining.told) == ((1, ()), (0, ()))
+    assert (leaving.told, joining.told) == (Note(1), Note(0))
 
 
 def test_who_does_not_want_notes_gets_the_lines_all_the_same(delivery: StillDelivery) -> None:
     """A client that confirms by itself needs no note, in its outbox or for others."""
-    sender, confirming, other = delivery.connect_members(3)
-    confirming.outbox.on_written = None
+    sender, other = delivery.connect_members(2)
+    confirming = delivery.connect(confirms=True)
+    delivery.join(confirming.outbox)
     delivery.say(sender, 1)
-    confirming.outbox.append(b"direct\n", (0, (2,)))
+    confirming.append(b"direct\n", Note(0, (2,)))
     delivery.say(sender, 3)
     delivery.go()
     assert finish_and_read(delivery, confirming) == b"line 1\ndirect\nline 3\n"
     assert finish_and_read(delivery, other) == b"line 1\nline 3\n"
-    assert (confirming.told, other.told) == ((0, ()), (3, ()))
+    assert (confirming.told, other.told) == (Note(0), Note(3))
 
 
 # -- beside a model ---------------------------------------------------------------------------------------------------
 class Seen:
     """What the model knows of one client."""
 
-    def __init__(self, delivery: StillDelivery) -> None:
-        self.peer = delivery.connect()
+    def __init__(self, delivery: StillDelivery, codec: Codec) -> None:
+        self.peer = delivery.connect(codec=codec)
+        self.codec = codec
         self.is_member = False
         self.lines: list[bytes] = []
         self.newest = 0  # public id of another's line
         self.directs: list[int] = []
 
+    def expect(self, line: bytes) -> None:
+        """Its next line is this one, in its codec."""
+        self.lines.append(self.codec.encode(Line(line)))
+
+
+def say(delivery: StillDelivery, clients: list[Seen], sender: Seen | None, number: int) -> None:
+    """A member says something to everyone, or another service's user does."""
+    delivery.say(None if sender is None else sender.peer, number)
+    for client in clients:
+        if client is sender:
+            client.expect(ack_of(number))
+        elif client.is_member:
+            client.expect(line_of(number))
+            client.newest = number
+
 
 def act(delivery: StillDelivery, clients: list[Seen], action: str, client: Seen, number: int) -> None:
     """One step of the delivery and of the model. Only members say something to everyone."""
     outbox = client.peer.outbox
-    if action == "say" and client.is_member:
-        delivery.say(client.peer, number)
-        client.lines.append(ack_of(number))
-        for other in clients:
-            if other.is_member and other is not client:
-                other.lines.append(line_of(number))
-                other.newest = number
+    if action == "say from elsewhere" or (action == "say" and client.is_member):
+        say(delivery, clients, client if action == "say" else None, number)
     elif action == "direct":
-        outbox.append(b"direct %d\n" % number, (0, (number,)))
-        client.lines.append(b"direct %d\n" % number)
+        client.peer.append(b"direct %d\n" % number, Note(0, (number,)))
+        client.expect(b"direct %d\n" % number)
         client.directs.append(number)
     elif action in {"join", "leave"}:
         client.is_member = action == "join"
@@ -413,43 +434,47 @@ def act(delivery: StillDelivery, clients: list[Seen], action: str, client: Seen,
         outbox.flush()
 
 
-ACTIONS = st.sampled_from(["say"] * 4 + ["direct"] * 3 + ["join"] * 2 + ["leave", "end the round", "send"])
+ACTIONS = st.sampled_from(
+    ["say"] * 4 + ["say for another service"] + ["direct"] * 3 + ["join"] * 2 + ["leave", "end the round", "send"]
+)
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(st.tuples(ACTIONS, st.integers(0, 2)), max_size=60), st.sampled_from([1, 30, 1 << 18]))
+@given(st.lists(st.tuples(ACTIONS, st.integers(0, 3)), max_size=60), st.sampled_from([1, 30, 1 << 18]))
 def test_every_client_gets_what_the_model_says(steps: list[tuple[str, int]], send_bytes: int) -> None:
-    """Whatever is said by whom, to whom and in how many rounds, each client gets its lines in order, and its notes."""
-    with pytest.MonkeyPatch.context() as monkeypatch, still_delivery(monkeypatch) as delivery:
-        for module in (outbox_module, delivery_module):
-            monkeypatch.setattr(module, "SEND_BYTES", send_bytes)
-        clients = [Seen(delivery) for _ in range(3)]
+    """Whatever is said by whom, to whom and in how many rounds, each client gets its lines in order, and its notes.
+
+    Half of them speak another codec.
+    """
+    with still_delivery(send_bytes=send_bytes, run_bytes=send_bytes) as delivery:
+        toy = Toy()
+        clients = [Seen(delivery, codec) for codec in (PLAIN, toy, PLAIN, toy)]
         for number, (action, place) in enumerate([("join", 0), ("join", 1), *steps], start=1):
             act(delivery, clients, action, clients[place], number)
         delivery.go()
         for client in clients:
             assert finish_and_read(delivery, client.peer) == b"".join(client.lines)
-            public_id, direct_ids = client.peer.told
-            assert direct_ids == tuple(client.directs)
+            told = client.peer.told
+            assert told.direct_ids == tuple(client.directs)
             # Its own messages may count as seen, or not.
-            assert client.newest <= public_id
-            assert public_id in {0, client.newest} or ack_of(public_id) in client.lines
+            assert client.newest <= told.public_id
+            assert (
+                told.public_id in {0, client.newest}
+                or client.codec.encode(Line(ack_of(told.public_id))) in client.lines
+            )
 
 
 # -- state for everyone ------------------------------------------------------------------------------------------------
-def test_announcements_within_the_pace_are_one_state(
-    delivery: StillDelivery, peer: Peer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@with_limits(pace=3_600.0)
+def test_announcements_within_the_pace_are_one_state(delivery: StillDelivery, peer: Peer) -> None:
     """After a state the next one waits for the pace, however often it changes; without a change there is none."""
-    monkeypatch.setattr(state_module, "STATE_PACE_MIN", 3_600.0)
-    monkeypatch.setattr(state_module, "STATE_PACE", 3_600.0)
     makers: list[str] = []
 
     def make() -> bytes:
         makers.append(threading.current_thread().name)
         return b"state\n"
 
-    delivery.state = make
+    delivery.snapshot = make
     delivery.join(peer.outbox)
     delivery.go()
     delivery.flushed()
@@ -458,21 +483,20 @@ def test_announcements_within_the_pace_are_one_state(
         delivery.announce()
         delivery.flushed()
     assert makers == ["chat-delivery"]
-    delivery.run(peer.outbox.finish)
+    delivery.run(peer.finish)
     assert peer.read_to_end() == b"state\n"
 
 
-def test_the_last_change_always_arrives(delivery: StillDelivery, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+@with_limits(pace=0.02)
+def test_the_last_change_always_arrives(delivery: StillDelivery, peer: Peer) -> None:
     """The last announcement is followed by its state, also when it came just after another one; states are paced."""
-    monkeypatch.setattr(state_module, "STATE_PACE_MIN", 0.02)
-    monkeypatch.setattr(state_module, "STATE_PACE", 0.02)
     states, made, received = [0], list[float](), b""
 
     def make() -> bytes:
         made.append(time.monotonic())
         return b"state %d\n" % states[-1]
 
-    delivery.state = make
+    delivery.snapshot = make
     delivery.join(peer.outbox)
     delivery.go()
     for state in range(1, 201):
@@ -485,19 +509,16 @@ def test_the_last_change_always_arrives(delivery: StillDelivery, peer: Peer, mon
     assert len(made) <= 2 + (made[-1] - made[0]) / 0.02
 
 
-def test_a_state_that_cannot_be_made_is_not_the_last(
-    delivery: StillDelivery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+@with_limits(pace=0.0)
+def test_a_state_that_cannot_be_made_is_not_the_last(delivery: StillDelivery, caplog: pytest.LogCaptureFixture) -> None:
     """A failure to make the state is logged; after the next change it is tried all the same."""
-    monkeypatch.setattr(state_module, "STATE_PACE_MIN", 0.0)
-    monkeypatch.setattr(state_module, "STATE_PACE", 0.0)
     tries = threading.Semaphore(0)
 
     def make() -> bytes:
         tries.release()
         raise RuntimeError("no list today")
 
-    delivery.state = make
+    delivery.snapshot = make
     delivery.go()
     for _ in range(2):
         delivery.announce()
@@ -512,13 +533,13 @@ def test_only_members_get_the_state(delivery: StillDelivery) -> None:
     for peer in (member, gone, closing):
         delivery.join(peer.outbox)
     delivery.leave(gone.outbox)
-    closing.outbox.finish(b"bye\n")
-    delivery.state = lambda: b"state\n"
+    closing.finish(b"bye\n")
+    delivery.snapshot = lambda: b"state\n"
     delivery.announce()
     delivery.go()
     delivery.flushed()
     for peer in (member, stranger, gone):
-        delivery.run(peer.outbox.finish)
+        delivery.run(peer.finish)
     assert [peer.read_to_end() for peer in (member, stranger, gone, closing)] == [b"state\n", b"", b"", b"bye\n"]
 
 
@@ -534,7 +555,7 @@ def test_an_action_that_raises_does_not_stop_the_thread(
     delivery.go()
     delivery.post(fail)
     delivery.run(fail)
-    delivery.hand_over([(fail, None), (peer.outbox.append, b"line\n")])
+    delivery.hand_over([(fail, None), (peer.append, b"line\n")])
     assert peer.read(5) == b"line\n"
     assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a bug"] * 3
 
@@ -545,8 +566,8 @@ def test_stop_ends_the_thread_when_the_last_outbox_is_closed(delivery: StillDeli
     readers = [threading.Thread(target=peer.read_to_end) for peer in peers]
     delivery.go()
     for peer, reader in zip(peers, readers, strict=True):
-        delivery.post(peer.outbox.append, FILLER)
-        delivery.post(peer.outbox.finish, b"bye\n")
+        delivery.post(peer.append, FILLER)
+        delivery.post(peer.finish, b"bye\n")
         delivery.post(Outbox.release, peer.outbox)
         reader.start()
     delivery.stop(PATIENCE)
@@ -567,9 +588,9 @@ def test_stop_ends_the_thread_when_its_time_is_over(delivery: StillDelivery) -> 
     assert "chat-delivery" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_run_after_the_end_returns(delivery: StillDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
+@with_limits(alive_check=0.01)
+def test_run_after_the_end_returns(delivery: StillDelivery) -> None:
     """Who comes too late does not wait for a thread that is gone."""
-    monkeypatch.setattr(delivery_module, "_ALIVE_CHECK", 0.01)
     delivery.go()
     delivery.stop(0)
     delivery.settle()
@@ -583,8 +604,8 @@ def test_a_bug_while_sending_ends_only_that_client(delivery: StillDelivery, capl
         raise ZeroDivisionError
 
     unlucky, other = delivery.connect_members(2)
-    unlucky.outbox.on_written = fail
-    delivery.broadcast(line_of(1), 1, delivery.connect().outbox, ack_of(1))
+    unlucky.outbox.report_written(fail)
+    delivery.say(delivery.connect(), 1)
     delivery.go()
     assert unlucky.read_to_end() == other.read(len(line_of(1))) == line_of(1)
     delivery.flushed()

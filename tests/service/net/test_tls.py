@@ -10,17 +10,20 @@ import threading
 import time
 import warnings
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pexpect
 import pytest
 
+from service.delivery.loop import Delivery
+from service.delivery.run import Note
 from service.errors import ConfigError
 from service.net import tls as tls_module
 from service.net import transport
 from service.net.tls import NotTlsError, TlsChannel, load_certificate
 from service.net.transport import HANDSHAKE_TIMEOUT, TlsStream, is_loopback, listen
-from tests.support.delivery import FILLER, SLOW, Peer, StillDelivery
+from tests.support.delivery import BOUND, FILLER, SLOW, Peer, StillDelivery
 from tests.support.helpers import PATIENCE, ROOT, Process, Wire, enter, running_server, until
 from tests.support.tls import Authority, Pair, tls_server
 
@@ -248,37 +251,34 @@ def tls_peer(delivery: StillDelivery, authority: Authority, pair: Pair) -> Peer:
 
 
 @pytest.mark.parametrize("room", [0, 1, 9_000, 16_405, 16_406, 16_407, 32_811, 32_812, 40_000])
-def test_framing_and_notes_survive_an_overflow_at_any_byte(
-    delivery: StillDelivery, tls_peer: Peer, monkeypatch: pytest.MonkeyPatch, room: int
-) -> None:
+def test_framing_and_notes_survive_an_overflow_at_any_byte(delivery: StillDelivery, tls_peer: Peer, room: int) -> None:
     """Wherever the kernel stopped, the client gets what was encrypted, that line's end and the last word; and notes."""
     lines = [bytes([64 + number]) * 9_999 + b"\n" for number in range(1, 6)]
     assert isinstance(tls_peer.stream, TlsStream)
     tls_peer.stream._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     kernel = narrow(tls_peer.stream, room)
     for number, line in enumerate(lines, start=1):
-        tls_peer.outbox.append(line, (number, (number,)))
+        tls_peer.append(line, Note(number, (number,)))
     tls_peer.outbox.flush()
     begun = 2 if room < 16_406 else 4 if room < 32_812 else 5  # lines in the records of 16,384 bytes up to there
-    monkeypatch.setattr("service.delivery.outbox.OUTBOX_BYTES", 100)
-    tls_peer.outbox.append(b"x" * 100 + b"\n", (9, (9,)))
+    tls_peer.append(b"x" * BOUND + b"\n", Note(9, (9,)))
     assert tls_peer.outbox.closing
     kernel.room = 10_000_000
     delivery.go()
     assert tls_peer.read_to_end() == b"".join(lines[:begun]) + SLOW
     delivery.settle()
-    assert tls_peer.notes == [(number, (number,)) for number in range(1, begun + 1)]
+    assert tls_peer.notes == [Note(number, (number,)) for number in range(1, begun + 1)]
 
 
 def test_a_blocked_outbox_goes_on_by_itself(delivery: StillDelivery, tls_peer: Peer) -> None:
     """When the client reads, the selector has the rest sent, in order, and the notes come when it is out."""
     tls_peer.block()
-    tls_peer.outbox.append(b"next\n", (7, ()))
+    tls_peer.append(b"next\n", Note(7))
     assert tls_peer.outbox._blocked
     delivery.go()
     assert tls_peer.read(len(FILLER) + 5) == FILLER + b"next\n"
     delivery.flushed()
-    assert tls_peer.told == (7, ())
+    assert tls_peer.told == Note(7)
 
 
 # -- a chat -----------------------------------------------------------------------------------------------------------
@@ -380,8 +380,9 @@ def test_a_stalled_handshake_holds_up_nobody(
     tmp_path: Path, authority: Authority, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While others hang in half a ClientHello people come and chat; a stop cuts them off, and waits for no timer."""
-    for timer in ("net.transport.HANDSHAKE_TIMEOUT", "delivery.loop.LINGER", "server.STOP_TIMEOUT"):
+    for timer in ("net.transport.HANDSHAKE_TIMEOUT", "server.STOP_TIMEOUT"):
         monkeypatch.setattr(f"service.{timer}", 3_600.0)
+    monkeypatch.setattr("service.server.Delivery", partial(Delivery, linger=3_600.0))
     with tls_server(tmp_path, pair) as server:
         stalled = [socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) for _ in range(20)]
         for sock in stalled:
