@@ -24,10 +24,10 @@ from service.accounts.limiter import Door
 from service.accounts.shares import Shares
 from service.admin import control
 from service.admin.control import Control
-from service.chat.commands import users_reply
-from service.chat.presence import Roster
+from service.chat.presence import Roster, users_reply
 from service.chat.receipts import Receipts
-from service.chat.session import Services, Session, refusal
+from service.chat.replies import refusal
+from service.chat.session import Services, Session
 from service.clock import format_time, utcnow
 from service.config import (
     DESCRIPTORS_OWN,

@@ -1,8 +1,7 @@
-"""What each command does, as a table. No socket, no thread: a function gets the session and the decoded command.
+"""What each command does after the login. No socket, no thread: a function gets the session and the decoded command.
 
-They run on the connection thread of their client, one after the other, and their replies leave in that order. Messages
-are handed to the writer, and the next line is read at once; whatever is not a message first waits for them. What
-follows a commit (`posting.deliver`, `_join`, `_end_others` …) runs on the delivery thread, in the order of the ids.
+They run on the connection thread of their client. Each gives back its reply, or a function that makes it on the
+delivery thread, or the message to store; dispatch.py sees to the rest. None: the reply is sent, or follows a write.
 """
 
 from __future__ import annotations
@@ -10,27 +9,26 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, UnsetType
 
-from service.accounts.names import look_of, map_name, map_new_name
-from service.chat.fanout import Account, AnyPost
+from service.accounts.names import map_name
+from service.chat.fanout import Posted
+from service.chat.presence import users_reply
+from service.chat.replies import explain, fit
 from service.clock import format_time, utcnow
-from service.config import SEARCH_COST
 from service.delivery.run import Note
 from service.errors import PeerError, StorageUnavailable
 from service.storage.sqlite import fulltext, messages, users
 from service.turns import CrowdedError
 from service.wire import protocol
 from service.wire.limits import MAX_ID
-from service.wire.protocol import AckReply, StoredMessage
+from service.wire.protocol import AckReply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from service.accounts.authentication import NewToken
-    from service.chat.presence import Roster
     from service.chat.session import Session
     from service.turns import Turns
 
@@ -38,129 +36,25 @@ _log: Final = logging.getLogger("chat.session")
 # Of a page's line: its names, the query or the name repeated in it, and a `ref`. A query's own length comes on top.
 _PAGE_OVERHEAD: Final = 1024  # bytes
 
-AnyEntry = protocol.Login | protocol.Register | protocol.Resume
-
-
-class Rule(NamedTuple):
-    """A command: what does it, when it is allowed, and what it takes of READ_RATE; 0: it counts as a message."""
-
-    handler: Callable[[Session, Any], None]
-    allowed: Literal["before login", "after login", "always"]
-    cost: int = 1
-
-
-# -- coming in --------------------------------------------------------------------------------------------------------
-def log_in(session: Session, command: protocol.Login) -> None:
-    """With a password: logs in. Without: says whether to ask for one."""
-    accounts = session.services.accounts
-    name = map_name(command.username)
-    if command.password is UNSET:
-        session.reply_to(command, protocol.PasswordRequiredReply(name, accounts.is_registered(name)))
-        return
-    session.is_entering = True
-    with session.services.door.login(name, session.origin):
-        user = accounts.verify(name, command.password, session.origin)
-    if user is None:
-        session.reply_to(command, protocol.PasswordRequiredReply(name, registered=False))
-        return
-    token = accounts.new_token()
-    _store_receipts(session, user.id)
-    _enter(session, command, token, users.log_in, user, *token[1:])
-
-
-def register(session: Session, command: protocol.Register) -> None:
-    """Makes an account and logs in."""
-    accounts = session.services.accounts
-    name = map_new_name(command.username)
-    look = look_of(name)
-    accounts.check_registration(name, look)
-    password = accounts.check_new_password(command.password)
-    session.is_entering = True
-    session.services.door.register(session.origin)
-    password_hash = accounts.hash(password, name, session.origin)
-    token = accounts.new_token()
-    _enter(session, command, token, users.register, name, look, password_hash, *token[1:])
-    _log.info("registered %s %s", name, session.peer)
-
-
-def resume(session: Session, command: protocol.Resume) -> None:
-    """Logs in with a token."""
-    session.is_entering = True
-    token = session.services.accounts.renew_token(command.token)
-    owner_id = session.services.storage.call(users.find_token_owner, token.hash)
-    if owner_id is not None:
-        _store_receipts(session, owner_id)
-    _enter(session, command, token, users.resume, *token[1:])
-
-
-def _enter(
-    session: Session, command: AnyEntry, token: NewToken, work: Callable[..., users.Login], *arguments: Any
-) -> None:
-    """Logs in through the writer, so that the counts, the seam and the first live message fit together."""
-    login = session.services.storage.call(work, *arguments, then=partial(_join, session, command, token))
-    session.account = Account(login.user_id, login.name, login.last_id, command.confirm)
-    _log.info("login %s %s", login.name, session.peer)
-
-
-def _store_receipts(session: Session, user_id: int) -> None:
-    """Stores, before what is written next, what the user's other sessions, if they do not confirm, have been sent."""
-    # A client can have read a line before the delivery thread, on its way back from sending it, has taken note.
-    session.services.delivery.settle()
-    noted = session.services.receipts.store(user_id)
-    if noted is not None:
-        session.last_write = noted
-
-
-def _join(session: Session, command: AnyEntry, token: NewToken, login: object) -> None:
-    if not isinstance(login, users.Login):
-        return  # refused; the connection thread says so
-    services = session.services
-    if not command.confirm:
-        session.outbox.report_written(partial(services.receipts.note, login.user_id))
-    services.delivery.join(session.outbox)
-    arrived = services.roster.add(login.user_id, login.name, session)
-    session.outbox.append(
-        protocol.LoginOkReply(
-            username=login.name,
-            users=services.roster.names(),
-            missed=login.missed,
-            unread=login.unread,
-            last_id=login.last_id,
-            token=token.text,
-            time=token.now,
-            ref=command.ref,
-        )
-    )
-    if arrived:
-        services.delivery.announce()
-
 
 # -- messages ---------------------------------------------------------------------------------------------------------
-def pm(session: Session, command: protocol.Pm) -> None:
+def pm(session: Session, command: protocol.Pm) -> Posted | protocol.ReadyReply:
     """A public message, or the question whether one may follow."""
     if command.message is UNSET:
-        session.reply_to(command, protocol.ReadyReply(command="pm"))
-    else:
-        _post(session, command, command.message, None)
+        return protocol.ReadyReply(command="pm")
+    return _make_post(session, command, command.message, None)
 
 
-def dm(session: Session, command: protocol.Dm) -> None:
+def dm(session: Session, command: protocol.Dm) -> Posted | Callable[[], protocol.ReadyReply]:
     """A direct message, or the question whom one could write to."""
     if command.message is UNSET:
-        session.settle()
-        session.services.delivery.run(partial(_offer_users, session), command)
-    elif command.to is UNSET:
+        return lambda: protocol.ReadyReply(command="dm", users=session.services.roster.names())
+    if command.to is UNSET:
         raise PeerError("bad_request", 'field "to" is missing: the name of the one to write to')
-    else:
-        _post(session, command, command.message, _known_name(command.to))
+    return _make_post(session, command, command.message, _known_name(command.to))
 
 
-def _offer_users(session: Session, command: protocol.Dm) -> None:
-    names = session.services.roster.names()
-    session.outbox.append(protocol.ReadyReply(command="dm", users=names, ref=command.ref))
-
-
-def _post(session: Session, command: AnyPost, text: str, to: str | None) -> None:
+def _make_post(session: Session, command: protocol.Pm | protocol.Dm, text: str, to: str | None) -> Posted:
     limit = session.services.settings.max_message
     if not text:
         raise PeerError("empty_message", "the message is empty")
@@ -169,31 +63,20 @@ def _post(session: Session, command: AnyPost, text: str, to: str | None) -> None
     nonce = None if command.nonce is UNSET else command.nonce
     if "\0" in text or (nonce is not None and "\0" in nonce):
         raise PeerError("bad_request", "a message and its nonce may not contain NUL")
-    session.post((command, to, messages.Post(None if to is None else _find_id(session, to), text, nonce)))
+    return Posted(command, to, messages.Post(None if to is None else _find_id(session, to), text, nonce))
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
-def list_users(session: Session, command: protocol.Users) -> None:
+def list_users(session: Session, _: protocol.Users) -> Callable[[], protocol.UsersReply]:
     """Who is online."""
-    session.settle()
-    # Made on the delivery thread: a list made here could reach the client after a newer one.
-    session.services.delivery.run(partial(_send_users, session), command)
-
-
-def _send_users(session: Session, command: protocol.Users) -> None:
-    session.outbox.append(users_reply(session.services.roster, command.ref))
-
-
-def users_reply(roster: Roster[Session], ref: str | UnsetType = UNSET) -> protocol.UsersReply:
-    """Who is online now; on the delivery thread."""
-    return protocol.UsersReply(users=roster.names(), time=format_time(utcnow()), ref=ref)
+    return partial(users_reply, session.services.roster)
 
 
 def missed(session: Session, command: protocol.Missed) -> None:
     """Direct messages not yet seen."""
     account = session.logged_in_account()
     session.settle()
-    _store_receipts(session, account.id)
+    session.settle_receipts(account.id)
     session.settle()
     # A client that does not confirm has, or will have, all after the seam live: missed must not tell it twice.
     up_to = MAX_ID if account.confirm else account.last_id
@@ -203,7 +86,7 @@ def missed(session: Session, command: protocol.Missed) -> None:
     session.reply_to(command, protocol.MissedReply(shown, more), Note(direct_ids=[message.id for message in shown]))
 
 
-def history(session: Session, command: protocol.History) -> None:
+def history(session: Session, command: protocol.History) -> protocol.HistoryReply:
     """A page of the public room or of a talk."""
     account = session.logged_in_account()
     session.settle()
@@ -219,10 +102,10 @@ def history(session: Session, command: protocol.History) -> None:
     shown, more = _fit(session, page)
     if command.after is UNSET:
         shown.reverse()
-    session.reply_to(command, protocol.HistoryReply(with_=partner, messages=shown, more=more))
+    return protocol.HistoryReply(with_=partner, messages=shown, more=more)
 
 
-def search(session: Session, command: protocol.Search) -> None:
+def search(session: Session, command: protocol.Search) -> protocol.SearchReply:
     """Messages with all the words, newest first."""
     account = session.logged_in_account()
     session.settle()
@@ -242,7 +125,7 @@ def search(session: Session, command: protocol.Search) -> None:
             command.limit,
         )
     shown, more = _fit(session, page, extra=len(command.query.encode()))
-    session.reply_to(command, protocol.SearchReply(query=command.query, with_=partner, messages=shown, more=more))
+    return protocol.SearchReply(query=command.query, with_=partner, messages=shown, more=more)
 
 
 @contextmanager
@@ -257,7 +140,7 @@ def _turn(session: Session, turns: Turns) -> Iterator[None]:
 
 
 def _find_partner(session: Session, name: str | UnsetType) -> tuple[int | None, str | UnsetType]:
-    """The id and the mapped name of whom a page is about; neither for the public room."""
+    """The id and the mapped name of the user a page is about; neither for the public room."""
     if name is UNSET:
         return None, UNSET
     known = _known_name(name)
@@ -279,23 +162,8 @@ def _known_name(text: str) -> str:
         raise PeerError("unknown_user", "there is no such user") from None
 
 
-def _fit(session: Session, page: messages.Page, *, extra: int = 0) -> tuple[list[StoredMessage], bool]:
-    """As many of the page's messages, from its start, as fit into a line, and whether others follow."""
-    room = session.services.settings.max_line - _PAGE_OVERHEAD - extra
-    shown: list[StoredMessage] = []
-    for message in page.messages:
-        entry = StoredMessage(
-            id=message.id,
-            time=message.time,
-            from_=message.sender,
-            to=UNSET if message.recipient is None else message.recipient,
-            message=message.body,
-        )
-        room -= session.outbox.codec.size(entry)
-        if room < 0 and shown:  # the first one always goes, or a page could never be passed
-            return shown, True
-        shown.append(entry)
-    return shown, page.more
+def _fit(session: Session, page: messages.Page, *, extra: int = 0) -> tuple[list[protocol.StoredMessage], bool]:
+    return fit(page, session.services.settings.max_line - _PAGE_OVERHEAD - extra, session.outbox.codec.size)
 
 
 # -- the rest ---------------------------------------------------------------------------------------------------------
@@ -313,13 +181,14 @@ def seen(session: Session, command: protocol.Seen) -> None:
 
 
 def _acknowledge_seen(session: Session, command: protocol.Seen, outcome: object) -> None:
+    """On the delivery thread, after the commit."""
     if outcome is not None:
-        session.outbox.append(session.explain(outcome, command))
+        session.outbox.append(explain(outcome, command, session.peer))
     else:
         session.outbox.append(AckReply(command="seen", id=command.id, ids=command.ids, ref=command.ref))
 
 
-def change_password(session: Session, command: protocol.Password) -> None:
+def change_password(session: Session, command: protocol.Password) -> AckReply:
     """Changes the password, and ends all that the old one opened."""
     account, accounts = session.logged_in_account(), session.services.accounts
     password = accounts.check_new_password(command.new)  # first: it costs nothing
@@ -330,38 +199,22 @@ def change_password(session: Session, command: protocol.Password) -> None:
     new_hash = accounts.hash(password, account.name, session.origin)
     session.services.storage.call(users.change_password, user, new_hash, then=partial(_end_others, session, account.id))
     _log.info("password changed %s %s", account.name, session.peer)
-    session.reply_to(command, AckReply(command="password"))
+    return AckReply(command="password")
 
 
 def _end_others(session: Session, user_id: int, outcome: object) -> None:
+    """On the delivery thread, after the commit."""
     if outcome is None:
         for other in list(session.services.roster.sessions_of(user_id)):
             if other is not session:
                 other.kick("password_changed")
 
 
-def ping(session: Session, command: protocol.Ping) -> None:
+def ping(_session: Session, _: protocol.Ping) -> protocol.PongReply:
     """Gives a sign of life."""
-    session.reply_to(command, protocol.PongReply(time=format_time(utcnow())))
+    return protocol.PongReply(time=format_time(utcnow()))
 
 
 def leave(session: Session, command: protocol.Ex) -> None:
     """Says goodbye."""
     session.end("exit", command.ref)
-
-
-COMMANDS: Final[Mapping[type[protocol.Command], Rule]] = {
-    protocol.Login: Rule(log_in, "before login"),
-    protocol.Register: Rule(register, "before login"),
-    protocol.Resume: Rule(resume, "before login"),
-    protocol.Pm: Rule(pm, "after login", cost=0),
-    protocol.Dm: Rule(dm, "after login", cost=0),
-    protocol.Users: Rule(list_users, "after login"),
-    protocol.Missed: Rule(missed, "after login"),
-    protocol.Seen: Rule(seen, "after login"),
-    protocol.History: Rule(history, "after login"),
-    protocol.Search: Rule(search, "after login", cost=SEARCH_COST),
-    protocol.Password: Rule(change_password, "after login"),
-    protocol.Ping: Rule(ping, "always"),
-    protocol.Ex: Rule(leave, "always"),
-}

@@ -1,9 +1,12 @@
-"""Who is online. `Roster` belongs to the delivery thread, which alone calls it; it holds no thread, lock or socket."""
+"""Who is online. All here belongs to the delivery thread, which alone calls it; it holds no thread, lock or socket."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from service.clock import format_time, utcnow
+from service.wire.protocol import UsersReply
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,3 +49,8 @@ class Roster(Generic[Member]):
     def sessions_of(self, user_id: int | None) -> Collection[Member]:
         """This account's sessions; none if it is not online."""
         return self._sessions.get(user_id, {}) if user_id is not None else ()
+
+
+def users_reply(roster: Roster[Member]) -> UsersReply:
+    """Who is online now."""
+    return UsersReply(users=roster.names(), time=format_time(utcnow()))

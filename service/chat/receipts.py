@@ -7,6 +7,7 @@ their login and logout and before a page of missed messages. A crash in between 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from service.clock import format_time, utcnow
@@ -30,6 +31,23 @@ class Receipts:
         self._public: dict[int, int] = {}  # user id: the newest public id written to it
         self._direct: dict[int, list[int]] = {}  # user id: direct ids written to it
         self._direct_count = 0  # of these, since the last flush
+        self._expected: Counter[int] = Counter()  # user id: their open outboxes that notes come from
+
+    def expect(self, user_id: int) -> None:
+        """Counts one more outbox in that notes of the user may come from."""
+        with self._lock:
+            self._expected[user_id] += 1
+
+    def expect_no_more(self, user_id: int) -> None:
+        """Counts one out: its last note is taken."""
+        with self._lock:
+            self._expected[user_id] -= 1
+            if not self._expected[user_id]:
+                del self._expected[user_id]
+
+    def are_expected(self, user_id: int) -> bool:
+        """Whether something may have been read by the user that is not noted yet."""
+        return user_id in self._expected
 
     def note(self, user_id: int, note: Note) -> None:
         """Takes down that a line was written whole to one of the user's sessions."""

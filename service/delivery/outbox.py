@@ -85,6 +85,7 @@ class Outbox:
         self._buffer = SendBuffer(send_bytes)
         self._snapshot = b""  # the newest; replaces an older one that was not sent
         self._on_written: Callable[[Note], None] | None = None
+        self._at_close: Callable[[], None] | None = None
         self._phase: _Phase = _OPEN
         self._released = False  # the receiving thread is done with the stream
         self._dirty = False  # the loop will flush it
@@ -138,9 +139,13 @@ class Outbox:
         return backlog > self._pause_bytes and not self.closing and not self._hurrying
 
     # -- lines, on the delivery thread --------------------------------------------------------------------------------
-    def report_written(self, receiver: Callable[[Note], None]) -> None:
-        """From now on the receiver gets the note of each line once the kernel has all of it."""
+    def report_written(self, receiver: Callable[[Note], None], at_close: Callable[[], None] | None = None) -> None:
+        """From now on the receiver gets the note of each line once the kernel has all of it.
+
+        `at_close` is called once, when no more notes will come.
+        """
         self._on_written = receiver
+        self._at_close = at_close
 
     def append(self, event: Event, note: Note | None = None) -> None:
         """Adds an event, which shows `note`."""
@@ -277,3 +282,6 @@ class Outbox:
         if self._phase is _DONE and self._released:
             self._stream.close()
             self._loop.forget(self)
+            at_close, self._at_close = self._at_close, None
+            if at_close is not None:
+                at_close()

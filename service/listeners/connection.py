@@ -1,4 +1,4 @@
-"""The thread of one client: receives bytes, cuts lines, has the session do them. Knows no command."""
+"""The thread of one client: receives bytes, cuts and decodes lines, has their commands done. Knows no command."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from service.chat.dispatch import Dispatcher
 from service.config import LOGIN_LINE
 from service.errors import PeerError
 from service.net.tls import HANDSHAKE, NotTlsError
-from service.wire.framing import LineDecoder
+from service.wire.framing import LineDecoder, Oversize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from service.chat.session import Services, Session
+    from service.chat.session import Account, Services, Session
     from service.delivery.outbox import Outbox
     from service.net.transport import Stream
 
@@ -43,9 +44,11 @@ class Connection:
         self._outbox = outbox
         self.session = session
         self.login_by = time.monotonic() + services.settings.login_timeout  # the server sees to it
+        self._dispatcher = Dispatcher(session)
         self._on_login = on_login
         self._on_end = on_end
         self._stopping = False
+        self._is_known = False  # has logged in
         self.thread = threading.Thread(target=self._run, name=f"chat-conn-{number}")
 
     def stop(self) -> None:
@@ -61,7 +64,7 @@ class Connection:
         # Each step is done whatever becomes of those before: a bug ends this client's connection, not the service.
         for step in (
             self._serve,
-            self.session.end,
+            self._dispatcher.end,
             self._services.storage.release,
             partial(self._services.delivery.post, lambda _: self._outbox.release()),
             partial(self._on_end, self),
@@ -76,12 +79,14 @@ class Connection:
         if self._outbox.closing:
             return  # what comes is dropped, and soon no more: who would not wait must not run up debts for others
         self.session.charge_bytes(size, records)
-        self._slow_down()
+        if self.session.delay():
+            self._slow_down()
 
     def _open(self) -> bool:
         """Makes the stream ready and greets; whether there is a client to serve."""
-        self.session.charge_connect()
-        self._slow_down()
+        self.session.charge(1)  # a connection costs as much as a command
+        if self.session.delay():
+            self._slow_down()
         try:
             self._stream.handshake()
         except NotTlsError:
@@ -106,26 +111,40 @@ class Connection:
         settings = self._services.settings
         decoder = LineDecoder(min(LOGIN_LINE, settings.max_line))
         charge = self._charge if self._services.shares is not None else None
-        is_known = False  # has logged in
-        talks = False  # and has said more than who it is
+        talks = False  # has said more than who it is
         while True:
             data = self._stream.receive(charge)
             if not data:
                 return
             if not talks:
                 talks = self._begins_to_talk(data)
-            for line in decoder.feed(data):
-                if self._stopping:
-                    break
-                self.session.handle(line)
-                if not is_known and self.session.account is not None:
-                    is_known = True
-                    decoder.limit = settings.max_line
-                    self._on_login(self)
-                self._slow_down()
+            self._do_lines(decoder, data)
             self._services.storage.release()
-            self.session.submit_posts()
+            self._dispatcher.submit_posts()
             self._outbox.wait_for_space()
+
+    def _do_lines(self, decoder: LineDecoder, data: bytes) -> None:
+        """Has the commands done of the lines that `data` completes. A line that is no command is answered, too."""
+        session, outbox, dispatcher = self.session, self._outbox, self._dispatcher
+        for line in decoder.feed(data):
+            is_late = session.is_late and session.account is None
+            if self._stopping or session.ended or is_late or outbox.closing:
+                break
+            if isinstance(line, Oversize):
+                dispatcher.refuse(_too_long(decoder.limit, session.account))
+            else:
+                try:
+                    command = outbox.codec.decode(line)
+                except Exception as error:  # noqa: BLE001 (answered, and logged if it is ours)
+                    dispatcher.refuse(error)
+                else:
+                    dispatcher.handle(command, len(line))
+            if not self._is_known and session.account is not None:
+                self._is_known = True
+                decoder.limit = self._services.settings.max_line
+                self._on_login(self)
+            if session.delay():
+                self._slow_down()
 
     def _begins_to_talk(self, data: bytes) -> bool:
         """Whether this is something after the login; what came before it may be TLS, which this port does not speak."""
@@ -138,9 +157,12 @@ class Connection:
 
     def _slow_down(self) -> None:
         """Returns when the client is back within its shares: TCP pushes back meanwhile, and nothing is refused."""
-        if not self.session.delay():
-            return
         self._services.storage.release()
-        self.session.submit_posts()
+        self._dispatcher.submit_posts()
         while (seconds := self.session.delay()) and not self._stopping and not self._outbox.closing:
             self._outbox.pause(min(seconds, _LONGEST_PAUSE))
+
+
+def _too_long(limit: int, account: Account | None) -> PeerError:
+    when = "" if account is not None else " before the login"
+    return PeerError("line_too_long", f"a line has at most {limit} bytes{when}; the rest of this one is skipped")

@@ -1,4 +1,4 @@
-"""service/server.py and service/listeners/connection.py: the users list, the door, and the end."""
+"""service/server.py: the users list, who is accepted, and the end."""
 
 from __future__ import annotations
 
@@ -9,27 +9,18 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import bcrypt
 import pytest
 from freezegun import freeze_time
 
 from service import server as server_module
-from service.config import LOGIN_LINE, MAX_PASSWORD, SWITCH_INTERVAL
+from service.config import SWITCH_INTERVAL
 from service.errors import ConfigError, SchemaError
 from service.server import Server
-from tests.support.helpers import PASSWORD, Wire, enter, make_settings, running_server, until
+from tests.support.helpers import Wire, enter, make_settings, running_server
+from tests.support.wires import read_users
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.support.helpers import Line
-
-
-def read_users(wire: Wire, *names: str) -> Line:
-    """The next users list of exactly these names; older ones before it are dropped."""
-    while (line := wire.read_type("users"))["users"] != list(names):
-        pass
-    return line
 
 
 # -- the users list ---------------------------------------------------------------------------------------------------
@@ -106,7 +97,7 @@ def test_after_a_storm_the_last_list_is_the_true_one(tmp_path: Path) -> None:
             lists.append(alice.read_type("users")["users"])
 
 
-# -- the door ---------------------------------------------------------------------------------------------------------
+# -- who is accepted --------------------------------------------------------------------------------------------------
 def test_one_connection_too_many_is_refused(tmp_path: Path) -> None:
     """At the limit a client gets a fatal error and the end; when another goes there is room again."""
     with running_server(tmp_path, max_connections=2) as server, enter(server.port, "alice") as alice:
@@ -135,46 +126,6 @@ def test_zero_means_no_limit(tmp_path: Path) -> None:
     """With 0 nobody is refused for their number."""
     with running_server(tmp_path, max_connections=0) as server, Wire(server.port) as wire:
         assert wire.hello["type"] == "hello"
-
-
-def test_who_does_not_log_in_is_sent_away(tmp_path: Path) -> None:
-    """After the time to log in comes a fatal error and the end, however busy the client was; others stay."""
-    with running_server(tmp_path, login_timeout=0.3) as server, enter(server.port, "alice") as alice:
-        idle, half = Wire(server.port), Wire(server.port)
-        half.send_bytes(b'{"command":"pi')
-        for wire in (idle, half):
-            error, bye = wire.read_to_end()
-            assert (error["code"], error["fatal"]) == ("login_timeout", True)
-            assert bye == {"type": "bye", "reason": "kicked"}
-            wire.close()
-        assert alice.ask("ping")["type"] == "pong"
-
-
-def test_a_client_that_ends_its_side_gets_its_answers(tmp_path: Path) -> None:
-    """What `printf … | nc` sends is answered in full before the service closes."""
-    with running_server(tmp_path) as server, Wire(server.port) as wire:
-        commands = [{"command": "register", "username": "alice", "password": PASSWORD}]
-        commands += [{"command": "pm", "message": f"{n}"} for n in range(100)]
-        wire.send(*commands)
-        wire.socket.shutdown(socket.SHUT_WR)
-        kinds = [line["type"] for line in wire.read_to_end() if line["type"] != "users"]
-    assert kinds == ["login_ok"] + ["ack"] * 100
-
-
-def test_a_client_that_does_not_read_its_own_replies_is_waited_for(tmp_path: Path) -> None:
-    """Asking for more than one reads is slowed, not ended: all answers are there when they are read at last."""
-    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
-        for _ in range(15):
-            alice.ask("pm", message="x" * 4096)
-        asked = 400
-        sender = threading.Thread(target=alice.send, args=[{"command": "history", "limit": 15, "ref": "h"}] * asked)
-        sender.start()
-        with enter(server.port, "bob") as bob:
-            assert bob.ask("pm", message="not held up")["type"] == "ack"
-        got = 0
-        while got < asked:
-            got += alice.read()["type"] == "history"
-        sender.join()
 
 
 # -- the end ----------------------------------------------------------------------------------------------------------
@@ -287,57 +238,6 @@ def test_what_was_written_before_a_stop_counts_as_seen(tmp_path: Path) -> None:
         assert (len(got), bob.hello["missed"]) == (150, 0)
 
 
-def send_without_end(wire: Wire) -> None:
-    """Raises OSError when the service has had enough."""
-    while True:
-        wire.send_bytes(b"\n" * 100)
-
-
-def test_a_busy_client_that_does_not_log_in_is_sent_away_too(tmp_path: Path) -> None:
-    """Sending without end puts off no deadline, and is not left hanging."""
-    with running_server(tmp_path, login_timeout=0.3) as server, Wire(server.port) as wire:
-        with pytest.raises(ConnectionError):
-            send_without_end(wire)
-        with suppress(OSError):
-            assert wire.read()["code"] == "login_timeout"
-
-
-def test_who_is_slowed_before_the_login_is_sent_away_in_time(tmp_path: Path) -> None:
-    """A share that is used up puts off no deadline: the lines that wait for it are not done."""
-    settings = {"login_timeout": 0.3, "rate": 20, "address_share": 0.01}  # then a line waits for 20 seconds
-    with running_server(tmp_path, **settings) as server, Wire(server.port) as wire:
-        wire.send_bytes(b"x\n" * 100)
-        *_, error, bye = wire.read_to_end()
-    assert (error["code"], bye["reason"]) == ("login_timeout", "kicked")
-
-
-def test_who_reads_nothing_before_the_login_is_sent_away_in_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The service waits for no room with a client whose time is over."""
-    monkeypatch.setattr("service.delivery.outbox.OUTBOX_PAUSE_BYTES", -1)  # it always seems to have too much unread
-    with running_server(tmp_path, login_timeout=0.3) as server, Wire(server.port) as wire:
-        *_, error, bye = wire.read_to_end()
-    assert (error["code"], bye["reason"]) == ("login_timeout", "kicked")
-
-
-def test_a_password_that_is_looked_at_in_time_is_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the time is over the login under way is answered, and those behind it are not begun."""
-    with running_server(tmp_path, login_timeout=0.3) as server:
-        enter(server.port, "alice").close()
-        until(lambda: not server._connections)
-
-        def check_late(*_: bytes) -> bool:
-            until(lambda: all(connection.session._is_late for connection in server._connections))
-            return False
-
-        monkeypatch.setattr(bcrypt, "checkpw", check_late)
-        with Wire(server.port) as wire:
-            wire.send(*[{"command": "login", "username": "alice", "password": PASSWORD}] * 3)
-            codes = [line.get("code") for line in wire.read_to_end()]
-    assert codes == ["bad_credentials", "login_timeout", None]
-
-
 def test_a_client_is_told_of_no_one_else_at_a_stop(tmp_path: Path) -> None:
     """The others' leaving is no news when all leave."""
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:
@@ -348,31 +248,6 @@ def test_a_client_is_told_of_no_one_else_at_a_stop(tmp_path: Path) -> None:
         for wire in (alice, bob):
             wire.close()
         stopper.join()
-
-
-def test_a_bug_in_a_connection_ends_only_that_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It is logged, its client is told and let go, and the others talk on."""
-    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
-        monkeypatch.setattr("service.chat.session.Session.greet", lambda _: 1 / 0)
-        with Wire(server.port, greet=False) as victim:
-            error, bye = victim.read_to_end()
-        assert (error["code"], error["fatal"], bye["reason"]) == ("internal", True, "kicked")
-        assert alice.ask("ping")["type"] == "pong"
-    assert f"{error['message'].split()[-2]} {error['message'].split()[-1]}: connection" in caplog.text
-
-
-def test_a_bug_at_the_end_of_a_connection_ends_only_that_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its name leaves the list, its place is free again, and the others talk on."""
-    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
-        with enter(server.port, "bob"):
-            read_users(alice, "alice", "bob")
-            monkeypatch.setattr("service.chat.session.Session.settle", lambda _: 1 / 0)
-        read_users(alice, "alice")
-        monkeypatch.undo()
-        while len(server._connections) > 1:
-            assert alice.ask("ping")["type"] == "pong"
 
 
 def test_the_interpreter_is_asked_for_less_often_by_many(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -386,42 +261,3 @@ def test_the_interpreter_is_asked_for_less_often_by_many(monkeypatch: pytest.Mon
         while sys.getswitchinterval() > 1.1 * SWITCH_INTERVAL:  # until the connection threads have noticed
             threading.Event().wait(0.01)
         assert not server._connections
-
-
-def test_lines_go_at_once_to_who_talks(tmp_path: Path) -> None:
-    """Whoever has said something after the login waits for no gathering of lines; whoever only listens may."""
-    with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob"):
-        alice.ask("pm", message="hello")
-        no_delay = {
-            connection.session.account.name: connection._stream._socket.getsockopt(
-                socket.IPPROTO_TCP, socket.TCP_NODELAY
-            )
-            for connection in server._connections
-            if connection.session.account is not None
-        }
-        assert no_delay == {"alice": 1, "bob": 0}
-
-
-@pytest.mark.parametrize("end", [b"\n", b""], ids=["whole", "held"])
-def test_a_line_is_short_before_the_login(tmp_path: Path, end: bytes) -> None:
-    """Up to the limit a stranger's line is done, a byte more of it is refused and not held; a login lifts the limit."""
-    ping = b'{"command":"ping","ref":"r","x":"%s"}'
-    fill = LOGIN_LINE - len(ping % b"")
-    with running_server(tmp_path) as server, Wire(server.port) as wire:
-        wire.send_bytes(ping % (b"x" * fill) + b"\n")
-        assert wire.read()["type"] == "pong"
-        wire.send_bytes(ping % (b"x" * (fill + 1)) + b"x" + end)
-        error = wire.read()
-        assert (error["code"], f"at most {LOGIN_LINE} bytes before" in error["message"]) == ("line_too_long", True)
-        register = b'{"command":"register","username":"alice","password":"%s"}\n' % PASSWORD.encode()
-        wire.send_bytes(b"\n" + register + ping % (b"x" * 60_000) + b"\n")
-        assert [wire.read_type(kind)["type"] for kind in ("login_ok", "pong")] == ["login_ok", "pong"]
-
-
-def test_the_longest_password_fits_before_the_login(tmp_path: Path) -> None:
-    """1,024 bytes, each written as an escape, are no line too long."""
-    with running_server(tmp_path) as server, Wire(server.port) as wire:
-        text = "".join(f"\\u{ord(char):04x}" for char in "x" * MAX_PASSWORD)
-        names = '"username":"' + "a" * 32 + '","ref":"' + "\\u0072" * 64
-        wire.send_bytes(f'{{"command":"register",{names}","password":"{text}"}}\n'.encode())
-        assert wire.read()["type"] == "login_ok"

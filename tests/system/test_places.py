@@ -12,7 +12,7 @@ import pytest
 from freezegun import freeze_time
 
 from service.accounts.limiter import Door
-from service.chat.fanout import Account
+from service.chat.session import Account
 from service.config import LEAVING_AT_ONCE, Settings
 from service.listeners.places import Members, Strangers
 from service.origin import NETWORK_SHARE, origin_of

@@ -196,7 +196,7 @@ def test_what_holds_a_secret_does_not_show_it(value: object) -> None:
 BROKEN: Final = """
 import faulthandler
 from functools import partial
-from service.chat import commands, session
+from service.chat import dispatch, entering
 from service.wire import protocol
 
 def fail(*given):
@@ -208,13 +208,13 @@ def fail_quietly(*given):
 def log_in(given, command):
     given.services.delivery.post(partial(fail, given, command))
     given.services.delivery.post(partial(fail_quietly, command.password))
-    commands.log_in(given, command)
+    return entering.log_in(given, command)
 
 faulthandler.enable()
-session.COMMANDS = {
-    **commands.COMMANDS,
-    protocol.Login: commands.Rule(log_in, "before login"),
-    protocol.Search: commands.Rule(fail, "after login"),
+dispatch.COMMANDS = {
+    **dispatch.COMMANDS,
+    protocol.Login: dispatch.Rule(log_in, "no login"),
+    protocol.Search: dispatch.Rule(fail, "login"),
 }
 """
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from freezegun import freeze_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.chat.presence import Roster
+from service.chat.presence import Roster, users_reply
+from service.wire.protocol import UsersReply
 
 NAMES = {1: "carol", 2: "alice", 3: "bob"}
 # Each session belongs to one account, as it does in the service: session 12 is account 1's.
@@ -70,3 +72,12 @@ def test_taking_out_who_is_not_in_changes_nothing() -> None:
     assert not roster.remove(9, "phone")
     assert roster.names() == ["alice"]
     assert list(roster.sessions_of(1)) == ["laptop"]
+
+
+@freeze_time("2026-11-21T09:30:00Z")
+def test_the_users_list_is_of_now() -> None:
+    """Its names are sorted, its time is the service's."""
+    roster: Roster[str] = Roster()
+    roster.add(2, "bob", "laptop")
+    roster.add(1, "alice", "phone")
+    assert users_reply(roster) == UsersReply(users=["alice", "bob"], time="2026-11-21T09:30:00.000Z")

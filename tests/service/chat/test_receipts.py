@@ -178,3 +178,15 @@ def test_notes_outlive_a_storage_that_is_closing(storage: Storage) -> None:
     storage.close()
     for _ in range(2):
         flush(storage, receipts)
+
+
+def test_notes_are_expected_while_an_outbox_is_open(storage: Storage) -> None:
+    """Of each user on their own, until the last of their outboxes is closed."""
+    receipts = Receipts(storage)
+    for user_id in (2, 2, 3):
+        receipts.expect(user_id)
+    receipts.expect_no_more(3)
+    receipts.expect_no_more(2)
+    assert [receipts.are_expected(user_id) for user_id in (1, 2, 3)] == [False, True, False]
+    receipts.expect_no_more(2)
+    assert not receipts.are_expected(2)

@@ -358,6 +358,22 @@ def test_the_descriptor_stays_while_the_receiving_thread_uses_it(delivery: Still
     assert peer.stream.fileno() == -1
 
 
+def test_the_end_of_the_notes_is_told_once(delivery: StillDelivery, peer: Peer) -> None:
+    """After the last note, when the stream is closed: not while a client has yet to read what is noted."""
+    told: list[int] = []
+    peer.outbox.report_written(peer.notes.append, at_close=lambda: told.append(len(peer.notes)))
+    peer.block()
+    peer.append(b"line\n", Note(direct_ids=[1]))
+    peer.outbox.release()
+    delivery.go()
+    delivery.flushed()
+    assert told == []
+    peer.read_to_end()
+    delivery.flushed()
+    delivery.run(lambda _: peer.outbox.release())
+    assert told == [1]
+
+
 @pytest.mark.parametrize("blocked", [False, True])
 def test_a_peer_that_is_gone_is_given_up(delivery: StillDelivery, peer: Peer, *, blocked: bool) -> None:
     """After a reset nothing is kept, further lines are dropped, and a release closes at once."""

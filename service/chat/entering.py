@@ -1,0 +1,108 @@
+"""Login, register and resume: how a client becomes a session of an account.
+
+Each is a function on the connection thread, which checks and hashes, and has the writer thread note the login. `_join`
+is what follows on the delivery thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import UNSET
+
+from service.accounts.names import look_of, map_name, map_new_name
+from service.chat.session import Account
+from service.storage.sqlite import users
+from service.wire.protocol import LoginOkReply, PasswordRequiredReply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.accounts.authentication import NewToken
+    from service.chat.session import Session
+    from service.wire.protocol import Login, Register, Resume
+
+_log: Final = logging.getLogger("chat.session")
+
+
+# -- on the connection thread -----------------------------------------------------------------------------------------
+def log_in(session: Session, command: Login) -> PasswordRequiredReply | None:
+    """With a password: logs in. Without: says whether to ask for one."""
+    accounts = session.services.accounts
+    name = map_name(command.username)
+    if command.password is UNSET:
+        return PasswordRequiredReply(name, accounts.is_registered(name))
+    session.is_entering = True
+    with session.services.door.login(name, session.origin):
+        user = accounts.verify(name, command.password, session.origin)
+    if user is None:
+        return PasswordRequiredReply(name, registered=False)
+    token = accounts.new_token()
+    session.settle_receipts(user.id)
+    _enter(session, command, token, users.log_in, user, *token[1:])
+    return None
+
+
+def register(session: Session, command: Register) -> None:
+    """Makes an account and logs in."""
+    accounts = session.services.accounts
+    name = map_new_name(command.username)
+    look = look_of(name)
+    accounts.check_registration(name, look)
+    password = accounts.check_new_password(command.password)
+    session.is_entering = True
+    session.services.door.register(session.origin)
+    password_hash = accounts.hash(password, name, session.origin)
+    token = accounts.new_token()
+    _enter(session, command, token, users.register, name, look, password_hash, *token[1:])
+    _log.info("registered %s %s", name, session.peer)
+
+
+def resume(session: Session, command: Resume) -> None:
+    """Logs in with a token."""
+    session.is_entering = True
+    token = session.services.accounts.renew_token(command.token)
+    # A read, but by the writer: a turn of its takes half as long as opening a connection to read with, and when
+    # thousands of clients come back at once they do not wait for the few places for these.
+    owner_id = session.services.storage.call(users.find_token_owner, token.hash)
+    if owner_id is not None:
+        session.settle_receipts(owner_id)
+    _enter(session, command, token, users.resume, *token[1:])
+
+
+def _enter(
+    session: Session,
+    command: Login | Register | Resume,
+    token: NewToken,
+    work: Callable[..., users.Login],
+    *arguments: Any,
+) -> None:
+    """Logs in through the writer, so that the counts, the seam and the first live message fit together."""
+    session.services.storage.call(work, *arguments, then=partial(_join, session, command, token))
+    session.services.delivery.settle()  # until `_join` is done: the next command needs the account
+    _log.info("login %s %s", session.logged_in_account().name, session.peer)
+
+
+# -- on the delivery thread -------------------------------------------------------------------------------------------
+def _join(session: Session, command: Login | Register | Resume, token: NewToken, login: object) -> None:
+    """Lets the session in, if the login is stored; the reply is the first that it is sent as a member."""
+    if not isinstance(login, users.Login):
+        return  # refused; the connection thread says so
+    services = session.services
+    arrived = session.enter(Account(login.user_id, login.name, login.last_id, command.confirm))
+    session.outbox.append(
+        LoginOkReply(
+            username=login.name,
+            users=services.roster.names(),
+            missed=login.missed,
+            unread=login.unread,
+            last_id=login.last_id,
+            token=token.text,
+            time=token.now,
+            ref=command.ref,
+        )
+    )
+    if arrived:
+        services.delivery.announce()

@@ -1,0 +1,103 @@
+"""What is said of the service, of failures and of stored messages, as events. Sends nothing; knows no session."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from msgspec import UNSET
+
+from service import __version__
+from service.errors import CommandError, ErrorCode, PeerError, StorageFull, StorageUnavailable
+from service.wire.limits import PROTOCOL_VERSION
+from service.wire.protocol import ByeReply, ErrorReply, HelloEvent, StoredMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.config import Settings
+    from service.storage.sqlite import messages
+    from service.wire.protocol import Command
+
+_log: Final = logging.getLogger("chat.session")
+_LOGGED_REFUSALS: Final[frozenset[ErrorCode]] = frozenset(
+    {"bad_credentials", "bad_token", "rate_limited", "login_timeout"}
+)
+
+
+def greeting(settings: Settings) -> HelloEvent:
+    """What this service is and allows."""
+    return HelloEvent(
+        protocol=PROTOCOL_VERSION,
+        server=settings.name,
+        version=__version__,
+        registration=settings.registration,
+        max_line=settings.max_line,
+        max_message=settings.max_message,
+        contact=settings.contact or UNSET,
+    )
+
+
+def explain(error: object, command: Command | None, peer: str) -> ErrorReply:
+    """The reply for what went wrong with a command, or with the connection from `peer` where there is none.
+
+    A failure of the service is logged with an id that the reply carries. `error` is an exception; anything else is a
+    bug, and is answered as one.
+    """
+    reply = ErrorReply(code="internal", message="")
+    if command is not None:
+        reply.command, reply.ref = str(command.__struct_config__.tag), command.ref
+    if isinstance(error, CommandError):
+        reply.command = error.command if error.command is not None else UNSET
+        reply.ref = error.ref if error.ref is not None else UNSET
+    if isinstance(error, PeerError):
+        reply.code, reply.message = error.code, str(error)
+        reply.fatal = True if error.fatal else UNSET
+        reply.retry_after = UNSET if error.retry_after is None else error.retry_after
+    elif isinstance(error, StorageUnavailable):
+        reply.code = "storage_unavailable"
+        reply.message = (
+            "there is no room for more messages; nothing was stored. Tell who runs the server"
+            if isinstance(error, StorageFull)
+            else "the database cannot be used just now; nothing was stored, try again"
+        )
+    else:
+        incident = secrets.token_hex(4)
+        exception = error if isinstance(error, BaseException) else None
+        _log.error("incident %s: %s %s", incident, reply.command or "connection", peer, exc_info=exception)
+        reply.message = f"something went wrong here; tell the operator: incident {incident}"
+    if reply.code in _LOGGED_REFUSALS:
+        _log.info("refused %s %s: %s", reply.command or "connection", peer, reply.code)
+    return reply
+
+
+def refusal(error: PeerError) -> tuple[ErrorReply, ByeReply]:
+    """The last words to a client that gets no session, or loses its place."""
+    return ErrorReply(code=error.code, message=str(error), fatal=True), ByeReply(reason="kicked")
+
+
+def stored_message(message: messages.Message) -> StoredMessage:
+    """A message of the database as an entry of a page."""
+    return StoredMessage(
+        id=message.id,
+        time=message.time,
+        from_=message.sender,
+        to=UNSET if message.recipient is None else message.recipient,
+        message=message.body,
+    )
+
+
+def fit(page: messages.Page, space: int, size_of: Callable[[StoredMessage], int]) -> tuple[list[StoredMessage], bool]:
+    """As many entries of the page, from its start, as fit into `space` bytes, and whether others follow.
+
+    The first one always goes, or a page could never be passed. `size_of` gives the bytes of an entry.
+    """
+    shown: list[StoredMessage] = []
+    for message in page.messages:
+        entry = stored_message(message)
+        space -= size_of(entry)
+        if space < 0 and shown:
+            return shown, True
+        shown.append(entry)
+    return shown, page.more

@@ -1,0 +1,169 @@
+"""service/chat/entering.py: login, register and resume, over a real connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.helpers import PASSWORD, Wire, enter, running_server, until
+from tests.support.wires import away
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from service.server import Server
+    from tests.support.helpers import Line
+    from tests.support.wires import Wires
+
+
+def test_the_way_in(wires: Wires) -> None:
+    """Asking for a name, registering it, and logging in with it answer as the protocol has it."""
+    wire = wires.connect()
+    assert wire.ask("login", username="Alice") == {
+        "type": "password_required",
+        "username": "alice",
+        "registered": False,
+    }
+    asked = wire.ask("login", username="alice", password="securepassword")
+    assert asked == {"type": "password_required", "username": "alice", "registered": False}
+    ok = wire.ask("register", username="Alice", password="securepassword")
+    assert ok | {"token": "", "time": ""} == {
+        "type": "login_ok",
+        "username": "alice",
+        "users": ["alice"],
+        "missed": 0,
+        "unread": 0,
+        "last_id": 0,
+        "token": "",
+        "time": "",
+    }
+    other = wires.connect()
+    assert other.ask("login", username="alice") == {
+        "type": "password_required",
+        "username": "alice",
+        "registered": True,
+    }
+    assert other.ask("login", username="ALICE", password="securepassword")["type"] == "login_ok"
+
+
+REFUSED_ENTRIES: list[tuple[Line, str]] = [
+    ({"command": "login", "username": "alice", "password": "wrong password"}, "bad_credentials"),
+    ({"command": "login", "username": "alice", "password": ""}, "bad_credentials"),
+    ({"command": "login", "username": "alice", "password": "x" * 1025}, "bad_credentials"),
+    ({"command": "login", "username": "no spaces"}, "invalid_username"),
+    ({"command": "login", "username": ""}, "invalid_username"),
+    ({"command": "login"}, "bad_request"),
+    ({"command": "login", "username": 7}, "bad_request"),
+    ({"command": "login", "username": "alice", "password": None}, "bad_request"),
+    ({"command": "login", "username": "alice", "confirm": "yes"}, "bad_request"),
+    ({"command": "register", "username": "alice", "password": "another one"}, "username_taken"),
+    ({"command": "register", "username": "a:b", "password": "another one"}, "invalid_username"),
+    ({"command": "register", "username": "carol", "password": "1234567"}, "weak_password"),
+    ({"command": "register", "username": "carol", "password": "x" * 1025}, "weak_password"),
+    ({"command": "register", "username": "carol"}, "bad_request"),
+    ({"command": "resume", "token": "nonsense"}, "bad_token"),
+    ({"command": "resume"}, "bad_request"),
+]
+
+
+@pytest.mark.parametrize(("command", "code"), REFUSED_ENTRIES)
+def test_who_does_not_get_in_is_told_why(wires: Wires, command: Line, code: str) -> None:
+    """Each refusal has its code and names the command, and the connection can try again."""
+    wires.enter("alice")
+    wire = wires.connect()
+    wire.send(command)
+    error = wire.read()
+    assert (error["type"], error["code"], error["command"]) == ("error", code, command["command"])
+    assert error["message"]
+    assert wire.ask("login", username="alice", password=PASSWORD)["type"] == "login_ok"
+
+
+def test_a_closed_registration_treats_all_names_alike(tmp_path: Path) -> None:
+    """New names are refused, and nobody can find out which are known."""
+    with running_server(tmp_path) as server, enter(server.port, "alice"):
+        pass
+    with running_server(tmp_path, registration="closed") as server, Wire(server.port) as wire:
+        assert wire.hello["registration"] == "closed"
+        for name in ("alice", "zoe"):
+            assert wire.ask("login", username=name)["registered"] is True
+            assert wire.ask("login", username=name, password="wrong one")["code"] == "bad_credentials"
+        assert wire.ask("register", username="zoe", password=PASSWORD)["code"] == "registration_closed"
+        assert wire.ask("login", username="alice", password=PASSWORD)["type"] == "login_ok"
+
+
+def test_a_token_resumes(wires: Wires) -> None:
+    """The token of a login lets in without the password, again and again, as itself."""
+    token = wires.enter("alice").hello["token"]
+    for _ in range(2):
+        resumed = wires.connect().ask("resume", token=token)
+        assert (resumed["type"], resumed["username"], resumed["token"]) == ("login_ok", "alice", token)
+
+
+def test_the_seam_of_a_login(wires: Wires) -> None:
+    """`last_id` is the newest id the user may see; later messages come live, earlier ones in missed and history."""
+    alice = wires.enter("alice")
+    away(wires, "bob")
+    public = alice.ask("pm", message="public")["id"]
+    direct = alice.ask("dm", to="bob", message="direct")["id"]
+    alice.ask("dm", to="alice", message="not for bob")
+    bob = wires.enter("bob")
+    assert bob.hello["last_id"] == direct
+    later = alice.ask("dm", to="bob", message="later")["id"]
+    assert [message["id"] for message in bob.ask("missed")["messages"]] == [direct]
+    assert [message["id"] for message in bob.ask("history")["messages"]] == [public]
+    assert bob.ask("history", **{"with": "alice", "after": direct})["messages"][0]["id"] == later
+
+
+@pytest.mark.parametrize("way", ["login", "resume"])
+def test_a_login_waits_for_receipts_only_where_some_may_come(
+    server: Server, wires: Wires, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """It waits once for its own joining, and once more while another session of the user does not confirm."""
+    alice = wires.enter("alice", confirm=True)
+    alice.read_until_pong()  # the connection thread is done with the login a moment after its reply
+    waits: list[str] = []
+    settle = server.delivery.settle
+
+    def note_and_settle() -> None:
+        waits.append(way)
+        settle()
+
+    monkeypatch.setattr(server.delivery, "settle", note_and_settle)
+
+    def count() -> int:
+        waits.clear()
+        fields = {"login": {"username": "alice", "password": PASSWORD}, "resume": {"token": alice.hello["token"]}}[way]
+        wire = wires.connect()
+        assert wire.ask(way, **fields, confirm=True)["type"] == "login_ok"
+        wire.read_until_pong()
+        return len(waits)
+
+    assert count() == 1
+    other = wires.enter("alice")
+    other.read_until_pong()
+    assert count() == 2
+    other.close()
+    until(lambda: not server.services.receipts.are_expected(1))
+    assert count() == 1
+
+
+def test_a_command_behind_the_login_is_done_as_the_account(wires: Wires) -> None:
+    """In one packet, the login is complete before the next command is looked at."""
+    wires.enter("alice")
+    wire = wires.connect()
+    wire.send(
+        {"command": "login", "username": "alice", "password": PASSWORD},
+        {"command": "users", "ref": "u"},
+        {"command": "pm", "message": "hi"},
+    )
+    assert [wire.read_type(kind)["type"] for kind in ("login_ok", "ack")] == ["login_ok", "ack"]
+
+
+def test_a_client_keeps_its_place_only_while_its_password_is_looked_at(server: Server, wires: Wires) -> None:
+    """A refused one is a stranger as before."""
+    wire = wires.connect()
+    assert wire.ask("login", username="alice")["type"] == "password_required"
+    wires.enter("alice").read_until_pong()
+    assert wire.ask("login", username="alice", password="wrong password")["code"] == "bad_credentials"
+    until(lambda: not any(connection.session.is_entering for connection in server._connections))
