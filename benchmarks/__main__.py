@@ -1,6 +1,6 @@
 """``make bench``: measures all cells, or one, this service and ngircd in turn, and prints a table.
 
-A run of all writes it down: results.json and chart.svg beside this file, and the table in ../README.txt.
+A run of all writes it down: results.json and chart.svg beside this file, and the table in README.txt.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import suite
-from benchmarks.peers import ROOT, CellError, Ngircd
+from benchmarks.cells import CellError
+from benchmarks.peers import Ngircd
 from benchmarks.suite import CELLS, PEERS
 from benchmarks.table import HEADING, Report, render, render_cell, render_machine
 
 RESULTS: Final = Path(__file__).with_name("results.json")
 CHART: Final = Path(__file__).with_name("chart.svg")
-README: Final = ROOT / "README.txt"
-TABLE: Final = re.compile(r"(?<=\n    \$ make bench\n)(?:    .+\n)+")  # in README.txt
+README: Final = Path(__file__).with_name("README.txt")
+TABLE: Final = re.compile(r"(?<=\n    \$ make bench\n)(?:    .+\n)+")  # in README.txt beside this file
 
 
 def main(chosen: str, peer: str) -> int:
@@ -48,7 +49,7 @@ def main(chosen: str, peer: str) -> int:
         print(*render_cell(name, CELLS[name], results), sep="\n", flush=True)
     if chosen == "all" and not failed:
         write_down(report)
-        print(render(report).splitlines()[-1], "Written: benchmarks/results.json, benchmarks/chart.svg, README.txt.")
+        print(render(report).splitlines()[-1], "Written: benchmarks/results.json, chart.svg, README.txt.")
     return int(failed)
 
 

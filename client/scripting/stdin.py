@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from client.net.link import Link
     from client.tokens import Tokens
 
-LEFT: Final = 0  # exit statuses; README.txt lists them
+LEFT: Final = 0  # exit statuses; docs/scripting.txt lists them
 LOST: Final = 1
 MISTAKEN: Final = 2
 REFUSED: Final = 3

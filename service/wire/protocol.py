@@ -1,7 +1,7 @@
 """What a client and the service may say: the types of commands and events, whatever their form on the wire.
 
-Both sides use them: a client says a `Command`, the service an `Event`. Names and shapes are fixed by protocol version
-1; README.txt lists them for people.
+No I/O, no threads, no clock. Both sides use it: the service decodes `Command`s and encodes `Event`s, the client the
+other way round. Names and shapes are fixed by protocol version 1; docs/protocol.txt has them for people.
 """
 
 from __future__ import annotations

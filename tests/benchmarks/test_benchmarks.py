@@ -66,6 +66,8 @@ def test_the_readme_shows_the_newest_results() -> None:
     text = README.read_text()
     assert TABLE.sub(lambda _: indent(render(REPORT), "    "), text) == text
     assert render(REPORT).splitlines()[-1].strip() in text
+    figures = REPORT["cells"]["fan1000"]["chat"]
+    assert f"some {figures['deliveries/s'] / 1e6:.0f} million deliveries" in (ROOT / "README.txt").read_text()
 
 
 def test_the_chart_shows_the_newest_results() -> None:

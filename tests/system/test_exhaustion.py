@@ -104,9 +104,9 @@ def test_the_room_for_clients(monkeypatch: pytest.MonkeyPatch, limits: tuple[int
     assert server_module._make_room(asked) == room
 
 
-def test_the_readme_says_how_many_the_service_needs() -> None:
+def test_the_papers_say_how_many_the_service_needs() -> None:
     """An operator can count by it."""
-    assert f"the service {OWN} for itself" in " ".join((ROOT / "README.txt").read_text().split())
+    assert f"the service {OWN} for itself" in " ".join((ROOT / "docs" / "operating.txt").read_text().split())
 
 
 @contextmanager

@@ -1,34 +1,42 @@
-"""README.txt says what is so: its queries run, its options and lists are complete, its files exist."""
+"""README.txt and docs/ say what is so: their examples run, their lists are complete, the files they name exist."""
 
 from __future__ import annotations
 
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing, contextmanager, suppress
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from shlex import split
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from client.__main__ import main
-from client.chat.operations import help_texts
-from service.config import Settings, show_default
-from service.wire.protocol import COMMANDS, EVENTS
+from client.chat.operations import first_texts, help_texts
+from client.settings import parse_profiles
+from service.admin.__main__ import main as admin
+from service.config import Settings, parse_settings, show_default
+from tests.conftest import CONFIG
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, enter, running_server
+from tests.support.papers import PAPERS, limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-README = (ROOT / "README.txt").read_text()
-QUERIES = re.findall(r'^    sqlite3 chat\.db "(SELECT.*)"$', README, re.MULTILINE)
+README: Final = PAPERS["README.txt"]
+CLIENT, SCRIPTING, OPERATING = (PAPERS[f"docs/{name}.txt"] for name in ("client", "scripting", "operating"))
+QUERIES: Final = re.findall(r'^    sqlite3 chat\.db "(SELECT.*)"$', README, re.MULTILINE)
+MADE: Final = ("benchmarks/profile.svg", "benchmarks/history", "migrations/versions/0006_what.py")  # by a command
 
 
-def test_its_queries_run_while_the_service_writes(tmp_path: Path) -> None:
+# -- the examples -----------------------------------------------------------------------------------------------------
+def test_the_queries_run_while_the_service_writes(tmp_path: Path) -> None:
     """Each gives what its heading says, read by another connection in the midst of a chat."""
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:
         alice.ask("pm", message="Hello, everyone!")
@@ -46,57 +54,30 @@ def test_its_queries_run_while_the_service_writes(tmp_path: Path) -> None:
     assert {row[0] for row in last} == {"alice", "bob"}
 
 
-def test_its_options_are_all_there_with_their_defaults() -> None:
-    """The list of options is that of the settings."""
-    listed = dict(re.findall(r"^      (PORT|--[a-z-]+) +(\S+) ", README, re.MULTILINE))
-    defaults = {f"--{field.name.replace('_', '-')}": show_default(field) for field in fields(Settings)}
-    defaults["PORT"] = defaults.pop("--port")
-    assert listed == defaults
-
-
-def test_its_operations_are_those_of_the_client() -> None:
-    """The list of operations is what HELP shows."""
-    operations = [text for text in help_texts() if re.match(r"[A-Z]+ ", text)]
-    assert operations
-    assert [text for text in operations if f"    {text}\n" not in README] == []
-
-
-def test_its_options_for_scripts_are_those_of_the_client(capsys: pytest.CaptureFixture[str]) -> None:
-    """The list is that of --help."""
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    known = re.findall(r"^  (--[a-z]+(?: [A-Z]+)?)", capsys.readouterr().out.partition("for scripts:")[2], re.MULTILINE)
-    assert len(known) == 7
-    assert set(known) == set(re.findall(r"^    (--[a-z]+(?: [A-Z]+)?)  ", README, re.MULTILINE))
-
-
-def test_its_commands_and_events_are_those_of_the_wire() -> None:
-    """Both lists are complete."""
-    flat = " ".join(README.split())
-    assert f"Commands: {', '.join(COMMANDS)}." in flat
-    assert f"Events: {', '.join(EVENTS)}." in flat
-
-
-def test_the_rooms_it_names_exist() -> None:
-    """The maps of the folders name each module there, and no other."""
-    for folder in ("service", "client"):
-        text = (ROOT / folder / "README.txt").read_text()
-        listed = set(re.findall(r"^ *([a-z_]+\.py) ", text, re.MULTILINE))
-        there = {path.name for path in (ROOT / folder).rglob("*.py") if path.name != "__init__.py"}
-        assert listed == there
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder that is set up as a clone is, where the commands of the papers run as they stand."""
+    for name in ("Makefile", "requirements.txt", "service", "client", "migrations"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for program in (programs / "python", tmp_path / "python3"):
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        program.chmod(0o755)
+    for stamp in ("venv.stamp", "run.stamp"):
+        (tmp_path / ".venv" / stamp).touch()
+    return tmp_path
 
 
 @contextmanager
-def example(folder: Path, port: int, heading: str) -> Iterator[subprocess.Popen[str]]:
-    """The shell runs the lines under a heading, in a process group of its own, which is ended at the end."""
-    (lines,) = re.findall(rf"^{re.escape(heading)}:\n\n((?:    .*\n)+)", README, re.MULTILINE)
-    python = folder / "python3"
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
+def started(folder: Path, lines: str) -> Iterator[subprocess.Popen[str]]:
+    """The shell runs these lines, in a process group of its own, which is ended at the end."""
     program = subprocess.Popen(
-        ["sh", "-c", lines.replace("12000", str(port))],
-        cwd=ROOT,
-        env=os.environ | {"CHAT_PASSWORD": PASSWORD, "PATH": f"{folder}:{os.environ['PATH']}"},
+        ["sh", "-ec", lines],
+        cwd=folder,
+        env={key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+        | {"CHAT_PASSWORD": PASSWORD, "CHAT_BCRYPT_COST": "4", "PATH": f"{folder}:{os.environ['PATH']}"},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -110,19 +91,211 @@ def example(folder: Path, port: int, heading: str) -> Iterator[subprocess.Popen[
         program.communicate(timeout=PATIENCE)
 
 
-def test_its_examples_for_scripts_run(tmp_path: Path) -> None:
-    """A cron job posts, a pipeline counts, and a bot answers whoever writes to it, in their own words."""
-    with running_server(tmp_path) as server, enter(server.port, "zoë") as zoe:
-        with example(tmp_path, server.port, "To the room, with what a command says, as from cron") as cron:
-            assert cron.wait(PATIENCE) == 0
-            assert zoe.read_type("broadcast")["message"].startswith("Filesystem")
+def run(folder: Path, lines: str, text: str = "") -> str:
+    """What they say, once they have ended, with `text` on stdin; they must succeed."""
+    with started(folder, lines) as program:
+        out, err = program.communicate(text, timeout=PATIENCE)
+        assert program.returncode == 0, (lines, out, err)
+    return out + err
+
+
+def block(paper: str, heading: str) -> str:
+    """The indented lines after a text that ends with this heading, in one line or two."""
+    words = r"\s+".join(map(re.escape, heading.split()))
+    (lines,) = re.findall(rf"(?:^|\s){words}\n\n((?:    .*\n|\n(?=    ))+)", paper)
+    return str(lines)
+
+
+def commands(paper: str, beginning: str) -> list[str]:
+    """The commands that begin so, each in a line, without the words behind them."""
+    return [line.strip() for line in re.findall(rf"^    ({beginning}.*?)(?:   .*)?$", paper, re.MULTILINE)]
+
+
+def test_the_examples_for_scripts_run(clone: Path) -> None:
+    """A cron job posts, a pipeline counts, and a bot answers those who write to it, in their own words."""
+    with running_server(clone) as server, enter(server.port, "zoë") as zoe:
+
+        def example(heading: str) -> str:
+            return block(SCRIPTING, heading).replace("12000", str(server.port))
+
+        run(clone, example("To the room, with what a command says, as from cron:"))
+        assert zoe.read_type("broadcast")["message"].startswith("Filesystem")
         zoe.ask("pm", message="Hello, everyone!")
         zoe.ask("pm", message="well: hello again")
-        with example(tmp_path, server.port, "How often each said hello, out of the last 500 messages") as count:
-            assert count.communicate(timeout=PATIENCE)[0].split() == ["2", "zoë"]
-        with example(tmp_path, server.port, "A bot that answers direct messages"):
+        assert run(clone, example("How often each said hello, out of the last 500 messages:")).split() == ["2", "zoë"]
+        since = example("What was said since the last run, as a script keeps it:")
+        assert "hello again" in run(clone, since)
+        zoe.ask("pm", message="news")
+        assert re.findall(r'"message":"(.*?)"', run(clone, since)) == ["news"]
+        operations = example("and waits for each reply before it reads the next:")
+        assert "you: hi" in run(clone, operations)
+        with started(clone, example("A bot that answers direct messages:")):
             while "echo" not in zoe.read_type("users")["users"]:
                 pass
             for text in ('hi \\ there, "to":"echo"', "wie geht's?\n"):
                 zoe.ask("dm", to="echo", message=text)
                 assert zoe.read_type("direct")["message"] == f"You wrote: {text}"
+
+
+def test_the_commands_for_profiles_and_kept_logins_run(clone: Path) -> None:
+    """The file of profiles is taken as it stands, and the commands under it find their server."""
+    profiles = block(CLIENT, "~/.config/chat/profiles.toml on Linux.")
+    (unnamed, *_, named) = commands(block(CLIENT, "Then start it with one of these:"), "python3")
+    assert set(parse_profiles(profiles, "")) == {"default", "work"}
+    with running_server(clone) as server, enter(server.port, "bob"):
+        CONFIG.mkdir(parents=True)
+        (CONFIG / "profiles.toml").write_text(profiles.replace("12000", str(server.port)))
+        for command in (unnamed, named.replace("12000", str(server.port))):
+            assert "You are alice. Online: bob." in run(clone, command, "ex\n")
+    for command in commands(CLIENT, r"python3 .*--forget"):
+        assert "forgotten" in run(clone, command) or "kept" in run(clone, command)
+
+
+def test_the_commands_for_operators_run(clone: Path) -> None:
+    """Accounts are looked after while the service runs, backups made then, and put back when it has stopped."""
+    accounts = commands(block(OPERATING, "--db names another database."), r"\.venv")
+    backups = [
+        command.translate(str.maketrans("", "", "[]")).replace("FILE", "copy.db")
+        for command in commands(block(OPERATING, "The commands behind it:"), r"\.venv")
+    ]
+    assert (len(accounts), len(backups)) == (4, 3)
+    with running_server(clone) as server:
+        enter(server.port, "alice").close()
+        for command in accounts:
+            name = "carl" if " add " in command else "alice"
+            assert run(clone, command.replace("NAME", name), f"another {PASSWORD}\n").startswith(f"{name}: ")
+        enter(server.port, "alice", f"another {PASSWORD}").close()
+        enter(server.port, "carl", f"another {PASSWORD}").close()
+        for command in dict.fromkeys(commands(OPERATING, "make backup")):
+            assert "2 users" in run(clone, command)
+    for command in (*commands(OPERATING, "make init-db"), *commands(OPERATING, r"\.venv/bin/python -m .* init-db")):
+        assert "chat.db" in run(clone, command)
+    for command in backups:
+        assert "2 users" in run(clone, command)
+
+
+def test_tls_in_three_commands(clone: Path) -> None:
+    """The commands of README.txt, each as it stands but for what a test cannot have: the port, a keyboard."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = f" PORT={free.getsockname()[1]}"
+    certs, serve, chat = block(README, "To let others on the network in:").splitlines()
+    assert "fingerprint" in run(clone, certs)
+    with started(clone, serve + port) as server:
+        assert server.stderr is not None
+        assert any("listening on" in line for line in server.stderr)
+        chat = chat.replace("<its address>", "127.0.0.1") + f"{port} USERNAME=alice CA=certs/cert.pem"
+        assert "You are alice." in run(clone, chat, "ex\n")
+
+
+# -- the lists --------------------------------------------------------------------------------------------------------
+def test_the_options_are_all_there_with_their_defaults() -> None:
+    """The table of options is that of the settings, and the unit for systemd has none but these."""
+    listed = dict(re.findall(r"^      (PORT|--[a-z-]+) +(\S+) ", OPERATING, re.MULTILINE))
+    defaults = {f"--{field.name.replace('_', '-')}": show_default(field) for field in fields(Settings)}
+    defaults["PORT"] = defaults.pop("--port")
+    assert listed == defaults
+    (unit,) = re.findall(r"^    ExecStart=\S+ -m service (.*)$", OPERATING, re.MULTILINE)
+    assert parse_settings(split(unit), {}).tls_key
+
+
+def test_the_limits_an_operator_is_told_are_those_of_the_service() -> None:
+    """What is for each address comes out of the default of --address-share."""
+    share, text = Settings().address_share, " ".join(OPERATING.split())
+    for words in (
+        f"each {limit('MESSAGE_BYTES'):,} bytes of a long one count as one",
+        f"{limit('READ_RATE'):g} other commands a second after the first {limit('READ_BURST'):,}",
+        f"{share * limit('KNOCK_BURST'):,g} times at once and then {share * limit('KNOCK_RATE'):g} times a second",
+        f"fail {limit('LOGIN_BURST')} logins at once and register {limit('REGISTER_BURST')} names at once",
+        f"At most {share * limit('BCRYPT_PER_ADDRESS'):g} passwords of one address",
+        f"and {limit('BCRYPT_PER_ACCOUNT')} of one account there",
+        f"only {limit('BCRYPT_WAITING'):,} in all are counted",
+        f"when {limit('OUTBOX_BYTES') >> 20} MiB wait for it",
+        f"cut off after {limit('PEER_TIMEOUT')} seconds",
+    ):
+        assert words in text
+    assert (limit("SEARCH_COST"), share * limit("SHARE_BURST"), limit("ACCOUNT_SHARE")) == (10, 5, 5)  # in words
+
+
+def test_the_operations_are_those_of_the_client() -> None:
+    """The lists of operations are what HELP shows; what the first chat shows of them is what a first run shows."""
+    operations = [text for text in help_texts() if re.match(r"[A-Z]+ ", text)]
+    assert operations
+    for paper in (README, CLIENT):
+        assert "Operations\n----------\n" + "".join(f"    {text}\n" for text in operations) in paper
+    assert "".join(f"    {text}\n" for text in first_texts()) in README
+
+
+def test_the_options_of_the_client_are_all_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """Those for scripts and the others, each in its paper."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    others, _, scripts = capsys.readouterr().out.partition("for scripts:")
+    for known, paper in ((scripts, SCRIPTING), (others, CLIENT)):
+        options = set(re.findall(r"^  (--[a-z-]+)", known, re.MULTILINE))
+        assert len(options) > 5
+        assert options == set(re.findall(r"^    (--[a-z-]+)[ ,]", paper, re.MULTILINE))
+
+
+def test_the_commands_of_the_operator_are_all_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each has an example, with Python or with make."""
+    with pytest.raises(SystemExit):
+        admin(["--help"])
+    known = set(re.findall(r"^    ([a-z-]+)  ", capsys.readouterr().out, re.MULTILINE))
+    shown = re.findall(r"^    (?:\.venv/bin/python -m service\.admin|make) ([a-z-]+)", OPERATING, re.MULTILINE)
+    assert known
+    assert known <= set(shown)
+
+
+def test_make_knows_what_the_papers_ask_of_it() -> None:
+    """Each target and each variable in an example is one of the Makefile's, and each of its targets is in a paper."""
+    makefile = (ROOT / "Makefile").read_text()
+    targets, variables = (
+        set(re.findall(form, makefile, re.MULTILINE)) for form in (r"^([a-z_-]+):", r"^([A-Z]+) \??=")
+    )
+    examples = re.compile(r"^    (?:\$ )?make (\w.*?)(?:   .*)?$|`make ([^`]+)`", re.MULTILINE)
+    asked = [
+        split(re.sub("<.*?>", "x", "".join(words))) for text in PAPERS.values() for words in examples.findall(text)
+    ]
+    assert {word.partition("=")[0] for words in asked for word in words if "=" in word} <= variables
+    assert {word for words in asked for word in words if "=" not in word} <= targets
+    assert targets - {word for words in asked for word in words} <= {"help", "install", "clean"}
+
+
+def test_the_screen_is_what_people_see() -> None:
+    """As the screen's own test has it."""
+    screen = (ROOT / "tests" / "system" / "screens" / "talk-80x24.txt").read_text()
+    assert "".join(f"    {line}\n" for line in screen.splitlines()) in README
+
+
+# -- the files --------------------------------------------------------------------------------------------------------
+def test_the_files_they_name_exist() -> None:
+    """In the papers; and the papers that the programs name."""
+    folders = r"\b(?:service|client|tests|benchmarks|migrations|docs)/[\w./-]*\w"
+    for name, text in PAPERS.items():
+        for file in re.findall(folders, text):
+            assert (ROOT / file).exists() or file.startswith(MADE), (name, file)
+    programs = [path for folder in ("service", "client", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    for path in programs:
+        for file in re.findall(r"\bdocs/\w+\.txt", path.read_text()):
+            assert (ROOT / file).exists(), (path, file)
+
+
+def test_the_readme_leads_to_each_paper() -> None:
+    """None is left out where it says where everything else is."""
+    assert set(re.findall(r"^    (docs/\w+\.txt)  ", README, re.MULTILINE)) == {
+        name for name in PAPERS if name.startswith("docs/")
+    }
+
+
+@pytest.mark.parametrize("folder", ["service", "client"])
+def test_the_maps_name_each_module(folder: str) -> None:
+    """And no other."""
+    listed = set(re.findall(r"^ *([a-z_]+\.py) ", PAPERS[f"{folder}/README.txt"], re.MULTILINE))
+    assert listed == {path.name for path in (ROOT / folder).rglob("*.py") if path.name != "__init__.py"}
+
+
+def test_lines_have_at_most_120_columns() -> None:
+    """But for a query, which has to be one line for the shell."""
+    for name in ("README.txt", *(name for name in PAPERS if name.startswith("docs/"))):
+        for line in PAPERS[name].splitlines():
+            assert len(line) <= 120 or line.startswith("    sqlite3 "), (name, line)

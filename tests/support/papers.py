@@ -1,0 +1,23 @@
+"""The papers, and the limits that they tell of, for the tests that hold them to what the programs do."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Any, Final
+
+import service
+from tests.support.helpers import ROOT
+
+PAPERS: Final = {  # by name: README.txt, docs/client.txt, service/README.txt …
+    str(path.relative_to(ROOT)): path.read_text()
+    for path in (*ROOT.glob("*.txt"), *ROOT.glob("docs/*.txt"), *ROOT.glob("*/README.txt"))
+    if not path.name.startswith("requirements")
+}
+
+
+def limit(name: str) -> Any:
+    """The value of a constant of the service's, in whichever module it stands, private there or not."""
+    modules = [importlib.import_module(module.name) for module in pkgutil.walk_packages(service.__path__, "service.")]
+    (value,) = {vars(module)[each] for module in modules for each in (name, f"_{name}") if each in vars(module)}
+    return value
