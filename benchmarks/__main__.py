@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import suite
-from benchmarks.cells import CellError
-from benchmarks.peers import Ngircd
+from benchmarks.peers import CellError, Ngircd
 from benchmarks.suite import CELLS, PEERS
 from benchmarks.table import HEADING, Report, render, render_cell, render_machine
 
