@@ -1,4 +1,7 @@
-"""`python3 -m client [SERVER PORT] [USERNAME]`: reads the command line and connects; then a terminal or a pipe."""
+"""`python3 -m client [SERVER PORT] [USERNAME]`: reads the command line and connects; then a terminal, stdin or options.
+
+The terminal's modules are imported only where there is a terminal.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from client.net.known import Known
 from client.net.link import Link
 from client.net.trust import Pins, Plain, Security, Trust, UntrustedError
 from client.scripting import options, stdin
+from client.scripting.streams import LEFT, LOST, MISTAKEN, NOT_LOGGED_IN
 from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
 from client.text import is_sendable, one_line
 from client.tokens import Tokens, is_here
@@ -28,7 +32,10 @@ from service.wire.limits import MAX_ID
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-VARIABLE: Final = "CHAT_PASSWORD"  # never an argument: those are seen by everyone on the machine
+    from client.scripting.script import Wanted
+    from service.wire.protocol import LoginOkReply
+
+VARIABLE: Final = "CHAT_PASSWORD"  # never an argument: everyone on the machine can see those
 _INTERRUPTED: Final = 130  # as shells report a program that SIGINT ended
 _USAGE: Final = "python3 -m client SERVER PORT [USERNAME]"
 _NOTES: Final = """\
@@ -49,22 +56,22 @@ def main(arguments: Sequence[str]) -> int:
     try:
         profile = _choose(given)
     except SettingsError as error:
-        return _say(str(error), stdin.MISTAKEN)
+        return _say(str(error), MISTAKEN)
     tokens = Tokens(settings.state_folder() / "tokens", profile.server, profile.port, tls=profile.is_tls)
     try:
         if given.forget or given.forget_server:
             return _forget(given, profile, tokens)
         status = _chat(profile, tokens, wanted, given.notify)
     except UntrustedError as error:
-        return _say(str(error), stdin.MISTAKEN)
+        return _say(str(error), MISTAKEN)
     except CannotConnectError as error:
-        return _say(str(error), stdin.LOST)
+        return _say(str(error), LOST)
     except KeyboardInterrupt:
         return _INTERRUPTED
     return _say(tokens.problem, status) if tokens.problem else status
 
 
-def _chat(profile: Profile, tokens: Tokens, wanted: options.Wanted | None, notify: str) -> int:
+def _chat(profile: Profile, tokens: Tokens, wanted: Wanted | None, notify: str) -> int:
     """Raises UntrustedError, CannotConnectError."""
     name, password = profile.name, os.environ.get(VARIABLE, "")
     is_unasked = wanted is not None or not (sys.stdin.isatty() and sys.stdout.isatty())
@@ -76,12 +83,15 @@ def _chat(profile: Profile, tokens: Tokens, wanted: options.Wanted | None, notif
         return options.run(again, wanted, name, password, tokens)
     first = connect(profile.server, profile.port, trust=trust)
     if is_unasked:
-        return stdin.run(Link(first, None), name, password, tokens)
-    from client.terminal import app  # noqa: PLC0415  # a pipe need not wait 0.1 s for prompt_toolkit
+        return stdin.run(partial(Link, first=first), name, password, tokens)
+    from client.terminal import app  # noqa: PLC0415  # prompt_toolkit takes 0.1 s, which a script need not wait
 
-    link = Link(first, again, lambda login: tokens.keep(login.username, login.token))
+    def keep(login: LoginOkReply) -> None:
+        tokens.keep(login.username, login.token)
+
+    make_link = partial(Link, first=first, connect=again, keep=keep)
     is_first = settings.is_first_run(settings.state_folder())
-    return app.run(link, name, tokens, notify, is_first=is_first)
+    return app.run(make_link, name, tokens, notify, is_first=is_first)
 
 
 def _securities(profile: Profile, tokens: Tokens, ask: Callable[[str], bool] | None) -> tuple[Security, Security]:
@@ -89,8 +99,8 @@ def _securities(profile: Profile, tokens: Tokens, ask: Callable[[str], bool] | N
     if profile.is_tls:
         pins = Pins(settings.pins_path())
         return Trust(profile.ca, pins, ask), Trust(profile.ca, pins, None)
-    plain_text = Plain(_known(profile, tokens).why_not_plain, partial(_warn, profile.server))
-    return plain_text, plain_text
+    without_tls = Plain(_known(profile, tokens).why_not_plain, partial(_warn, profile.server))
+    return without_tls, without_tls
 
 
 def _known(profile: Profile, tokens: Tokens) -> Known:
@@ -102,11 +112,11 @@ def _warn(server: str) -> None:
     # Each time: beyond this machine no token is kept without TLS, so each start takes the password.
     if is_here(server) or sys.stderr is None:  # None: a script has closed it
         return
-    with suppress(OSError):  # nobody reads it; what stdout is for goes on
+    with suppress(OSError):  # nobody reads stderr; stdout is not affected
         _say(
             f"Without TLS, whoever is on the way to {one_line(server)} can read your password and all you write.\n"
             "If the server has TLS, leave now and start with --tls.",
-            stdin.LEFT,
+            LEFT,
         )
 
 
@@ -114,7 +124,7 @@ def _choose(given: argparse.Namespace) -> Profile:
     """The server and the name, from the profile and the command line. Raises SettingsError."""
     path, words, chosen = settings.profiles_path(), given.words, given.profile
     profile = None
-    if chosen or len(words) <= 1:  # who names a server need have no file, nor, in TLS or on this machine, a sound one
+    if chosen or len(words) <= 1:  # with a server named, the file may be missing; in TLS, or on this machine, broken
         profile = settings.read_profile(path, chosen or DEFAULT)
         if profile is None and chosen:
             raise SettingsError(f'There is no profile "{one_line(chosen)}" in {one_line(str(path))}.')
@@ -133,14 +143,14 @@ def _choose(given: argparse.Namespace) -> Profile:
 
 
 def _missing(name: str, password: str, tokens: Tokens) -> tuple[str, int] | None:
-    """What to say, and the exit status, if something is lacking that a person would be asked for."""
+    """What to say, and the exit status, if something is missing that the user would be asked for."""
     if not name:
-        return f"In a pipe the name must be given: {_USAGE}", stdin.MISTAKEN
+        return f"In a pipe the name must be given: {_USAGE}", MISTAKEN
     if not is_sendable(name + password):
-        return f"The name or {VARIABLE} is not valid UTF-8.", stdin.NOT_LOGGED_IN
+        return f"The name or {VARIABLE} is not valid UTF-8.", NOT_LOGGED_IN
     if not password and not tokens.find(name):
         text = f"In a pipe nobody is asked for the password. Log in at a terminal once, or set {VARIABLE}."
-        return text, stdin.NOT_LOGGED_IN
+        return text, NOT_LOGGED_IN
     return None
 
 
@@ -148,18 +158,18 @@ def _forget(given: argparse.Namespace, profile: Profile, tokens: Tokens) -> int:
     """Raises UntrustedError."""
     try:
         if given.forget_server:
-            _say(_known(profile, tokens).forget(), stdin.LEFT)
+            _say(_known(profile, tokens).forget(), LEFT)
         if not given.forget:
-            return stdin.LEFT
+            return LEFT
         count = tokens.forget(profile.name)
     except OSError as error:
-        return _say(f"Cannot remove the login: {error.strerror}.", stdin.LOST)
+        return _say(f"Cannot remove the login: {error.strerror}.", LOST)
     server = one_line(profile.server)
     whose = f"of {one_line(profile.name)} at {server}" if profile.name else f"at {server}"
-    return _say(f"{count or 'No'} kept login{'' if count == 1 else 's'} {whose} forgotten.", stdin.LEFT)
+    return _say(f"{count or 'No'} kept login{'' if count == 1 else 's'} {whose} forgotten.", LEFT)
 
 
-def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, options.Wanted | None]:
+def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, Wanted | None]:
     parser = Parser(
         prog="python3 -m client",
         usage="%(prog)s [SERVER PORT] [USERNAME] [options]",
@@ -210,7 +220,7 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, options.Wanted
 
 
 def _ask(question: str) -> bool:
-    """Whether the person at the terminal says yes, and nothing but that."""
+    """Whether the user at the terminal says yes, and nothing else."""
     try:
         return input(safe(question)).strip().lower() == "yes"
     except EOFError:

@@ -1,4 +1,4 @@
-"""Small files for their owner only, each replaced as a whole. Knows nothing of what is in them."""
+"""Small files that only their owner can read, each replaced as a whole."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def reserved(path: Path) -> Iterator[None]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes `path`, mode 0600, all or nothing; a folder that is missing is made, mode 0700. Raises OSError."""
+    """Writes `path`, mode 0600, all or nothing; makes a missing folder, mode 0700. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent)  # 0600
     try:

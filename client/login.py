@@ -1,6 +1,6 @@
-"""From a name to a login, by asking a person: name, password, or a new password twice; or without. Knows no terminal.
+"""From a name to a login: by asking the user for a name, a password, or a new password twice; or without asking.
 
-Passwords are held no longer than it takes to send them, and stand in no text that is shown.
+Nothing here knows a terminal. A password is kept no longer than it takes to send it, and stands in no text on show.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _BACK: Final = "Enter alone goes back to the name."
 
 
 class Ask(Protocol):
-    """Asks the person at the keyboard."""
+    """Asks the user at the keyboard."""
 
     def __call__(self, question: str, *, is_secret: bool = False) -> Awaitable[str]:
         """The answer; a secret one is not shown while it is typed."""
 
 
 class LoginDialogue:
-    """Asks until someone is logged in. Lets through ConnectionLostError, and what `ask` raises if the person leaves."""
+    """Asks until the user is logged in. Raises ConnectionLostError, and what `ask` raises if the user leaves."""
 
     def __init__(self, session: Session, ask: Ask, show: Show, tokens: Tokens | None = None) -> None:
         self._session = session
@@ -75,7 +75,7 @@ class LoginDialogue:
         return await (self._log_in(name) if reply.registered else self._register(name))
 
     async def _resume(self, name: str) -> bool:
-        """Whether a token of an earlier login was there, and still taken."""
+        """Whether a token of an earlier login was there, and the server took it."""
         if self._tokens is None or not (token := self._tokens.find(name)):
             return False
         reply = await self._send(Resume(token=token, confirm=True))
@@ -130,9 +130,9 @@ class LoginDialogue:
 def log_in_unasked(
     name: str, password: str, tokens: Tokens | None, ask: Callable[[AnyCommand], AnyEvent], show: Show
 ) -> LoginOkReply | None:
-    """Logs in by the token of an earlier login, or by `password`, with which a new name is registered.
+    """Logs in by the token of an earlier login, or by `password`, which also registers a new name.
 
-    `ask` gives the reply to a command. None: it was refused, and why is shown.
+    `ask` gives the reply to a command. None: the server refused, and the reason is shown.
     """
     reply: AnyEvent | None = None
     if tokens and (token := tokens.find(name)):
@@ -152,7 +152,7 @@ def log_in_unasked(
 
 
 async def change_password(session: Session, ask: Ask, show: Show) -> None:
-    """Changes the password by asking; each empty answer leaves it as it is. Lets through ConnectionLostError."""
+    """Changes the password by asking; an empty answer leaves it as it is. Raises ConnectionLostError."""
     show([hint("Your other sessions will end, and have to log in again. Enter alone cancels.")])
     old = await _ask_secret(ask, show, "Old password: ")
     while old and (new := await _ask_new(ask, show)):
@@ -171,7 +171,7 @@ async def change_password(session: Session, ask: Ask, show: Show) -> None:
 
 
 async def _ask_new(ask: Ask, show: Show) -> str:
-    """A new password, typed twice; empty if the person has none in mind."""
+    """A new password, typed twice; empty if the user gives none."""
     while password := await _ask_secret(ask, show, "New password: "):
         if await _ask_secret(ask, show, "The same again: ") == password:
             break

@@ -1,6 +1,6 @@
 """One user's session: joins the link and the model, so that each event becomes lines on show, in wire order.
 
-It also confirms what was shown, at most once a second. It knows neither a terminal nor a pipe: `show` is given to it.
+It also confirms what was shown, at most once a second. It knows neither a terminal nor stdin: `show` is given to it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final
 
 from client.chat.model import Model
-from client.chat.operations import Action, Around, Edit, Local, Mistake, Mute, Notice, help_texts, whom_to_ask
+from client.chat.operations import Action, AtTerminal, InChat, Mistake, Notice, Operations, help_texts, whom_to_ask
 from client.net.connection import LEAVE_TIMEOUT, ConnectionLostError
-from client.net.link import Link, OfflineError
+from client.net.link import Link, Listener, OfflineError
 from client.render.status_bar import Status
 from client.text import Line, hint, trouble
 from service.wire.protocol import AnyCommand, AnyEvent, Dm, LoginOkReply, Missed, Pm, StoredMessage
@@ -22,27 +22,29 @@ from service.wire.protocol import AnyCommand, AnyEvent, Dm, LoginOkReply, Missed
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-SEEN_PACE: Final = 1.0  # seconds between what came to be shown and its `seen`; one command then covers a burst
+SEEN_PACE: Final = 1.0  # seconds from showing a message to its `seen`; one command then covers a burst
 
 _MOST_OUTSTANDING: Final = 1_000  # commands without a reply; a server that leaves more is asked for no more by itself
 
 Show = Callable[[Sequence[Line]], None]
+MakeLink = Callable[[Listener], Link]
 
 
 class Session:
-    """A chat over a link. `show` and `on_end` are called on any thread; `on_end` once, if it is lost for good."""
+    """A chat over a link. `show` and `on_end` run on any thread; `on_end` once, if the connection is lost for good.
+
+    The owner calls `start` and `leave`, once each.
+    """
 
     def __init__(
         self,
-        link: Link,
+        make_link: MakeLink,
         show: Show,
         on_end: Callable[[ConnectionLostError], None],
         *,
         model: Model | None = None,
         seen_pace: float = SEEN_PACE,
     ) -> None:
-        self.hello: Final = link.hello
-        self.link: Final = link
         self._show = show
         self._on_end = on_end
         self._pace = seen_pace
@@ -53,20 +55,25 @@ class Session:
         self._may_confirm = True
         self._is_hidden = False  # what is shown waits until the screen is back
         self._confirmer = threading.Thread(target=self._confirm_until_stopped, name="chat-seen")
+        self.link: Final = make_link(self)
+        self.hello: Final = self.link.hello
 
     def start(self) -> None:
         """Begins to listen."""
         self._confirmer.start()
-        self.link.start(self)
+        self.link.start()
 
     def send(self, command: AnyCommand) -> Future[AnyEvent]:
-        """Sends a command; its reply is shown, and then given. Raises OfflineError, ConnectionLostError."""
+        """Sends a command; its reply comes once it is shown. Raises OfflineError, ConnectionLostError."""
         if isinstance(command, Missed):
             self._confirm()  # or the service would give the same page again
         return self.link.send(command)
 
     def perform(self, action: Action) -> Future[AnyEvent] | None:
-        """Does what was typed; gives the reply to come if something was sent. Raises ConnectionLostError."""
+        """Does what was typed; gives the reply to come if something was sent. Raises ConnectionLostError.
+
+        What has to be done at a terminal is left to the caller.
+        """
         try:
             return self._perform(action)
         except OfflineError as error:
@@ -82,47 +89,66 @@ class Session:
             self._show([trouble(action.text)])
         elif isinstance(action, Notice):
             self._show([hint(text) for text in action.lines])
-        elif action is Local.HELP:
-            self._show([hint(text) for text in help_texts(get_terminal_size().columns, whom_to_ask(self.hello))])
-        elif action is Local.OLDER:
-            with self._lock:
-                older = self._model.older()
-            return self._send_all([] if older is None else [older], "Nothing older.")
-        elif action is Local.NEW:
-            with self._lock:
-                commands = self._model.news()
-            return self._send_all(commands, "Nothing new.")
-        elif isinstance(action, Around):
-            with self._lock:
-                commands = self._model.around(action.id)
-            return self._send_all(commands, "This is no match on show. SEARCH shows them, with their numbers.")
-        elif isinstance(action, Mute):
-            with self._lock:
-                lines = self._model.mute(action.name)
-            self._show(lines)
-        elif not isinstance(action, (Local, Edit)):  # those need a terminal
+        elif isinstance(action, InChat):
+            return action.do(self)
+        elif not isinstance(action, AtTerminal):
             return self.send(action)
         return None
 
+    # -- for operations -----------------------------------------------------------------------------------------------
+    def show(self, lines: Sequence[Line]) -> None:
+        """Puts lines on show."""
+        self._show(lines)
+
+    def show_help(self, operations: Operations) -> None:
+        """Shows HELP, for the width of this moment."""
+        texts = help_texts(get_terminal_size().columns, whom_to_ask(self.hello), operations)
+        self._show([hint(text) for text in texts])
+
+    def show_older(self) -> Future[AnyEvent] | None:
+        """Asks for the page before the last one. Raises OfflineError, ConnectionLostError, as the next two."""
+        with self._lock:
+            older = self._model.older()
+        return self._send_all([] if older is None else [older], "Nothing older.")
+
+    def show_news(self) -> Future[AnyEvent] | None:
+        """Asks for what is missed and unread."""
+        with self._lock:
+            commands = self._model.news()
+        return self._send_all(commands, "Nothing new.")
+
+    def show_around(self, message_id: int) -> Future[AnyEvent] | None:
+        """Asks for the talk around a match of SEARCH."""
+        with self._lock:
+            commands = self._model.around(message_id)
+        return self._send_all(commands, "This is no match on show. SEARCH shows them, with their numbers.")
+
+    def mute(self, name: str | None) -> None:
+        """Hides what this person writes, or shows it again; None: says who is muted."""
+        with self._lock:
+            lines = self._model.people.mute(name)
+        self._show(lines)
+
     def _send_all(self, commands: Sequence[AnyCommand], otherwise: str) -> Future[AnyEvent] | None:
-        """The last one's reply; if there is none, says so."""
+        """The reply to the last command; without a command, shows `otherwise`."""
         replies = [self.send(command) for command in commands]
         if replies:
             return replies[-1]
         self._show([hint(otherwise)])
         return None
 
-    def arrive(self) -> None:
-        """Right after the login: has the summary of what was missed shown. Raises ConnectionLostError."""
+    # -- for a terminal and for stdin ---------------------------------------------------------------------------------
+    def ask_for_summary(self) -> None:
+        """Right after the login: the summary of what was missed is shown soon. Raises ConnectionLostError."""
         with self._lock:
-            commands = self._model.arrive()
+            commands = self._model.ask_for_summary()
         with suppress(OfflineError):
             for command in commands:
                 self.link.send(command)
 
-    def summarize(self) -> None:
+    def show_summary(self) -> None:
         """Shows how much was missed, by what the login said."""
-        self._show_all(self._model.summary)
+        self._show_all(self._model.summarize)
 
     def has_news(self) -> bool:
         """Whether something is missed or unread."""
@@ -132,19 +158,19 @@ class Session:
     def names(self) -> list[str]:
         """Names for completion; all of them safe to show."""
         with self._lock:
-            return self._model.names()
+            return self._model.people.names()
 
     def status(self) -> Status:
         """How the chat is just now."""
         pending = self.link.pending()
         with self._lock:
             model = self._model
-            return Status(model.name, model.is_connected, model.online, model.receipts.missed, pending)
+            return Status(model.name, model.is_connected, model.people.online, model.receipts.missed, pending)
 
     def last_sender(self) -> str:
-        """Whom REPLY answers; empty if there is nobody."""
+        """The name that REPLY answers; empty if there is none."""
         with self._lock:
-            return self._model.last_sender()
+            return self._model.people.last_sender
 
     def take_unsent(self) -> Pm | Dm | None:
         """The last message that could not be sent, once."""
@@ -158,19 +184,19 @@ class Session:
             self._model.unsent = message
 
     def hide(self, *, is_hidden: bool) -> None:
-        """Confirms nothing while something else has the screen; what was shown meanwhile is confirmed afterwards."""
+        """While something else has the screen, nothing is confirmed; what is shown meanwhile is confirmed later."""
         self._is_hidden = is_hidden
         self._shown_something.set()
 
     def change_password(self, old: str, new: str) -> AnyEvent:
-        """Changes the password, and sees that a lost connection still comes back. Waits for the reply, which is shown.
+        """Changes the password; a lost connection still comes back. Waits for the reply, which is shown.
 
         Raises OfflineError, ConnectionLostError.
         """
         return self.link.change_password(old, new)
 
     def leave(self, *, confirm: bool = True) -> None:
-        """Confirms what was shown (if it was), says goodbye and closes. No thread is left. Safe after a loss."""
+        """Says goodbye and closes; `confirm`: after confirming what was shown. No thread is left. Safe after a loss."""
         self._may_confirm = confirm
         self._stopping.set()
         self._shown_something.set()
@@ -179,15 +205,16 @@ class Session:
         self.link.leave()
         if self._confirmer.ident is not None:
             self._confirmer.join()
-        self._show_all(lambda: self._model.unconfirmed(self.link.pending()))  # none after `end`, which has said it
+        pending = self.link.pending()  # none after `end`, which has said it
+        self._show_all(lambda: self._model.unconfirmed(pending))
 
-    # -- from the link, on its threads --------------------------------------------------------------------------------
+    # -- for the link, on its threads ---------------------------------------------------------------------------------
     def receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
         """Shows an event."""
         self._show_all(lambda: self._model.receive(event, request))
 
     def lose(self, error: ConnectionLostError) -> None:
-        """Says that the connection is lost, and tried again."""
+        """Says that the connection is lost and that the link tries again."""
         if not self._stopping.is_set():
             self._show_all(lambda: self._model.lose(str(error)))
 
@@ -202,7 +229,8 @@ class Session:
     def end(self, error: ConnectionLostError) -> None:
         """Says that it is over."""
         if not self._stopping.is_set():
-            self._show_all(lambda: [*self._model.unconfirmed(self.link.pending()), trouble(str(error))])
+            pending = self.link.pending()
+            self._show_all(lambda: [*self._model.unconfirmed(pending), trouble(str(error))])
             self._on_end(error)
 
     def _show_all(self, make: Callable[[], list[Line]]) -> None:

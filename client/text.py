@@ -1,7 +1,7 @@
 """What is shown: lines of styled text that cannot harm a terminal. Everything on show passes through `Line`.
 
 A message, a name or an error text from the wire may hold escape sequences, invisible characters or false line ends.
-service/visible.py turns them into something a person can see. Nothing here prints, or knows anything of the wire.
+service/visible.py turns them into something visible. Nothing here prints or knows the wire.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class Line:
     """One line to show (of several rows, if a message has several): parts of a style and a safe text each.
 
     The first `head` parts stand before a text that is wrapped under itself. `names` follow the parts, in columns where
-    there is a screen. `calls`: the user should be told, wherever she looks.
+    there is a screen. `calls`: the user should be told, wherever they look.
     """
 
     __slots__ = ("calls", "head", "names", "parts")
 
     def __init__(self, *parts: Part, head: int = 0, names: Iterable[str] = (), calls: bool = False) -> None:
-        # Who makes a line has made its parts safe one by one; this is the lock on the last door.
+        # The parts were made safe one by one already; this is the lock on the last door.
         self.parts: tuple[Part, ...] = tuple((style, safe(text)) for style, text in parts)
         self.names: tuple[str, ...] = tuple(map(one_line, names))
         self.head = head
@@ -74,7 +74,7 @@ class Line:
 
     @property
     def is_trouble(self) -> bool:
-        """Whether it tells of something that went wrong, and so belongs on stderr in a pipe."""
+        """Whether it tells of something that went wrong; without a terminal, such a line goes to stderr."""
         return any(style == "trouble" for style, _ in self.parts)
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
-"""The tokens of earlier logins, so that nobody is asked for a password twice: a file for each server, port and name.
+"""The tokens of earlier logins, so that no user is asked for a password twice: a file for each server, port and name.
 
-A token that was got in TLS is never sent without, and none is kept for a server that is neither in TLS nor on this
-machine: whoever answers at its address would be given it.
+A token that came in TLS is never sent without. For a server that is neither in TLS nor on this machine no token is
+kept: the client would hand it to anyone who answers at that address.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What a file holds, as JSON, in small letters. An older client's `server` is in the spelling that was typed."""
+    """What a file holds, as JSON, in small letters. `server` is as typed where an older client wrote the file."""
 
     server: str
     port: int
@@ -52,7 +52,7 @@ class Tokens:
         return found[1].token if found else ""
 
     def keep(self, name: str, token: str) -> None:
-        """Writes it down, unless it is there or must not be kept."""
+        """Writes a token down, unless it is there or must not be kept."""
         if not self._is_safe or self.find(name) == token:
             return
         kept = Kept(self._server, self._port, self._tls, name.lower(), token)
@@ -65,13 +65,13 @@ class Tokens:
             self.problem = f"You will be asked for the password again: cannot write {where}: {error.strerror}."
 
     def drop(self, name: str) -> None:
-        """Removes one that is not taken any more."""
+        """Removes a token that the server does not take any more."""
         with suppress(OSError):
             if found := self._find(name):
                 found[0].unlink(missing_ok=True)
 
     def forget(self, name: str) -> int:
-        """Removes those for a name (all, if it is empty) at any port of the server; gives how many. Raises OSError."""
+        """Removes the tokens for a name ("": for all) at any port of the server; gives how many. Raises OSError."""
         paths = [
             path
             for path, kept in self._all()
@@ -82,14 +82,14 @@ class Tokens:
         return len(paths)
 
     def has_tls(self) -> bool:
-        """Whether one was got in TLS from this server, at this port."""
+        """Whether a token came in TLS from this server, at this port."""
         try:
             return bool(self._in_tls())
         except OSError:
-            return False  # what cannot be read was no use before either
+            return False  # what cannot be read was of no use before either
 
     def forget_tls(self) -> int:
-        """Removes those got in TLS from this server at this port, of all names; gives how many. Raises OSError."""
+        """Removes the tokens that came in TLS from this server and port; gives how many. Raises OSError."""
         paths = self._in_tls()
         for path in paths:
             path.unlink(missing_ok=True)

@@ -1,25 +1,25 @@
 """From typed lines to what to do: operations, answers to what they still need, and talks, where lines are messages.
 
-Pure: a `Dialogue` never sends, prints or asks by itself.
+Pure: an `Interpreter` never sends, prints or asks by itself.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from client.chat.operations import (
-    BY_NAME,
     EVERYONE,
     OPERATIONS,
     PROMPT,
     Action,
     Argument,
-    Edit,
+    InChat,
+    InTalk,
     Mistake,
     Notice,
     Operation,
-    Reply,
-    Talk,
+    Operations,
     compose,
     excess,
     fill,
@@ -36,26 +36,33 @@ MOST_DRAFT: Final = 600  # characters of a line that comes back; a longer one wo
 _QUOTED: Final = 16  # characters of a typed word, so that the explanation stays one line
 
 
-class Dialogue:
-    """Where the user is: typing an operation, answering what it still needs, or in a talk, where lines are messages.
+class Interpreter:
+    """Knows what the user is at: typing an operation, answering what it still needs, or in a talk.
 
     An answer is taken as it is typed, so a message may be `EX`; an empty answer cancels the operation. In a talk an
     operation takes a slash; a line that would be one without it is sent only when it is entered twice.
     """
 
     def __init__(
-        self, last_sender: Callable[[], str] = str, hello: HelloEvent | None = None, *, in_pipe: bool = False
+        self,
+        last_sender: Callable[[], str] = str,
+        hello: HelloEvent | None = None,
+        *,
+        operations: Operations = OPERATIONS,
+        has_terminal: bool = True,
     ) -> None:
-        """`last_sender` is whom REPLY answers, or empty. With `hello`, a message that is too long comes back."""
+        """`last_sender` gives whom REPLY answers, or "". With `hello`, a message that is too long comes back."""
         self.draft = ""  # what the next line begins with
         self._last_sender = last_sender
         self._hello = hello
-        self._in_pipe = in_pipe
+        self._operations = operations
+        self._by_name = {operation.name: operation for operation in operations}
+        self._has_terminal = has_terminal
         self._operation: Operation | None = None
         self._given: list[Any] = []
         self._talk = ""  # a name, or EVERYONE; empty: none
-        self._has_talked = False  # has been told how
-        self._doubtful = ""  # looks like an operation; entered once more it is sent
+        self._has_talked = False  # and so was told how
+        self._doubtful = ""  # a line that looks like an operation; entered once more it is sent
 
     @property
     def prompt(self) -> str:
@@ -71,7 +78,7 @@ class Dialogue:
 
     @property
     def talk(self) -> str:
-        """Whom the talk is with: a name, or EVERYONE; empty without one."""
+        """Where the lines of the talk go: a name, or EVERYONE; empty without a talk."""
         return self._talk
 
     @property
@@ -85,7 +92,7 @@ class Dialogue:
         return draft
 
     def take(self, line: str) -> Action | None:
-        """What a typed line (without its line end) asks to do; None if nothing yet."""
+        """What a typed line (without its line end) asks for; None if for nothing yet."""
         line = sendable(line)
         asked = self._operation, self._given
         action = self._take(line)
@@ -101,21 +108,21 @@ class Dialogue:
         self._operation, self._given = None, []
 
     def message(self, line: str) -> Pm | Dm | None:
-        """The message that a line would send, if it would; for a text that was not typed. Changes nothing."""
+        """The message that a line would send, if any; for a text that was not typed. Changes nothing."""
         operation, given, rest = self._operation, self._given, sendable(line).rstrip()
         if operation is None and self._talk and not rest.lstrip().startswith("/"):
             return compose(self._talk, rest)
         if operation is None:
             word, rest = first_word(rest.lstrip().removeprefix("/"))
-            operation, given = BY_NAME.get(word.upper()), []
-            if operation and operation.name == "REPLY" and self._last_sender():
-                operation, given = BY_NAME["DM"], [self._last_sender()]
+            operation, given = self._by_name.get(word.upper()), []
         elif operation.arguments[len(given)].is_name:
             return None
         filled = fill(operation, given, rest) if operation else None
         if operation is None or filled is None or len(filled) < len(operation.arguments):
             return None
-        action = operation.make(*filled)
+        action: Action | InTalk | None = operation.make(*filled)
+        if isinstance(action, InTalk):
+            action = action.do(copy(self))  # only the copy changes
         return action if isinstance(action, (Pm, Dm)) else None
 
     def completions(self, typed: str, names: Sequence[str]) -> list[str]:
@@ -129,9 +136,9 @@ class Dialogue:
         place = self.question if self.question and not (self.question.is_name and words) else None
         if self._operation is None and (slash or not self._talk):
             if not words:
-                every = [f"{slash}{operation.name}" for operation in OPERATIONS]
+                every = [f"{slash}{operation.name}" for operation in self._operations]
                 return _beginning_with(last, [name.lower() for name in every] if last.islower() else every)
-            operation = BY_NAME.get(words[0].removeprefix("/").upper())
+            operation = self._by_name.get(words[0].removeprefix("/").upper())
             arguments = operation.arguments if operation else ()
             place = arguments[min(len(words), len(arguments)) - 1] if arguments else None
             if place and place.is_name and len(words) > len(arguments):
@@ -166,18 +173,18 @@ class Dialogue:
 
     def _would_do_something(self, text: str) -> bool:
         """Whether a line of a talk would be an operation elsewhere; "users complain" would not."""
-        elsewhere = Dialogue(lambda: "someone")
+        elsewhere = Interpreter(lambda: "someone", operations=self._operations)
         elsewhere.take(f"talk {EVERYONE}")
         return not isinstance(elsewhere.take(f"/{text}"), Mistake)
 
     def _start(self, line: str) -> Action | None:
         word, rest = first_word(line)
-        operation = BY_NAME.get(word.upper())
+        operation = self._by_name.get(word.upper())
         if operation is None:
             how = "// sends a slash" if self._talk else "PM writes to everyone"
             slash = "/" if self._talk else ""
             return Mistake(f'No operation "{_short(word)}". {how}; {slash}HELP shows all.')
-        if operation.needs_terminal and self._in_pipe:
+        if operation.needs_terminal and not self._has_terminal:
             return Mistake(f"{operation.name} needs a terminal.")
         if rest and not operation.arguments:
             return Mistake(f"{operation.name} stands alone; nothing was done.")
@@ -193,7 +200,7 @@ class Dialogue:
         return self._next(operation, line.rstrip())
 
     def _next(self, operation: Operation, text: str) -> Action | None:
-        """Fills arguments from `text`, until one has to be asked for or all are there."""
+        """Fills in arguments from `text`, and does the operation once all are there."""
         given = fill(operation, self._given, text)
         self.cancel()
         if given is None:
@@ -201,19 +208,12 @@ class Dialogue:
         if len(given) < len(operation.arguments):
             self._operation, self._given = operation, given
             return None
-        return self._resolve(operation.make(*given))
+        action: Action | InTalk = operation.make(*given)
+        return action.do(self) if isinstance(action, InTalk) else action
 
-    def _resolve(self, action: Action | Talk | Reply) -> Action | None:
-        match action:
-            case Talk():
-                return self._turn_to(action.to)
-            case Reply():
-                return self._reply(action.text)
-            case Edit():
-                return Edit(target_of(action.to)) if action.to else action
-        return action
-
-    def _turn_to(self, to: str | None) -> Action:
+    # -- for operations -----------------------------------------------------------------------------------------------
+    def turn_to(self, to: str | None) -> Action:
+        """Has each line go to a name, or EVERYONE; None: no longer."""
         before, self._talk = self._talk, target_of(to or "")
         if not self._talk:
             if not before:
@@ -225,12 +225,17 @@ class Dialogue:
             lines.append("Operations take a slash: /ex leaves, /help shows all. // sends a slash.")
         return Notice(tuple(lines))
 
-    def _reply(self, text: str | None) -> Action | None:
+    def reply(self, text: str | None) -> Action | None:
+        """Answers the sender of the newest direct message; asks for the text if it is None."""
         sender = self._last_sender()
         if not sender:
             return Mistake("Nobody has written to you directly yet. DM writes to one person.")
-        self._given = [sender]  # whoever writes from here on is not answered
-        return self._next(BY_NAME["DM"], text or "")
+        self._given = [sender]  # now: a message that comes before the text changes nothing
+        return self._next(self._by_name["DM"], text or "")
+
+    def help(self) -> Action:
+        """Shows all operations."""
+        return InChat(lambda chat: chat.show_help(self._operations))
 
 
 def _beginning_with(start: str, words: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
-"""What the user knows: who she is, who is online, what was shown. An event comes in, lines to show come out.
+"""What the user knows of the chat: what was shown, and what can be asked for next. Events come in, lines come out.
 
-Pure: no socket, no thread, no printing; the time comes from a function given to it. Not safe for two threads at once:
-`Session` holds a lock round it.
+Pure: no socket, no thread, no printing; a function that is given to it tells the time. Not safe for two threads at
+once: `Session` holds a lock round it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, UnsetType
 
+from client.chat.people import People
 from client.chat.receipts import Receipts
-from client.chat.summary import Arrival
-from client.render.formatting import Lines, search_words
-from client.text import Line, Part, body, hint, listed, named, one_line, trouble
+from client.chat.summary import Summary
+from client.render.formatting import Formatter, search_words
+from client.text import Line, Part, body, hint, named, one_line, trouble
 from service.clock import format_time
-from service.wire.limits import MAX_PAGE, MAX_USERNAME
+from service.wire.limits import MAX_PAGE
 from service.wire.protocol import (
     AckReply,
     AnyCommand,
@@ -47,13 +48,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-_MANY: Final = 8  # names in one line; a room of hundreds must not push the talk off the screen
-_LISTED: Final = 10_000  # names in the answer to USERS
-_CONTEXT: Final = 3  # messages of the room before the first unread one
+_CONTEXT: Final = 3  # messages of the main room before the first unread one
 _AROUND: Final = 8  # messages up to a match, and after it
 _OLDER: Final = "OLDER shows what came before."
-_REMEMBERED: Final = 10_000  # ids, to drop a message that came twice; twins come within seconds of each other
-_KNOWN_NAMES: Final = 1_000  # names for completion
+_REMEMBERED: Final = 10_000  # ids, to drop a message that comes twice; the second comes within seconds of the first
 
 
 def _now() -> datetime:
@@ -64,39 +62,26 @@ class Model:
     """One user's view of the chat. `zone` None is the time zone of this machine."""
 
     def __init__(self, clock: Callable[[], datetime] = _now, zone: tzinfo | None = None) -> None:
-        self.name = ""
+        self.people = People()
         self.receipts = Receipts()
         self.is_connected = True
         self.unsent: Pm | Dm | None = None  # the last message that was refused
         self._clock = clock
         self._zone = zone
-        self._lines = Lines(clock, zone)
-        self._online: list[str] = []
-        self._last_direct = (0, "")  # the id and the sender of the newest direct message that she got
-        self._known: dict[str, None] = {}  # who wrote or was written to, oldest first
+        self._formatter = Formatter(clock, zone)
         self._shown: dict[int, None] = {}  # ids that must not be shown again as news, oldest first
         self._seam = 0  # messages up to this id do not come live
-        self._arrival: Arrival | None = None
+        self._summary: Summary | None = None  # until it is shown
         self._older: AnyCommand | None = History()
         self._lost_at = clock()
-        self._muted: set[str] = set()
-        self._matches: dict[int, str | UnsetType] = {}  # the ids that SEARCH has shown, and with whom
-        self._around: int | None = None  # the match that the next page is asked for
+        self._matches: dict[int, str | UnsetType] = {}  # by id, those that SEARCH has shown: the name talked with
+        self._around: int | None = None  # the match around which the next page lies
         self._gap = 0  # messages that came while the connection was lost
 
-    def names(self) -> list[str]:
-        """Whom she may want to write to: others online, then others met in messages."""
-        away = sorted(set(self._known) - set(self._online))
-        return [name for name in [*self._online, *away] if name != self.name and one_line(name) == name]
-
     @property
-    def online(self) -> int:
-        """How many are online, herself among them."""
-        return len(self._online)
-
-    def last_sender(self) -> str:
-        """Who sent the newest direct message that was shown; empty if nobody did."""
-        return self._last_direct[1]
+    def name(self) -> str:
+        """The user's name; empty before the login."""
+        return self.people.name
 
     def older(self) -> AnyCommand | None:
         """The command for the page before the last one shown by HISTORY or SEARCH; None if there is none."""
@@ -104,8 +89,8 @@ class Model:
 
     def receive(self, event: AnyEvent, request: AnyCommand | None = None) -> list[Line]:
         """The lines for an event; `request` is the command that it answers, if it answers one."""
-        if self._arrival and self._arrival.take(event, request):
-            return self.summary() if self._arrival.is_complete else []
+        if self._summary and self._summary.take(event, request):
+            return self.summarize() if self._summary.is_complete else []
         match event:
             case BroadcastEvent() | DirectEvent():
                 return self._live(event)
@@ -117,15 +102,15 @@ class Model:
                 return self._reply(event, request)
         return []
 
-    def arrive(self) -> list[AnyCommand]:
-        """What to ask right after a login, so that the summary can say more; it is shown when the replies are there."""
-        return self._arrival.ask() if self._arrival else []
+    def ask_for_summary(self) -> list[AnyCommand]:
+        """What to ask right after a login, so that the summary can say more; the last reply becomes its lines."""
+        return self._summary.ask() if self._summary else []
 
-    def summary(self) -> list[Line]:
+    def summarize(self) -> list[Line]:
         """What was missed, as far as it is known."""
-        if self._arrival is None:
+        if self._summary is None:
             return []
-        return self._arrival.summary(self._clock().astimezone(self._zone), self._lines.moment)
+        return self._summary.lines(self._clock().astimezone(self._zone), self._formatter.moment)
 
     def news(self) -> list[AnyCommand]:
         """The commands for what is missed and unread; none if nothing is."""
@@ -136,33 +121,21 @@ class Model:
             commands.append(History(before=self.receipts.covered, limit=min(MAX_PAGE, unread + _CONTEXT)))
         return commands
 
-    def mute(self, name: str | None) -> list[Line]:
-        """Hides what `name` writes, or shows it again; for None, who is muted. What is hidden counts as seen."""
-        if name is not None:
-            name = name.lower()
-            self._muted ^= {name}
-            if name not in self._muted:
-                return [hint(f"{one_line(name)} is shown again; HISTORY has what was hidden.")]
-        if not self._muted:
-            return [hint("Nobody is muted. MUTE with a name hides somebody.")]
-        muted = listed(sorted(self._muted), _MANY)
-        return [hint(f"{muted} {'are' if len(self._muted) > 1 else 'is'} muted. MUTE with the name again ends that.")]
-
     def around(self, message_id: int) -> list[AnyCommand]:
-        """The commands for the talk around a match of SEARCH; none if it is none."""
+        """The commands for the talk around a match of SEARCH; none if the id is no match."""
         if message_id not in self._matches:
             return []
         self._around = message_id
-        whom = self._matches[message_id]
+        with_ = self._matches[message_id]
         return [
-            History(with_=whom, before=message_id + 1, limit=_AROUND),
-            History(with_=whom, after=message_id, limit=_AROUND),
+            History(with_=with_, before=message_id + 1, limit=_AROUND),
+            History(with_=with_, after=message_id, limit=_AROUND),
         ]
 
     def lose(self, reason: str) -> list[Line]:
-        """What to say of a lost connection that is tried again."""
+        """What to say of a lost connection while the link tries again."""
         self.is_connected = False
-        self._arrival = None  # what was missed comes by itself when the connection is back
+        self._summary = None  # what was missed comes by itself when the connection is back
         self._lost_at = self._clock()
         self._gap = 0
         return [trouble(reason), hint("Trying again; what you type meanwhile waits.")]
@@ -174,16 +147,16 @@ class Model:
         for message in fresh:
             self._remember(message.id)
             self.receipts.live(message.id)
-            self._note_sender(message.id, message.from_, message.to)
+            self.people.note_direct(message.id, message.from_, message.to)
         return self._talk(fresh)
 
     def come_back(self, login: LoginOkReply) -> list[Line]:
-        """Who is online now, and a line that says where the gap was."""
+        """A line that says where the gap was, and who came or went meanwhile."""
         self.is_connected = True
         self._seam, before = login.last_id, self._lost_at
         self.receipts.come_back(login)
         lines = self._users(UsersReply(users=login.users, time=login.time), None)
-        _, since = self._lines.time(format_time(before))
+        _, since = self._formatter.time(format_time(before))
         return [hint(f"-- connected again: {_count(self._gap, 'message')} came since {since}--"), *lines]
 
     def unconfirmed(self, commands: Sequence[AnyCommand]) -> list[Line]:
@@ -209,16 +182,14 @@ class Model:
         return lines
 
     def _logged_in(self, login: LoginOkReply) -> list[Line]:
-        self.name, self._online, self._seam = login.username, sorted(set(login.users)), login.last_id
+        self._seam = login.last_id
         self.receipts.start(login)
-        self._lines.meet(self.name)
-        others = [name for name in self._online if name != self.name]
-        here = f"Online: {listed(others, _MANY)}." if others else "Nobody else is online."
-        self._arrival = Arrival(login)
-        lines = [hint(f"You are {one_line(self.name)}. {here}")]
+        self._formatter.meet(login.username)
+        lines = [self.people.meet(login.username, login.users)]
+        self._summary = Summary(login)
         if not login.missed and not login.unread:
-            lines += self.summary()
-            self._arrival = None
+            lines += self.summarize()
+            self._summary = None
         return lines
 
     def _sent(self, ack: AckReply, request: Pm | Dm) -> list[Line]:
@@ -226,20 +197,20 @@ class Model:
             if ack.id in self._shown:  # it was stored, its ack was lost, and it came back with what was missed
                 return []
             self._remember(ack.id)
-            if ack.to == self.name:  # a note to oneself comes back to no session of this kind; it has been seen
+            if ack.to == self.name:  # a note to oneself does not come back to this session, and the user has seen it
                 self.receipts.direct(ack.id)
         whom: list[Part] = [("own", "you")]
         if isinstance(request, Dm):
-            self._know(ack.to or request.to or "")
+            self.people.know(ack.to or request.to or "")
             status = "stored until they log in" if ack.status == "stored" else one_line(ack.status or "sent")
             whom += [("direct", " -> "), named(ack.to or request.to or ""), ("hint", f" ({status})")]
-        return self._lines.on_its_day(ack.time, [self._lines.message(ack.time, whom, request.message or "")])
+        return self._formatter.on_its_day(ack.time, [self._formatter.message(ack.time, whom, request.message or "")])
 
     def _error(self, error: ErrorReply, request: AnyCommand | None) -> list[Line]:
         if isinstance(request, (Login, Register, Resume)):
-            return []  # whoever asks for the password says it, with what to do next
+            return []  # the login says it, with what to do next
         if isinstance(request, Seen):
-            return []  # she asked for nothing; the messages stay unseen and are offered again
+            return []  # the user asked for nothing; the messages stay unseen and are offered again
         reason = one_line(error.message)
         if isinstance(request, (Pm, Dm)):
             self.unsent = request
@@ -251,24 +222,14 @@ class Model:
             ]
         return [trouble(reason)]
 
-    # -- who is online ------------------------------------------------------------------------------------------------
+    # -- people online ------------------------------------------------------------------------------------------------
     def _users(self, event: UsersReply, request: AnyCommand | None) -> list[Line]:
-        before, now = set(self._online), set(event.users)
-        self._online = sorted(now)
         lines = []
-        for changed, what in ((sorted(now - before), "online"), (sorted(before - now), "gone")):
-            others = [name for name in changed if name != self.name]
-            if others:
-                verb = "is" if len(others) == 1 else "are"
-                text = f"* {listed(others, _MANY)} {verb} {what}"
-                lines += self._lines.on_its_day(
-                    event.time, [Line(self._lines.time(event.time), ("presence", text), head=1)]
-                )
+        for text in self.people.update(event.users):
+            line = Line(self._formatter.time(event.time), ("presence", text), head=1)
+            lines += self._formatter.on_its_day(event.time, [line])
         if isinstance(request, Users):
-            names = [name + (" (you)" if name == self.name else "") for name in self._online[:_LISTED]]
-            if surplus := max(0, len(self._online) - _LISTED):
-                names.append(f"and {surplus} others")
-            lines.append(Line(("hint", f"Online ({len(self._online)}):"), names=names))
+            lines.append(self.people.list_online())
         return lines
 
     # -- messages -----------------------------------------------------------------------------------------------------
@@ -280,42 +241,42 @@ class Model:
         to = message.to if isinstance(message, DirectEvent) else UNSET
         if to == self.name:
             self.receipts.direct(message.id)
-        if message.from_ in self._muted:
+        if self.people.is_muted(message.from_):
             return []
-        self._note_sender(message.id, message.from_, to)
-        self._know(message.from_)
-        return self._lines.on_its_day(
-            message.time, [self._lines.line(message.time, message.from_, to, message.message)]
+        self.people.note_direct(message.id, message.from_, to)
+        self.people.know(message.from_)
+        return self._formatter.on_its_day(
+            message.time, [self._formatter.line(message.time, message.from_, to, message.message)]
         )
 
     def _missed(self, page: MissedReply) -> list[Line]:
         fresh = [message for message in page.messages if message.id not in self._shown]
         self.receipts.missed_page(page.messages, more=page.more)
         for message in fresh:
-            self._note_sender(message.id, message.from_, message.to)
+            self.people.note_direct(message.id, message.from_, message.to)
         lines = [hint(f"-- {_count(len(fresh), 'direct message')} missed --"), *self._page(fresh)]
         return [*lines, hint("There are more: MISSED shows the next ones.")] if page.more else lines
 
     def _history(self, page: HistoryReply, asked: History) -> list[Line]:
-        room = asked.with_ is UNSET
+        is_room = asked.with_ is UNSET
         if asked.after is not UNSET:  # the talk after a match
             self.receipts.page(page.messages)
             return [*self._page(page.messages), *([hint(_OLDER)] if self._older else [])]
-        first_unread = self.receipts.first_unread(asked, page.messages) if room else None
-        if room:
+        first_unread = self.receipts.first_unread(asked, page.messages) if is_room else None
+        if is_room:
             self.receipts.room_page(asked, page.messages, more=page.more)
         else:
             self.receipts.page(page.messages)
         more = page.more and bool(page.messages)
         self._older = History(with_=asked.with_, before=page.messages[0].id) if more else None
-        whose = "the room" if room else f"you and {one_line(page.with_ or asked.with_ or '')}"
+        whose = "the room" if is_room else f"you and {one_line(page.with_ or asked.with_ or '')}"
         if self._around is not None and asked.before == self._around + 1:
             lines = [hint(f"-- around #{self._around}, {whose} --"), *self._page(page.messages)]
             self._around = None
             return lines
         head = hint(f"-- {whose}: {_count(len(page.messages), 'message')} --")
         lines = [head, *self._page(page.messages, first_unread)]
-        if more and room and self.receipts.unread:
+        if more and is_room and self.receipts.unread:
             lines.append(hint(f"{self.receipts.unread} older ones are unread: {_OLDER}"))
         elif more:
             lines.append(hint(_OLDER))
@@ -348,7 +309,7 @@ class Model:
                 self._remember(message.id)
         lines = self._talk(messages, first_unread, words)
         for line in lines:
-            line.calls = False  # she asked for it, and looks
+            line.calls = False  # the user asked for it, and looks
         return lines
 
     def _talk(
@@ -361,29 +322,19 @@ class Model:
         for message in messages:
             if message.id == first_unread:
                 lines.append(hint("-- unread from here --"))
-            if message.from_ in self._muted:
+            if self.people.is_muted(message.from_):
                 continue
             is_match = words is not None or message.id == self._around
             note = f"  #{message.id}" if is_match else ""
-            self._know(message.from_)
-            line = self._lines.line(message.time, message.from_, message.to, message.message, words, note)
-            lines += self._lines.on_its_day(message.time, [line])
-        if hidden := sum(message.from_ in self._muted for message in messages):
+            self.people.know(message.from_)
+            line = self._formatter.line(message.time, message.from_, message.to, message.message, words, note)
+            lines += self._formatter.on_its_day(message.time, [line])
+        if hidden := sum(self.people.is_muted(message.from_) for message in messages):
             lines.append(hint(f"({_count(hidden, 'message')} of muted people not shown.)"))
         return lines
 
     def _conversation(self, message: StoredMessage) -> str | UnsetType:
         return message.from_ if message.to == self.name else message.to
-
-    def _note_sender(self, message_id: int, sender: str, to: str | UnsetType) -> None:
-        if to == self.name != sender:
-            self._last_direct = max(self._last_direct, (message_id, sender))
-
-    def _know(self, name: str) -> None:
-        if len(name) <= MAX_USERNAME:
-            self._known[name] = None
-        if len(self._known) > _KNOWN_NAMES:
-            del self._known[next(iter(self._known))]
 
     def _remember(self, message_id: int) -> None:
         self._shown[message_id] = None
@@ -392,7 +343,7 @@ class Model:
 
 
 def _text(command: AnyCommand) -> str:
-    """The message that a command carries; empty if none."""
+    """The text of the message that a command carries; empty if it carries none."""
     return (command.message or "") if isinstance(command, (Pm, Dm)) else ""
 
 

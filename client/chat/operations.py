@@ -1,14 +1,14 @@
-"""The table of operations: what can be typed, with its arguments, its explanation and the command that it makes.
+"""The table of operations: what can be typed, with its arguments, its explanation and what it does.
 
-Parsing (dialogue.py), HELP and completion are made from it. Pure: nothing here sends, prints or asks.
+An operation is one row: the interpreter parses by it, HELP and completion are made from it, and it carries its deed.
+Pure: nothing here sends, prints or asks.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -18,41 +18,69 @@ from service.wire.json_lines import encode
 from service.wire.protocol import AnyCommand, Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from concurrent.futures import Future
+
+    from client.text import Line
+    from service.wire.protocol import AnyEvent
 
 PROMPT: Final = "PM/DM/EX> "
-EVERYONE: Final = "all"  # where a name may stand, in any case: the public room
+EVERYONE: Final = "all"  # may stand where a name is due, in any case: the main room
 
 
-class Local(Enum):
-    """What the client does by itself."""
+# -- what an operation may use ----------------------------------------------------------------------------------------
+class TalkActions(Protocol):
+    """What the interpreter does for an operation: it knows where lines go."""
 
-    HELP = "help"
-    OLDER = "older"
-    NEW = "new"
-    PASSWORD = "password"  # noqa: S105
+    def turn_to(self, to: str | None) -> Action:
+        """Has each line go to a name, or EVERYONE; None: no longer."""
+
+    def reply(self, text: str | None) -> Action | None:
+        """Answers the sender of the newest direct message; asks for the text if it is None."""
+
+    def help(self) -> Action:
+        """Shows all operations."""
 
 
+class ChatActions(Protocol):
+    """What the session does for an operation. Each gives the reply to come, if something was sent."""
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Puts lines on show."""
+
+    def show_help(self, operations: Operations) -> None:
+        """Shows HELP."""
+
+    def show_older(self) -> Future[AnyEvent] | None:
+        """Asks for the page before the last one."""
+
+    def show_news(self) -> Future[AnyEvent] | None:
+        """Asks for what is missed and unread."""
+
+    def show_around(self, message_id: int) -> Future[AnyEvent] | None:
+        """Asks for the talk around a match of SEARCH."""
+
+    def mute(self, name: str | None) -> None:
+        """Hides what this person writes, or shows it again; None: says who is muted."""
+
+
+class TerminalActions(Protocol):
+    """What only a terminal can do for an operation: it asks the user for more than arguments."""
+
+    async def edit(self, to: str | None) -> None:
+        """Has a text written in an editor, and sends it to a name, or EVERYONE; None: where it seems to belong."""
+
+    async def change_password(self) -> None:
+        """Asks for the old password and the new one."""
+
+
+# -- what a typed line asks for ---------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Mistake:
     """Nothing was done: `text` says why, in one line, and what to type instead. `unsent` is a message, for EDIT."""
 
     text: str
     unsent: Pm | Dm | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Mute:
-    """Hides what somebody writes, or shows it again; None: who is muted."""
-
-    name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """Shows the talk around a match of SEARCH."""
-
-    id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +91,33 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
-    """Write a text in an editor, and send it to this name, or EVERYONE; None: where it seems to belong."""
+class InTalk:
+    """To be done by the interpreter, which does it at once."""
 
-    to: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Talk:
-    """Have each line go to this name, or EVERYONE; None: no longer."""
-
-    to: str | None
+    do: Callable[[TalkActions], Action | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """Answer whoever wrote last."""
+class InChat:
+    """To be done by the session."""
 
-    text: str | None
-
-
-Action = AnyCommand | Local | Mistake | Mute | Around | Notice | Edit
+    do: Callable[[ChatActions], Future[AnyEvent] | None]
 
 
+@dataclass(frozen=True, slots=True)
+class AtTerminal:
+    """To be done where a user can be asked."""
+
+    do: Callable[[TerminalActions], Awaitable[None]]
+
+
+Action = AnyCommand | Mistake | Notice | InChat | AtTerminal  # a command is to be sent
+
+
+# -- the table --------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What an operation needs. A name is one word; any other takes the rest of the line.
+    """What an operation needs. A name is one word; any other argument takes the rest of the line.
 
     `question` asks for it; in it `{0}` stands for the first argument given.
     """
@@ -101,15 +130,17 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A row of the table. `make` takes the arguments in order (None for an optional one not given)."""
+    """A row of the table. `make` takes the arguments in order (None for an optional one that was left out)."""
 
     name: str
     usage: str
     explain: str
     arguments: tuple[Argument, ...]
-    make: Callable[..., Action | Talk | Reply]
+    make: Callable[..., Action | InTalk]
     needs_terminal: bool = False
 
+
+Operations = tuple[Operation, ...]
 
 _NAME: Final = Argument("To: ", is_name=True)
 _DIGITS: Final = 18  # of an id: it fits 64 bits
@@ -123,10 +154,10 @@ def _around(number: str) -> Action:
     digits = number.strip().removeprefix("#")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS):
         return Mistake("AROUND takes the number behind a match, such as 17. SEARCH shows them.")
-    return Around(int(digits))
+    return InChat(lambda chat: chat.show_around(int(digits)))
 
 
-OPERATIONS: Final = (
+OPERATIONS: Final[Operations] = (
     Operation(
         "PM", "PM [message]", "write to everyone", (Argument("Message to all: "),), lambda text: Pm(message=text)
     ),
@@ -137,11 +168,36 @@ OPERATIONS: Final = (
         (_NAME, Argument("Message to {0}: ")),
         lambda name, text: Dm(to=name, message=text),
     ),
-    Operation("REPLY", "REPLY [message]", "answer the last direct message", (Argument("", is_optional=True),), Reply),
-    Operation("TALK", "TALK [name or all]", "have each line go there; alone: no longer", (_TARGET,), Talk),
-    Operation("EDIT", "EDIT [name or all]", "write a long text in $EDITOR", (_TARGET,), Edit, needs_terminal=True),
+    Operation(
+        "REPLY",
+        "REPLY [message]",
+        "answer the last direct message",
+        (Argument("", is_optional=True),),
+        lambda text: InTalk(lambda talk: talk.reply(text)),
+    ),
+    Operation(
+        "TALK",
+        "TALK [name or all]",
+        "have each line go there; alone: no longer",
+        (_TARGET,),
+        lambda to: InTalk(lambda talk: talk.turn_to(to)),
+    ),
+    Operation(
+        "EDIT",
+        "EDIT [name or all]",
+        "write a long text in $EDITOR",
+        (_TARGET,),
+        lambda to: AtTerminal(lambda terminal: terminal.edit(to and target_of(to))),
+        needs_terminal=True,
+    ),
     Operation("USERS", "USERS", "who is online", (), Users),
-    Operation("NEW", "NEW", "what you missed; Enter alone does the same", (), lambda: Local.NEW),
+    Operation(
+        "NEW",
+        "NEW",
+        "what you missed; Enter alone does the same",
+        (),
+        lambda: InChat(lambda chat: chat.show_news()),
+    ),
     Operation("MISSED", "MISSED", "direct messages you have not seen", (), Missed),
     Operation(
         "HISTORY",
@@ -154,14 +210,32 @@ OPERATIONS: Final = (
         "SEARCH", "SEARCH words", "messages with these words", (Argument("Words: "),), lambda words: Search(query=words)
     ),
     Operation("AROUND", "AROUND number", "the talk around a match of SEARCH", (Argument("Number: "),), _around),
-    Operation("OLDER", "OLDER", "the page before the last one; Page Up does the same", (), lambda: Local.OLDER),
-    Operation("MUTE", "MUTE [name]", "hide somebody here, or show them again", (_MAYBE_NAME,), Mute),
-    Operation("PASSWORD", "PASSWORD", "change your password", (), lambda: Local.PASSWORD, needs_terminal=True),
-    Operation("HELP", "HELP", "this list", (), lambda: Local.HELP),
+    Operation(
+        "OLDER",
+        "OLDER",
+        "the page before the last one; Page Up does the same",
+        (),
+        lambda: InChat(lambda chat: chat.show_older()),
+    ),
+    Operation(
+        "MUTE",
+        "MUTE [name]",
+        "hide somebody here, or show them again",
+        (_MAYBE_NAME,),
+        lambda name: InChat(lambda chat: chat.mute(name)),
+    ),
+    Operation(
+        "PASSWORD",
+        "PASSWORD",
+        "change your password",
+        (),
+        lambda: AtTerminal(lambda terminal: terminal.change_password()),
+        needs_terminal=True,
+    ),
+    Operation("HELP", "HELP", "this list", (), lambda: InTalk(lambda talk: talk.help())),
     Operation("EX", "EX", "leave", (), Ex),
 )
 _FIRST: Final = ("PM", "DM", "MISSED", "HELP", "EX")
-BY_NAME: Final = {operation.name: operation for operation in OPERATIONS}
 _NOTES: Final = (
     "Upper or lower case; Tab completes; the arrow keys bring back what was typed.",
     "What a message needs and is left out is asked for; an empty answer cancels.",
@@ -169,15 +243,15 @@ _NOTES: Final = (
 )
 
 
-def help_texts(width: int = 80, whom: str = "") -> list[str]:
+def help_texts(width: int = 80, whom: str = "", operations: Operations = OPERATIONS) -> list[str]:
     """The lines of HELP, for a screen of so many columns; `whom` to ask about a forgotten password."""
     notes = [*_NOTES, f"Password forgotten? {whom}"] if whom else _NOTES
-    return [*_usages(OPERATIONS, width), *_wrapped(notes, width)]
+    return [*_usages(operations, width), *_wrapped(notes, width)]
 
 
 def first_texts(width: int = 80) -> list[str]:
-    """What HELP says of five operations, for who is here for the first time."""
-    return _usages([BY_NAME[name] for name in _FIRST], width)
+    """What HELP says of five operations, for a user's first run."""
+    return _usages([operation for operation in OPERATIONS if operation.name in _FIRST], width)
 
 
 def _usages(operations: Sequence[Operation], width: int) -> list[str]:
@@ -188,27 +262,27 @@ def _usages(operations: Sequence[Operation], width: int) -> list[str]:
 
 
 def _wrapped(texts: Iterable[str], width: int) -> list[str]:
-    return [row for text in texts for row in wrap(text, max(width, _NARROWEST), subsequent_indent="    ")]
+    return [line for text in texts for line in wrap(text, max(width, _NARROWEST), subsequent_indent="    ")]
 
 
 def whom_to_ask(hello: HelloEvent) -> str:
-    """The way out for who forgot the password, as the server says it."""
+    """Where a user turns who forgot the password, as the server says it."""
     contact = one_line(hello.contact or "").strip()
     return f"Ask {contact}." if contact else "Ask who runs the server."
 
 
 def target_of(name: str) -> str:
-    """Whom a word means: EVERYONE, or the name itself."""
+    """EVERYONE if the word means that, else the name itself."""
     return EVERYONE if name.casefold() == EVERYONE else name
 
 
 def compose(to: str, text: str) -> Pm | Dm:
-    """A message to one person, or to EVERYONE."""
+    """A message to a name, or to EVERYONE."""
     return Pm(message=text) if to == EVERYONE else Dm(to=to, message=text)
 
 
 def target_of_message(message: Pm | Dm) -> str:
-    """To whom a message goes: a name, or EVERYONE."""
+    """Where a message goes: a name, or EVERYONE."""
     return (message.to or "") if isinstance(message, Dm) else EVERYONE
 
 

@@ -1,6 +1,6 @@
-"""Text that was pasted, of several lines, and what may become of it: one message, a message for each line, or nothing.
+"""Several pasted lines, which may become one message, a message for each line, or nothing. Pure.
 
-Pure. Nothing of it is sent before the person has said which.
+Nothing of them is sent before the user has said which.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ MOST_MESSAGES: Final = 100  # out of one paste; more would bury the talk, and 20
 
 @dataclass(frozen=True, slots=True)
 class Paste:
-    """Pasted lines, and what had been typed before and behind them."""
+    """Pasted lines, and what the user had typed before and behind them."""
 
     before: str
     text: str
@@ -26,12 +26,12 @@ class Paste:
 
     @property
     def lines(self) -> list[str]:
-        """Its lines; those of white space alone are left out."""
+        """The lines of the whole, without those of white space alone."""
         return [line for line in self.whole.split("\n") if line.strip()]
 
 
 class PastedError(Exception):
-    """Several lines were pasted: ends the question that they came to."""
+    """Several lines were pasted: this ends the question where they came in."""
 
     def __init__(self, paste: Paste) -> None:
         super().__init__("pasted")
@@ -39,5 +39,5 @@ class PastedError(Exception):
 
 
 def clean(text: str) -> str:
-    """What a terminal pastes, with plain line breaks and none at the end: pasting does not press Enter."""
+    """What a terminal pastes, with LF for each line break and none at the end: pasting does not press Enter."""
     return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")

@@ -1,8 +1,8 @@
 """Which messages may be confirmed as seen: those that were really shown, and no other. Pure.
 
-Two things are confirmed: single direct messages (`seen` with `ids`), and the read marker of the public room (`seen`
-with `id`), which takes every direct message up to that id along. So the marker moves only while nothing at or below it
-is unshown: no missed direct message, no unread public one. The caller sends what `take` gives; nothing here sends.
+Two things are confirmed: single direct messages (`seen` with `ids`), and the read marker of the main room (`seen` with
+`id`), which takes along every direct message up to that id. So the marker moves only while all at or below it was
+shown: no missed direct message is left, and no unread public one. The caller sends what `take` gives.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ class Receipts:
             self._directs += [message.id for message in messages if message.to == self._name]
 
     def first_unread(self, asked: History, messages: Sequence[StoredMessage]) -> int | None:
-        """The id at which unread begins, if it begins in this page of the public room, which is about to be shown."""
+        """The id at which unread begins, if it begins in this page of the main room, which is about to be shown."""
         if asked.before is not UNSET and asked.before < self.covered:
             return None
         unread = [message.id for message in messages if message.id < self.covered and message.from_ != self._name]
         return unread[-self.unread] if 0 < self.unread <= len(unread) else None
 
     def room_page(self, asked: History, messages: Sequence[StoredMessage], *, more: bool) -> None:
-        """A page of the public room was shown. If it joins what was shown before, the unread ones in it are read."""
+        """A page of the main room was shown. If it joins what was shown before, the unread ones in it are read."""
         if asked.before is not UNSET and asked.before < self.covered:
             return  # there is a gap between this page and the rest
         read = sum(message.id < self.covered and message.from_ != self._name for message in messages)

@@ -1,6 +1,6 @@
-"""What to say to who comes back: how much was missed, from whom, since when. Pure.
+"""What to tell a user who comes back: how much was missed, from whom, since when. Pure.
 
-For that it looks at pages that the user has not seen: what is in them counts as seen only once it is shown.
+The summary is made of pages that the user has not seen: what they hold counts as seen only once it is shown.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _MANY: Final = 3  # senders by name
-_OWN: Final = 10  # messages; as many of her own may stand among the unread ones, from another session
+_OWN: Final = 10  # messages by the user, from another session, that may stand among the unread ones
 
 
-class Arrival:
-    """One login's missed and unread messages, as far as the pages asked for tell of them."""
+class Summary:
+    """The missed and unread messages of one login, as far as the pages asked for tell of them."""
 
     def __init__(self, login: LoginOkReply) -> None:
         self._login = login
         self._awaited: list[type[AnyCommand]] = []
         self._senders: list[str] = []
-        self._since = ""  # of the wire; empty if it is not known
+        self._since = ""  # a time of the wire; empty if it is not known
 
     def ask(self) -> list[AnyCommand]:
         """The commands whose replies `take` waits for."""
@@ -58,8 +58,8 @@ class Arrival:
         """Whether no reply is awaited."""
         return not self._awaited
 
-    def summary(self, now: datetime, read: Callable[[str], datetime | None]) -> list[Line]:
-        """What to say; `now` and what `read` makes of a time of the wire are in the user's zone."""
+    def lines(self, now: datetime, read: Callable[[str], datetime | None]) -> list[Line]:
+        """The summary; `now`, and what `read` makes of a time of the wire, are in the user's zone."""
         missed, unread = self._login.missed, self._login.unread
         if not missed and not unread:
             return [hint("Nothing missed.")]

@@ -1,6 +1,6 @@
-"""What a link asks the server on its own account: a login by token, a new token, what came while it was away.
+"""What a link asks the server by itself: a login by token, a new token, what came while it was away.
 
-Each waits for its replies. Nothing here holds state or shows anything.
+Each function waits for its replies. Nothing here holds state or shows anything.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET
 
 from client.net.connection import CannotConnectError, Connection, ConnectionLostError
-from service.wire.limits import MAX_PAGE
 from service.wire.protocol import (
     AnyCommand,
     AnyEvent,
@@ -28,6 +27,8 @@ from service.wire.protocol import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from client.net.connection import Greeted
 
 PATIENCE: Final = 20.0  # seconds for a reply; then the connection counts as lost
 
@@ -56,12 +57,12 @@ def resume(connection: Connection, token: str, *, may_be_renewed: bool) -> Login
     return login
 
 
-def fetch_token(connect: Callable[[], Connection], name: str, password: str) -> str:
-    """A new token, over a connection of its own, as one comes with a login only; empty if there is none to be had."""
+def fetch_token(connect: Callable[[], Greeted], name: str, password: str) -> str:
+    """A new token, over a connection of its own: a token comes only with a login. Empty if the server gives none."""
     try:
-        connection = connect()
+        connection = Connection(connect(), lambda *_: None, lambda _: None)
+        connection.start()
         try:
-            connection.start(lambda *_: None, lambda _: None)
             login = ask(connection, Login(username=name, password=password, confirm=True))
             return login.token if isinstance(login, LoginOkReply) else ""
         finally:
@@ -70,22 +71,22 @@ def fetch_token(connect: Callable[[], Connection], name: str, password: str) -> 
         return ""
 
 
-def fetch_gap(connection: Connection, after: int, last_id: int) -> Iterator[list[StoredMessage]]:
-    """What came up to `last_id`: of the room after the id `after`, and the direct messages not seen yet.
+def fetch_gap(connection: Connection, after: int, last_id: int, page: int) -> Iterator[list[StoredMessage]]:
+    """What came up to `last_id`: from the main room after the id `after`, and the direct messages not seen yet.
 
-    In the order of ids, some at a time; direct ones count as seen once the next are asked for. Raises
-    ConnectionLostError.
+    The messages come in the order of ids, at most two pages of `page` messages at a time. Direct ones count as seen
+    once the caller asks for more. Raises ConnectionLostError.
     """
     end = 0
     while end < last_id:
-        room = ask(connection, History(after=after, limit=MAX_PAGE))
-        direct = ask(connection, Missed(limit=MAX_PAGE))
-        if not isinstance(room, HistoryReply) or not isinstance(direct, MissedReply):
+        public = ask(connection, History(after=after, limit=page))
+        direct = ask(connection, Missed(limit=page))
+        if not isinstance(public, HistoryReply) or not isinstance(direct, MissedReply):
             raise ConnectionLostError("The server answered with something else.")
-        # Of a page with more behind it, the other one must not run ahead.
-        ends = [page.messages[-1].id for page in (room, direct) if page.more and page.messages]
+        # Where more lies behind one page, the other page must not run ahead of it.
+        ends = [reply.messages[-1].id for reply in (public, direct) if reply.more and reply.messages]
         end = min([last_id, *ends])
-        messages = sorted((*room.messages, *direct.messages), key=lambda message: message.id)
+        messages = sorted((*public.messages, *direct.messages), key=lambda message: message.id)
         messages = [message for message in messages if message.id <= end]
         yield messages
         if seen := [message.id for message in messages if message.to is not UNSET]:

@@ -1,7 +1,7 @@
 """One TCP connection to the service: connect, send commands, hand on events, end. The wire's text is never shown raw.
 
-Any thread may send. One listener thread reads, and calls `on_event` for each event in the order of the wire, with the
-command that the event answers; then `on_end`, once. Nothing here reconnects, and nothing knows what an event means.
+Any thread may send. One listener thread reads. It calls `on_event` for each event in the order of the wire, with the
+command that the event answers, and in the end `on_end`, once. Nothing here reconnects or knows what an event means.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -30,12 +31,10 @@ from service.wire.limits import PROTOCOL_VERSION
 from service.wire.protocol import AnyCommand, AnyEvent, ByeReply, ErrorReply, Ex, HelloEvent, Reply
 
 CONNECT_TIMEOUT: Final = 10.0  # seconds to reach the server and be greeted; longer than three lost SYNs (1 + 2 + 4 s)
-RETRY_TIMEOUT: Final = (
-    2.0  # seconds, instead, when a lost connection is tried again: who leaves waits for the try's end
-)
-LEAVE_TIMEOUT: Final = 2.0  # seconds for the server to say bye; a person who leaves does not want to wait longer
+RETRY_TIMEOUT: Final = 2.0  # seconds, instead, to connect again after a loss: a user who leaves waits for that try
+LEAVE_TIMEOUT: Final = 2.0  # seconds for the server to say bye; a user who leaves does not want to wait longer
 _LINE_LIMIT: Final = 4 << 20  # bytes: a page of 200 long messages, or 100,000 names; more than that is an attack
-_TOKEN_BYTES: Final = 8  # 64 random bits for a nonce: unique for one sender
+_RANDOM_BYTES: Final = 8  # 64 random bits in a nonce: unique for one sender
 
 _BYE: Final = {
     "shutdown": "The server is shutting down.",
@@ -69,41 +68,48 @@ class ConnectionLostError(Exception):
 OnEnd = Callable[[ConnectionLostError], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """A socket on which the server has said hello, and nobody listens yet: a `Connection` is made of it."""
+
+    sock: socket.socket
+    channel: socket.socket | TlsChannel  # to send to and receive from: the socket itself, or TLS over it
+    decoder: LineDecoder
+    hello: HelloEvent
+    lines: list[bytes | Oversize]  # came in one packet with the greeting
+
+    def leave(self) -> None:
+        """Closes it without a word."""
+        self.sock.close()
+
+
 class Connection:
-    """A connection that was greeted. `start` begins listening, `leave` ends it; both are called once, by its owner."""
+    """Listens from `start` to `leave`; its owner calls each once."""
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        channel: socket.socket | TlsChannel,
-        decoder: LineDecoder,
-        hello: HelloEvent,
-        lines: list[bytes | Oversize],
-    ) -> None:
-        self.hello: Final = hello
-        self._socket = sock
-        self._channel = channel  # what is sent to and received from: the socket itself, or TLS over it
-        self._decoder = decoder
-        self._lines = lines  # that came in one packet with the greeting
+    def __init__(self, greeted: Greeted, on_event: OnEvent, on_end: OnEnd) -> None:
+        """Both callbacks run on the listener thread and must not call `leave`."""
+        self.hello: Final = greeted.hello
+        self.lost: ConnectionLostError | None = None  # why it ended; set before `on_end` is called
+        self._on_event = on_event
+        self._on_end = on_end
+        self._socket = greeted.sock
+        self._channel = greeted.channel
+        self._decoder = greeted.decoder
+        self._lines = greeted.lines
         self._listener = threading.Thread(target=self._listen, name="chat-listen")
-        self._on_event: OnEvent
-        self._on_end: OnEnd
-        self._send_lock = threading.Lock()  # round a whole line; taken before _lock
-        self._lock = threading.Lock()  # guards the two below
+        self._send_lock = threading.Lock()  # held round a whole line; taken before _lock
+        self._lock = threading.Lock()  # guards _outstanding, and `lost` where both matter
         self._outstanding: dict[str, tuple[AnyCommand, Future[AnyEvent]]] = {}  # by ref, in the order of sending
-        self._lost: ConnectionLostError | None = None
 
-    def start(self, on_event: OnEvent, on_end: OnEnd) -> None:
-        """Begins to listen. Both are called on the listener thread and must not call `leave`."""
-        self._on_event, self._on_end = on_event, on_end
+    def start(self) -> None:
+        """Begins to listen."""
         self._listener.start()
 
     def send(self, command: AnyCommand, then: Callable[[Future[AnyEvent]], object] | None = None) -> Future[AnyEvent]:
-        """Sends a command; gives its reply to come, which is there once `on_event` has returned for it.
+        """Sends a command; the reply comes once `on_event` has returned for it. Raises ConnectionLostError.
 
-        `then` is called with it before the next event is read.
-
-        The reply may be an ErrorReply. It is ConnectionLostError if the connection ends first; raised if it has ended.
+        `then` is called with the reply before the next event is read. The reply may be an ErrorReply; it fails with
+        ConnectionLostError if the connection ends first.
         """
         command = msgspec.structs.replace(command, ref=(ref := new_nonce()))
         reply: Future[AnyEvent] = Future()
@@ -114,10 +120,10 @@ class Connection:
             return self._refuse(command, reply, len(line) - 1)
         with self._send_lock:
             with self._lock:
-                if self._lost:
-                    raise self._lost
+                if self.lost:
+                    raise self.lost
                 self._outstanding[ref] = command, reply
-            with suppress(OSError):  # the listener learns it too, and ends the connection for everyone
+            with suppress(OSError):  # the listener learns of it too, and ends the connection for everyone
                 self._channel.sendall(line)
         return reply
 
@@ -127,7 +133,7 @@ class Connection:
             return len(self._outstanding)
 
     def leave(self) -> None:
-        """Says `ex`, waits a little for the bye, and closes; no thread is left. Safe after the connection was lost."""
+        """Says `ex`, waits a little for the bye, and closes; no thread is left. Safe after a loss."""
         if self._listener.ident is not None:
             if self._send_lock.acquire(timeout=LEAVE_TIMEOUT):  # another thread may be stuck in sendall
                 self._socket.settimeout(LEAVE_TIMEOUT)
@@ -140,7 +146,7 @@ class Connection:
         self._socket.close()
 
     def cut(self) -> None:
-        """Ends it at once, from any thread: whoever waits for a reply gets ConnectionLostError."""
+        """Ends it at once, from any thread: each reply to come fails with ConnectionLostError."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -160,7 +166,7 @@ class Connection:
             lost = error
         finally:
             with self._lock:
-                self._lost = lost
+                self.lost = lost
                 waiting = list(self._outstanding.values())
             for _, reply in waiting:
                 reply.set_exception(lost)
@@ -202,29 +208,29 @@ class Connection:
 
 
 def new_nonce() -> str:
-    """A word that this user never had before: what makes it safe to send a message again when its ack was lost."""
+    """A word that this user has never used: it makes it safe to send a message again when its ack was lost."""
     # It begins with the time, in ms: the service stores nonces in their order, and appends faster than it inserts.
-    return f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(_TOKEN_BYTES)}"
+    return f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(_RANDOM_BYTES)}"
 
 
-def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT, trust: Security | None = None) -> Connection:
-    """A greeted connection, not yet listening. `timeout` in seconds. Raises CannotConnectError.
+def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT, trust: Security | None = None) -> Greeted:
+    """Connects and waits for the greeting, `timeout` seconds for each. Raises CannotConnectError.
 
-    `trust` says whether it is in TLS, and what must hold before a word is said; without, it is plain.
+    `trust` says whether to speak TLS, and what must hold before a word is said; None: no TLS.
     """
     place = f"{one_line(host)}, port {port}"
     dial = partial(_dial, host, port, place, timeout)
-    sock, link = _secure(trust or Plain(), dial, host, port, place, timeout)
+    sock, channel = _secure(trust or Plain(), dial, host, port, place, timeout)
     decoder = LineDecoder(_LINE_LIMIT)
     try:
-        hello, lines = _greeting(sock, link, decoder, place, timeout)
+        hello, lines = _greeting(sock, channel, decoder, place, timeout)
         sock.settimeout(None)
-        keep_alive(sock)  # so that a server that vanished is noticed
+        keep_alive(sock)  # to notice a server that has vanished
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:  # Ctrl-C too
         sock.close()
         raise
-    return Connection(sock, link, decoder, hello, lines)
+    return Greeted(sock, channel, decoder, hello, lines)
 
 
 def _dial(host: str, port: int, place: str, timeout: float) -> socket.socket:
@@ -248,16 +254,16 @@ def _secure(
     except UntrustedError as error:
         raise CannotConnectError(str(error), is_final=isinstance(error, DowngradeError)) from error
     except NotTlsError as error:
-        raise CannotConnectError(_explain_plain(error.received, place)) from error
+        raise CannotConnectError(_explain_no_tls(error.received, place)) from error
     except OSError as error:
         reason = error.reason if isinstance(error, ssl.SSLError) and error.reason else error.strerror or str(error)
         raise CannotConnectError(f"There is no TLS with {place}: {one_line(reason)}.") from error
 
 
-def _explain_plain(received: bytes, place: str) -> str:
+def _explain_no_tls(received: bytes, place: str) -> str:
     """What to say of a server that does not answer in TLS.
 
-    Its words came unprotected, and may be an attacker's: none is acted upon, and none shown as if they were its own.
+    Its words came unprotected and may be an attacker's: the client follows none, and shows none as the server's own.
     """
     line = received.partition(b"\n")[0]
     with suppress(ConnectionLostError):
@@ -276,20 +282,20 @@ def _explain_plain(received: bytes, place: str) -> str:
 
 
 def _greeting(
-    sock: socket.socket, link: socket.socket | TlsChannel, decoder: LineDecoder, place: str, timeout: float
+    sock: socket.socket, channel: socket.socket | TlsChannel, decoder: LineDecoder, place: str, timeout: float
 ) -> tuple[HelloEvent, list[bytes | Oversize]]:
-    """The `hello`, and the lines that came with it. Raises CannotConnectError."""
+    """The `hello`, and the lines that came in one packet with it. Raises CannotConnectError."""
     no_chat = f"What answers at {place} is no chat server. Check the port."
     deadline = time.monotonic() + timeout
     lines: list[bytes | Oversize] = []
     try:
         while not lines:
             sock.settimeout(max(0.001, deadline - time.monotonic()))
-            data = link.recv(RECEIVE_BYTES)
+            data = channel.recv(RECEIVE_BYTES)
             if not data:
                 raise CannotConnectError(f"{place[0].upper()}{place[1:]} closed the connection without a greeting.")
             lines = list(decoder.feed(data))
-            if time.monotonic() > deadline:  # it may send empty lines without end
+            if time.monotonic() > deadline:  # a server may send empty lines without end
                 raise TimeoutError
         hello = _decode(lines[0])
     except TimeoutError as error:
@@ -310,9 +316,9 @@ def _greeting(
 
 
 def _decode(line: bytes | Oversize) -> AnyEvent | None:
-    """The event in a line; None for a type to ignore. Raises ConnectionLostError for what no chat server says.
+    """The event in a line; None for an unknown type. Raises ConnectionLostError if no chat server says such a line.
 
-    Skipping such a line instead could hide a message without a word.
+    To skip the line instead could hide a message without a word.
     """
     if isinstance(line, Oversize):
         raise ConnectionLostError("The server sent a line without end. This is no chat server to trust.", is_final=True)

@@ -1,4 +1,4 @@
-"""How a message is written: time and day in the user's zone, who to whom, what is set off in its text. Pure."""
+"""How a message is written: time and day in the user's zone, sender and recipient, words set off in its text. Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 
-class Lines:
-    """Makes the lines of one user's talk; it remembers the day of the last one."""
+class Formatter:
+    """Makes the lines of one user's talk; it remembers the day of the last line."""
 
     def __init__(self, clock: Callable[[], datetime], zone: tzinfo | None) -> None:
         self._name = ""
-        self._mention: re.Pattern[str] | None = None  # her name as a word
+        self._mention: re.Pattern[str] | None = None  # the user's name as a word
         self._zone = zone
         self._day = clock().astimezone(zone).date()
 
@@ -38,7 +38,7 @@ class Lines:
         words: re.Pattern[str] | None = None,
         note: str = "",
     ) -> Line:
-        """A message of somebody; what `words` finds in it is set off, and `note` follows it."""
+        """A message by anybody; what `words` finds in it is set off, and `note` follows it."""
         who: list[Part] = [self.who(sender)]
         if to is not UNSET:
             who += [("direct", " -> "), self.who(to)]
@@ -62,7 +62,7 @@ class Lines:
         *,
         calls: bool = False,
     ) -> Line:
-        """A line of the talk; `who` is its sender, and if it is direct its recipient."""
+        """A line of the talk; `who` holds the sender and, for a direct message, an arrow and the recipient."""
         texts = marked(text, words, "direct" if len(who) > 1 else "")
         return Line(self.time(time), *who, ("", ": "), *texts, ("hint", note), head=len(who) + 2, calls=calls)
 
@@ -80,12 +80,12 @@ class Lines:
         return "time", moment.strftime("%H:%M ") if moment else "--:-- "
 
     def moment(self, wire: str | UnsetType) -> datetime | None:
-        """A time of the wire in the user's zone; None if it is none."""
+        """A time of the wire in the user's zone; None if it is no time."""
         return moment_of(wire, self._zone)
 
 
 def moment_of(wire: str | UnsetType, zone: tzinfo | None = None) -> datetime | None:
-    """A time of the wire in that zone, or in this machine's; None if it is none."""
+    """A time of the wire in that zone, or in this machine's; None if it is no time."""
     try:
         return datetime.fromisoformat(wire or "").astimezone(zone)
     except (ValueError, OverflowError, OSError):  # the last two: years that the zone's arithmetic cannot reach

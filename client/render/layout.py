@@ -1,7 +1,7 @@
 """A line as it stands on a screen of some width: wrapped under its text, or its names in columns. Pure.
 
-Widths are in columns of the terminal: a wide character or an emoji takes two, a mark none. Nothing here filters text:
-a `Line` has done that.
+Widths are in columns of the terminal: a wide character or an emoji takes two, a mark none. Nothing here filters text,
+because a `Line` has done that.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def columns_of(text: str) -> int:
 
 
 def cut(text: str, columns: int) -> str:
-    """`text`, of which only what fits is left, with an ellipsis if it was cut."""
+    """As much of `text` as fits, with an ellipsis if some was cut off."""
     if columns_of(text) <= columns:
         return text
     kept = ""
@@ -90,15 +90,15 @@ class _Wrapping:
 
     def _put_word(self) -> None:
         word, self._word = self._word, []
-        self._make_room(sum(columns_of(text) for _, text in word))
+        self._make_space(sum(columns_of(text) for _, text in word))
         for style, text in word:
             fits = self._column + columns_of(text) <= self._columns
             for cluster in [text] if fits else iter_graphemes(text):  # the word may be longer than a row
-                self._make_room(columns_of(cluster))
+                self._make_space(columns_of(cluster))
                 self._put(style, cluster)
 
-    def _make_room(self, wide: int) -> None:
-        """Begins a row if this one is too short for as much, unless a new one would be no longer."""
+    def _make_space(self, wide: int) -> None:
+        """Begins a row if this one has no space for as many columns, unless a new one would have no more."""
         if self._column + wide > self._columns and self._column > self._hang:
             self._begin_row()
 

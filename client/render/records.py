@@ -1,4 +1,4 @@
-"""A message as a row for scripts: the object of the wire, or a text for people and for grep. Pure."""
+"""A message as one record for scripts: the object of the wire, or a text for people and for grep. Pure."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def as_json(event: AnyEvent) -> str:
     return json.dumps(msgspec.to_builtins(event), separators=(",", ":")).replace("\x7f", r"\u007f")
 
 
-def as_row(event: BroadcastEvent | DirectEvent) -> str:
-    """A message for a person, or for grep: the time in this machine's zone, who, the text, harmless for a terminal."""
+def as_text(event: BroadcastEvent | DirectEvent) -> str:
+    """A record for people and for grep: time (in this machine's zone), names, text; harmless for a terminal."""
     moment = moment_of(event.time)
     time = moment.strftime("%Y-%m-%d %H:%M") if moment else "--:--"
     to = f" -> {one_line(event.to)}" if isinstance(event, DirectEvent) else ""

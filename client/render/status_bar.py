@@ -1,4 +1,4 @@
-"""What stands round the line being typed: below it the bar, above it the messages without an ack. Pure."""
+"""What stands round the line being typed: the status bar below it, the messages without an ack above it. Pure."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Status:
     pending: Sequence[Pm | Dm]
 
 
-def bar(status: Status, columns: int) -> str:
+def status_bar(status: Status, columns: int) -> str:
     """One row of at most `columns`: the connection, the name, how many are online, what is unread."""
     is_wide = columns >= WIDE
     if status.is_connected:
         pieces = ["connected" if is_wide else "ok", "", f"{status.online} online"]
-    else:  # who is online is not known
+    else:  # the client does not know who is online
         pieces = ["connection lost, trying again" if is_wide else "trying again", ""]
     if status.missed:
         pieces.append(f"{status.missed} direct unread" if is_wide else f"{status.missed} unread")

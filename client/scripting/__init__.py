@@ -1,1 +1,1 @@
-"""A script in place of a person: options, or operations from stdin."""
+"""A script in place of a user: options, or operations from stdin."""

@@ -1,81 +1,36 @@
-"""The options for scripts: search, history or since, then send, then tail. Messages on stdout, all else on stderr.
+"""The options for scripts: what they ask for, and the tries to reach a server that is away.
 
-It never asks. A message counts as seen once it is printed, and a message sent counts once the service has stored it.
+`Script` does what they ask for.
 """
 
 from __future__ import annotations
 
-import os
-import queue
-import select
-import signal
 import socket
 import sys
-import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TextIO, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-import msgspec
 import tenacity
-from msgspec import UNSET
 
-from client.chat.receipts import Receipts
-from client.login import log_in_unasked
-from client.net.connection import CannotConnectError, Connection, ConnectionLostError
-from client.net.link import FIRST_PAUSE, Link, OfflineError
+from client.net.connection import CannotConnectError, ConnectionLostError
+from client.net.link import FIRST_PAUSE, Link
 from client.net.trust import UntrustedError
-from client.render.records import Message, as_event, as_json, as_row
-from client.scripting.stdin import LEFT, LOST, NOT_LOGGED_IN, REFUSED, streams
-from client.session import SEEN_PACE
-from client.text import is_sendable, one_line
+from client.scripting.script import PATIENCE, Script, Wanted
+from client.scripting.streams import streams
+from client.text import is_sendable
 from service.net.tls import NotTlsError
 from service.visible import safe
-from service.wire.limits import MAX_PAGE
-from service.wire.protocol import (
-    AckReply,
-    AnyCommand,
-    AnyEvent,
-    BroadcastEvent,
-    DirectEvent,
-    Dm,
-    ErrorReply,
-    History,
-    HistoryReply,
-    LoginOkReply,
-    Pm,
-    Search,
-    SearchReply,
-    StoredMessage,
-)
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from client.text import Line
+    from client.net.connection import Greeted
     from client.tokens import Tokens
 
-PATIENCE: Final = 30.0  # seconds for a server that is away, and for an ack; a restart takes one, a cron job can wait
-_LONGEST_PAUSE: Final = 2.0  # seconds between two tries of that
-# Why there is no connection, that no further try would mend: not that server, not its kind, not to be trusted.
+_LONGEST_PAUSE: Final = 2.0  # seconds between two tries to reach a server
+# Why there is no connection, where no further try would help: not that server, not its kind, not to be trusted.
 _HOPELESS: Final = (UntrustedError, NotTlsError, ConnectionLostError, socket.gaierror, UnicodeError)
-_PAGE, _END = "a page was printed", "nothing is left to print"
-_REMEMBERED: Final = 10_000  # ids printed, so as to print none again; after a loss some hundreds are fetched again
-
-_Kind = TypeVar("_Kind", AckReply, HistoryReply, SearchReply)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a script asks for. `to` is empty for the room."""
-
-    send: str | None
-    to: str
-    search: str | None
-    history: int | None
-    since: int | None
-    tail: bool
-    as_json: bool
 
 
 def read_wanted(options: argparse.Namespace) -> Wanted | None:
@@ -102,12 +57,13 @@ def read_wanted(options: argparse.Namespace) -> Wanted | None:
     )
 
 
-def run(connect: Callable[[], Connection], wanted: Wanted, name: str, password: str, tokens: Tokens) -> int:
+def run(connect: Callable[[], Greeted], wanted: Wanted, name: str, password: str, tokens: Tokens) -> int:
     """Does what is wanted; gives the exit status. Raises CannotConnectError if the server stays away."""
 
     def log_in_and_do() -> int:
         with streams() as (out, err):
-            return Pipe(Link(connect(), connect, follows=False), wanted, out, err).run(name, password, tokens)
+            make_link = partial(Link, first=connect(), connect=connect, follows=False)
+            return Script(make_link, wanted, out, err).run(name, password, tokens)
 
     def complain(state: tenacity.RetryCallState) -> None:
         if state.attempt_number == 1 and state.outcome is not None:
@@ -123,266 +79,3 @@ def run(connect: Callable[[], Connection], wanted: Wanted, name: str, password: 
         reraise=True,
     )
     return retrying(log_in_and_do)
-
-
-class _RefusedError(Exception):
-    """The server refused something; it was said."""
-
-
-class Pipe:
-    """One run over a link that does not follow yet, as the link's listener."""
-
-    def __init__(self, link: Link, wanted: Wanted, out: TextIO, err: TextIO) -> None:
-        self._link = link
-        self._wanted = wanted
-        self._out = out
-        self._err = err
-        self._name = ""
-        self._progress: queue.SimpleQueue[str] = queue.SimpleQueue()  # of coming back
-        self._woken, self._waker = os.pipe()
-        self._lock = threading.Lock()  # guards what follows, and is held round each write to stdout
-        self._receipts = Receipts()
-        self._printed: dict[int, None] = {}  # ids, oldest first
-        self._seam = 0
-        self._read = 0  # public messages by others up to the seam that were printed by `--since`
-        self._is_gone = False  # whoever read stdout
-        self._lost: ConnectionLostError | None = None
-        self._told: Exception | None = None  # the last loss that was told, by whichever thread came first
-        self._was_lost = False
-
-    def run(self, name: str, password: str, tokens: Tokens | None = None) -> int:
-        """Logs in and does what is wanted; gives the exit status. No thread is left.
-
-        Raises CannotConnectError if the connection is lost before the login: nothing was done, another try may do it.
-        """
-        try:
-            self._link.start(self)
-            login = log_in_unasked(name, password, tokens, self._ask, self._complain)
-            if login is None:
-                return NOT_LOGGED_IN
-            with self._lock:
-                self._name, self._seam = login.username, login.last_id
-                self._receipts.start(login)
-            self._work(login)
-        except ConnectionLostError as error:
-            if not self._name:
-                raise CannotConnectError(str(error)) from (error if error.is_final else None)
-            self._tell(error)
-            return LOST
-        except OfflineError as error:
-            self._say(str(error))
-            return LOST
-        except _RefusedError:
-            return REFUSED
-        except BrokenPipeError:
-            return LEFT if self._wanted.tail else LOST
-        finally:
-            self._confirm()
-            self._link.leave()
-            os.close(self._woken)
-            os.close(self._waker)
-        return LEFT
-
-    def wake(self) -> None:
-        """Ends `--tail`. From any thread, and from a signal's handler."""
-        os.write(self._waker, b"!")
-
-    def _work(self, login: LoginOkReply) -> None:
-        wanted = self._wanted
-        if wanted.search is not None:
-            self._print_found(wanted.search)
-        elif wanted.history:
-            self._print_history(wanted.history)
-        if wanted.tail or wanted.since is not None:
-            self._link.follow(login.last_id if wanted.since is None else min(wanted.since, login.last_id))
-            if not wanted.tail or wanted.send is not None:
-                self._wait_until_back()
-        if wanted.send is not None:
-            self._send(wanted.send)
-        if wanted.tail:
-            self._wait_until_stopped()
-
-    # -- asking and sending -------------------------------------------------------------------------------------------
-    def _ask(self, command: AnyCommand) -> AnyEvent:
-        """The reply to a command. Raises OfflineError, ConnectionLostError, also if none comes."""
-        try:
-            return self._link.send(command).result(PATIENCE)
-        except TimeoutError:
-            raise ConnectionLostError(f"The server has not answered for {PATIENCE:g} seconds.") from None
-
-    def _ask_for(self, command: AnyCommand, kind: type[_Kind]) -> _Kind:
-        """A reply of that kind. Raises _RefusedError."""
-        reply = self._ask(command)
-        if isinstance(reply, ErrorReply):
-            self._say(f"The server refused it: {one_line(reply.message)}")
-            raise _RefusedError
-        if not isinstance(reply, kind):
-            raise ConnectionLostError("The server answered with something else. This is no chat to trust.")
-        return reply
-
-    def _send(self, text: str) -> None:
-        to = self._wanted.to
-        ack = self._ask_for(Dm(to=to, message=text) if to else Pm(message=text), AckReply)
-        with self._lock:
-            if ack.id is not UNSET:
-                self._remember(ack.id)
-            if self._wanted.as_json:
-                self._write(as_json(msgspec.structs.replace(ack, ref=UNSET)))
-
-    def _print_history(self, most: int) -> None:
-        pages: list[list[StoredMessage]] = []
-        with_ = self._wanted.to or UNSET
-        asked = History(with_=with_, limit=min(most, MAX_PAGE))
-        while True:
-            page = self._ask_for(asked, HistoryReply)
-            pages.append(page.messages)
-            most -= len(page.messages)
-            with self._lock:
-                if with_ is UNSET:
-                    self._receipts.room_page(asked, page.messages, more=page.more)
-            if not page.more or not page.messages or most <= 0:
-                break
-            asked = History(with_=with_, before=page.messages[0].id, limit=min(most, MAX_PAGE))
-        for messages in reversed(pages):
-            self._print(messages)
-
-    def _print_found(self, words: str) -> None:
-        pages: list[list[StoredMessage]] = []
-        with_ = self._wanted.to or UNSET
-        asked = Search(query=words, with_=with_, limit=MAX_PAGE)
-        while True:
-            page = self._ask_for(asked, SearchReply)
-            pages.append(page.messages[::-1])  # the newest stands last, as everywhere else
-            if not page.more or not page.messages:
-                break
-            asked = Search(query=words, with_=with_, before=page.messages[-1].id, limit=MAX_PAGE)
-        for messages in reversed(pages):
-            self._print(messages)
-
-    # -- waiting ------------------------------------------------------------------------------------------------------
-    def _wait_until_back(self) -> None:
-        """Returns once all before the present was printed. Raises ConnectionLostError if it goes on no further."""
-        try:
-            while self._progress.get(timeout=PATIENCE) != _END:
-                pass
-        except queue.Empty:
-            raise ConnectionLostError(f"The server has not answered for {PATIENCE:g} seconds.") from None
-        if self._lost:
-            raise self._lost
-        if self._is_gone:
-            raise BrokenPipeError
-
-    def _wait_until_stopped(self) -> None:
-        """Until a signal, or nobody reads stdout any more; meanwhile it confirms what was printed."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
-        poll = select.poll()
-        poll.register(self._woken, select.POLLIN)
-        poll.register(self._out.fileno(), 0)  # says so when its reader goes away, also while nothing comes
-        while not poll.poll(SEEN_PACE * 1_000):
-            self._confirm()
-        if self._lost:
-            raise self._lost
-
-    def _stop(self, number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)  # once more, and it ends at once
-        self.wake()
-
-    def _confirm(self) -> None:
-        with self._lock:
-            receipts = self._receipts.take() if self._name and not self._is_gone else []
-        try:
-            for command in receipts:
-                self._link.send(command)
-        except (ConnectionLostError, OfflineError):
-            return  # then they stay unseen, and are offered again
-
-    # -- from the link, on its threads --------------------------------------------------------------------------------
-    def receive(self, event: AnyEvent, request: AnyCommand | None) -> None:  # noqa: ARG002  # who asked, gets it there
-        """Prints a message."""
-        if isinstance(event, (BroadcastEvent, DirectEvent)):
-            with self._lock:
-                self._receipts.live(event.id)
-            try:
-                self._print([event], is_news=True)
-            except BrokenPipeError:
-                self.wake()
-
-    def lose(self, error: ConnectionLostError) -> None:
-        """Says that the connection is lost, and tried again."""
-        self._was_lost = True
-        self._tell(error, " Trying again.")
-
-    def catch_up(self, messages: Sequence[StoredMessage]) -> None:
-        """Prints what came meanwhile. Raises ConnectionLostError if nobody reads it: it must not count as seen."""
-        with self._lock:
-            fresh = [message for message in messages if message.id not in self._printed and message.to is UNSET]
-            self._read += sum(message.id <= self._seam and message.from_ != self._name for message in fresh)
-        try:
-            self._print(messages, is_news=True)
-        except BrokenPipeError:
-            self._progress.put(_END)
-            self.wake()
-            raise ConnectionLostError("Nobody reads the output any more.") from None
-        self._progress.put(_PAGE)
-
-    def come_back(self, login: LoginOkReply) -> None:
-        """Says that the connection is back."""
-        with self._lock:
-            self._receipts.unread, self._read = max(0, self._receipts.unread - self._read), 0
-            self._receipts.come_back(login)
-        if self._was_lost:
-            self._was_lost = False
-            self._say("Connected again.")
-        self._progress.put(_END)
-
-    def end(self, error: ConnectionLostError) -> None:
-        """Says that it is over."""
-        self._lost = error
-        if self._name:
-            self._tell(error)
-        self._progress.put(_END)
-        self.wake()
-
-    # -- printing -----------------------------------------------------------------------------------------------------
-    def _print(self, messages: Sequence[Message], *, is_news: bool = False) -> None:
-        """News is printed once. Raises BrokenPipeError."""
-        with self._lock:
-            for message in messages:
-                if not is_news or message.id not in self._printed:
-                    event = as_event(message)
-                    self._write(as_json(event) if self._wanted.as_json else as_row(event))
-                    self._remember(message.id)
-                    if isinstance(event, DirectEvent) and event.to == self._name:
-                        self._receipts.direct(message.id)
-
-    def _write(self, row: str) -> None:
-        if self._is_gone:
-            raise BrokenPipeError
-        try:
-            print(row, file=self._out, flush=True)
-        except BrokenPipeError:
-            self._is_gone = True
-            raise
-
-    def _remember(self, message_id: int) -> None:
-        self._printed[message_id] = None
-        if len(self._printed) > _REMEMBERED:
-            del self._printed[next(iter(self._printed))]
-
-    def _complain(self, lines: Sequence[Line]) -> None:
-        for line in lines:
-            self._say(line.text)
-
-    def _tell(self, error: Exception, more: str = "") -> None:
-        with self._lock:
-            if self._told is error:
-                return
-            self._told = error
-        self._say(f"{error}{more}")
-
-    def _say(self, text: str) -> None:
-        try:
-            print(safe(text), file=self._err, flush=True)
-        except BrokenPipeError:
-            return  # nobody listens

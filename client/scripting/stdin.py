@@ -1,77 +1,67 @@
-"""A pipe instead of a person: one operation a line from stdin, what arrives on stdout, what went wrong on stderr.
+"""Operations from stdin, one a line. What arrives goes to stdout, and what went wrong to stderr.
 
-Each command's reply is awaited before the next line is read, so nothing is lost at the end of the input. It never asks
-for a password, and never writes one.
+The next line is read once the reply to the one before it is here, so nothing is lost at the end of the input. Nothing
+here asks for a password or writes one.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import select
 import sys
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TextIO
 
-from client.chat.interpreter import Dialogue
-from client.chat.operations import Mistake
+from client.chat.interpreter import Interpreter
+from client.chat.operations import OPERATIONS, Mistake
 from client.login import log_in_unasked
 from client.net.connection import ConnectionLostError
+from client.scripting.streams import LEFT, LOST, MISTAKEN, NOT_LOGGED_IN, REFUSED, streams
 from client.session import Session
 from client.text import Line, trouble
 from service.wire.protocol import AnyEvent, ErrorReply, Ex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from concurrent.futures import Future
 
-    from client.net.link import Link
+    from client.chat.operations import Operations
+    from client.session import MakeLink
     from client.tokens import Tokens
 
-LEFT: Final = 0  # exit statuses; docs/scripting.txt lists them
-LOST: Final = 1
-MISTAKEN: Final = 2
-REFUSED: Final = 3
-NOT_LOGGED_IN: Final = 4
-
-_PATIENCE: Final = 60.0  # seconds for a reply; a login in a crowd waits some 10 s for its turn at the server
+PATIENCE: Final = 60.0  # seconds for a reply; a login in a crowd waits some 10 s for its turn at the server
 _READ_BYTES: Final = 65_536  # one read of a full Linux pipe
 
 
-def run(link: Link, name: str, password: str, tokens: Tokens) -> int:
+def run(make_link: MakeLink, name: str, password: str, tokens: Tokens) -> int:
     """Does what stdin says until it ends or says EX; gives the exit status."""
     with streams() as (out, err):
-        return Plain(link, sys.stdin.fileno(), out, err).run(name, password, tokens)
+        return StdinRun(make_link, sys.stdin.fileno(), out, err).run(name, password, tokens)
 
 
-@contextmanager
-def streams() -> Iterator[tuple[TextIO, TextIO]]:
-    """The two to write to, made fit for whatever text comes, and for a reader who goes away."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a character that the locale lacks must not end the chat
-    try:
-        yield sys.stdout, sys.stderr
-    finally:
-        try:
-            sys.stdout.flush()
-        except BrokenPipeError:  # or Python tries once more while it ends, and complains
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+class StdinRun:
+    """One run over a link, from a file descriptor to two streams. It waits `patience` seconds for a reply."""
 
-
-class Plain:
-    """One run over a link, between a file descriptor to read from and two streams."""
-
-    def __init__(self, link: Link, source: int, out: TextIO, err: TextIO) -> None:
+    def __init__(
+        self,
+        make_link: MakeLink,
+        source: int,
+        out: TextIO,
+        err: TextIO,
+        *,
+        patience: float = PATIENCE,
+        operations: Operations = OPERATIONS,
+    ) -> None:
+        self._patience = patience
+        self._operations = operations
         self._out = out
         self._err = err
-        self._lock = threading.Lock()  # round each write: lines come from two threads
-        self._is_read = True  # until whoever reads the output goes away
+        self._lock = threading.Lock()  # held round each write: lines come from two threads
+        self._is_read = True  # until the reader of the output goes away
         self._lost: ConnectionLostError | None = None
-        self._lines = _Lines(source)
-        self._session = Session(link, self.show, self._end)
+        self._lines = _LineReader(source)
         self._status = LEFT
+        self._session = Session(make_link, self.show, self._end)
 
     def run(self, name: str, password: str, tokens: Tokens | None = None) -> int:
         """Logs in (registers a new name) and does each line; gives the exit status. No thread is left."""
@@ -82,7 +72,7 @@ class Plain:
             )
             if login is None:
                 return NOT_LOGGED_IN
-            self._session.summarize()
+            self._session.show_summary()
             self._work()
         except ConnectionLostError:  # the session has said why
             return LOST
@@ -92,7 +82,7 @@ class Plain:
         return self._status if self._is_read else LOST
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Writes lines at once, troubles to stderr. From any thread. If nobody reads them any more, the run ends."""
+        """Writes lines at once, troubles to stderr. From any thread. Once nobody reads them any more, the run ends."""
         with self._lock:
             try:
                 for line in lines:
@@ -102,9 +92,9 @@ class Plain:
                 self._lines.wake()
 
     def _work(self) -> None:
-        dialogue = Dialogue(self._session.last_sender, in_pipe=True)
+        interpreter = Interpreter(self._session.last_sender, operations=self._operations, has_terminal=False)
         while self._is_read and (line := self._lines.read()) is not None:
-            action = dialogue.take(line)
+            action = interpreter.take(line)
             if isinstance(action, Ex):
                 return  # leaving says it
             if isinstance(action, Mistake):
@@ -114,16 +104,16 @@ class Plain:
                 self._status = max(self._status, REFUSED)
         if self._lost:
             raise self._lost
-        if dialogue.question:
+        if interpreter.question:
             self._status = max(self._status, MISTAKEN)
             self.show([trouble("The input ended before the operation was complete; the last one was not sent.")])
 
     def _reply(self, reply: Future[AnyEvent]) -> AnyEvent:
         """Waits for a reply. Raises ConnectionLostError, also for a server that does not answer."""
         try:
-            return reply.result(_PATIENCE)
+            return reply.result(self._patience)
         except TimeoutError:
-            self.show([trouble(f"The server has not answered for {_PATIENCE:g} seconds.")])
+            self.show([trouble(f"The server has not answered for {self._patience:g} seconds.")])
             raise ConnectionLostError("no reply") from None
 
     def _end(self, error: ConnectionLostError) -> None:
@@ -131,8 +121,8 @@ class Plain:
         self._lines.wake()
 
 
-class _Lines:
-    """Lines out of a file descriptor; `wake`, from any thread, ends the waiting. No reader of Python's can."""
+class _LineReader:
+    """Lines out of a file descriptor. `wake`, from any thread, ends the waiting; no reader of Python's can do that."""
 
     def __init__(self, source: int) -> None:
         self._source = source
@@ -152,7 +142,7 @@ class _Lines:
         if not self._start:
             return None
         line, _, self._start = self._start.partition(b"\n")
-        return line.decode("utf-8", "replace")  # a CR at its end goes with the other white space
+        return line.decode("utf-8", "replace")  # a CR at its end goes away with the other white space
 
     def wake(self) -> None:
         """Makes this and each later wait end."""

@@ -1,1 +1,1 @@
-"""A person at a terminal: the screen, the keys, longer texts."""
+"""A user at a terminal: the screen, the keys, longer texts."""

@@ -1,7 +1,7 @@
-"""A person at a terminal: asks for operations, and shows what arrives above the line being typed, which stays whole.
+"""A user at a terminal: asks for operations, and shows what arrives above the line being typed, which stays whole.
 
-One event loop runs for the whole chat, on the main thread. Other threads only put lines into `_waiting` and wake it, so
-that nothing is lost between two prompts. Nothing here decides what a line says or what a command is.
+One event loop runs for the whole chat, on the main thread. Other threads only put lines into `_waiting` and wake the
+loop, so nothing is lost between two prompts. Nothing here decides what a line says or what a command is.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style as Styles
 from prompt_toolkit.utils import is_dumb_terminal
 
-from client.chat.interpreter import Dialogue
-from client.chat.operations import Local, first_texts
+from client.chat.interpreter import Interpreter
+from client.chat.operations import InChat, first_texts
 from client.chat.paste import Paste, PastedError, clean
 from client.login import LoginDialogue
 from client.net.connection import ConnectionLostError
 from client.render.layout import arrange
-from client.render.status_bar import bar, pending_rows
+from client.render.status_bar import pending_rows, status_bar
 from client.session import Session
-from client.terminal.composing import Writing
+from client.terminal.composing import Composer
 from client.terminal.editor import edit
 from client.terminal.keyboard import Words, key_bindings, prompt_session, unechoed
 from client.terminal.notify import Notifier
@@ -38,19 +38,19 @@ from client.terminal.screen import screen
 from client.text import Line, body, hint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from prompt_toolkit import PromptSession
     from prompt_toolkit.formatted_text import AnyFormattedText
     from prompt_toolkit.key_binding import KeyPressEvent
 
-    from client.net.link import Link
+    from client.session import MakeLink
     from client.text import Part
     from client.tokens import Tokens
 
 
-MOST_WAITING: Final = 1 << 18  # characters for the screen; with as much waiting, no more is read from the server
-# For dark and light backgrounds alike: the terminal's own 16 colours, for it knows its background (but not bright
+MOST_WAITING: Final = 1 << 18  # characters for the screen; while as many wait, no more is read from the server
+# For dark and light backgrounds alike: the 16 colours of the terminal, as it knows its background (without bright
 # black, which some palettes hide), and colours of a medium brightness for names.
 _STYLES: Final = Styles.from_dict(
     {
@@ -62,7 +62,7 @@ _STYLES: Final = Styles.from_dict(
         "trouble": "ansired bold",
         "match": "reverse",
         "day": "dim",
-        "bar": "reverse",
+        "status-bar": "reverse",
         "name0": "#d75f00 bold",
         "name1": "#0087d7 bold",
         "name2": "#5f8700 bold",
@@ -75,32 +75,45 @@ _STYLES: Final = Styles.from_dict(
 )
 
 
-def run(link: Link, name: str, tokens: Tokens, notify: str = "", *, is_first: bool) -> int:
-    """Chats until the person leaves (gives 0) or the connection is lost for good (gives 1). `name` may be empty.
+def run(make_link: MakeLink, name: str, tokens: Tokens, notify: str = "", *, is_first: bool) -> int:
+    """Chats until the user leaves (gives 0) or the connection is lost for good (gives 1). `name` may be empty.
 
-    Whose first run it is, is shown how to begin. `notify` is how to notify the desktop, if at all.
+    On the first run it shows how to begin. `notify` says how to notify the desktop, if at all.
     """
+
+    async def chat() -> int:
+        return await Terminal(make_link, notify=notify, tokens=tokens, is_first=is_first).run(name)
+
     try:
         with create_app_session(output=screen()):
-            chat = Terminal(link, notify=notify, tokens=tokens, is_first=is_first)
-            return asyncio.run(chat.run(name))
+            return asyncio.run(chat())
     except KeyboardInterrupt:  # Ctrl-C while no question was open
         return 0
 
 
 class Terminal:
-    """One chat at the screen and the keyboard of prompt_toolkit's app session."""
+    """One chat at the screen and the keyboard of prompt_toolkit's app session. It is made in the event loop."""
 
-    def __init__(self, link: Link, *, tokens: Tokens | None = None, is_first: bool = False, notify: str = "") -> None:
+    def __init__(
+        self,
+        make_link: MakeLink,
+        *,
+        tokens: Tokens | None = None,
+        is_first: bool = False,
+        notify: str = "",
+        editor: Callable[[str], str | None] = edit,
+    ) -> None:
         self._tokens = tokens
         self._is_first = is_first
-        self._session = Session(link, self.show, self._end_from_any_thread)
-        self._dialogue = Dialogue(self._session.last_sender, link.hello)
-        words = Words(self._dialogue, self._session)
+        self._editor = editor
+        self._loop = asyncio.get_running_loop()
+        self._session = Session(make_link, self.show, self._end_from_any_thread)
+        self._interpreter = Interpreter(self._session.last_sender, self._session.hello)
+        words = Words(self._interpreter, self._session)
         keys = key_bindings(self._interrupt, self._page_up, self._paste)
         make = partial(prompt_session, words, keys, _STYLES)
-        self._operations = make(InMemoryHistory(), self._bar)
-        self._answers = make(InMemoryHistory(), self._bar)  # apart, so that the arrow keys bring messages to a message
+        self._operations = make(InMemoryHistory(), self._status_bar)
+        self._answers = make(InMemoryHistory(), self._status_bar)  # apart: the arrow keys bring a message by messages
         self._logins = make(DummyHistory())  # remembers no password
         self._unseen = make(DummyHistory(), target=DummyOutput())
         self._notifier = Notifier(notify, self._operations.output.write_raw)
@@ -110,27 +123,24 @@ class Terminal:
         self._lost: ConnectionLostError | None = None
         self._is_in = False  # logged in
         self._is_warned = False  # the last key was a Ctrl-C that only said how to leave
-        self._chatting: asyncio.Task[None] | None = None
         self._lock = threading.Lock()  # guards what follows
         self._waiting: list[Line] = []
         self._size = 0  # characters in _waiting
         self._gone = False  # nothing is printed any more
         self._printed = threading.Condition(self._lock)
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._arrived = asyncio.Event()
 
     async def run(self, name: str) -> int:
         """Logs in and chats; gives the exit status. No thread is left, and everything that came is on the screen."""
-        self._loop = asyncio.get_running_loop()
-        for number in (signal.SIGHUP, signal.SIGTERM):
-            self._loop.add_signal_handler(number, self._hang_up)
         printer = asyncio.create_task(self._print_arrivals())
-        self._chatting = asyncio.create_task(self._chat(name))
+        chatting = asyncio.create_task(self._chat(name))
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._hang_up, chatting)
         try:
             # Anything else that prints, such as a thread's last words, must not break the typed line either.
             with unechoed(self._operations.input), patch_stdout():
                 self._session.start()
-                await self._chatting
+                await chatting
         except (EOFError, asyncio.CancelledError):  # Ctrl-C, Ctrl-D or a signal
             return 0
         except ConnectionLostError:  # the session has said why
@@ -148,14 +158,14 @@ class Terminal:
         return 0
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Puts lines on the screen, above what is being typed. From any thread; any but the main one waits for room."""
+        """Puts lines on the screen, above what is being typed. From any thread; only the main one never waits."""
         with self._lock:
             if threading.current_thread() is not threading.main_thread():
-                # So a flood comes no faster than it can be shown, and the keyboard gets its turn.
+                # A flood comes no faster than it can be shown, and the keyboard gets its turn.
                 self._printed.wait_for(lambda: self._size < MOST_WAITING or self._gone)
             self._waiting += lines
             self._size += sum(len(line.text) for line in lines)
-        if self._loop and not self._loop.is_closed():
+        if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._arrived.set)
 
     # -- asking -------------------------------------------------------------------------------------------------------
@@ -163,25 +173,25 @@ class Terminal:
         await LoginDialogue(self._session, self._ask_who, self.show, self._tokens).run(name)
         if self._is_first:
             self.show([hint(text) for text in first_texts(self._columns())])
-        self._session.arrive()
+        self._session.ask_for_summary()
         self._is_in = True
-        writing = Writing(self._session, self._dialogue, self._ask_who, self.show, self._edit)
+        composer = Composer(self._session, self._interpreter, self._ask_who, self.show, self._edit)
         is_left = False
         while not is_left:  # leaving says EX
-            prompt = self._answers if self._dialogue.takes_text else self._operations
+            prompt = self._answers if self._interpreter.takes_text else self._operations
             try:
-                line = await self._ask(prompt, self._dialogue.prompt, default=self._dialogue.take_draft())
+                line = await self._ask(prompt, self._interpreter.prompt, default=self._interpreter.take_draft())
             except PastedError as pasted:
-                is_left = await writing.paste(pasted.paste)
+                is_left = await composer.paste(pasted.paste)
             else:
-                if not line and self._dialogue.question is None and self._session.has_news():
+                if not line and self._interpreter.question is None and self._session.has_news():
                     line = "/new"
-                is_left = await writing.take(line)
+                is_left = await composer.take(line)
 
-    def _bar(self) -> AnyFormattedText:
+    def _status_bar(self) -> AnyFormattedText:
         status = self._session.status()
         style = "" if status.is_connected else "class:trouble"
-        return [(style, bar(status, self._columns()))]
+        return [(style, status_bar(status, self._columns()))]
 
     def _columns(self) -> int:
         return self._operations.output.get_size().columns
@@ -191,10 +201,10 @@ class Terminal:
         self._print_waiting()
         self._is_away = True
         self._session.hide(is_hidden=True)
-        handler = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the editor's; ignored, it would be its too
+        handler = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the editor, which would inherit SIG_IGN
         try:
             with self._operations.input.cooked_mode():
-                return await asyncio.to_thread(edit, text)
+                return await asyncio.to_thread(self._editor, text)
         finally:
             signal.signal(signal.SIGINT, handler)
             self._is_away = False
@@ -216,13 +226,13 @@ class Terminal:
 
     @property
     def _asks_who(self) -> bool:
-        """Whether the question is about who somebody is: a name, or a password."""
+        """Whether the question is for a name or a password."""
         return self._asking in (self._logins, self._unseen)
 
     async def _ask(
         self, prompt: PromptSession[str], question: str, *, default: str = "", is_secret: bool = False
     ) -> str:
-        """What the person answers. Raises EOFError if she leaves, ConnectionLostError if the connection is lost."""
+        """What the user answers. Raises EOFError if they leave, ConnectionLostError if the connection is lost."""
         self._print_waiting()
         if self._lost:
             raise self._lost
@@ -244,7 +254,7 @@ class Terminal:
             event.current_buffer.reset()
             if is_dumb_terminal():
                 self.show([hint("The line is cleared.")])
-        elif self._dialogue.question is not None or (self._is_in and self._asks_who):
+        elif self._interpreter.question is not None or (self._is_in and self._asks_who):
             event.app.exit(result="")  # cancels the operation
         elif self._is_warned:
             event.app.exit(exception=EOFError())
@@ -254,8 +264,8 @@ class Terminal:
 
     def _page_up(self) -> None:
         if not self._asks_who:
-            with suppress(ConnectionLostError):  # which is being told
-                self._session.perform(Local.OLDER)
+            with suppress(ConnectionLostError):  # the session tells it
+                self._session.perform(InChat(lambda chat: chat.show_older()))
 
     def _paste(self, event: KeyPressEvent) -> None:
         """Asks before several lines that are pasted are sent; without their last line end they are typed."""
@@ -265,15 +275,13 @@ class Terminal:
         else:
             event.current_buffer.insert_text(text)
 
-    def _hang_up(self) -> None:
+    def _hang_up(self, chatting: asyncio.Task[None]) -> None:
         """SIGHUP or SIGTERM: leaves as EX does."""
         self._save_draft()
-        if self._chatting:
-            self._chatting.cancel()
+        chatting.cancel()
 
     def _end_from_any_thread(self, error: ConnectionLostError) -> None:
-        if self._loop:
-            self._loop.call_soon_threadsafe(self._end, error)
+        self._loop.call_soon_threadsafe(self._end, error)
 
     def _end(self, error: ConnectionLostError) -> None:
         self._lost = error

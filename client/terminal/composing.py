@@ -1,4 +1,4 @@
-"""What takes more than a line: pasted text, a text from the editor, a new password. Asks; knows no terminal."""
+"""What takes more than a line: pasted text, a text from the editor, a new password. Asks, and knows no terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from client.chat.operations import EVERYONE, Action, Edit, Local, Mistake, compose, excess, target_of, target_of_message
+from client.chat.operations import (
+    EVERYONE,
+    Action,
+    AtTerminal,
+    Mistake,
+    compose,
+    excess,
+    target_of,
+    target_of_message,
+)
 from client.chat.paste import MOST_MESSAGES, Paste
 from client.login import Ask, change_password
 from client.net.connection import ConnectionLostError
@@ -17,42 +26,42 @@ from service.wire.protocol import Dm, Ex, Pm
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from client.chat.interpreter import Dialogue
+    from client.chat.interpreter import Interpreter
     from client.session import Session, Show
 
 _NOTHING: Final = "Nothing was sent."
 
 
-class Writing:
+class Composer:
     """Does what was typed or pasted.
 
-    `edit` gives the terminal to an editor: client/terminal/editor.py says what it gives.
+    `edit` lets the user write in an editor, and gives and raises what `edit` of client/terminal/editor.py does.
     """
 
     def __init__(
         self,
         session: Session,
-        dialogue: Dialogue,
+        interpreter: Interpreter,
         ask: Ask,
         show: Show,
         edit: Callable[[str], Awaitable[str | None]],
     ) -> None:
         self._session = session
-        self._dialogue = dialogue
-        self._perform = session.perform
+        self._interpreter = interpreter
         self._ask = ask
         self._show = show
         self._edit_text = edit
 
     async def take(self, line: str) -> bool:
-        """Does what a line says; whether that was to leave. Lets through ConnectionLostError."""
-        return await self._do(self._dialogue.take(line))
+        """Does what a line says; whether that was to leave. Raises ConnectionLostError."""
+        return await self._do(self._interpreter.take(line))
 
     async def paste(self, paste: Paste) -> bool:
         """Asks what to do with pasted lines, and does it; whether that was to leave."""
-        message = self._dialogue.message(paste.whole) if paste.before.strip() or self._dialogue.takes_text else None
-        if message is None and self._dialogue.question:  # such as a name
-            self._dialogue.draft = " ".join(paste.whole.split())
+        is_text = paste.before.strip() or self._interpreter.takes_text
+        message = self._interpreter.message(paste.whole) if is_text else None
+        if message is None and self._interpreter.question:  # such as a name
+            self._interpreter.draft = " ".join(paste.whole.split())
         elif message is None:
             return await self._paste_operations(paste)
         else:
@@ -61,7 +70,7 @@ class Writing:
 
     async def _paste_text(self, paste: Paste, whole: Pm | Dm) -> None:
         first, *others = paste.lines
-        while (message := self._dialogue.message(first)) is None and others:
+        while (message := self._interpreter.message(first)) is None and others:
             first += others.pop(0)  # an operation, and nothing of the text yet
         message = message or whole
         messages = [message, *(replace(message, message=sendable(line).rstrip()) for line in others)]
@@ -71,16 +80,16 @@ class Writing:
             by_line = f"More than {MOST_MESSAGES} lines are too many messages."
         match await self._choose(paste, f" to {target}", excess(whole, self._session.hello), by_line):
             case "one":
-                self._dialogue.cancel()
-                self._perform(whole)
+                self._interpreter.cancel()
+                self._session.perform(whole)
             case "line":
-                self._dialogue.cancel()
+                self._interpreter.cancel()
                 self._send_each(messages)
             case _:
                 self._put_back(paste, whole)
 
     async def _paste_operations(self, paste: Paste) -> bool:
-        """Where operations are typed: each line may be one, or all of it a message to someone."""
+        """Where operations are typed: each line may be one, or all lines a message to someone."""
         match await self._choose(paste, "", excess(Pm(message=paste.whole), self._session.hello), ""):
             case "line":
                 return await self._do_each(paste.lines)
@@ -110,19 +119,19 @@ class Writing:
 
     def _put_back(self, paste: Paste, message: Pm | Dm | None = None) -> None:
         self._session.keep_unsent(message or compose(EVERYONE, sendable(paste.whole)))
-        self._dialogue.draft = paste.before + paste.after
+        self._interpreter.draft = paste.before + paste.after
         self._show([hint(f"{_NOTHING} EDIT has the pasted text.")])
 
     def _send_each(self, messages: list[Pm | Dm]) -> None:
         for number, message in enumerate(messages):
-            if self._perform(message) is None:  # it has said why
+            if self._session.perform(message) is None:  # the session has said why
                 rest = "\n".join(each.message or "" for each in messages[number:])
                 self._session.keep_unsent(replace(message, message=rest))
                 return
 
     async def _do_each(self, lines: list[str]) -> bool:
         for number, line in enumerate(lines, 1):
-            action = self._dialogue.take(line)
+            action = self._interpreter.take(line)
             if await self._do(action):
                 return True
             if isinstance(action, Mistake):
@@ -132,23 +141,29 @@ class Writing:
 
     async def _do(self, action: Action | None) -> bool:
         match action:
-            case Ex():
-                return True
-            case Edit(to=to):
-                await self._edit(to)
-            case Local.PASSWORD:
-                await change_password(self._session, self._ask, self._show)
             case None:
                 pass
+            case Ex():
+                return True
+            case AtTerminal():
+                await action.do(self)
             case _:
-                # Its reply is shown when it comes; the person may type on meanwhile.
-                self._perform(action)
+                # The reply is shown when it comes; the user may type on meanwhile.
+                self._session.perform(action)
         return False
 
-    async def _edit(self, to: str | None) -> None:
-        """Has a text written, beginning with the one that could not be sent, if it was for the same."""
+    # -- for operations -----------------------------------------------------------------------------------------------
+    async def change_password(self) -> None:
+        """Asks for the old password and the new one. Raises ConnectionLostError."""
+        await change_password(self._session, self._ask, self._show)
+
+    async def edit(self, to: str | None) -> None:
+        """Has a text written, and sends it to a name, or EVERYONE; None: where it seems to belong.
+
+        The text begins with the one that could not be sent, if that was for the same. Raises ConnectionLostError.
+        """
         unsent = self._session.take_unsent()
-        target = to or self._dialogue.talk or (target_of_message(unsent) if unsent else EVERYONE)
+        target = to or self._interpreter.talk or (target_of_message(unsent) if unsent else EVERYONE)
         if unsent and not to and target != target_of_message(unsent):
             self._session.keep_unsent(unsent)  # what was for one person is not offered to another
             unsent = None
@@ -172,13 +187,13 @@ class Writing:
         self._show([trouble(f"{reason} {_NOTHING}{' EDIT has the text still.' if message else ''}")])
 
     def _send(self, message: Pm | Dm) -> None:
-        """Sends a text that stands on no line of the terminal, and so must not be lost."""
+        """Sends a text that must not be lost: it stands on no line of the terminal."""
         text = message.message or ""
         if problem := excess(message, self._session.hello):
-            self._perform(Mistake(f"{problem} EDIT has the text still.", unsent=message))
+            self._session.perform(Mistake(f"{problem} EDIT has the text still.", unsent=message))
             return
         try:
-            self._perform(message)
+            self._session.perform(message)
         except ConnectionLostError:
             self._show([Line(("hint", "Not sent: "), ("", body(text)))])
             raise

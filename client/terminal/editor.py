@@ -1,4 +1,4 @@
-"""A text written in the person's own editor: in a file that only she can read, and that is gone afterwards."""
+"""A text written in the user's own editor: in a file that only they can read, and that is gone afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST: Final = 1 << 20  # bytes; no service takes longer texts
 
 
 class EditorError(Exception):
-    """There is no text to send; `str()` says why, `text` is what the file held all the same."""
+    """The editor failed; `str()` says why, and `text` is what the file holds all the same."""
 
     def __init__(self, reason: str, text: str = "") -> None:
         super().__init__(reason)
@@ -43,18 +43,17 @@ def find_editor(variables: Mapping[str, str] = os.environ) -> list[str]:
 def edit(text: str) -> str | None:
     """The text as it was saved, without the line ends at its end; None if it was not saved. Raises EditorError.
 
-    Waits until the editor, which has the terminal, ends.
+    The editor has the terminal; this waits until the editor ends.
     """
     command = find_editor()
-    with tempfile.TemporaryDirectory(
-        prefix="chat-", ignore_cleanup_errors=True
-    ) as folder:  # 0700; an editor's own copies too
+    # The folder has the mode 0700: it hides the copies that an editor makes, too.
+    with tempfile.TemporaryDirectory(prefix="chat-", ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "message.txt"
         file.touch(0o600)
         file.write_text(text and f"{text}\n", "utf-8")
         os.utime(file, (0, 0))  # so that saving shows, even what was there before
         try:
-            status = subprocess.run([*command, str(file)], check=False).returncode  # noqa: S603  # hers to choose
+            status = subprocess.run([*command, str(file)], check=False).returncode  # noqa: S603  # the user chose it
             is_saved = file.stat().st_mtime != 0
             with file.open("rb") as saved:
                 data = saved.read(_LONGEST + 1)

@@ -1,4 +1,4 @@
-"""The keys of one chat: completion by Tab, and what Ctrl-C and Ctrl-Z do. Decides no text and sends nothing."""
+"""The line being typed and its keys: completion by Tab, Ctrl-C, Page Up, pasting. Decides no text, sends nothing."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from prompt_toolkit.output import Output
     from prompt_toolkit.styles import BaseStyle
 
-    from client.chat.interpreter import Dialogue
+    from client.chat.interpreter import Interpreter
     from client.session import Session
 
 
 class Words(Completer):
     """Completion by Tab: operations, and names where a name is due."""
 
-    def __init__(self, dialogue: Dialogue, session: Session) -> None:
-        self._dialogue = dialogue
+    def __init__(self, interpreter: Interpreter, session: Session) -> None:
+        self._interpreter = interpreter
         self._session = session
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002
         """The words that may follow, for prompt_toolkit."""
         typed = document.text_before_cursor
         last = "" if typed[-1:].isspace() else "".join(typed.split()[-1:])
-        for word in self._dialogue.completions(typed, self._session.names()):
+        for word in self._interpreter.completions(typed, self._session.names()):
             yield Completion(word, start_position=-len(last))
 
 
@@ -50,7 +50,7 @@ def key_bindings(
     on_page_up: Callable[[], None],
     on_paste: Callable[[KeyPressEvent], None],
 ) -> KeyBindings:
-    """Ctrl-C, Page Up and pasting call theirs."""
+    """The keys that call these: Ctrl-C, Page Up, and pasting."""
     keys = KeyBindings()
 
     @keys.add("c-c", filter=has_focus(DEFAULT_BUFFER), eager=True)  # on a dumb terminal another one comes after ours
@@ -74,10 +74,10 @@ def prompt_session(
     keys: KeyBindings,
     styles: BaseStyle,
     history: History,
-    bar: Callable[[], AnyFormattedText] | None = None,
+    status_bar: Callable[[], AnyFormattedText] | None = None,
     target: Output | None = None,
 ) -> PromptSession[str]:
-    """Something to ask with, at the app session's terminal; or shown on `target`."""
+    """A prompt at the terminal of the app session, or shown on `target`, with `status_bar` below it."""
     session: PromptSession[str] = PromptSession(
         style=styles,
         output=target,
@@ -89,9 +89,9 @@ def prompt_session(
         enable_suspend=True,  # Ctrl-Z
         erase_when_done=True,  # what was typed comes back as a message, with its time and whom it reached
     )
-    if bar is not None:
+    if status_bar is not None:
         # Not `bottom_toolbar`: that one waits for the terminal to say where the cursor is, after each line printed.
-        below = Window(FormattedTextControl(bar), height=1, style="class:bar")
+        below = Window(FormattedTextControl(status_bar), height=1, style="class:status-bar")
         # A line that becomes shorter leaves its rows below the bar, not between.
         session.layout.current_window.dont_extend_height = Always()
         session.layout.container = HSplit(

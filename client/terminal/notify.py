@@ -1,6 +1,6 @@
-"""A desktop notification, if the user asked for one: by the terminal itself (OSC 9 or 777), or by a command of hers.
+"""A desktop notification, if the user asked for one: by the terminal itself (OSC 9 or 777), or by a command.
 
-A command gets one argument more, the text; no shell sees it. It is never waited for: while one runs no other starts.
+A command gets the text as one more argument; no shell sees it. Nothing waits for it: while one runs no other starts.
 """
 
 from __future__ import annotations
@@ -19,29 +19,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LONGEST: Final = 160  # columns; what a desktop shows of it
-_STUCK: Final = 10.0  # seconds after which a command that still runs is killed for the next one
 _BY_TERMINAL: Final = {"osc": "\x1b]9;{}\x1b\\", "osc777": "\x1b]777;notify;Chat;{}\x1b\\"}
 
 
 class Notifier:
     """Tells the desktop. `how` is `osc`, `osc777`, a command with arguments, or empty: then nothing is told."""
 
-    def __init__(self, how: str, write: Callable[[str], None]) -> None:
-        """`write` sends a sequence to the terminal as it is. Raises ValueError if `how` is no command line."""
+    def __init__(self, how: str, write: Callable[[str], None], stuck: float = 10.0) -> None:
+        """`write` sends a sequence to the terminal as it is. Raises ValueError if `how` is no command line.
+
+        A command that still runs after `stuck` seconds is killed for the next one.
+        """
         self._sequence = _BY_TERMINAL.get(how, "")
         self._command = [] if self._sequence else shlex.split(how)
         self._write = write
+        self._stuck = stuck
         self._running: subprocess.Popen[bytes] | None = None
         self._since = 0.0
 
     def notify(self, text: str) -> None:
         """Tells `text`, which may be hostile; never waits."""
-        text = cut(f"Chat: {one_line(text)}", _LONGEST)  # so begun, no command can take it for an option
+        text = cut(f"Chat: {one_line(text)}", _LONGEST)  # with this beginning no command can take it for an option
         if self._sequence:
             self._write(_through_tmux(self._sequence.format(text)))
         elif self._command and self._is_free():
             self._since = time.monotonic()
-            with suppress(OSError):  # it was there at the start
+            with suppress(OSError):  # the command was there when the client started
                 self._running = subprocess.Popen(  # noqa: S603  # the user's own command
                     [*self._command, text],
                     stdin=subprocess.DEVNULL,
@@ -58,14 +61,15 @@ class Notifier:
             self._running = None
 
     def _is_free(self) -> bool:
-        if self._running is not None and self._running.poll() is None and time.monotonic() - self._since < _STUCK:
+        is_running = self._running is not None and self._running.poll() is None
+        if is_running and time.monotonic() - self._since < self._stuck:
             return False
         self.close()
         return True
 
 
 def _through_tmux(sequence: str) -> str:
-    """Wrapped, so that tmux (with `allow-passthrough on`) hands it to the terminal that it runs in."""
+    """The sequence as tmux (with `allow-passthrough on`) hands it to the terminal that it runs in."""
     if "TMUX" not in os.environ:
         return sequence
     return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"

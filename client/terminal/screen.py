@@ -1,4 +1,4 @@
-"""What is written on: a terminal that may vanish, or one that takes nothing but text."""
+"""The screen: a terminal that may vanish, or one that takes only text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Screen(Vt100_Output):
     """A terminal that may vanish."""
 
     def flush(self) -> None:
-        """Writes what is due."""
+        """Writes what is buffered."""
         _flush(super().flush, self.fileno())
 
 
@@ -31,7 +31,7 @@ class DumbScreen(PlainTextOutput):
     """A terminal that only takes text, and may vanish."""
 
     def flush(self) -> None:
-        """Writes what is due."""
+        """Writes what is buffered."""
         _flush(super().flush, self.fileno())
 
     def bell(self) -> None:
@@ -39,16 +39,15 @@ class DumbScreen(PlainTextOutput):
         self.write_raw("\a")
 
     def get_size(self) -> Size:
-        """Its size; 80 columns if it does not say."""
+        """The size of the terminal; 80 columns if it does not say."""
         columns, rows = shutil.get_terminal_size()
         return Size(rows, columns)
 
 
 def _flush(flush: Callable[[], None], file: int) -> None:
-    """Writes what is due; to nowhere, once the terminal is gone. Its hang-up, on the way, ends the chat."""
     try:
         flush()
-    except OSError:
+    except OSError:  # the terminal is gone; SIGHUP is on its way and ends the chat
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, file)
         os.close(nowhere)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -26,7 +27,7 @@ from client.terminal.app import MOST_WAITING, Terminal
 from client.text import Line, body, listed, one_line
 from service.visible import safe
 from tests.support.fake_server import TIME, FakeServer, Peer, login_ok
-from tests.support.helpers import PATIENCE, ROOT
+from tests.support.helpers import PATIENCE, ROOT, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +53,8 @@ ENVIRONMENT: Final = os.environ | {
 MESSAGE: Final = {"id": 5, "time": TIME, "from": "bob", "message": "hi"}
 
 
-def in_pipe(script: Callable[[Peer], object], typed: str = "ex\n") -> tuple[int, str, str]:
-    """Runs the client in a pipe against a script; gives its status, stdout and stderr."""
+def by_stdin(script: Callable[[Peer], object], typed: str = "ex\n") -> tuple[int, str, str]:
+    """Runs the client without a terminal against a script; gives its status, stdout and stderr."""
     with FakeServer(script) as server:
         ended = subprocess.run(
             [sys.executable, "-m", "client", "127.0.0.1", str(server.port), "alice"],
@@ -107,9 +108,9 @@ def say_evil(peer: Peer, *, asked_at_login: tuple[str, ...] = ()) -> None:
 EVIL_INPUT: Final = "missed\nhistory bob\nsearch x\npm hi\ndm bob one\ndm bob two\nusers\n"
 
 
-def test_nothing_raw_reaches_a_pipe() -> None:
+def test_nothing_raw_reaches_a_script() -> None:
     """Whatever the server says wherever, stdout and stderr hold text and line ends only; the bye ends it."""
-    status, out, err = in_pipe(say_evil, EVIL_INPUT + "users\n")  # the last one is never answered
+    status, out, err = by_stdin(say_evil, EVIL_INPUT + "users\n")  # the last one is never answered
     assert status == 1
     assert "END" in out
     assert "The server closed the connection: \u241b[31m" in err
@@ -176,7 +177,7 @@ def test_what_no_server_says_ends_it(fields: dict[str, Any], word: str) -> None:
         peer.say(**fields)
         wait_for_the_end(peer)
 
-    status, _, err = in_pipe(script, "users\n")  # which is never answered
+    status, _, err = by_stdin(script, "users\n")  # which is never answered
     assert (status, word in err) == (1, True), err
     assert len(err) < 2_000
 
@@ -216,7 +217,7 @@ def test_what_is_odd_is_outlived(fields: dict[str, Any]) -> None:
         peer.ack(peer.expect("pm"), 20)
         peer.see_off()
 
-    status, out, err = in_pipe(script, "pm still here\nex\n")
+    status, out, err = by_stdin(script, "pm still here\nex\n")
     assert (status, "you: still here" in out) == (0, True)
     assert len(out + err) < 110_000
     assert "You are mallory" not in out
@@ -235,7 +236,7 @@ def test_a_reply_of_another_kind_is_no_answer(reply: dict[str, Any]) -> None:
         peer.answer(peer.expect("pm"), **reply)
         peer.see_off()
 
-    _, out, err = in_pipe(script, "pm a long thought\nex\n")
+    _, out, err = by_stdin(script, "pm a long thought\nex\n")
     assert "Not confirmed, so perhaps not sent: a long thought" in err
     assert "mallory" not in out
 
@@ -249,7 +250,7 @@ def test_a_page_of_more_than_was_asked_is_shown() -> None:
         peer.answer(peer.expect("history"), type="history", messages=messages, more=False)
         peer.see_off()
 
-    status, out, _ = in_pipe(script, "history\nex\n")
+    status, out, _ = by_stdin(script, "history\nex\n")
     assert (status, len(re.findall(r"bob: m\d+\n", out))) == (0, 1_000)
 
 
@@ -266,7 +267,7 @@ def test_a_greeting_that_never_comes_is_not_waited_for(unit: bytes) -> None:
         connect("127.0.0.1", server.port, timeout=0.5)
 
 
-def test_a_flood_leaves_the_keyboard_to_the_person() -> None:
+def test_a_flood_leaves_the_keyboard_to_the_user() -> None:
     """While messages come without end, EX typed at the terminal leaves; what waits for the screen is bounded."""
     line = json.dumps({"type": "broadcast", "time": TIME, "from": "bob", "message": "flood" * 20})
 
@@ -308,12 +309,9 @@ def test_a_server_that_takes_no_receipts_costs_no_memory() -> None:
 def test_what_waits_for_the_screen_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The listener waits while there is much to show, and goes on once it is shown, or nobody looks any more."""
     monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")
-    with (
-        FakeServer(Peer.greet) as server,
-        create_pipe_input() as keyboard,
-        create_app_session(keyboard, DummyOutput()),
-    ):
-        terminal = Terminal(Link(connect("127.0.0.1", server.port), None))
+
+    async def chat(port: int) -> None:
+        terminal = Terminal(partial(Link, first=connect("127.0.0.1", port)))
         line = Line(("", "x" * (MOST_WAITING // 4)))
 
         def flood() -> None:
@@ -322,12 +320,20 @@ def test_what_waits_for_the_screen_is_bounded(monkeypatch: pytest.MonkeyPatch) -
 
         listener = threading.Thread(target=flood)
         listener.start()
+        until(lambda: terminal._size == MOST_WAITING)
         listener.join(0.2)
         assert (listener.is_alive(), terminal._size) == (True, MOST_WAITING)
         terminal._print_waiting()
         listener.join(PATIENCE)
         assert (listener.is_alive(), terminal._size) == (False, MOST_WAITING)
-        terminal._session.leave()
+        await asyncio.to_thread(terminal._session.leave)
+
+    with (
+        FakeServer(Peer.greet) as server,
+        create_pipe_input() as keyboard,
+        create_app_session(keyboard, DummyOutput()),
+    ):
+        asyncio.run(chat(server.port))
 
 
 @pytest.mark.parametrize(

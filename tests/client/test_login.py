@@ -39,7 +39,7 @@ def refused(code: str) -> ErrorReply:
 
 
 class Desk:
-    """A person with prepared answers, and a session with prepared replies."""
+    """A user with prepared answers, and a session with prepared replies."""
 
     def __init__(self, answers: Sequence[str], replies: Sequence[AnyEvent]) -> None:
         self.hello = HelloEvent(

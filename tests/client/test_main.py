@@ -57,7 +57,7 @@ def write_profiles(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["a\x1b[2J\nb\u202e", "\udcff"], ids=ascii)
 def test_nothing_of_a_command_line_is_told_as_it_came(tmp_path: Path, name: str) -> None:
-    """Nor of a variable: files, folders, servers, profiles; in one line, but for the usage."""
+    """Nor of a variable: files, folders, servers, profiles; in one line, apart from the usage."""
     ca, folder = tmp_path / f"ca{name}", tmp_path / f"home{name}"
     config = folder / "chat" / "profiles.toml"
     config.parent.mkdir(parents=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from client.chat.operations import Local, Mistake
+from client.chat.operations import OPERATIONS, InChat, Mistake
 from client.net.connection import ConnectionLostError, connect
-from client.net.link import Link
+from client.net.link import Limits, Link
 from client.session import Session
 from service.wire.protocol import AckReply, Login, Pm, Users
 from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer
@@ -36,11 +37,14 @@ class Shown:
 
 
 @contextmanager
-def session(script: Callable[[Peer], object], pace: float = 0.0) -> Iterator[tuple[Session, Shown]]:
+def session(
+    script: Callable[[Peer], object], pace: float = 0.0, limits: Limits | None = None
+) -> Iterator[tuple[Session, Shown]]:
     """A session of alice, logged in; left at the end, with no thread of it left."""
     shown, before = Shown(), set(threading.enumerate())
     with FakeServer(script) as server:
-        talk = Session(Link(connect("127.0.0.1", server.port), None), shown.show, shown.end, seen_pace=pace)
+        make_link = partial(Link, first=connect("127.0.0.1", server.port), limits=limits)
+        talk = Session(make_link, shown.show, shown.end, seen_pace=pace)
         talk.start()
         try:
             talk.send(Login(username="alice", password="securepassword", confirm=True)).result(TIMEOUT)
@@ -99,7 +103,7 @@ def test_nothing_shown_is_not_confirmed() -> None:
 
 
 def test_the_reply_is_shown_before_it_is_given() -> None:
-    """Who waits for a reply finds it shown already, after all that came before it."""
+    """When a reply comes it is shown already, after all that came before it."""
 
     def script(peer: Peer) -> None:
         peer.log_in()
@@ -127,10 +131,10 @@ def test_older_goes_on_from_the_last_page() -> None:
 
     with session(script) as (talk, shown):
         for _ in range(2):
-            reply = talk.perform(Local.OLDER)
+            reply = talk.perform(InChat(lambda chat: chat.show_older()))
             assert reply is not None
             reply.result(TIMEOUT)
-        assert talk.perform(Local.OLDER) is None
+        assert talk.perform(InChat(lambda chat: chat.show_older())) is None
         assert shown.texts[-1] == "Nothing older."
 
 
@@ -144,7 +148,7 @@ def test_what_needs_no_server() -> None:
     with session(script) as (talk, shown):
         assert talk.perform(Mistake("So not.")) is None
         assert shown.texts[-1] == "So not."
-        assert talk.perform(Local.HELP) is None
+        assert talk.perform(InChat(lambda chat: chat.show_help(OPERATIONS))) is None
         assert any(text.startswith("EX ") for text in shown.texts)
         assert talk.names() == ["bob"]
 
@@ -166,18 +170,16 @@ def test_the_loss_is_shown_once() -> None:
 
 
 def test_what_could_not_be_sent_is_kept() -> None:
-    """A message that is too long, or finds no room while the connection is lost, is there to be edited, once."""
+    """A message that is too long, or one too many while the connection is lost, is there to be edited, once."""
     long, crowded = Pm(message="too long"), Pm(message="one too many")
 
     def script(peer: Peer) -> None:
         peer.log_in()
         peer.see_off()
 
-    with session(script) as (talk, shown):
+    with session(script, limits=Limits(pending=0)) as (talk, shown):
         assert talk.perform(Mistake("too long", unsent=long)) is None
         assert [talk.take_unsent(), talk.take_unsent()] == [long, None]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("client.net.link.MOST_PENDING", 0)
-            assert talk.perform(crowded) is None
+        assert talk.perform(crowded) is None
         assert talk.take_unsent() == crowded
     assert "Too many" in shown.texts[-1]

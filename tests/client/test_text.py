@@ -21,7 +21,7 @@ def test_a_second_line_cannot_pass_for_a_message() -> None:
 
 
 def test_a_line_is_a_filter_too() -> None:
-    """A Line never holds a raw character, whoever made it."""
+    """A Line never holds a raw character, whatever its parts are."""
     assert Line(("own", "a\x1b"), ("", "b\x9b")).text == "a\u241bb<U+009B>"
 
 
@@ -44,7 +44,7 @@ def test_a_name_keeps_its_colour() -> None:
     ],
 )
 def test_names_in_a_sentence(names: list[str], text: str) -> None:
-    """Names are listed as a person would, the surplus is counted."""
+    """Names are listed as in a sentence; the surplus is counted."""
     assert listed(names, 3) == text
 
 

@@ -49,7 +49,9 @@ def test_a_token_is_for_one_server_port_name_and_kind(
         ("::1", False, "t"),
     ],
 )
-def test_none_is_kept_for_whoever_may_answer(tmp_path: Path, server: str, tls: bool, kept: str) -> None:
+def test_none_is_kept_for_a_server_that_anyone_may_pretend_to_be(
+    tmp_path: Path, server: str, tls: bool, kept: str
+) -> None:
     """Only in TLS, or on this machine."""
     tokens = Tokens(tmp_path, server, 1, tls=tls)
     tokens.keep("alice", "t")

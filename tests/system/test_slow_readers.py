@@ -166,7 +166,7 @@ def test_the_kernel_watches_the_clients_server() -> None:
 
     with FakeServer(script) as server:
         connection = client_connection.connect("127.0.0.1", server.port)
-        assert watch_options(connection._socket) == {name: WATCH[name] for name in WATCH if hasattr(socket, name)}
+        assert watch_options(connection.sock) == {name: WATCH[name] for name in WATCH if hasattr(socket, name)}
         connection.leave()
 
 

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from msgspec import UNSET
 
-from client.chat.interpreter import MOST_DRAFT, Dialogue
-from client.chat.operations import OPERATIONS, Action, Edit, Local, Mistake, Notice
+from client.chat.interpreter import MOST_DRAFT, Interpreter
+from client.chat.operations import OPERATIONS, Action, AtTerminal, InChat, Mistake, Notice
 from service.wire.protocol import Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from client.chat.operations import ChatActions, TerminalActions
 
 NAMES = ["bob", "Bea", "carol"]
 HELLO = HelloEvent(protocol=1, server="", version="", registration="open", max_line=1000, max_message=5)
+
+
+class Deeds:
+    """Notes what it is asked to do."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def note(*arguments: object) -> None:
+            told = ["all" if argument is OPERATIONS else repr(argument) for argument in arguments]
+            self.done.append(f"{name}({', '.join(told)})")
+
+        return note
 
 
 @pytest.mark.parametrize(
@@ -34,22 +53,51 @@ HELLO = HelloEvent(protocol=1, server="", version="", registration="open", max_l
         (["history bob"], History(with_="bob")),
         (["search deploy friday"], Search(query="deploy friday")),
         (["search", "deploy"], Search(query="deploy")),
-        (["older"], Local.OLDER),
-        ([" Help "], Local.HELP),
         (["pm a\udcff"], Pm(message="a?")),
     ],
 )
 def test_lines_become_a_command(lines: list[str], action: Action) -> None:
     """An operation in any case, in one line or asked for step by step, gives its command with the last line."""
-    dialogue = Dialogue()
-    assert [dialogue.take(line) for line in lines] == [None] * (len(lines) - 1) + [action]
-    assert dialogue.question is None
+    interpreter = Interpreter()
+    assert [interpreter.take(line) for line in lines] == [None] * (len(lines) - 1) + [action]
+    assert interpreter.question is None
 
 
-@pytest.mark.parametrize("line", ["hello everyone", "ex now", "users x", "history bob x", "\x1b[2J", "x" * 500])
+@pytest.mark.parametrize(
+    ("lines", "done"),
+    [
+        (["older"], "show_older()"),
+        ([" Help "], "show_help(all)"),
+        (["new"], "show_news()"),
+        (["around", "#17"], "show_around(17)"),
+        (["mute Bob"], "mute('Bob')"),
+        (["mute"], "mute(None)"),
+        (["password"], "change_password()"),
+        (["edit"], "edit(None)"),
+        (["edit Bob"], "edit('Bob')"),
+        (["talk bob", "/edit"], "edit(None)"),
+        (["talk bob", "/edit ALL"], "edit('all')"),
+        (["talk bob", "/help"], "show_help(all)"),
+    ],
+)
+def test_lines_become_a_deed(lines: list[str], done: str) -> None:
+    """What is no command calls a method of the session, or of the terminal, with the arguments typed."""
+    interpreter, deeds = Interpreter(), Deeds()
+    *_, action = [interpreter.take(line) for line in lines]
+    if isinstance(action, InChat):
+        action.do(cast("ChatActions", deeds))
+    else:
+        assert isinstance(action, AtTerminal)
+        action.do(cast("TerminalActions", deeds))
+    assert deeds.done == [done]
+
+
+@pytest.mark.parametrize(
+    "line", ["hello everyone", "ex now", "users x", "history bob x", "around x", "\x1b[2J", "x" * 500]
+)
 def test_a_mistake_explains_itself_in_one_line(line: str) -> None:
     """What is no operation does nothing, and says what to type in one printable line."""
-    action = Dialogue().take(line)
+    action = Interpreter().take(line)
     assert isinstance(action, Mistake)
     assert action.text.isprintable()
     assert len(action.text) <= 80
@@ -57,28 +105,28 @@ def test_a_mistake_explains_itself_in_one_line(line: str) -> None:
 
 def test_an_empty_line_does_nothing() -> None:
     """Enter alone asks for nothing."""
-    dialogue = Dialogue()
-    assert dialogue.take("") is None
-    assert dialogue.take("  \t") is None
-    assert dialogue.question is None
+    interpreter = Interpreter()
+    assert interpreter.take("") is None
+    assert interpreter.take("  \t") is None
+    assert interpreter.question is None
 
 
 @pytest.mark.parametrize("lines", [["dm", ""], ["dm", "bob", " "], ["pm", ""], ["search", ""], ["dm", "bob smith"]])
 def test_an_empty_answer_cancels(lines: list[str]) -> None:
     """An empty answer, or two words for a name, ends the questions and sends nothing; the next line is an operation."""
-    dialogue = Dialogue()
-    *_, last = [dialogue.take(line) for line in lines]
+    interpreter = Interpreter()
+    *_, last = [interpreter.take(line) for line in lines]
     assert isinstance(last, Mistake)
-    assert dialogue.take("pm hi") == Pm(message="hi")
+    assert interpreter.take("pm hi") == Pm(message="hi")
 
 
 def test_questions_come_in_order() -> None:
     """DM asks for the name, then for the message, and says to whom it goes."""
-    dialogue = Dialogue()
+    interpreter = Interpreter()
     asked = []
     for line in ("dm", "b{ob"):
-        dialogue.take(line)
-        asked.append(dialogue.prompt)
+        interpreter.take(line)
+        asked.append(interpreter.prompt)
     assert asked == ["To: ", "Message to b{ob: "]
 
 
@@ -98,24 +146,24 @@ def test_questions_come_in_order() -> None:
 )
 def test_completion_of_an_operation(typed: str, expected: list[str]) -> None:
     """Tab completes operations in the case that is typed, and names only where a name is due."""
-    assert Dialogue().completions(typed, NAMES) == expected
+    assert Interpreter().completions(typed, NAMES) == expected
 
 
 def test_completion_of_an_answer() -> None:
     """While a name is asked for, names are completed; while a message is, nothing."""
-    dialogue = Dialogue()
-    dialogue.take("dm")
-    assert dialogue.completions("c", NAMES) == ["carol"]
-    dialogue.take("bob")
-    assert dialogue.completions("c", NAMES) == []
-    assert Dialogue().completions("", NAMES) == [operation.name for operation in OPERATIONS]
+    interpreter = Interpreter()
+    interpreter.take("dm")
+    assert interpreter.completions("c", NAMES) == ["carol"]
+    interpreter.take("bob")
+    assert interpreter.completions("c", NAMES) == []
+    assert Interpreter().completions("", NAMES) == [operation.name for operation in OPERATIONS]
 
 
-def talking(to: str, **more: Any) -> Dialogue:
-    """A dialogue in a talk."""
-    dialogue = Dialogue(**more)
-    assert isinstance(dialogue.take(f"talk {to}"), Notice)
-    return dialogue
+def talking(to: str, **more: Any) -> Interpreter:
+    """An interpreter in a talk."""
+    interpreter = Interpreter(**more)
+    assert isinstance(interpreter.take(f"talk {to}"), Notice)
+    return interpreter
 
 
 @pytest.mark.parametrize(
@@ -136,18 +184,15 @@ def talking(to: str, **more: Any) -> Dialogue:
         ("/ Ex", Ex()),
         ("/PM hi", Pm(message="hi")),
         ("/dm carol  a  secret", Dm(to="carol", message="a  secret")),
-        ("/help", Local.HELP),
-        ("/edit", Edit(None)),
-        ("/edit ALL", Edit("all")),
         ("", None),
         (" \t", None),
     ],
 )
 def test_a_line_of_a_talk(line: str, action: Action | None) -> None:
     """A line goes to whom the talk is with; an operation takes a slash, and two slashes are one."""
-    dialogue = talking("bob")
-    assert dialogue.take(line) == action
-    assert dialogue.prompt == "bob> "
+    interpreter = talking("bob")
+    assert interpreter.take(line) == action
+    assert interpreter.prompt == "bob> "
 
 
 @pytest.mark.parametrize(
@@ -158,49 +203,50 @@ def test_what_may_be_meant_otherwise_is_not_sent(line: str) -> None:
 
     It comes as the operation, so that neither Enter nor a slash typed in haste says it to everyone.
     """
-    dialogue = talking("ALL")
-    said = dialogue.take(line)
+    interpreter = talking("ALL")
+    said = interpreter.take(line)
     assert isinstance(said, Mistake)
     assert len(said.text) <= 80
-    assert (dialogue.draft, dialogue.prompt) == (f"/{line.strip().removeprefix('/')}", "all> ")
+    assert (interpreter.draft, interpreter.prompt) == (f"/{line.strip().removeprefix('/')}", "all> ")
 
 
 def test_entered_again_it_is_a_message() -> None:
     """The same line once more is sent, and asks anew the next time; another line in between forgets it."""
-    dialogue = talking("all")
-    said = [dialogue.take(line) for line in ("ex", "ex", "ex", "hi", "ex")]
+    interpreter = talking("all")
+    said = [interpreter.take(line) for line in ("ex", "ex", "ex", "hi", "ex")]
     assert [isinstance(action, Mistake) for action in said] == [True, False, True, False, True]
     assert said[1] == Pm(message="ex")
 
 
 def test_a_talk_ends_and_turns() -> None:
     """TALK with another name turns there; alone it ends the talk, and then an operation needs no slash, but may."""
-    dialogue = talking("bob")
-    assert dialogue.take("/talk carol") == Notice(("What you type goes to carol now, until /talk.",))  # knows the slash
-    assert dialogue.take("hi") == Dm(to="carol", message="hi")
-    assert isinstance(dialogue.take("/Talk"), Notice)
-    assert dialogue.prompt == "PM/DM/EX> "
-    assert [dialogue.take(line) for line in ("ex", "/ex")] == [Ex(), Ex()]
-    assert isinstance(dialogue.take("talk"), Mistake)
+    interpreter = talking("bob")
+    said = interpreter.take("/talk carol")  # the slash was explained when the first talk began
+    assert said == Notice(("What you type goes to carol now, until /talk.",))
+    assert interpreter.take("hi") == Dm(to="carol", message="hi")
+    assert isinstance(interpreter.take("/Talk"), Notice)
+    assert interpreter.prompt == "PM/DM/EX> "
+    assert [interpreter.take(line) for line in ("ex", "/ex")] == [Ex(), Ex()]
+    assert isinstance(interpreter.take("talk"), Mistake)
 
 
 def test_questions_in_a_talk() -> None:
     """An operation of a talk asks for what it needs; the answer is taken as it is typed."""
-    dialogue = talking("all")
-    assert [dialogue.take(line) for line in ("/dm", "bob", "/ex")] == [None, None, Dm(to="bob", message="/ex")]
-    assert dialogue.take("hi") == Pm(message="hi")
+    interpreter = talking("all")
+    assert [interpreter.take(line) for line in ("/dm", "bob", "/ex")] == [None, None, Dm(to="bob", message="/ex")]
+    assert interpreter.take("hi") == Pm(message="hi")
 
 
 def test_a_reply_keeps_its_target() -> None:
-    """REPLY answers who wrote last when it was typed, whoever writes before the text is there."""
+    """REPLY answers the last sender of the moment when it was typed, not of the moment when its text is there."""
     senders = ["bob", "carol", "x y"]
-    dialogue = Dialogue(lambda: senders.pop(0))
-    assert dialogue.take("reply") is None
-    assert dialogue.prompt == "Message to bob: "
-    assert dialogue.take("at once") == Dm(to="bob", message="at once")
-    assert dialogue.take("Reply you  too") == Dm(to="carol", message="you  too")
-    assert dialogue.take("reply hi") == Dm(to="x y", message="hi")
-    assert isinstance(Dialogue().take("reply hi"), Mistake)
+    interpreter = Interpreter(lambda: senders.pop(0))
+    assert interpreter.take("reply") is None
+    assert interpreter.prompt == "Message to bob: "
+    assert interpreter.take("at once") == Dm(to="bob", message="at once")
+    assert interpreter.take("Reply you  too") == Dm(to="carol", message="you  too")
+    assert interpreter.take("reply hi") == Dm(to="x y", message="hi")
+    assert isinstance(Interpreter().take("reply hi"), Mistake)
 
 
 @pytest.mark.parametrize(
@@ -213,21 +259,21 @@ def test_a_reply_keeps_its_target() -> None:
 )
 def test_a_text_that_is_too_long_comes_back(lines: list[str], left: str, unsent: Pm | Dm) -> None:
     """It is not sent; the typed line is the next one's draft, at the same question, and EDIT has the text."""
-    dialogue = Dialogue(hello=HELLO)
-    *_, said = [dialogue.take(line) for line in lines]
+    interpreter = Interpreter(hello=HELLO)
+    *_, said = [interpreter.take(line) for line in lines]
     assert said == Mistake("Not sent: 1 character too long, of 5. Shorten it, or EDIT it.", unsent=unsent)
-    assert (dialogue.take_draft(), dialogue.draft, dialogue.prompt) == (lines[-1], "", left)
-    assert isinstance(dialogue.take(lines[-1][:-1]), (Pm, Dm))
+    assert (interpreter.take_draft(), interpreter.draft, interpreter.prompt) == (lines[-1], "", left)
+    assert isinstance(interpreter.take(lines[-1][:-1]), (Pm, Dm))
 
 
 def test_what_would_cover_the_screen_does_not_come_back() -> None:
     """A long line is left to EDIT, which knows whom it was for; the question is over."""
     for length, draft in ((MOST_DRAFT, "x" * MOST_DRAFT), (MOST_DRAFT + 1, "")):
-        dialogue = Dialogue(hello=HELLO)
-        *_, said = [dialogue.take(line) for line in ("dm", "bob", "x" * length)]
+        interpreter = Interpreter(hello=HELLO)
+        *_, said = [interpreter.take(line) for line in ("dm", "bob", "x" * length)]
         assert isinstance(said, Mistake)
         assert said.unsent == Dm(to="bob", message="x" * length)
-        assert (dialogue.draft, dialogue.question is None) == (draft, not draft)
+        assert (interpreter.draft, interpreter.question is None) == (draft, not draft)
 
 
 @pytest.mark.parametrize(
@@ -250,18 +296,18 @@ def test_what_would_cover_the_screen_does_not_come_back() -> None:
 )
 def test_the_message_of_a_paste(before: list[str], line: str, message: Pm | Dm | None) -> None:
     """What a pasted text would send is known beforehand, and asking changes nothing."""
-    dialogue = Dialogue(lambda: "zoe")
+    interpreter = Interpreter(lambda: "zoe")
     for typed in before:
-        dialogue.take(typed)
-    prompt = dialogue.prompt
-    assert dialogue.message(line) == message
-    assert dialogue.prompt == prompt
+        interpreter.take(typed)
+    prompt = interpreter.prompt
+    assert interpreter.message(line) == message
+    assert interpreter.prompt == prompt
 
 
 @pytest.mark.parametrize("line", ["edit", "edit bob", "PASSWORD"])
-def test_a_pipe_is_no_terminal(line: str) -> None:
-    """What asks a person is a mistake in a pipe."""
-    assert isinstance(Dialogue(in_pipe=True).take(line), Mistake)
+def test_what_needs_a_terminal(line: str) -> None:
+    """What asks the user is a mistake without a terminal."""
+    assert isinstance(Interpreter(has_terminal=False).take(line), Mistake)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,18 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from client.chat.operations import _ID, OPERATIONS, compose, excess, first_texts, help_texts, whom_to_ask
+from client.chat.interpreter import Interpreter
+from client.chat.operations import (
+    _ID,
+    OPERATIONS,
+    Argument,
+    Operation,
+    compose,
+    excess,
+    first_texts,
+    help_texts,
+    whom_to_ask,
+)
 from client.net.connection import new_nonce
 from service.wire.json_lines import encode
 from service.wire.protocol import Dm, HelloEvent, Pm
@@ -28,6 +39,25 @@ def test_the_first_run_shows_five_operations() -> None:
     assert " ".join(" ".join(first_texts(40)).split()) == " ".join(" ".join(first_texts()).split())
 
 
+def test_an_operation_is_one_row() -> None:
+    """A row that is added to the table is parsed, asked for, completed and explained; nothing else has to know it."""
+    toy = Operation(
+        "SHOUT", "SHOUT [words]", "write in capitals", (Argument("What: "),), lambda words: Pm(message=words.upper())
+    )
+    operations = (*OPERATIONS, toy)
+    interpreter = Interpreter(operations=operations)
+    assert interpreter.take("shout hi") == Pm(message="HI")
+    assert interpreter.take("Shout") is None
+    assert interpreter.prompt == "What: "
+    assert interpreter.take("hi") == Pm(message="HI")
+    assert interpreter.message("shout a\nb") == Pm(message="A\nB")
+    assert interpreter.completions("sh", []) == ["shout"]
+    assert any(
+        text.split(maxsplit=2) == ["SHOUT", "[words]", "write in capitals"]
+        for text in help_texts(operations=operations)
+    )
+
+
 @pytest.mark.parametrize("width", [1, 40, 64])
 def test_help_on_a_narrow_screen(width: int) -> None:
     """HELP fits a phone's terminal, and still has every operation at the beginning of a line."""
@@ -47,7 +77,7 @@ def test_help_on_a_narrow_screen(width: int) -> None:
     ],
 )
 def test_whom_to_ask(contact: str, said: str) -> None:
-    """A forgotten password leads to whom the server names, in harmless words, or to who runs it."""
+    """A forgotten password leads to the contact that the server names, in harmless words, or to its operator."""
     assert whom_to_ask(replace(HELLO, contact=contact)) == said
 
 

@@ -41,8 +41,8 @@ class Listener:
         self.events.put((event, request))
 
     def listen(self, port: int) -> Connection:
-        connection = connect("127.0.0.1", port)
-        connection.start(self.on_event, self.ends.put)
+        connection = Connection(connect("127.0.0.1", port), self.on_event, self.ends.put)
+        connection.start()
         return connection
 
 
@@ -60,7 +60,7 @@ def no_thread_is_left() -> Iterator[None]:
 
 
 def test_a_reply_is_matched_to_its_command(listener: Listener) -> None:
-    """Replies are given to whom they answer by `ref`, in any order."""
+    """A reply finds its command by `ref`, in any order."""
 
     def script(peer: Peer) -> None:
         peer.greet()
@@ -155,13 +155,13 @@ def test_the_end_says_why(listener: Listener, ending: bytes, text: str) -> None:
     ],
 )
 def test_what_is_no_chat_server(first_words: bytes, text: str) -> None:
-    """Who does not greet as a chat server of this protocol is not connected to, and the error says what to check."""
+    """The client does not connect to what does not greet as a chat server of this protocol; it says what to check."""
     with FakeServer(lambda peer: peer.raw(first_words)) as server, pytest.raises(CannotConnectError, match=text):
         connect("127.0.0.1", server.port)
 
 
 def test_a_silent_server() -> None:
-    """Who accepts and says nothing is given up on in time."""
+    """The client gives up in time on a server that accepts and says nothing."""
     done = threading.Event()
     with FakeServer(lambda _: done.wait(TIMEOUT)) as server:
         with pytest.raises(CannotConnectError, match="no chat server"):
@@ -218,7 +218,7 @@ def test_lines_of_many_threads_stay_whole(listener: Listener) -> None:
 
 
 def test_leaving_without_a_bye(listener: Listener) -> None:
-    """A server that closes without a bye, or has gone before, does not hold up who leaves."""
+    """A server that closes without a bye, or has gone before, does not hold up a client that leaves."""
 
     def script(peer: Peer) -> None:
         peer.greet()
@@ -229,7 +229,11 @@ def test_leaving_without_a_bye(listener: Listener) -> None:
         connection.leave()
 
 
-def test_leaving_before_listening() -> None:
-    """A connection that never listened is just closed."""
-    with FakeServer(Peer.greet) as server:
-        connect("127.0.0.1", server.port).leave()
+def test_leaving_before_listening(listener: Listener) -> None:
+    """A connection that never listened is just closed, and so is one that was only greeted."""
+    for is_made in (False, True):
+        with FakeServer(Peer.greet) as server:
+            greeted = connect("127.0.0.1", server.port)
+            made = Connection(greeted, listener.on_event, listener.ends.put) if is_made else greeted
+            made.leave()
+            assert greeted.sock.fileno() == -1

@@ -12,23 +12,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from client.net import catch_up as catch_up_module
-from client.net import link as link_module
-from client.net.connection import CannotConnectError, ConnectionLostError, connect
-from client.net.link import MOST_PENDING, Link, OfflineError
+from client.net.connection import CannotConnectError, ConnectionLostError, Greeted, connect
+from client.net.link import Limits, Link, OfflineError, State
 from service.wire.protocol import AckReply, BroadcastEvent, DirectEvent, Dm, ErrorReply, Login, LoginOkReply, Pm, Users
-from tests.support.helpers import PASSWORD, PATIENCE, Process, enter, running_server
+from tests.support.helpers import PASSWORD, PATIENCE, Process, enter, running_server, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from client.net.connection import Connection
     from service.wire.protocol import AnyCommand, AnyEvent, StoredMessage
+
+
+NEVER = Limits(first_pause=1e8, longest_pause=1e8)  # seconds; the pauses are random, and none is short
 
 
 class Recorder:
     """What a link told: the ids of messages in their order, and its turns."""
+
+    link: Link
 
     def __init__(self) -> None:
         self.ids: list[int] = []
@@ -61,8 +63,6 @@ class Recorder:
 class Onlooker(Recorder):
     """Looks what is pending while an ack is received."""
 
-    link: Link
-
     def __init__(self) -> None:
         super().__init__()
         self.pending: list[object] = []
@@ -73,7 +73,20 @@ class Onlooker(Recorder):
             self.pending.append([command.message for command in self.link.pending()])
 
 
-def dial(port: int) -> Connection:
+class Slow(Recorder):
+    """Waits while it catches up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_catching_up, self.may_go_on = threading.Event(), threading.Event()
+
+    def catch_up(self, messages: Sequence[StoredMessage]) -> None:
+        self.is_catching_up.set()
+        assert self.may_go_on.wait(PATIENCE)
+        super().catch_up(messages)
+
+
+def dial(port: int) -> Greeted:
     """A greeted connection."""
     return connect("127.0.0.1", port)
 
@@ -85,12 +98,13 @@ def linked(
     *,
     follows: bool = True,
     recorder: Recorder | None = None,
-    again: Callable[[int], Connection] = dial,
+    again: Callable[[int], Greeted] = dial,
+    limits: Limits | None = None,
 ) -> Iterator[tuple[Link, Recorder]]:
-    """A link of a user who is registered, logged in; left at the end. `again` connects to a port after a loss."""
-    link = Link(dial(port), partial(again, port), follows=follows)
+    """A link of a registered user, logged in; left at the end. `again` connects to a port after a loss."""
     recorder = recorder or Recorder()
-    link.start(recorder)
+    recorder.link = link = Link(recorder, dial(port), partial(again, port), follows=follows, limits=limits)
+    link.start()
     try:
         reply = link.send(Login(username=name, password=PASSWORD, confirm=True)).result(PATIENCE)
         assert isinstance(reply, LoginOkReply)
@@ -124,19 +138,24 @@ def test_what_came_meanwhile_comes_in_order_and_once(tmp_path: Path) -> None:
                 wait_for_ids(bob, 1, 2)
 
 
+class Gate:
+    """Connects again once it is open."""
+
+    def __init__(self) -> None:
+        self._opened = threading.Event()
+        self.open = self._opened.set
+
+    def dial(self, port: int) -> Greeted:
+        assert self._opened.wait(PATIENCE)
+        return dial(port)
+
+
 @pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """A link may come back only once this is set."""
-    gate = threading.Event()
-    returning = Link._return
-
-    def wait_and_return(self: Link) -> None:
-        assert gate.wait(PATIENCE)
-        returning(self)
-
-    monkeypatch.setattr(Link, "_return", wait_and_return)
+def gate() -> Iterator[Gate]:
+    """A link that dials by this gate comes back only once the gate is open."""
+    gate = Gate()
     yield gate
-    gate.set()
+    gate.open()
 
 
 def drop(link: Link) -> None:
@@ -145,14 +164,11 @@ def drop(link: Link) -> None:
     link._connection._socket.shutdown(2)
 
 
-def test_a_long_gap_is_fetched_page_by_page(
-    tmp_path: Path, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_gap_is_fetched_page_by_page(tmp_path: Path, gate: Gate) -> None:
     """However many public and direct messages are mixed, all come, once, in the order of their ids."""
-    monkeypatch.setattr(catch_up_module, "MAX_PAGE", 7)
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
         enter(server.port, "bob").close()
-        with linked(server.port) as (link, bob):
+        with linked(server.port, again=gate.dial, limits=Limits(page=7)) as (link, bob):
             drop(link)
             bob.wait_for("lost")
             direct = {"command": "dm", "to": "bob", "message": "x"}
@@ -161,57 +177,46 @@ def test_a_long_gap_is_fetched_page_by_page(
             )
             for _ in range(100):
                 alice.read_type("ack")
-            gate.set()
+            gate.open()
             bob.wait_for("back")
             assert bob.ids == list(range(1, 101))
         with enter(server.port, "bob") as again:
             assert again.hello["missed"] == 0
 
 
-@pytest.mark.parametrize("most", [2_000, 3])
-def test_what_comes_live_meanwhile_waits_its_turn(
-    tmp_path: Path, gate: threading.Event, monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
+@pytest.mark.parametrize("held", [2_000, 3])
+def test_what_comes_live_meanwhile_waits_its_turn(tmp_path: Path, gate: Gate, held: int) -> None:
     """Messages that arrive while older ones are fetched come after them; if they are too many, they are fetched too."""
-    monkeypatch.setattr(link_module, "MOST_HELD", most)
-    catching_up, may_go_on = threading.Event(), threading.Event()
+    bob = Slow()
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
         enter(server.port, "bob").close()
-        with linked(server.port) as (link, bob):
-            catch_up = bob.catch_up
-
-            def slow(messages: Sequence[StoredMessage]) -> None:
-                catching_up.set()
-                assert may_go_on.wait(PATIENCE)
-                catch_up(messages)
-
-            monkeypatch.setattr(bob, "catch_up", slow)
+        with linked(server.port, recorder=bob, again=gate.dial, limits=Limits(held=held)) as (link, _):
             drop(link)
             bob.wait_for("lost")
             alice.ask("pm", message="in the gap")
-            gate.set()
-            assert catching_up.wait(PATIENCE)
+            gate.open()
+            assert bob.is_catching_up.wait(PATIENCE)
             for n in range(5):
                 alice.ask("pm", message=f"live {n}")
                 alice.ask("dm", to="bob", message=f"live {n}")
             alice.read_until_pong()
-            may_go_on.set()
+            bob.may_go_on.set()
             bob.wait_for("back")
             wait_for_ids(bob, *range(1, 12))
 
 
-def test_what_is_typed_meanwhile_is_sent_when_back(tmp_path: Path, gate: threading.Event) -> None:
+def test_what_is_typed_meanwhile_is_sent_when_back(tmp_path: Path, gate: Gate) -> None:
     """Messages wait, in their order, and their replies come; whatever else is asked is refused."""
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
         enter(server.port, "bob").close()
-        with linked(server.port) as (link, bob):
+        with linked(server.port, again=gate.dial) as (link, bob):
             drop(link)
             bob.wait_for("lost")
             replies = [link.send(Pm(message="one")), link.send(Dm(to="alice", message="two"))]
             assert [command.message for command in link.pending()] == ["one", "two"]
             with pytest.raises(OfflineError, match="Not connected just now"):
                 link.send(Users())
-            gate.set()
+            gate.open()
             assert [type(reply.result(PATIENCE)) for reply in replies] == [AckReply, AckReply]
             assert [alice.read_type(kind)["message"] for kind in ("broadcast", "direct")] == ["one", "two"]
             assert link.pending() == []
@@ -223,22 +228,21 @@ def test_a_message_is_not_pending_any_more_when_its_ack_comes(tmp_path: Path) ->
         enter(server.port, "bob").close()
         onlooker = Onlooker()
         with linked(server.port, recorder=onlooker) as (link, _):
-            onlooker.link = link
             link.send(Pm(message="stored")).result(PATIENCE)
             assert onlooker.pending == [[]]
 
 
-def test_only_so_much_can_wait(tmp_path: Path, gate: threading.Event) -> None:
+def test_only_so_much_can_wait(tmp_path: Path, gate: Gate) -> None:
     """Beyond the limit a message is refused at once, and those that wait are sent."""
     with running_server(tmp_path) as server:
         enter(server.port, "bob").close()
-        with linked(server.port) as (link, bob):
+        with linked(server.port, again=gate.dial) as (link, bob):
             drop(link)
             bob.wait_for("lost")
-            replies = [link.send(Pm(message=f"{n}")) for n in range(MOST_PENDING)]
+            replies = [link.send(Pm(message=f"{n}")) for n in range(Limits().pending)]
             with pytest.raises(OfflineError, match="Too many"):
                 link.send(Pm(message="one more"))
-            gate.set()
+            gate.open()
             assert all(isinstance(reply.result(PATIENCE), AckReply) for reply in replies)
 
 
@@ -251,15 +255,18 @@ def test_a_changed_password_is_the_end(tmp_path: Path) -> None:
             link.send(Users())
 
 
-def test_a_session_that_is_void_is_the_end(tmp_path: Path, gate: threading.Event) -> None:
+def test_a_session_that_is_void_is_the_end(tmp_path: Path, gate: Gate) -> None:
     """If the token is not taken any more, it says to log in again."""
-    with running_server(tmp_path) as server, enter(server.port, "bob") as other, linked(server.port) as (link, bob):
-        waiting = None
+    with (
+        running_server(tmp_path) as server,
+        enter(server.port, "bob") as other,
+        linked(server.port, again=gate.dial) as (link, bob),
+    ):
         drop(link)
         bob.wait_for("lost")
         waiting = link.send(Pm(message="never"))
         other.ask("password", old=PASSWORD, new="another one")
-        gate.set()
+        gate.open()
         bob.wait_for("end: Your session has ended")
         assert isinstance(waiting.exception(PATIENCE), ConnectionLostError)
 
@@ -268,27 +275,52 @@ def test_a_loss_before_the_login_is_the_end(tmp_path: Path) -> None:
     """Without a token there is no way back."""
     with running_server(tmp_path) as server:
         again = partial(connect, "127.0.0.1", server.port)
-        link, recorder = Link(again(), again), Recorder()
-        link.start(recorder)
+        recorder = Recorder()
+        link = Link(recorder, again(), again)
+        link.start()
         server.stop()
         recorder.wait_for("end: The server is shutting down")
         link.leave()
 
 
-def test_it_tries_until_there_is_a_server_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def state(link: Link) -> State:
+    return link._state
+
+
+def test_the_states_of_a_link(tmp_path: Path, gate: Gate) -> None:
+    """NEW, ONLINE, AWAY and ONLINE again; what the owner leaves has LEFT, and what the server ends has ENDED."""
+    with running_server(tmp_path) as server, enter(server.port, "bob") as other:
+        link = Link(Recorder(), dial(server.port))
+        assert state(link) is State.NEW
+        link.leave()
+        assert state(link) is State.LEFT
+        with linked(server.port, again=gate.dial) as (link, bob):
+            assert state(link) is State.ONLINE
+            drop(link)
+            bob.wait_for("lost")
+            assert state(link) is State.AWAY
+            gate.open()
+            bob.wait_for("back")
+            until(lambda: state(link) is State.ONLINE)
+            other.ask("password", old=PASSWORD, new="another one")
+            bob.wait_for("end")
+            assert state(link) is State.ENDED
+        assert state(link) is State.LEFT
+
+
+def test_it_tries_until_there_is_a_server_again(tmp_path: Path) -> None:
     """Each failure is followed by a pause and another try."""
     tries = queue.Queue[int]()
 
-    def fail(port: int) -> Connection:
+    def fail(port: int) -> Greeted:
         tries.put(1)
         if tries.qsize() < 4:
             raise CannotConnectError("nothing there")
         return dial(port)
 
-    monkeypatch.setattr(link_module, "FIRST_PAUSE", 0.01)
     with running_server(tmp_path) as server:
         enter(server.port, "bob").close()
-        with linked(server.port, again=fail) as (link, bob):
+        with linked(server.port, again=fail, limits=Limits(first_pause=0.01)) as (link, bob):
             drop(link)
             bob.wait_for("lost")
             bob.wait_for("back")
@@ -298,7 +330,7 @@ def test_it_tries_until_there_is_a_server_again(tmp_path: Path, monkeypatch: pyt
 def test_it_gives_up_where_another_try_is_of_no_use(tmp_path: Path) -> None:
     """Such as a server that is now known to speak TLS; the last word says why."""
 
-    def refuse(_: int) -> Connection:
+    def refuse(_: int) -> Greeted:
         raise CannotConnectError("it speaks TLS", is_final=True)
 
     with running_server(tmp_path) as server:
@@ -309,14 +341,11 @@ def test_it_gives_up_where_another_try_is_of_no_use(tmp_path: Path) -> None:
             bob.wait_for("end: it speaks TLS")
 
 
-def test_a_message_hurries_the_next_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who writes while the client waits for its next try finds out at once whether the server is back."""
-    monkeypatch.setattr(link_module, "FIRST_PAUSE", 3_600.0)
-    monkeypatch.setattr(link_module, "LONGEST_PAUSE", 7_200.0)
-    monkeypatch.setattr("tenacity.wait.random.uniform", lambda _, longest: longest)
+def test_a_message_hurries_the_next_try(tmp_path: Path) -> None:
+    """A user who writes during a pause finds out at once whether the server is back."""
     failed = threading.Event()
 
-    def fail_once(port: int) -> Connection:
+    def fail_once(port: int) -> Greeted:
         if failed.is_set():
             return dial(port)
         failed.set()
@@ -324,22 +353,27 @@ def test_a_message_hurries_the_next_try(tmp_path: Path, monkeypatch: pytest.Monk
 
     with running_server(tmp_path) as server:
         enter(server.port, "bob").close()
-        with linked(server.port, again=fail_once) as (link, bob):
+        with linked(server.port, again=fail_once, limits=NEVER) as (link, bob):
             drop(link)
             bob.wait_for("lost")
             assert failed.wait(PATIENCE)
             assert isinstance(link.send(Pm(message="back?")).result(PATIENCE), AckReply)
 
 
-def test_leaving_while_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who leaves does not wait for the next try."""
-    monkeypatch.setattr(link_module, "FIRST_PAUSE", 3_600.0)
-    monkeypatch.setattr(link_module, "LONGEST_PAUSE", 7_200.0)
+def test_leaving_while_offline(tmp_path: Path) -> None:
+    """A user who leaves does not wait for the next try."""
+    failed = threading.Event()
+
+    def fail(_: int) -> Greeted:
+        failed.set()
+        raise CannotConnectError("nothing there")
+
     with running_server(tmp_path) as server:
         enter(server.port, "bob").close()
-        with linked(server.port) as (_, bob):
-            server.stop()
+        with linked(server.port, again=fail, limits=NEVER) as (link, bob):
+            drop(link)
             bob.wait_for("lost")
+            assert failed.wait(PATIENCE)
 
 
 def test_a_link_that_does_not_follow_shows_nothing_until_it_does(tmp_path: Path) -> None:
@@ -362,18 +396,17 @@ def test_a_link_that_does_not_follow_shows_nothing_until_it_does(tmp_path: Path)
             wait_for_ids(bob, 3, 4, 5, 7, 8)  # 6 is bob's own, and got its ack
 
 
-def test_each_login_is_given_to_be_kept(tmp_path: Path, gate: threading.Event) -> None:
+def test_each_login_is_given_to_be_kept(tmp_path: Path, gate: Gate) -> None:
     """The first one, and that of each return."""
     logins: queue.Queue[LoginOkReply] = queue.Queue()
     with running_server(tmp_path) as server:
         enter(server.port, "bob").close()
-        again = partial(connect, "127.0.0.1", server.port)
-        link = Link(again(), again, logins.put)
-        link.start(Recorder())
+        link = Link(Recorder(), dial(server.port), partial(gate.dial, server.port), logins.put)
+        link.start()
         link.send(Login(username="bob", password=PASSWORD, confirm=True))
         first = logins.get(timeout=PATIENCE)
         drop(link)
-        gate.set()
+        gate.open()
         assert logins.get(timeout=PATIENCE).token == first.token
         link.leave()
 
@@ -381,14 +414,14 @@ def test_each_login_is_given_to_be_kept(tmp_path: Path, gate: threading.Event) -
 KILLS = 100
 
 
-def test_a_hundred_kills_between_sending_and_ack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hundred_kills_between_sending_and_ack(tmp_path: Path) -> None:
     """Each message lands exactly once, in the order of sending, and everyone has it exactly once."""
-    monkeypatch.setattr(link_module, "LONGEST_PAUSE", 0.2)
+    quick = Limits(longest_pause=0.2)
     services = [Process(tmp_path)]
     port = services[0].port
     for name in ("alice", "bob"):
         enter(port, name).close()
-    with linked(port, "alice") as (link, alice), linked(port, "bob") as (_, bob):
+    with linked(port, "alice", limits=quick) as (link, alice), linked(port, "bob", limits=quick) as (_, bob):
         replies = []
         for kill in range(KILLS):
             replies += [link.send(Pm(message=f"{kill} {n}")) for n in range(3)]
@@ -425,45 +458,39 @@ def test_a_new_password_needs_no_new_login(tmp_path: Path) -> None:
                 bob.wait_for("back")
 
 
-def test_a_loss_while_the_password_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
-) -> None:
+def test_a_loss_while_the_password_changes(tmp_path: Path) -> None:
     """A dead token is no reason to give up while a new one is on its way."""
-    fetch_token, refused = catch_up_module.fetch_token, threading.Event()
-    ask = catch_up_module.ask
-    links: list[Link] = []
+    bob, returns = Recorder(), threading.Semaphore(0)
 
-    def note(connection: Connection, command: AnyCommand) -> AnyEvent:
-        reply = ask(connection, command)
-        if isinstance(reply, ErrorReply):
-            refused.set()
-        return reply
+    def lose(port: int) -> Greeted:
+        if threading.current_thread() is threading.main_thread():  # for the new token
+            drop(bob.link)
+            for _ in range(2):  # the second one says that the first was refused
+                assert returns.acquire(timeout=PATIENCE)
+        else:
+            returns.release()
+        return dial(port)
 
-    def lose_and_fetch(connect: Callable[[], Connection], name: str, password: str) -> str:
-        drop(links[0])
-        gate.set()
-        assert refused.wait(PATIENCE)
-        return fetch_token(connect, name, password)
-
-    monkeypatch.setattr(catch_up_module, "ask", note)
-    monkeypatch.setattr(link_module, "fetch_token", lose_and_fetch)
     with running_server(tmp_path) as server:
         enter(server.port, "bob").close()
-        with linked(server.port) as (link, bob):
-            links.append(link)
+        with linked(server.port, recorder=bob, again=lose, limits=Limits(longest_pause=0.01)) as (link, _):
             link.change_password(PASSWORD, "new password")
             bob.wait_for("lost")
             bob.wait_for("back")
 
 
-def test_a_new_password_without_a_new_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If no new token is to be had, the chat goes on until the connection is lost, and then says what to do."""
+def test_a_new_password_without_a_new_token(tmp_path: Path) -> None:
+    """If the server gives no new token, the chat goes on until the connection is lost, and then says what to do."""
+
+    def refuse(port: int) -> Greeted:
+        if threading.current_thread() is threading.main_thread():
+            raise CannotConnectError("full")
+        return dial(port)
+
     with running_server(tmp_path) as server:
         enter(server.port, "bob").close()
-        with linked(server.port) as (link, bob):
-            monkeypatch.setattr(catch_up_module, "ask", lambda *_: ErrorReply(code="rate_limited", message="slow"))
+        with linked(server.port, again=refuse) as (link, bob):
             assert isinstance(link.change_password(PASSWORD, "new password"), AckReply)
-            monkeypatch.undo()
             drop(link)
             bob.wait_for("lost")
             bob.wait_for("end: Your session has ended. Start the client again and log in.")

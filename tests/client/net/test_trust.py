@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from client.files import reserved
-from client.net.connection import CannotConnectError, Connection, connect, new_nonce
+from client.net.connection import CannotConnectError, Connection, Greeted, connect, new_nonce
 from client.net.trust import Pins, Trust, UntrustedError
 from service.net import transport
 from service.wire.protocol import AckReply, AnyEvent, BroadcastEvent, Pm
@@ -60,7 +60,7 @@ def says(answer: bool, questions: list[str]) -> Callable[[str], bool]:
 
 
 @contextmanager
-def connected(port: int, trust: Trust) -> Iterator[Connection]:
+def connected(port: int, trust: Trust) -> Iterator[Greeted]:
     connection = connect("localhost", port, trust=trust)
     try:
         yield connection
@@ -368,8 +368,9 @@ def test_many_threads_send_while_one_listens(
 
     events: queue.Queue[AnyEvent] = queue.Queue()
     with FakeServer(script, context) as server, ThreadPoolExecutor(8) as pool:
-        connection = connect("localhost", server.port, trust=Trust(authority.file, pins, never))
-        connection.start(lambda event, _: events.put(event), lambda _: None)
+        greeted = connect("localhost", server.port, trust=Trust(authority.file, pins, never))
+        connection = Connection(greeted, lambda event, _: events.put(event), lambda _: None)
+        connection.start()
         replies = list(pool.map(lambda _: connection.send(Pm(nonce=new_nonce(), message="x" * 50_000)), range(count)))
         ids = {reply.id for reply in (future.result(TIMEOUT) for future in replies) if isinstance(reply, AckReply)}
         assert ids == set(range(1, count + 1))

@@ -1,4 +1,4 @@
-"""The bar and the pending messages."""
+"""The status bar, and the messages without an ack."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from client.render.layout import columns_of
-from client.render.status_bar import Status, bar, pending_rows
+from client.render.status_bar import Status, pending_rows, status_bar
 from service.wire.protocol import Dm, Pm
 
 
@@ -28,9 +28,9 @@ def status(**changes: Any) -> Status:
         ({"online": 10**6, "missed": 10**9}, 10, " ok | … |…"),
     ],
 )
-def test_the_bar(changes: dict[str, Any], columns: int, shown: str) -> None:
+def test_the_status_bar(changes: dict[str, Any], columns: int, shown: str) -> None:
     """It says how things stand in one row, with short words on a narrow screen; a long name gives way first."""
-    assert bar(status(**changes), columns) == shown
+    assert status_bar(status(**changes), columns) == shown
     assert columns_of(shown) <= columns
 
 

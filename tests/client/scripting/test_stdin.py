@@ -1,19 +1,24 @@
-"""The client in a pipe, in this process against a scripted server, and its command line in a process of its own."""
+"""Operations from stdin, in this process against a scripted server, and the command line in a process of its own."""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from client.chat.operations import OPERATIONS, Argument, InChat, Operation
 from client.net.connection import connect
 from client.net.link import Link
-from client.scripting.stdin import Plain
+from client.scripting.stdin import StdinRun
+from client.text import hint
+from service.wire.protocol import Pm
 from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer
 
 if TYPE_CHECKING:
@@ -22,20 +27,21 @@ if TYPE_CHECKING:
 PASSWORD = "securepassword"
 
 
-def run(script: Callable[[Peer], object], typed: str) -> tuple[int, str, str]:
-    """Runs a plain client that is given `typed` as its whole input; gives its status, stdout and stderr."""
+def run(script: Callable[[Peer], object], typed: str, **options: Any) -> tuple[int, str, str]:
+    """Runs a client that is given `typed` as its whole input; gives its status, stdout and stderr."""
     source, sink = os.pipe()
     with FakeServer(script) as server, os.fdopen(sink, "wb") as keyboard:
         keyboard.write(typed.encode())
         keyboard.close()
-        return finish(source, server)
+        return finish(source, server, **options)
 
 
-def finish(source: int, server: FakeServer) -> tuple[int, str, str]:
+def finish(source: int, server: FakeServer, **options: Any) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     before = set(threading.enumerate())
     try:
-        status = Plain(Link(connect("127.0.0.1", server.port), None), source, out, err).run("alice", PASSWORD)
+        make_link = partial(Link, first=connect("127.0.0.1", server.port))
+        status = StdinRun(make_link, source, out, err, **options).run("alice", PASSWORD)
     finally:
         os.close(source)
     assert set(threading.enumerate()) <= before
@@ -149,18 +155,16 @@ def test_the_server_goes_away(reply_first: bool) -> None:
     assert ("Not confirmed" in err) is not reply_first
 
 
-def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer() -> None:
     """A reply that does not come within the client's patience ends the run with status 1, and says so."""
-    monkeypatch.setattr("client.scripting.stdin._PATIENCE", 0.05)
 
     def script(peer: Peer) -> None:
         peer.greet()
         peer.expect("login")
         peer.see_off()
 
-    status, _, err = run(script, "pm hi\n")
-    assert status == 1
-    assert "has not answered" in err
+    status, _, err = run(script, "pm hi\n", patience=0.05)
+    assert (status, err) == (1, "The server has not answered for 0.05 seconds.\n")
 
 
 def test_what_was_printed_is_confirmed() -> None:
@@ -203,10 +207,37 @@ def test_a_reader_that_went_away() -> None:
     source, sink = os.pipe()
     err = io.StringIO()
     with FakeServer(script) as server:
-        status = Plain(Link(connect("127.0.0.1", server.port), None), source, Torn(), err).run("alice", PASSWORD)
+        make_link = partial(Link, first=connect("127.0.0.1", server.port))
+        status = StdinRun(make_link, source, Torn(), err).run("alice", PASSWORD)
     assert (status, err.getvalue()) == (1, "")
     os.close(source)
     os.close(sink)
+
+
+def test_an_operation_is_one_row() -> None:
+    """A row that is added to the table is done, and stands in HELP."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        message = peer.expect("pm")
+        assert message["message"] == "HI THERE"
+        peer.ack(message, 11)
+        peer.see_off()
+
+    shout = Operation(
+        "SHOUT",
+        "SHOUT [words]",
+        "write in capitals",
+        (Argument("What: "),),
+        lambda words: Pm(message=words.upper()),
+    )
+    whisper = Operation(
+        "WHISPER", "WHISPER", "say it here only", (), lambda: InChat(lambda chat: chat.show([hint("psst")]))
+    )
+    status, out, err = run(script, "shout hi there\nwhisper\nhelp\nex\n", operations=(*OPERATIONS, shout, whisper))
+    assert (status, err) == (0, "")
+    assert "you: HI THERE\npsst\n" in out
+    assert re.search(r"^SHOUT \[words\] +write in capitals$", out, re.MULTILINE)
 
 
 # -- the command line -------------------------------------------------------------------------------------------------
@@ -259,7 +290,7 @@ def test_help_tells_the_statuses() -> None:
 
 
 def test_a_whole_run() -> None:
-    """As a person would write it in a shell: the process ends by itself, with what happened on stdout."""
+    """As a user would write it in a shell: the process ends by itself, with what happened on stdout."""
 
     def script(peer: Peer) -> None:
         peer.log_in()

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from prompt_toolkit.input import PipeInput
 
+    from client.session import MakeLink
+
 
 class Screen(DummyOutput):
     """Remembers all that was written; any thread may wait for a text."""
@@ -48,9 +51,12 @@ class Screen(DummyOutput):
     def bell(self) -> None:
         self.write("<bell>")
 
-    def wait_for(self, text: str, times: int = 1) -> None:
+    def wait_for(self, text: str) -> None:
+        self.wait_for_match(re.escape(text))
+
+    def wait_for_match(self, pattern: str) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: self.text.count(text) >= times, TIMEOUT), self.text
+            assert self._changed.wait_for(lambda: re.search(pattern, self.text), TIMEOUT), self.text
 
 
 class Desk:
@@ -61,12 +67,14 @@ class Desk:
         self.screen = Screen()
         self.keyboard = keyboard
 
-    def chat(self, script: Callable[[Peer], object], name: str = "alice") -> int:
+    def chat(
+        self, script: Callable[[Peer], object], name: str = "alice", make: Callable[..., Terminal] = Terminal
+    ) -> int:
         """Runs a client against `script` until it ends; gives its status. No thread is left."""
         before = set(threading.enumerate())
 
         async def run(port: int) -> int:
-            return await Terminal(Link(connect("127.0.0.1", port), None)).run(name)
+            return await make(partial(Link, first=connect("127.0.0.1", port))).run(name)
 
         with FakeServer(script) as server, create_app_session(self.keyboard, self.screen):
             during = set(threading.enumerate())
@@ -175,26 +183,26 @@ def test_messages_appear_while_a_line_is_typed(desk: Desk) -> None:
 
     def script(peer: Peer) -> None:
         peer.log_in()
+        desk.screen.wait_for("PM/DM/EX>")
         desk.type("pm hal")
         desk.screen.wait_for("hal")
         now = format_time(utcnow())  # of an earlier day it would come with a line for the day
         peer.say(type="broadcast", id=11, time=now, from_="bob", message="wait\x1b[2J!")
-        desk.screen.wait_for("PM/DM/EX>", times=2)
+        # The typed line makes space, and is drawn again below; the escape sequence is its sender's, made visible.
+        desk.screen.wait_for_match(r"<erased>[-:0-9 ]+bob: wait\u241b\[2J!\s+<erased>PM/DM/EX> pm hal")
         desk.type("f a loaf\r")
         message = peer.expect("pm")
         assert message["message"] == "half a loaf"
         peer.ack(message, 12)
-        desk.screen.wait_for("you")
+        desk.screen.wait_for("half a loaf")
         desk.type("ex\r")
         peer.see_off()
 
     desk.type("securepassword\r")
     assert desk.chat(script) == 0
-    # The typed line makes room, and is drawn again below; the escape sequence is its sender's, made visible.
-    assert re.search(r"<erased>[-:0-9 ]+bob: wait\u241b\[2J!\s+<erased>PM/DM/EX>", desk.screen.text)
 
 
-def test_the_bell_rings_for_who_is_meant(desk: Desk) -> None:
+def test_the_bell_rings_for_the_user_who_is_meant(desk: Desk) -> None:
     """A direct message and a mention ring; what is said to all does not."""
 
     def script(peer: Peer) -> None:
@@ -362,7 +370,7 @@ def test_a_loss_between_two_questions(desk: Desk) -> None:
     """A connection that is lost while no question is open lets no further one be asked."""
 
     async def ask(port: int) -> None:
-        terminal = Terminal(Link(connect("127.0.0.1", port), None))
+        terminal = Terminal(partial(Link, first=connect("127.0.0.1", port)))
         assert isinstance(terminal._logins.history, DummyHistory)  # and no arrow key brings a password back
         terminal._end(ConnectionLostError("gone"))
         try:
@@ -379,28 +387,31 @@ def test_a_loss_between_two_questions(desk: Desk) -> None:
     assert "never" not in desk.screen.text
 
 
-def test_what_arrives_while_an_editor_is_open(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_arrives_while_an_editor_is_open(desk: Desk) -> None:
     """It is not written over the editor, nor confirmed; it is shown afterwards."""
-    editing, arrived, show = threading.Event(), threading.Event(), Terminal.show
-    there: list[Terminal] = []
+    editing, arrived = threading.Event(), threading.Event()
+    terminals: list[Terminal] = []
 
-    def note(self: Terminal, lines: Sequence[Line]) -> None:
-        show(self, lines)
-        there.append(self)
-        if any("news" in line.text for line in lines):
-            arrived.set()
+    class Watched(Terminal):
+        def show(self, lines: Sequence[Line]) -> None:
+            super().show(lines)
+            if any("news" in line.text for line in lines):
+                arrived.set()
 
-    def edit(text: str) -> str:
+    def edit(_: str) -> str:
         editing.set()
         assert arrived.wait(TIMEOUT)
-        loop, session = there[-1]._loop, there[-1]._session
-        assert loop
-        for _ in range(20):  # turns in which the loop could have written it
-            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(TIMEOUT)
-        session._confirm()
-        assert session.link.outstanding() == 0
+        (terminal,) = terminals
+        for _turn in range(20):  # turns in which the loop could have written it
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), terminal._loop).result(TIMEOUT)
+        terminal._session._confirm()
+        assert terminal._session.link.outstanding() == 0
         assert "news" not in desk.screen.text
         return "a text"
+
+    def make(make_link: MakeLink) -> Terminal:
+        terminals.append(Watched(make_link, editor=edit))
+        return terminals[0]
 
     def script(peer: Peer) -> None:
         peer.log_in()
@@ -414,10 +425,8 @@ def test_what_arrives_while_an_editor_is_open(desk: Desk, monkeypatch: pytest.Mo
         peer.see_off()
         assert peer.seen[-1]["id"] >= 11
 
-    monkeypatch.setattr(Terminal, "show", note)
-    monkeypatch.setattr("client.terminal.app.edit", edit)
     desk.type("securepassword\redit\r")
-    assert desk.chat(script) == 0
+    assert desk.chat(script, make=make) == 0
 
 
 def test_a_pasted_password(desk: Desk) -> None:
@@ -439,7 +448,7 @@ def test_every_style_has_a_look() -> None:
     """Each style that a line may have is known to the terminal."""
     known = {name for names, _ in _STYLES.style_rules for name in names.split()}
     styles = {word for option in get_args(Style) for word in (get_args(option) or [option])}
-    assert known == styles - {""} | {"bar"}
+    assert known == styles - {""} | {"status-bar"}
 
 
 @pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
@@ -451,15 +460,19 @@ def test_no_colours_where_none_are_wanted(monkeypatch: pytest.MonkeyPatch, varia
     target = Vt100_Output(
         written, lambda: Size(24, 80), term=os.environ["TERM"], default_color_depth=ColorDepth.from_env()
     )
+
+    async def chat(port: int) -> None:
+        terminal = Terminal(partial(Link, first=connect("127.0.0.1", port)))
+        terminal.show([Line(named("bob"), ("trouble", ": hi"))])
+        terminal._print_waiting()
+        terminal._session.leave()
+
     with (
         create_pipe_input() as keyboard,
         create_app_session(keyboard, target),
         FakeServer(Peer.greet) as server,
     ):
-        terminal = Terminal(Link(connect("127.0.0.1", server.port), None))
-        terminal.show([Line(named("bob"), ("trouble", ": hi"))])
-        terminal._print_waiting()
-        terminal._session.leave()
+        asyncio.run(chat(server.port))
     codes = set(re.findall(r"\x1b\[([0-9;]*)m", written.getvalue()))
     assert codes <= ({"0", "0;1"} if value == "1" else set())
     assert "bob" in written.getvalue()

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from client.chat.interpreter import Dialogue
+from client.chat.interpreter import Interpreter
 from client.chat.operations import Action, Mistake
 from client.chat.paste import MOST_MESSAGES, Paste
 from client.net.connection import ConnectionLostError
-from client.terminal.composing import Writing
+from client.terminal.composing import Composer
 from client.terminal.editor import EditorError
 from service.wire.protocol import AckReply, AnyEvent, Dm, ErrorReply, HelloEvent, Pm, Users
 
@@ -26,7 +26,7 @@ HELLO = HelloEvent(protocol=1, server="", version="", registration="open", max_l
 
 
 class Desk:
-    """A person with prepared answers and an editor that gives a prepared text, and a session that notes."""
+    """A user with prepared answers and an editor that gives a prepared text, and a session that notes."""
 
     def __init__(self, *typed: str, answers: Sequence[str] = (), saved: str | Exception | None = None) -> None:
         self.hello = HELLO
@@ -37,22 +37,22 @@ class Desk:
         self.unsent: Pm | Dm | None = None
         self.offered = ""  # to the editor
         self.is_over = False
-        self.room = 1_000  # messages until too many wait
+        self.space = 1_000  # messages until too many wait
         self.passwords: list[tuple[str, str]] = []
         self.replies: list[AnyEvent] = []
         self._answers = list(answers)
         self._saved = saved
-        self.dialogue = Dialogue(lambda: "zoe", HELLO)
-        self._writing = Writing(cast("Session", self), self.dialogue, self.ask, self.show, self.edit)
+        self.interpreter = Interpreter(lambda: "zoe", HELLO)
+        self._composer = Composer(cast("Session", self), self.interpreter, self.ask, self.show, self.edit)
         for line in typed:
             self.type(line)
         self.done.clear()
 
     def type(self, line: str) -> bool:
-        return asyncio.run(self._writing.take(line))
+        return asyncio.run(self._composer.take(line))
 
     def paste(self, text: str, before: str = "", after: str = "") -> bool:
-        is_left = asyncio.run(self._writing.paste(Paste(before, text, after)))
+        is_left = asyncio.run(self._composer.paste(Paste(before, text, after)))
         assert self._answers == []
         return is_left
 
@@ -78,9 +78,9 @@ class Desk:
             return None
         if self.is_over:
             raise ConnectionLostError("gone")
-        if self.room == 0:
+        if self.space == 0:
             return None
-        self.room -= 1
+        self.space -= 1
         self.done.append(action)
         return Future()
 
@@ -120,14 +120,14 @@ class Desk:
 def test_a_pasted_text(typed: list[str], before: str, answer: str, sent: list[Action]) -> None:
     """It is sent as one message or line by line to where the line would go, or not at all: as the answer says."""
     desk = Desk(*typed, answers=[answer])
-    prompt = desk.dialogue.prompt
+    prompt = desk.interpreter.prompt
     assert not desk.paste("ex\n\n /b", before)
     assert desk.done == sent
     assert desk.shown[0] == "3 lines pasted; nothing is sent yet."
     if sent:
-        assert desk.dialogue.question is None
+        assert desk.interpreter.question is None
     else:
-        assert (desk.dialogue.prompt, desk.dialogue.draft, desk.text) == (prompt, before, f"{before}ex\n\n /b")
+        assert (desk.interpreter.prompt, desk.interpreter.draft, desk.text) == (prompt, before, f"{before}ex\n\n /b")
 
 
 def test_an_operation_before_an_empty_line() -> None:
@@ -164,10 +164,10 @@ def test_a_paste_over_the_limit(text: str, answers: list[str], said: str, sent: 
     assert not any("(o)ne" in question for question in desk.questions)
 
 
-def test_lines_that_find_no_room_are_kept() -> None:
+def test_lines_that_find_no_space_are_kept() -> None:
     """When too many messages wait for their ack, the rest of a paste is not lost."""
     desk = Desk("talk all", answers=["l"])
-    desk.room = 1
+    desk.space = 1
     desk.paste("a\nb\nc")
     assert desk.done == [Pm(message="a")]
     assert desk.unsent == Pm(message="b\nc")
@@ -187,7 +187,7 @@ def test_lines_that_find_no_room_are_kept() -> None:
     ],
 )
 def test_a_paste_at_the_prompt(text: str, answers: list[str], done: list[Action], is_left: bool) -> None:
-    """Where operations are typed, each line is one, up to a mistake; or all is a message to whom the person says."""
+    """Where operations are typed, each line is one, up to a mistake; or all is a message to whom the user says."""
     desk = Desk(answers=answers)
     assert desk.paste(text) is is_left
     assert desk.done == done
@@ -198,7 +198,7 @@ def test_a_paste_where_a_name_is_due() -> None:
     """A name is one word: nothing is asked or sent, and the words are on the line."""
     desk = Desk("dm")
     desk.paste("bob\nsmith", "x ", "!")
-    assert (desk.dialogue.prompt, desk.dialogue.draft, desk.done) == ("To: ", "x bob smith!", [])
+    assert (desk.interpreter.prompt, desk.interpreter.draft, desk.done) == ("To: ", "x bob smith!", [])
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_an_edited_text_that_is_not_sent(saved: str | Exception | None, kept: st
     ],
 )
 def test_a_text_that_was_for_one_person(typed: list[str], line: str, offered: str, sent: Action) -> None:
-    """EDIT alone does not send on what could not be sent to one person; it stays for her."""
+    """EDIT alone does not send on what could not be sent to one person; it stays for them."""
     desk = Desk(*typed, saved="new")
     desk.unsent = Dm(to="zoe", message="for zoe")
     desk.type(line)

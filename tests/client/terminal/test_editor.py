@@ -1,4 +1,4 @@
-"""A text from the person's editor: a script stands in for it."""
+"""A text from the user's editor: a script stands in for it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_what_was_saved(use: Callable[[str], None], tmp_path: Path, script: str,
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
-def test_only_she_can_read_it(use: Callable[[str], None]) -> None:
+def test_only_the_user_can_read_it(use: Callable[[str], None]) -> None:
     """The file has the mode 0600, in a folder of 0700, and the first text in it."""
     use("stat -c %a $2 $(dirname $2) > seen; cat $2 seen; mv seen $2".replace("seen", "$2.seen"))
     assert edit("before") == "600\n700"

@@ -44,15 +44,27 @@ def test_by_a_command(tmp_path: Path) -> None:
     assert told.read_text() == repr([("Chat: bob: $(touch x); `y` \u240a" + "z" * 500)[:159] + "…"])
 
 
-def test_a_stuck_command_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one runs no other starts; one that is stuck is killed for the next, and at the end."""
-    notifier = Notifier(f"{sys.executable} -c 'import signal; signal.pause()'", lambda _: None)
+PAUSE = f"{sys.executable} -c 'import signal; signal.pause()'"
+
+
+def test_a_command_that_runs_is_the_only_one() -> None:
+    """While one runs no other starts."""
+    notifier = Notifier(PAUSE, lambda _: None, stuck=3_600.0)
+    notifier.notify("one")
+    first = notifier._running
+    assert first is not None
+    notifier.notify("two")
+    assert notifier._running is first
+    notifier.close()
+    assert first.returncode == -9
+
+
+def test_a_stuck_command_holds_up_nothing() -> None:
+    """It is killed for the next one, and that one at the end."""
+    notifier = Notifier(PAUSE, lambda _: None, stuck=0.0)
     notifier.notify("one")
     first = notifier._running
     notifier.notify("two")
-    assert notifier._running is first
-    monkeypatch.setattr("client.terminal.notify._STUCK", 0)
-    notifier.notify("three")
     second = notifier._running
     assert first is not None
     assert second is not None

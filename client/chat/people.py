@@ -1,0 +1,96 @@
+"""The people of a chat: who is online, who was met in messages, who wrote last, who is muted. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from client.text import Line, hint, listed, one_line
+from service.wire.limits import MAX_USERNAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from msgspec import UnsetType
+
+_MANY: Final = 8  # names in one line; a room of hundreds must not push the talk off the screen
+_LISTED: Final = 10_000  # names in the answer to USERS
+_KNOWN: Final = 1_000  # names for completion
+
+
+class People:
+    """The people as one user knows them. Not safe for two threads at once."""
+
+    def __init__(self) -> None:
+        self.name = ""  # the user's own
+        self._online: list[str] = []
+        self._known: dict[str, None] = {}  # names met in messages, oldest first
+        self._muted: set[str] = set()
+        self._last_direct = (0, "")  # the id and the sender of the newest direct message that the user got
+
+    @property
+    def online(self) -> int:
+        """How many are online, the user among them."""
+        return len(self._online)
+
+    @property
+    def last_sender(self) -> str:
+        """The sender of the newest direct message that was shown; empty without one."""
+        return self._last_direct[1]
+
+    def names(self) -> list[str]:
+        """Names that the user may want to write to: others online, then others met in messages."""
+        away = sorted(set(self._known) - set(self._online))
+        return [name for name in [*self._online, *away] if name != self.name and one_line(name) == name]
+
+    def meet(self, name: str, users: Iterable[str]) -> Line:
+        """The user is `name`, and these are online: gives the welcome."""
+        self.name, self._online = name, sorted(set(users))
+        others = [other for other in self._online if other != name]
+        here = f"Online: {listed(others, _MANY)}." if others else "Nobody else is online."
+        return hint(f"You are {one_line(name)}. {here}")
+
+    def update(self, users: Iterable[str]) -> list[str]:
+        """From now on these are online: says who came and who is gone, in a sentence each."""
+        before, now = set(self._online), set(users)
+        self._online = sorted(now)
+        texts = []
+        for changed, what in ((sorted(now - before), "online"), (sorted(before - now), "gone")):
+            others = [name for name in changed if name != self.name]
+            if others:
+                texts.append(f"* {listed(others, _MANY)} {'is' if len(others) == 1 else 'are'} {what}")
+        return texts
+
+    def list_online(self) -> Line:
+        """All names online, as the answer to USERS."""
+        names = [name + (" (you)" if name == self.name else "") for name in self._online[:_LISTED]]
+        if surplus := max(0, len(self._online) - _LISTED):
+            names.append(f"and {surplus} others")
+        return Line(("hint", f"Online ({len(self._online)}):"), names=names)
+
+    def know(self, name: str) -> None:
+        """Remembers a name that was met in a message."""
+        if len(name) <= MAX_USERNAME:
+            self._known[name] = None
+        if len(self._known) > _KNOWN:
+            del self._known[next(iter(self._known))]
+
+    def note_direct(self, message_id: int, sender: str, to: str | UnsetType) -> None:
+        """Remembers the sender of a message, if it went to the user directly."""
+        if to == self.name != sender:
+            self._last_direct = max(self._last_direct, (message_id, sender))
+
+    def is_muted(self, name: str) -> bool:
+        """Whether the user wants to see nothing by `name`."""
+        return name in self._muted
+
+    def mute(self, name: str | None) -> list[Line]:
+        """Hides what `name` writes, or shows it again; None: says who is muted. What is hidden counts as seen."""
+        if name is not None:
+            name = name.lower()
+            self._muted ^= {name}
+            if name not in self._muted:
+                return [hint(f"{one_line(name)} is shown again; HISTORY has what was hidden.")]
+        if not self._muted:
+            return [hint("Nobody is muted. MUTE with a name hides somebody.")]
+        muted = listed(sorted(self._muted), _MANY)
+        return [hint(f"{muted} {'are' if len(self._muted) > 1 else 'is'} muted. MUTE with the name again ends that.")]

@@ -1,0 +1,95 @@
+"""The people of a chat."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import UNSET
+
+from client.chat.people import People
+
+EVIL = "e\x1b[2J\nv\u202e"
+
+
+@pytest.fixture(name="people")
+def people_online() -> People:
+    """The user is alice; bob is online, too."""
+    people = People()
+    people.meet("alice", ["bob", "alice"])
+    return people
+
+
+@pytest.mark.parametrize(
+    ("users", "said"),
+    [
+        (["alice"], "You are alice. Nobody else is online."),
+        (["alice", "zoe", "bob"], "You are alice. Online: bob and zoe."),
+        (["alice", *[f"user{n}" for n in range(9)]], "user7 and 1 other."),
+    ],
+)
+def test_the_welcome(users: list[str], said: str) -> None:
+    """It names the others who are online, and of many only the first."""
+    assert People().meet("alice", users).text.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("users", "said"),
+    [
+        (["alice", "bob"], []),
+        (["alice"], ["* bob is gone"]),
+        (["bob"], []),
+        (["alice", "bob", "zoe", "carol"], ["* carol and zoe are online"]),
+        (["alice", "carol"], ["* carol is online", "* bob is gone"]),
+    ],
+)
+def test_who_comes_and_goes(people: People, users: list[str], said: list[str]) -> None:
+    """Each change is said once, and none about the user."""
+    assert people.update(users) == said
+    assert people.update(users) == []
+    assert people.online == len(users)
+
+
+def test_everybody_online_is_listed(people: People) -> None:
+    """Thousands by name, and how many more."""
+    assert people.list_online().text == "Online (2): alice (you), bob"
+    people.update([f"user{n:06}" for n in range(10_002)])
+    listed = people.list_online()
+    assert (len(listed.names), listed.names[-1]) == (10_001, "and 2 others")
+
+
+def test_names_for_completion(people: People) -> None:
+    """Others online come first, then others met in messages; never a name that could harm, nor one's own."""
+    for name in ("zoe", "carol", EVIL, "alice", "n" * 33):
+        people.know(name)
+    assert people.names() == ["bob", "carol", "zoe"]
+
+
+def test_old_names_are_let_go(people: People) -> None:
+    """A long evening does not fill the memory."""
+    for number in range(1_500):
+        people.know(f"user{number:04}")
+    assert people.names() == ["bob", *[f"user{number:04}" for number in range(500, 1_500)]]
+
+
+def test_the_last_sender_is_the_newest(people: People) -> None:
+    """By the id of a direct message to the user, in whatever order they come."""
+    assert people.last_sender == ""
+    for message_id, sender, to in (
+        (11, "carol", UNSET),
+        (12, "alice", "alice"),
+        (13, "alice", "bob"),
+    ):
+        people.note_direct(message_id, sender, to)
+    assert people.last_sender == ""
+    people.note_direct(9, "dave", "alice")
+    people.note_direct(7, "zoe", "alice")
+    assert people.last_sender == "dave"
+
+
+def test_muting(people: People) -> None:
+    """MUTE with a name hides that person, once more shows them again; alone it says who is muted."""
+    assert people.mute(None)[0].text == "Nobody is muted. MUTE with a name hides somebody."
+    assert people.mute("Bob")[0].text == "bob is muted. MUTE with the name again ends that."
+    assert people.mute("zoe")[0].text == "bob and zoe are muted. MUTE with the name again ends that."
+    assert (people.is_muted("bob"), people.is_muted("carol")) == (True, False)
+    assert people.mute("bob")[0].text == "bob is shown again; HISTORY has what was hidden."
+    assert people.mute(None)[0].text == "zoe is muted. MUTE with the name again ends that."

@@ -1,0 +1,50 @@
+"""Messages that have no ack yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from client.net.pending import Pending
+from service.wire.protocol import Dm, Pm
+
+if TYPE_CHECKING:
+    from client.net.connection import Connection
+
+FIRST, SECOND = cast("Connection", object()), cast("Connection", object())
+
+
+def test_each_message_has_a_nonce() -> None:
+    """One of its own, unless it has one already."""
+    pending = Pending()
+    nonces = {pending.add(Pm(message="x"), None).command.nonce for _ in range(5)}
+    assert len(nonces) == 5
+    assert all(isinstance(nonce, str) and nonce for nonce in nonces)
+    assert pending.add(Pm(message="x", nonce="n"), None).command.nonce == "n"
+
+
+def test_they_stand_in_the_order_of_sending_until_their_ack() -> None:
+    """An ack for a message that is not there does no harm."""
+    pending = Pending()
+    texts = [pending.add(command, None) for command in (Pm(message="a"), Dm(to="bob", message="b"), Pm(message="c"))]
+    pending.remove(texts[1].command)
+    pending.remove(Pm(message="x", nonce="unknown"))
+    assert [command.message for command in pending.commands()] == ["a", "c"]
+    assert len(pending) == 2
+
+
+def test_a_message_goes_over_each_connection_once() -> None:
+    """A new connection gets all that wait; the same one gets only what came later."""
+    pending = Pending()
+    pending.add(Pm(message="a"), FIRST)
+    pending.add(Pm(message="b"), None)
+    assert [message.command.message for message in pending.move_to(FIRST)] == ["b"]
+    assert [message.command.message for message in pending.move_to(SECOND)] == ["a", "b"]
+    assert pending.move_to(SECOND) == []
+
+
+def test_at_the_end_all_go() -> None:
+    """So that each reply to come can fail."""
+    pending = Pending()
+    message = pending.add(Pm(message="a"), None)
+    assert pending.take_all() == [message]
+    assert len(pending) == 0
