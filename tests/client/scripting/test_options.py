@@ -1,357 +1,89 @@
-"""client/scripting/options.py: what scripts ask for, as programs against the real service."""
+"""client/scripting/options.py: what the options for scripts ask for."""
 
 from __future__ import annotations
 
-import json
-import os
-import random
-import signal
-import socket
-import sqlite3
-import subprocess
+import io
 import sys
-import threading
-from contextlib import closing, contextmanager
+from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.fake_server import HELLO
-from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Process, enter, running_server
+from client.net.connection import CannotConnectError
+from client.net.trust import UntrustedError
+from client.scripting.options import read_wanted, run
+from client.scripting.script import Wanted
+from client.tokens import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-ENVIRONMENT = os.environ | {"CHAT_PASSWORD": PASSWORD, "TZ": "UTC"}
+NOTHING: dict[str, Any] = {"send": None, "to": "", "search": None, "history": None, "since": None, "tail": False}
 
 
-@pytest.fixture
-def port(tmp_path: Path) -> Iterator[int]:
-    """A service, with alice and bob."""
-    with running_server(tmp_path) as server:
-        for name in ("alice", "bob"):
-            enter(server.port, name).close()
-        yield server.port
+def options(*, json: bool = False, **given: Any) -> Namespace:
+    return Namespace(**NOTHING | given, json=json)
 
 
-def client(port: int, *arguments: object, typed: bytes = b"") -> tuple[int, str, str]:
-    """The status, stdout and stderr of a client that ends by itself."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "client", "127.0.0.1", str(port), *map(str, arguments)],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        input=typed,
-        capture_output=True,
-        timeout=PATIENCE * 3,
-        check=False,
-    )
-    return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
-
-
-@contextmanager
-def tailing(port: int, name: str, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """A client with --tail --json, killed at the end if it still runs."""
-    program = subprocess.Popen(
-        [sys.executable, "-m", "client", "127.0.0.1", str(port), name, "--tail", "--json", *options],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield program
-    finally:
-        program.kill()
-        program.communicate()
-
-
-def row(program: subprocess.Popen[str]) -> dict[str, Any]:
-    """The next object on stdout."""
-    assert program.stdout is not None
-    decoded: dict[str, Any] = json.loads(program.stdout.readline())
-    return decoded
-
-
-def wait_until_online(port: int, watcher: str, name: str) -> None:
-    """Returns once `name` is logged in."""
-    with enter(port, watcher) as wire:
-        users = wire.hello["users"]
-        while name not in users:
-            users = wire.read_type("users")["users"]
-
-
-# -- sending ----------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("options", "typed", "stored"),
-    [
-        (["--send", "hi"], b"", ("hi", None)),
-        (["--send", "-"], b"two\nlines\n\n", ("two\nlines\n", None)),
-        (["--to", "bob", "--send", "-"], "psst é".encode(), ("psst é", "bob")),
-        (["--send=--tail"], b"", ("--tail", None)),
-    ],
-)
-def test_a_message_is_stored(
-    port: int, tmp_path: Path, options: list[str], typed: bytes, stored: tuple[str, str | None]
-) -> None:
-    """Status 0, without a word, means that it is in the database; stdin loses its last line end only."""
-    assert client(port, "alice", *options, typed=typed) == (0, "", "")
-    with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
-        assert connection.execute("SELECT message, recipient FROM history").fetchall() == [stored]
-
-
-def test_the_ack_as_json(port: int) -> None:
-    """With --json it is the one line on stdout, without what is only between client and service."""
-    status, out, _ = client(port, "alice", "--to", "bob", "--send", "hi", "--json")
-    ack = json.loads(out)
-    assert (status, ack["type"], ack["id"], ack["to"], ack["status"]) == (0, "ack", 1, "bob", "stored")
-    assert "ref" not in ack
+def test_without_an_option_nothing_is_wanted() -> None:
+    """Then the client does operations."""
+    assert read_wanted(options()) is None
 
 
 @pytest.mark.parametrize(
-    ("options", "typed", "expected", "complaint"),
+    "given",
     [
-        (["--send", ""], b"", 3, "the message is empty"),
-        (["--send", "x" * 5_000], b"", 3, "4096"),
-        (["--send", "-"], b"x" * 100_000, 3, "Send it in parts"),
-        (["--send", "x", "--to", "nobody"], b"", 3, 'there is no user "nobody"'),
-        (["--search", "x" * 5_000], b"", 3, "The server refused it: "),
-        (["--history", "1", "--to", "nobody"], b"", 3, 'there is no user "nobody"'),
-        (["--send", "-"], b"\xff", 2, "the text on stdin is not valid UTF-8"),
+        {"send": "hi"},
+        {"send": "hi", "to": "bob"},
+        {"send": ""},
+        {"search": "words", "to": "bob"},
+        {"history": 0},
+        {"since": 0, "tail": True},
+        {"tail": True},
     ],
 )
-def test_what_is_refused(port: int, options: list[str], typed: bytes, expected: int, complaint: str) -> None:
-    """Status 3 for the server's no, 2 for a mistake; why stands on stderr, nothing on stdout."""
-    status, out, err = client(port, "alice", *options, typed=typed)
-    assert (status, out) == (expected, "")
-    assert complaint in err
-
-
-def test_not_logged_in(port: int) -> None:
-    """A wrong password ends with 4."""
-    with enter(port, "alice") as alice:
-        alice.ask("password", old=PASSWORD, new="another one")
-    assert client(port, "alice", "--send", "x") == (4, "", "Not logged in: wrong name or password; try again\n")
-
-
-def test_a_server_that_is_away_is_waited_for(tmp_path: Path) -> None:
-    """A message that is sent while it restarts is stored when it is back."""
-    with Process(tmp_path) as service:
-        port = service.port
-        enter(port, "alice").close()
-    program = subprocess.Popen(
-        [sys.executable, "-m", "client", "127.0.0.1", str(port), "alice", "--send", "hi"],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert program.stderr is not None
-    assert program.stderr.readline().endswith("Is the server running? Trying for 30 seconds.\n")
-    with Process(tmp_path, port=port):
-        assert program.wait(PATIENCE) == 0
-    program.stderr.close()
-
-
-def test_a_server_that_goes_before_the_login_is_waited_for(tmp_path: Path) -> None:
-    """A loss between the greeting and the login is no more than a server that is away."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        program = subprocess.Popen(
-            [sys.executable, "-m", "client", "127.0.0.1", str(port), "alice", "--send", "hi"],
-            cwd=ROOT,
-            env=ENVIRONMENT,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        peer, _ = listener.accept()
-        peer.sendall(json.dumps(HELLO).encode() + b"\n")
-        peer.recv(1)
-        peer.close()
-    assert program.stderr is not None
-    assert program.stderr.readline().endswith(" Trying for 30 seconds.\n")
-    with Process(tmp_path, port=port):
-        assert program.communicate(timeout=PATIENCE)[1] == '"alice" is a new name; registering it.\n'
-    assert program.returncode == 0
-
-
-@pytest.mark.parametrize("kind", [b"SSH-2.0\r\n", b"{}\n"])
-def test_what_is_no_chat_server_is_not_waited_for(kind: bytes) -> None:
-    """What another try would not mend is said at once."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def answer() -> None:
-            peer, _ = listener.accept()
-            peer.sendall(kind)
-            peer.close()
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        status, _, err = client(listener.getsockname()[1], "alice", "--send", "hi")
-        thread.join()
-    assert status == 1
-    assert err.endswith("is no chat server. Check the port.\n")
-
-
-# -- reading ----------------------------------------------------------------------------------------------------------
-def test_rows_for_people_and_programs(port: int) -> None:
-    """A text row is harmless for a terminal; a JSON one is ASCII, and the message as it is."""
-    text = "é\x1b[31m\x7f"
-    with enter(port, "alice") as alice:
-        time = alice.ask("dm", to="bob", message=text)["time"]
-    assert client(port, "bob", "--to", "alice", "--history", "1")[1].endswith(" alice -> bob: é␛[31m␡\n")
-    _, out, _ = client(port, "bob", "--to", "alice", "--history", "1", "--json")
-    assert out.isascii()
-    assert out.count("\n") == 1
-    assert out.rstrip("\n").isprintable()
-    expected = {"type": "direct", "id": 1, "time": time, "from": "alice", "to": "bob", "message": text}
-    assert json.loads(out) == expected
-
-
-def test_history_and_search_go_over_pages(port: int) -> None:
-    """The oldest stands first, however many pages it takes."""
-    with enter(port, "alice") as alice:
-        for n in range(450):
-            alice.send({"command": "pm", "message": f"word {n}"})
-        for _ in range(450):
-            alice.read_type("ack")
-    for options, first in ((["--history", "420"], 30), (["--history", "900"], 0), (["--search", "word"], 0)):
-        status, out, err = client(port, "bob", *options)
-        assert (status, err) == (0, "")
-        assert [line.rpartition(" ")[2] for line in out.splitlines()] == [str(n) for n in range(first, 450)]
-
-
-def test_since_prints_what_is_later_and_unseen_direct_messages(port: int) -> None:
-    """In the order of ids; a direct message is then seen, and not printed again."""
-    with enter(port, "alice") as alice:
-        for n in range(1, 4):
-            alice.ask("dm", to="bob", message=f"{n}")
-            alice.ask("pm", message=f"{n}")
-    for expected in ([1, 3, 4, 5, 6], [4, 6]):
-        status, out, _ = client(port, "bob", "--since", "3", "--json")
-        assert (status, [json.loads(line)["id"] for line in out.splitlines()]) == (0, expected)
-    assert client(port, "bob", "--since", "99") == (0, "", "")
+def test_what_is_wanted(given: dict[str, Any]) -> None:
+    """Each option alone, or with those that go with it."""
+    assert read_wanted(options(**given, json=True)) == Wanted(**NOTHING | given, as_json=True)
 
 
 @pytest.mark.parametrize(
-    ("options", "missed", "unread"),
+    ("given", "problem"),
     [
-        (["--send", "x"], 1, 2),
-        (["--history", "1"], 1, 2),
-        (["--history", "2"], 1, 2),
-        (["--history", "1", "--to", "alice"], 0, 2),
-        (["--since", "1"], 0, 2),
-        (["--since", "0"], 0, 0),
+        ({"to": "bob"}, "--to and --json go with"),
+        ({"json": True}, "--to and --json go with"),
+        ({"search": "x", "history": 1}, "take one of them"),
+        ({"history": 1, "since": 0}, "take one of them"),
+        ({"since": 1, "to": "bob"}, "--to goes with"),
+        ({"send": "a\udcff"}, "not valid UTF-8"),
+        ({"send": "a", "to": "\udcff"}, "not valid UTF-8"),
     ],
 )
-def test_what_was_printed_is_seen_and_nothing_else(port: int, options: list[str], missed: int, unread: int) -> None:
-    """Direct messages one by one; the room's once none of the unread ones is left out."""
-    with enter(port, "alice") as alice:
-        alice.ask("pm", message="one")
-        alice.ask("pm", message="two")
-        alice.ask("dm", to="bob", message="three")
-    assert client(port, "bob", *options)[0] == 0
-    with enter(port, "bob", confirm=True) as bob:
-        assert (bob.hello["missed"], bob.hello["unread"]) == (missed, unread)
+def test_what_does_not_go_together(given: dict[str, Any], problem: str) -> None:
+    """It is said before anything is connected."""
+    with pytest.raises(ValueError, match=problem):
+        read_wanted(options(**given))
 
 
-# -- following --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_tail_follows_until_it_is_stopped(port: int, number: signal.Signals) -> None:
-    """Unseen direct messages, then what comes, each line at once; a signal ends it with status 0, all seen."""
-    with enter(port, "alice") as alice:
-        alice.ask("dm", to="bob", message="missed")
-        alice.ask("pm", message="before")
-        with tailing(port, "bob") as tail:
-            assert row(tail)["id"] == 1
-            alice.ask("pm", message="live")
-            assert row(tail)["id"] == 3
-            alice.ask("dm", to="bob", message="live")
-            assert row(tail) == {"type": "direct", "id": 4, "from": "alice", "to": "bob", "message": "live"} | {
-                "time": alice.ask("history", limit=1, **{"with": "bob"})["messages"][0]["time"]
-            }
-            tail.send_signal(number)
-            assert tail.communicate(timeout=PATIENCE) == ("", "")
-            assert tail.returncode == 0
-        with enter(port, "bob", confirm=True) as bob:
-            assert bob.hello["missed"] == 0
+@pytest.mark.parametrize(("typed", "text"), [(b"", ""), (b"a\nb\n\n", "a\nb\n"), ("\u00e9".encode(), "\u00e9")])
+def test_a_text_from_stdin(monkeypatch: pytest.MonkeyPatch, typed: bytes, text: str) -> None:
+    """All of it, without the last line end."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed)))
+    wanted = read_wanted(options(send="-"))
+    assert wanted is not None
+    assert wanted.send == text
 
 
-def test_history_send_and_tail_in_this_order(port: int) -> None:
-    """What stands in the page is not printed twice, and one's own message is the ack."""
-    with enter(port, "alice") as alice:
-        alice.ask("dm", to="bob", message="1")
-        alice.ask("dm", to="bob", message="2")
-        with tailing(port, "bob", "--history", "5", "--to", "alice", "--send", "3") as tail:
-            rows = [row(tail) for _ in range(3)]
-            alice.ask("pm", message="4")
-            rows.append(row(tail))
-    assert [(row["type"], row["id"]) for row in rows] == [("direct", 1), ("direct", 2), ("ack", 3), ("broadcast", 4)]
+def test_a_server_that_is_not_to_be_trusted_is_not_tried_again(tmp_path: Path) -> None:
+    """No further try would help."""
+    tries = []
 
+    def refuse() -> Any:
+        tries.append(1)
+        raise CannotConnectError("no") from UntrustedError("no")
 
-@pytest.mark.parametrize("comes_more", [True, False])
-def test_tail_ends_when_nobody_reads_it(port: int, comes_more: bool) -> None:
-    """With status 0 and no word, also while nothing comes; what was not read is not seen."""
-    with enter(port, "alice") as alice, tailing(port, "bob") as tail:
-        wait_until_online(port, "alice", "bob")
-        assert tail.stdout is not None
-        if comes_more:
-            alice.ask("pm", message="read")
-            row(tail)
-        tail.stdout.close()
-        if comes_more:
-            alice.ask("dm", to="bob", message="not read")
-        assert tail.wait(PATIENCE) == 0
-        assert tail.stderr is not None
-        assert tail.stderr.read() == ""
-    with enter(port, "bob", confirm=True) as bob:
-        assert bob.hello["missed"] == comes_more
-
-
-def test_tail_ends_with_1_when_it_is_shut_out(port: int) -> None:
-    """What the server ends for good is said, and not tried again."""
-    with enter(port, "bob") as bob, tailing(port, "bob") as tail:
-        bob.ask("pm", message="x")
-        bob.ask("dm", to="bob", message="x")
-        row(tail)
-        bob.ask("password", old=PASSWORD, new="another one")
-        assert tail.wait(PATIENCE) == 1
-        assert tail.stderr is not None
-        said = tail.stderr.read()
-        assert "password was changed" in said or "session has ended" in said  # if it was still catching up
-
-
-KILLS = 12
-
-
-def test_tail_neither_repeats_nor_skips(tmp_path: Path) -> None:
-    """Over kills of the service, while another client writes, it prints each id of the database once and in order."""
-    service = Process(tmp_path)
-    port = service.port
-    enter(port, "bob").close()
-    rng = random.Random(5)  # noqa: S311
-    with enter(port, "alice") as alice:
-        for n in range(5):
-            alice.ask("pm", message=f"before {n}")
-    with tailing(port, "bob", "--since", "2") as tail:
-        for _ in range(KILLS):
-            with enter(port, "alice") as alice:
-                for n in range(rng.randrange(1, 12)):
-                    whom = {"command": "dm", "to": "bob"} if n % 3 == 0 else {"command": "pm"}
-                    alice.send({**whom, "message": "x"})
-                for _ in range(rng.randrange(3)):
-                    alice.read_type("ack")
-                service.stop(signal.SIGKILL)
-            service = Process(tmp_path, port=port)
-        with enter(port, "alice") as alice:
-            last = alice.ask("pm", message="the last")["id"]
-        ids: list[int] = []
-        while not ids or ids[-1] < last:
-            ids.append(row(tail)["id"])
-        tail.send_signal(signal.SIGTERM)
-        assert tail.wait(PATIENCE) == 0
-    with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
-        stored = [id_ for (id_,) in connection.execute("SELECT id FROM history WHERE id > 2 ORDER BY id")]
-    service.stop()
-    assert ids == stored
+    wanted = read_wanted(options(tail=True))
+    assert wanted is not None
+    with pytest.raises(CannotConnectError):
+        run(refuse, wanted, "alice", "secret", Tokens(tmp_path, "localhost", 1, tls=False))
+    assert len(tries) == 1
