@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from client import settings
 from client.hosts import canonical
-from client.net.connection import RETRY_TIMEOUT, CannotConnectError, connect
+from client.net.connection import CannotConnectError, connect
 from client.net.known import Known
 from client.net.link import Link
 from client.net.trust import Pins, Plain, Security, Trust, UntrustedError
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from service.wire.protocol import LoginOkReply
 
 VARIABLE: Final = "CHAT_PASSWORD"  # never an argument: everyone on the machine can see those
+_RETRY_TIMEOUT: Final = 2.0  # seconds to connect again after a loss; a user who leaves waits for the end of that try
 _INTERRUPTED: Final = 130  # as shells report a program that SIGINT ended
 _USAGE: Final = "python3 -m client SERVER PORT [USERNAME]"
 _NOTES: Final = """\
@@ -78,7 +79,7 @@ def _chat(profile: Profile, tokens: Tokens, wanted: Wanted | None, notify: str) 
     if is_unasked and (problem := _missing(name, password, tokens)):
         return _say(*problem)
     trust, trust_again = _securities(profile, tokens, None if is_unasked else _ask)
-    again = partial(connect, profile.server, profile.port, RETRY_TIMEOUT, trust_again)
+    again = partial(connect, profile.server, profile.port, _RETRY_TIMEOUT, trust_again)
     if wanted is not None:
         return options.run(again, wanted, name, password, tokens)
     first = connect(profile.server, profile.port, trust=trust)

@@ -6,9 +6,6 @@ Nothing of them is sent before the user has said which.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
-
-MOST_MESSAGES: Final = 100  # out of one paste; more would bury the talk, and 200 may wait for their ack
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,6 @@ from service.wire.limits import PROTOCOL_VERSION
 from service.wire.protocol import AnyCommand, AnyEvent, ByeReply, ErrorReply, Ex, HelloEvent, Reply
 
 CONNECT_TIMEOUT: Final = 10.0  # seconds to reach the server and be greeted; longer than three lost SYNs (1 + 2 + 4 s)
-RETRY_TIMEOUT: Final = 2.0  # seconds, instead, to connect again after a loss: a user who leaves waits for that try
 LEAVE_TIMEOUT: Final = 2.0  # seconds for the server to say bye; a user who leaves does not want to wait longer
 _LINE_LIMIT: Final = 4 << 20  # bytes: a page of 200 long messages, or 100,000 names; more than that is an attack
 _RANDOM_BYTES: Final = 8  # 64 random bits in a nonce: unique for one sender

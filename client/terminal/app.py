@@ -113,7 +113,8 @@ class Terminal:
         keys = key_bindings(self._interrupt, self._page_up, self._paste)
         make = partial(prompt_session, words, keys, _STYLES)
         self._operations = make(InMemoryHistory(), self._status_bar)
-        self._answers = make(InMemoryHistory(), self._status_bar)  # apart: the arrow keys bring a message by messages
+        # The arrow keys bring back messages where a message is asked for, and operations elsewhere.
+        self._answers = make(InMemoryHistory(), self._status_bar)
         self._logins = make(DummyHistory())  # remembers no password
         self._unseen = make(DummyHistory(), target=DummyOutput())
         self._notifier = Notifier(notify, self._operations.output.write_raw)
@@ -147,7 +148,7 @@ class Terminal:
             return 1
         finally:
             try:
-                await asyncio.to_thread(self._session.leave)  # what comes meanwhile is shown still
+                await asyncio.to_thread(self._session.leave)  # what comes meanwhile is still shown
             finally:
                 printer.cancel()
                 self._print_waiting()

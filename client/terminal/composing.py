@@ -16,7 +16,6 @@ from client.chat.operations import (
     target_of,
     target_of_message,
 )
-from client.chat.paste import MOST_MESSAGES, Paste
 from client.login import Ask, change_password
 from client.net.connection import ConnectionLostError
 from client.terminal.editor import EditorError
@@ -27,8 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from client.chat.interpreter import Interpreter
+    from client.chat.paste import Paste
     from client.session import Session, Show
 
+MOST_MESSAGES: Final = 100  # out of one paste; more would bury the talk, and 200 may wait for their ack
 _NOTHING: Final = "Nothing was sent."
 
 

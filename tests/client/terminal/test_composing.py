@@ -10,9 +10,9 @@ import pytest
 
 from client.chat.interpreter import Interpreter
 from client.chat.operations import Action, Mistake
-from client.chat.paste import MOST_MESSAGES, Paste
+from client.chat.paste import Paste
 from client.net.connection import ConnectionLostError
-from client.terminal.composing import Composer
+from client.terminal.composing import MOST_MESSAGES, Composer
 from client.terminal.editor import EditorError
 from service.wire.protocol import AckReply, AnyEvent, Dm, ErrorReply, HelloEvent, Pm, Users
 
