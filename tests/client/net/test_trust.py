@@ -235,7 +235,7 @@ def test_a_write_that_fails_leaves_the_old_pins(pins: Pins, monkeypatch: pytest.
 def test_clients_that_write_at_once_lose_nothing(pins: Pins) -> None:
     """Each is a program of its own; whoever comes second reads what the first has written."""
     script = (
-        "import sys; from pathlib import Path; from client.trust import Pins\n"
+        "import sys; from pathlib import Path; from client.net.trust import Pins\n"
         "pins = Pins(Path(sys.argv[1])); print('ready', flush=True); sys.stdin.read(1)\n"
         "for port in range(10):\n"
         "    pins.add(sys.argv[2], port, 'AA'); pins.note(sys.argv[2], port); pins.forget(sys.argv[2], port - 5)\n"
