@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from service.accounts import passwords
 from service.storage.sqlite import fulltext, schema, unread
-from service.storage.sqlite.engine import Storage
+from service.storage.sqlite.engine import SqliteStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def history(count: int = MESSAGES) -> Path:
 
 def make(path: Path, count: int) -> None:
     """A new database with so many messages, indexed for the search. It says on stderr how far it has come."""
-    Storage(path, lambda _: None).close()
+    SqliteStorage(path, lambda _: None).close()
     password_hash = passwords.make_hash("password", 4)
     progress = _Progress(count)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

@@ -24,10 +24,9 @@ from benchmarks import generate
 from benchmarks.cells import Cell, Target
 from benchmarks.peers import ROOT, CellError
 from service.clock import format_time, utcnow
-from service.config import MAX_SEARCH_WORDS
-from service.errors import PeerError
-from service.storage.sqlite import database, fulltext, messages, schema, users
-from service.storage.sqlite.engine import Storage
+from service.storage.contract import MAX_SEARCH_WORDS, Post, Refused
+from service.storage.sqlite import database, messages, schema, users
+from service.storage.sqlite.engine import SqliteStorage
 from service.wire.limits import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID
 
 if TYPE_CHECKING:
@@ -42,16 +41,16 @@ STARTS: Final = 5
 INSERTS: Final = 32_000  # messages of a kind in a round
 ROUNDS: Final = 7
 BATCHES: Final = (64, 1000)  # messages in a transaction: of one client, and as many as the writer takes
-Batch = list[tuple[int, list[messages.Post]]]  # who stores what
+Batch = list[tuple[int, list[Post]]]  # who stores what
 FOREVER: Final = "9999-12-31T00:00:00.000Z"
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Storage]:
+def _opened(path: Path) -> Iterator[SqliteStorage]:
     with path.open("rb") as file:
         while file.read(1 << 24):
             pass  # what was read is in the machine's memory
-    storage = Storage(path, lambda _: None)
+    storage = SqliteStorage(path, lambda _: None)
     try:
         yield storage
     finally:
@@ -89,17 +88,17 @@ def pages(path: Path) -> dict[str, float]:
         (newest,) = storage.read(lambda c: c.execute("SELECT max(id) FROM message").fetchone())
         talks = [storage.read(_draw_talk, choose) for _ in range(TIMES)]
 
-        def read(*arguments: object) -> None:
-            storage.read(*arguments)  # type: ignore[arg-type]
+        def read(query: Callable[..., object], *arguments: object) -> None:
+            query(*arguments)
             storage.release()  # as a session does before it waits for its client
 
         def before() -> int | None:
             return choose.choice((None, choose.randrange(newest)))
 
-        room = _time(TIMES, lambda: read(messages.history_page, None, before(), None, DEFAULT_PAGE))
-        talk = _time(TIMES, lambda: read(messages.history_page, choose.choice(talks), before(), None, DEFAULT_PAGE))
+        room = _time(TIMES, lambda: read(storage.history_page, None, before(), None, DEFAULT_PAGE))
+        talk = _time(TIMES, lambda: read(storage.history_page, choose.choice(talks), before(), None, DEFAULT_PAGE))
         missed = _time(
-            TIMES, lambda: read(messages.missed_page, choose.randint(1, generate.USERS), MAX_ID, DEFAULT_PAGE)
+            TIMES, lambda: read(storage.missed_page, choose.randint(1, generate.USERS), MAX_ID, DEFAULT_PAGE)
         )
     return {
         "room p50 ms": statistics.median(room),
@@ -139,8 +138,8 @@ def searches(path: Path) -> dict[str, float]:
         for kind, draw in kinds.items():
 
             def search(draw: Callable[[], str] = draw, partner: int | None = other if "talk" in kind else None) -> None:
-                with suppress(PeerError):  # the answer to what takes too long
-                    storage.read(fulltext.search_page, draw(), me, partner, None, DEFAULT_SEARCH_PAGE)
+                with suppress(Refused):  # the answer to what takes too long
+                    storage.search_page(draw(), me, partner, None, DEFAULT_SEARCH_PAGE)
                 storage.release()
 
             times = _time(SEARCHES, search)
@@ -203,7 +202,7 @@ def _make_batch(kind: str, size: int, choose: random.Random, talks: list[tuple[i
         sender, recipient = choose.choice(talks)
         # As clients of ours make them.
         nonce = f"{time.time_ns() // 1_000_000:x}-{choose.getrandbits(64):016x}"
-        batch.append((sender, [messages.Post(recipient if kind == "direct" else None, "x" * 100, nonce)]))
+        batch.append((sender, [Post(recipient if kind == "direct" else None, "x" * 100, nonce)]))
     return batch
 
 

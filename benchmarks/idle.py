@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from benchmarks.cells import Cell, Target
 from benchmarks.crowd import Hall
@@ -19,11 +19,10 @@ from benchmarks.peers import Chat
 from service.accounts import passwords
 from service.accounts.authentication import Accounts
 from service.config import Settings
-from service.storage.sqlite import users
-from service.storage.sqlite.engine import Storage
+from service.storage import open_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
     from benchmarks.crowd import Guest
     from benchmarks.peers import Peer
@@ -39,18 +38,13 @@ NEWCOMER: Final = "zz"  # stands last in the users list, so that its coming and 
 
 def make_accounts(folder: Path, names: Sequence[str], bcrypt_cost: int = 4) -> list[tuple[str, str]]:
     """A database with these accounts, chat.db in `folder`; gives each name with a token. The password is "password"."""
-
-    def hand_over(outcomes: Iterable[tuple[Callable[[Any], None], Any]]) -> None:
-        for then, outcome in outcomes:
-            then(outcome)
-
-    storage = Storage(folder / "chat.db", hand_over)
+    storage = open_storage(folder / "chat.db", lambda _: None)
     try:
         accounts = Accounts(storage, Settings(bcrypt_cost=bcrypt_cost))
         password_hash = passwords.make_hash("password", bcrypt_cost)
         tokens = [accounts.new_token() for _ in names]
         for name, token in zip(names, tokens, strict=True):
-            storage.submit(users.register, name, name, password_hash, *token[1:])
+            storage.register(name, name, password_hash, *token[1:])
         return [(name, token.text) for name, token in zip(names, tokens, strict=True)]
     finally:
         storage.close()

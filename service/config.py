@@ -17,65 +17,22 @@ from service.visible import Parser
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-MAX_ID: Final = 2**63 - 1  # SQLite's largest integer: a larger one raises OverflowError when it is bound
 MAX_PASSWORD: Final = 1024  # bytes of UTF-8: hashing more buys no strength and costs time
 LOGIN_LINE: Final = 8_192  # bytes of a line before the login: 1,024 of a password, each as \u00e9, and a name and a ref
-WRITE_QUEUE: Final = 10_000  # messages and other writes waiting; beyond it connection threads wait, and their clients
-WRITE_BATCH: Final = 1_000  # of these in one transaction: 2 ms with FULL; larger ones gain nothing and delay acks
 POSTS_AT_ONCE: Final = 64  # messages of one client handed to the writer together: as many as one INSERT takes
-STORAGE_TIMEOUT: Final = 2.0  # seconds to wait for a locked database; leaves room within the 5 s for a shutdown
-HURRIED_STORAGE_TIMEOUT: Final = 0.5  # seconds, in its place while the service stops
-START_CHECK_TIME: Final = 0.3  # seconds of checking a database at the start: 250 MB, and the start takes under one
-BACKUP_PAGES: Final = 2_560  # of 4 KiB, copied in one step: some 20 ms; after each progress shows, and Ctrl-C counts
 READERS: Final = 16  # read connections at once, 2 or 3 descriptors each; who waits for one waits some milliseconds
 PAGES_AT_ONCE: Final = 8  # of these that read pages, in turns between addresses; the rest is for logins and searches
-INDEX_BATCH: Final = 1_000  # short public messages put into the search index at once: 5 ms, 50 where it merges
-INDEX_CHARACTERS: Final = 128  # of a text cost as much as a short message does: a line or two
-INDEX_DIRECT: Final = 4  # times that a direct message costs: its words are indexed for each of the two
-INDEX_DELAY: Final = 0.2  # seconds of quiet before indexing, so that a conversation does not wait for it
 RECEIPTS_INTERVAL: Final = 2.0  # seconds between storing what was written to clients that do not confirm
 RECEIPTS_PACE: Final = 0.1  # seconds, in its place, while there are more than a batch of direct messages among them
-RECEIPTS_BATCH: Final = 500  # of these stored in one write: some 2 ms, and then it is the next one's turn
 PURGE_INTERVAL: Final = 3600.0  # seconds between removals of expired tokens
 STOP_TIMEOUT: Final = (
     2.0  # seconds for the clients to go at shutdown, after a locked database's; the whole takes under 5
 )
-MAX_SEARCH_WORDS: Final = 16  # each costs time, some 20 ms at most
-MAX_ENDINGS: Final = 500  # different words that a beginning may stand for in a search; 40 us each at ten million
-SEARCH_TIME: Final = 0.5  # seconds of CPU for one search; common words take 20 ms at ten million messages
-# Passwords waiting to be hashed, and at work: logins, registrations and changes. They take turns between networks (see
-# Turns), so who comes waits for one turn of each other network that is busy, whatever the numbers here.
-BCRYPT_WAITING: Final = 1_000  # of all; beyond it the last one of the network or address that has most is sent away
-BCRYPT_PER_ADDRESS: Final = 20  # times --address-share: a whole class of 200, through in 25 s on two cores
-BCRYPT_PER_ACCOUNT: Final = 4  # of one address: somebody's devices after a password change; more is an attack
-SPACE_INTERVAL: Final = 0.1  # seconds between two looks at it; 20 MB of messages are stored meanwhile at most
-SPACE_WARNING: Final = 0.1  # of --max-db that is left when the log says so; of --keep-free it is as much again
-SPACE_MARGIN: Final = 0.1  # of that, so much more has to be left until better is said: at an edge it comes and goes
-LOGIN_BURST: Final = 20  # failed logins at once from one address: a class behind one router mistypes a few
-ACCOUNT_SHARE: Final = 5  # addresses that must attack an account together before its password is refused to all
-# Passwords checked for one account of an address, right ones too. The address has --address-share times as many a
-# second, and SHARE_BURST of that at once: a class of 200 comes unhindered, and then it keeps half a core busy at most.
-CHECK_RATE: Final = 0.2  # a second; each a quarter of a second of a core
-CHECK_BURST: Final = 60  # at once: a script that logs in each time it says something
-REGISTER_BURST: Final = 200  # registrations at once from one address: a class's first minute
-# What an account may take over all its connections, and an address --address-share times. A client that has taken more
-# is read from more slowly. Before the login all is the address's.
-READ_RATE: Final = 50.0  # commands a second that are no messages, such as pages; 10,000 messages a second
-READ_BURST: Final = 1_000  # of these at once: a client that comes back after a year catches up unhindered
-SEARCH_COST: Final = 10  # of these; the worst search takes as long as a hundred pages
-KNOCK_RATE: Final = 5.0  # connections and lines before the login, a second, for each of --address-share
-KNOCK_BURST: Final = 100  # of these at once: 200 clients behind one router come, and say who they are
-SHARE_BURST: Final = 0.5  # of --address-share bursts at once: 2 MiB of texts, which no reader's outbox ends for
+SEARCH_COST: Final = 10  # commands that a search counts as: the worst one takes as long as a hundred pages
 RECEIVE_COST: Final = 0.1  # of a command, for each receive: bytes that come one by one cost as much as lines
 RECEIVE_COST_BYTES: Final = 4_096  # bytes received that cost as much as a command, whatever they say
 RECORD_COST: Final = 0.1  # of a command, for a TLS record: one without content asks for new keys, 16 us of a core
 MESSAGE_BYTES: Final = 2_048  # of a line that count as one message: a long one counts as several, 40 KiB/s in all
-CONTROL_TIMEOUT: Final = 5.0  # seconds that an operator waits for an order; a locked database is given up by then
-CONTROL_PATIENCE: Final = 1.0  # seconds that the service waits for the order of whoever has connected
-MAX_CONTROL_LINE: Final = 4_096  # bytes of one: a name and a hash
-TOKEN_BYTES: Final = 32  # 256 random bits
-TOKEN_LIFETIME: Final = 30 * 24 * 3600.0  # seconds; 30 days since the token's last use
-TOKENS_PER_USER: Final = 50  # kept for one account, the newest; a script that logs in each minute fills no table
 ACCOUNT_PLACES: Final = 8  # sessions of one account that keep their places in a full house: one's devices and scripts
 # In a full house newcomers of an address replace its own strangers, where it has most of them. A flood would replace
 # each of them before it can log in, at the speed of accepting.

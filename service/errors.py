@@ -1,6 +1,7 @@
 """What can go wrong, as types: a peer's fault or ours. Imports nothing of the service.
 
 ChatError
+├── Refused             what is stored does not allow it; of storage/contract.py, with a subclass for each reason
 ├── PeerError           the peer's fault; becomes an `error` reply with its code
 │   └── CommandError    the line was no command; carries its `ref` and `command` where they could be read
 └── ServiceError        ours, or the machine's
@@ -9,7 +10,7 @@ ChatError
     ├── FileError           a database or backup file is in use, damaged, in the way, or cannot be made
     └── StorageUnavailable  SQLite would not store or read; nothing was changed
         ├── StorageDamaged      and that because the file is damaged
-        └── StorageFull         and that because no room is left for messages
+        └── StorageFull         and that because no space is left for messages
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ import os
 import resource
 import select
 import socket
-import sqlite3
 import sys
 import threading
 import time
@@ -55,8 +54,7 @@ from service.listeners.places import Members, Strangers
 from service.net import tls
 from service.net.transport import Stream, TlsStream, format_address, is_loopback, listen
 from service.origin import origin_of
-from service.storage.sqlite import users
-from service.storage.sqlite.engine import Storage
+from service.storage import open_storage
 from service.ticker import Ticker
 from service.token_bucket import TokenBuckets
 from service.turns import UNLIMITED, QueueLimits, Turns
@@ -86,8 +84,8 @@ class Server:
             undo.callback(self._listener.close)
             self.delivery = Delivery(partial(users_reply, roster), ByeReply(reason="shutdown"))
             undo.callback(self.delivery.stop, 0)
-            storage = Storage(
-                Path(settings.db), self.delivery.hand_over, max_db=settings.max_db, keep_free=settings.keep_free
+            storage = open_storage(
+                settings.db, self.delivery.hand_over, max_db=settings.max_db, keep_free=settings.keep_free
             )
             undo.pop_all()
         self.services = Services(
@@ -130,9 +128,7 @@ class Server:
                 "without TLS whoever is on the way reads passwords and messages. To make certificates: make certs; to "
                 "use them: --tls-cert and --tls-key"
             )
-        _log.info(
-            "listening on %s, database %s, SQLite %s", format_address(address), settings.db, sqlite3.sqlite_version
-        )
+        _log.info("listening on %s, database %s, %s", format_address(address), settings.db, storage.engine)
 
     def renew_certificate(self) -> None:
         """Reads the files of the certificate again, for who comes from now on; if they are bad the old one stays."""
@@ -340,17 +336,18 @@ class Server:
                 self._strangers.add(stranger)
 
     def _carry_out(self, order: control.Order) -> None:
-        """On the control's thread. Raises PeerError, StorageUnavailable."""
-        self.services.storage.call(control.carry_out, order, then=partial(self._end_sessions, order))
+        """On the control's thread. Raises Refused, StorageUnavailable."""
+        storage = self.services.storage
+        storage.result(control.carry_out(storage, order, done=partial(self._end_sessions, order)))
 
-    def _end_sessions(self, order: control.Order, outcome: object) -> None:
+    def _end_sessions(self, order: control.Order, user_id: int) -> None:
         """On the delivery thread, after the commit: what was begun with the old rights ends."""
-        if isinstance(outcome, int) and order.action in control.ENDS_SESSIONS:
-            for session in list(self.services.roster.sessions_of(outcome)):
+        if order.action in control.ENDS_SESSIONS:
+            for session in list(self.services.roster.sessions_of(user_id)):
                 session.kick("password_changed" if order.action == "password" else "kicked")
 
     def _purge_tokens(self) -> None:
-        self.services.storage.submit(users.delete_expired_tokens, format_time(utcnow()))
+        self.services.storage.delete_expired_tokens(format_time(utcnow()))
 
 
 def _share_interpreter(clients: int) -> None:

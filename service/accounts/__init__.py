@@ -1,1 +1,1 @@
-"""Who may come in and how much they may take: accounts, names, passwords, limits of one account or address."""
+"""Accounts, names and passwords, and what one account or address may do."""

@@ -1,4 +1,4 @@
-"""Who may knock, and how often: connections, logins, failed ones and registrations of one address or account.
+"""Limits for one address or account: its connections, logins (failed ones apart) and registrations.
 
 Counts and refuses; it holds no socket and checks no password. Called on the threads of all clients.
 """
@@ -11,7 +11,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from service.config import ACCOUNT_SHARE, CHECK_BURST, CHECK_RATE, LOGIN_BURST, REGISTER_BURST, SHARE_BURST
+from service.accounts.shares import SHARE_BURST
 from service.errors import PeerError
 from service.origin import NETWORK_SHARE
 from service.token_bucket import OriginBuckets, TokenBuckets
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from service.config import Settings
     from service.origin import Origin
 
+LOGIN_BURST: Final = 20  # failed logins at once from one address: a class behind one router mistypes a few
+ACCOUNT_SHARE: Final = 5  # addresses that must attack an account together before its password is refused to all
+# Passwords checked for one account of an address, right ones too. The address has --address-share times as many a
+# second, and SHARE_BURST of that at once: a class of 200 comes unhindered, and then it keeps half a core busy at most.
+CHECK_RATE: Final = 0.2  # a second; each a quarter of a second of a core
+CHECK_BURST: Final = 60  # at once: a script that logs in each time it says something
+REGISTER_BURST: Final = 200  # registrations at once from one address: a class's first minute
 _MINUTE: Final = 60.0  # seconds
 
 
@@ -35,12 +42,12 @@ class Door:
         rate = settings.login_rate / _MINUTE
         self._is_limited = rate > 0
         self._failures = OriginBuckets(rate, LOGIN_BURST, now)
-        # So large that nobody can keep an account's owner out from one address, or from a few.
+        # So large that an attacker with one address, or a few, cannot keep an account's owner out.
         self._account_failures = TokenBuckets(ACCOUNT_SHARE * rate, ACCOUNT_SHARE * LOGIN_BURST, now)
         self._registrations = OriginBuckets(rate, REGISTER_BURST, now)
         # Checks of passwords, right or wrong: of an account at one address, and of the address.
         self._counts_checks = bool(rate and settings.rate and settings.address_share)
-        share = max(1.0, settings.address_share)  # of less than one check at once nobody could ever have one
+        share = max(1.0, settings.address_share)  # with less than one check at once nobody could ever log in
         self._account_checks = TokenBuckets(CHECK_RATE, CHECK_BURST, now)
         self._checks = OriginBuckets(share * CHECK_RATE, SHARE_BURST * share * CHECK_BURST, now)
 
@@ -68,8 +75,8 @@ class Door:
     def login(self, name: str, origin: Origin, hashes: int = 1) -> Iterator[None]:
         """Round the check of a password. Raises PeerError `rate_limited` if too many have failed; counts a failure.
 
-        So it does if too many were checked, right ones, too, where it costs `hashes`. A name that nobody has is limited
-        like any other, so that this tells nobody which names there are.
+        It refuses as well if too many were checked, right ones too; this check costs `hashes`. A name without an
+        account is limited like any other, so that the limit does not tell which names there are.
         """
         if self._is_limited:
             _refuse_for(

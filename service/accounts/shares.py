@@ -1,13 +1,12 @@
 """What an account and an address may take of the service, over all their connections: knocking, reading, talking.
 
-Nobody is refused for it: what was taken too much has to be waited for. Called on the threads of all clients.
+It refuses nothing: a client that has taken too much has to wait. Called on the threads of all clients.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from service.config import KNOCK_BURST, KNOCK_RATE, READ_BURST, READ_RATE, SHARE_BURST
 from service.token_bucket import OriginBuckets, TokenBuckets
 
 if TYPE_CHECKING:
@@ -15,6 +14,14 @@ if TYPE_CHECKING:
 
     from service.config import Settings
     from service.origin import Origin
+
+# What an account may take over all its connections, and an address --address-share times. A client that has taken more
+# is read from more slowly. Before the login all is the address's.
+READ_RATE: Final = 50.0  # commands a second that are no messages, such as pages; 10,000 messages a second
+READ_BURST: Final = 1_000  # of these at once: a client that comes back after a year catches up unhindered
+KNOCK_RATE: Final = 5.0  # connections and lines before the login, a second, for each of --address-share
+KNOCK_BURST: Final = 100  # of these at once: 200 clients behind one router connect and log in
+SHARE_BURST: Final = 0.5  # of --address-share bursts at once: 2 MiB of texts, which no reader's outbox ends for
 
 
 class Shares:
@@ -30,7 +37,7 @@ class Shares:
         self._talking = _Share(settings.rate, settings.burst, share, now)
 
     def knock(self, origin: Origin, cost: float) -> float:
-        """For who is not logged in: connections, bytes and lines of an address."""
+        """For clients before their login: connections, bytes and lines of an address."""
         return self._knocking.spend(origin, cost) if self._knocking is not None else 0.0
 
     def read(self, origin: Origin, user_id: int, cost: float) -> float:

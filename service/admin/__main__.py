@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import io
 import os
-import sqlite3
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -14,20 +13,21 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from service import storage
 from service.accounts import passwords
 from service.accounts.names import map_name, map_new_name
+from service.accounts.refusals import as_peer_errors
 from service.admin import control
 from service.config import Settings, parse_settings
-from service.errors import ChatError, PeerError
+from service.errors import ChatError, PeerError, ServiceError, StorageUnavailable
 from service.net import certificates
-from service.storage.sqlite import database, integrity, schema
-from service.storage.sqlite.backup import Task, backup, restore, time_stamp
-from service.storage.sqlite.lock import FileLock
 from service.visible import Parser, one_line
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
+
+    from service.storage.contract import Contents
 
 _TICK: Final = 1.0  # seconds until progress shows on a terminal, and between two looks
 _STOP_TICK: Final = 0.05  # seconds between two attempts to end what was stopped
@@ -43,7 +43,7 @@ _ACTIONS: Final[dict[control.Action, tuple[str, str]]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one command; its result is one line, but for `certs`."""
+    """Runs one command; its result is one line, for `certs` several."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a letter that the locale lacks must not hide the result
     try:
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
             print(one_line(line))
     except ChatError as error:
         return _fail(str(error), 1)
-    except (OSError, RuntimeError, sqlite3.Error) as error:  # a link that leads to itself is a RuntimeError
+    except (OSError, RuntimeError) as error:  # a link that leads to itself is a RuntimeError
         return _fail(f"{' '.join(arguments[:1])}: {error}", 1)
     except KeyboardInterrupt:
         return _fail("stopped; nothing was changed", _INTERRUPTED)
@@ -86,9 +86,13 @@ def _run(given: argparse.Namespace, settings: Settings) -> list[str]:
         return certificates.make_pair(Path(given.folder), given.name)
     path = Path(given.db)
     if given.command == "init-db":
-        return [f"{path}: {schema.init_db(path)}, schema {schema.revisions()[-1]}"]
+        what, revision = storage.init_db(given.db)
+        return [f"{path}: {what}, schema {revision}"]
     if given.command in _FILE_COMMANDS:
-        return [_FILE_COMMANDS[given.command](given)]
+        try:
+            return [_FILE_COMMANDS[given.command](given)]
+        except StorageUnavailable as error:
+            raise ServiceError(f"{given.command}: {error}") from error
     name = (map_new_name if given.command == "add" else map_name)(given.name)
     password_hash = ""
     if given.command in {"add", "password"}:
@@ -96,7 +100,7 @@ def _run(given: argparse.Namespace, settings: Settings) -> list[str]:
         password_hash = passwords.make_hash(password, settings.bcrypt_cost)
     order = control.Order(given.command, name, password_hash)
     if not control.ask(path, order):
-        _carry_out(path, order)
+        _carry_out(given.db, order)
     return [f"{name}: {_ACTIONS[given.command][1]}"]
 
 
@@ -110,17 +114,12 @@ def _ask_password(name: str) -> str:
     return password
 
 
-def _carry_out(path: Path, order: control.Order) -> None:
+def _carry_out(db: str, order: control.Order) -> None:
     """Does it here, as no service runs."""
-    if not path.exists():
-        raise PeerError("bad_request", f"there is no database {path}; name it with --db")
-    path = path.resolve()
-    with closing(FileLock(path)):
-        schema.prepare(path)
-        with database.translated_errors(), closing(database.connect_writer(path)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            control.carry_out(connection, order)
-            connection.execute("COMMIT")
+    if not storage.exists(db):
+        raise PeerError("bad_request", f"there is no database {Path(db)}; name it with --db")
+    with closing(storage.open_offline(db)) as opened, as_peer_errors():
+        opened.result(control.carry_out(opened, order))
 
 
 # -- backups ----------------------------------------------------------------------------------------------------------
@@ -138,22 +137,22 @@ def _add_backup_commands(commands: argparse._SubParsersAction[Parser], db: str) 
 
 def _backup(given: argparse.Namespace) -> str:
     source = Path(given.db)
-    target = Path(given.file or f"backups/{source.stem}-{time_stamp()}.db")
+    target = Path(given.file or f"backups/{source.stem}-{storage.time_stamp()}.db")
     begun = time.monotonic()
-    held = _attend(lambda task: backup(source, target, task, overwrite=given.overwrite))
+    held = _attend(lambda task: storage.backup(given.db, target, task, overwrite=given.overwrite))
     size = target.stat().st_size
     return f"{target}: {size:,} bytes, {_describe(held)}, {time.monotonic() - begun:.1f} s"
 
 
 def _restore(given: argparse.Namespace) -> str:
-    held, old = _attend(lambda task: restore(Path(given.file), Path(given.db), task))
+    held, old = _attend(lambda task: storage.restore(Path(given.file), given.db, task))
     return f"{given.db}: restored, {_describe(held)}" + (f"; the old file is now {old}" if old else "")
 
 
 def _verify(given: argparse.Namespace) -> str:
-    def check(task: Task) -> integrity.Contents:
+    def check(task: storage.Task) -> Contents:
         task.doing = "checking"
-        return integrity.verify(Path(given.db), task.watch)
+        return storage.verify(given.db, task)
 
     return f"{given.db}: sound, {_describe(_attend(check))}"
 
@@ -165,7 +164,7 @@ _FILE_COMMANDS: Final[dict[str, Callable[[argparse.Namespace], str]]] = {
 }
 
 
-def _describe(held: integrity.Contents) -> str:
+def _describe(held: Contents) -> str:
     messages, users = (
         f"{number:,} {word}{'s' if number != 1 else ''}"
         for number, word in ((held.messages, "message"), (held.users, "user"))
@@ -173,9 +172,9 @@ def _describe(held: integrity.Contents) -> str:
     return f"{messages}, {users}, schema {held.revision}"
 
 
-def _attend(work: Callable[[Task], _T]) -> _T:
+def _attend(work: Callable[[storage.Task], _T]) -> _T:
     """Does long work in a thread, so that on a terminal its progress shows, and Ctrl-C ends it at once."""
-    task = Task()
+    task = storage.Task()
     begun = time.monotonic()
     shows = False
     with ThreadPoolExecutor(1, "chat-admin") as pool:

@@ -16,17 +16,21 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from service.accounts.names import look_of
+from service.accounts.refusals import to_peer_error
 from service.clock import format_time, utcnow
-from service.config import CONTROL_PATIENCE, CONTROL_TIMEOUT, MAX_CONTROL_LINE
-from service.errors import ChatError, PeerError, ServiceError, StorageUnavailable
-from service.storage.sqlite import users
+from service.errors import ChatError, ServiceError, StorageUnavailable
+from service.storage.contract import Refused
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
+    from service.storage.contract import AccountStorage, Done, Write
+
 _log: Final = logging.getLogger("chat.control")
+TIMEOUT: Final = 5.0  # seconds that an operator waits for an order; a locked database is given up by then
+PATIENCE: Final = 1.0  # seconds that the service waits for the order of a program that has connected
+_MAX_LINE: Final = 4_096  # bytes of one: a name and a hash
 _SUFFIX: Final = "-control"
 _MODE: Final = 0o600
 
@@ -48,27 +52,22 @@ class Answer(msgspec.Struct, frozen=True):
     error: str = ""
 
 
-def carry_out(connection: sqlite3.Connection, order: Order) -> int:
-    """Does it, and gives the id of the account. Raises PeerError; begins and ends no transaction."""
+def carry_out(storage: AccountStorage, order: Order, done: Done[int] = None) -> Write[int]:
+    """Hands the order to the storage; its result is the id of the account."""
     now = format_time(utcnow())
     if order.action == "add":
-        return users.add(connection, order.name, look_of(order.name), order.password_hash, now)
-    user = users.find_user(connection, order.name)
-    if user is None:
-        raise PeerError("unknown_user", f'there is no user "{order.name}"')
+        return storage.add_user(order.name, look_of(order.name), order.password_hash, now, done=done)
+    if order.action == "password":
+        return storage.set_password(order.name, order.password_hash, done=done)
     if order.action == "disable":
-        users.disable(connection, user.id, now)
-    elif order.action == "enable":
-        users.enable(connection, user.id)
-    else:
-        users.change_password(connection, user, order.password_hash)
-    return user.id
+        return storage.disable(order.name, now, done=done)
+    return storage.enable(order.name, done=done)
 
 
 def ask(db: Path, order: Order) -> bool:
     """Has the running service do it; False if none runs. Raises ServiceError if it could not be done."""
     with socket.socket(socket.AF_UNIX) as connected:
-        connected.settimeout(CONTROL_TIMEOUT)
+        connected.settimeout(TIMEOUT)
         try:
             connected.connect(str(_path(db)))
         except (FileNotFoundError, ConnectionRefusedError):  # refused: left there by a service that was killed
@@ -77,7 +76,7 @@ def ask(db: Path, order: Order) -> bool:
             raise ServiceError(f"cannot reach the running service: {error}") from error
         try:
             connected.sendall(msgspec.json.encode(order) + b"\n")
-            answer = msgspec.json.decode(connected.recv(MAX_CONTROL_LINE), type=Answer)
+            answer = msgspec.json.decode(connected.recv(_MAX_LINE), type=Answer)
         except (OSError, ValueError) as error:
             raise ServiceError(f"the running service gave no answer; look into its log ({error})") from error
     if answer.error:
@@ -93,15 +92,16 @@ def _path(db: Path) -> Path:
 class Control:
     """Owns the thread `chat-control`, and the socket that operators reach it by."""
 
-    def __init__(self, db: Path, handle: Callable[[Order], None]) -> None:
+    def __init__(self, db: Path, handle: Callable[[Order], None], *, patience: float = PATIENCE) -> None:
         """`handle` does an order, or raises. Without a socket, such as for too long a path, all else works."""
         self._handle = handle
+        self._patience = patience
         self._path = _path(db)
         self._listener: socket.socket | None = socket.socket(socket.AF_UNIX)
         try:
             self._path.unlink(missing_ok=True)  # of a service that was killed
             self._listener.bind(str(self._path))
-            self._path.chmod(_MODE)  # before it listens, so nobody else can have connected
+            self._path.chmod(_MODE)  # before it listens, so no other user can have connected
             self._listener.listen()
         except OSError as error:
             _log.warning("operators cannot reach this service while it runs: %s: %s", self._path, error)
@@ -120,7 +120,7 @@ class Control:
         self._thread.join()
         if self._listener is not None:
             self._listener.close()
-            with suppress(OSError):  # somebody has removed it
+            with suppress(OSError):  # it was removed
                 self._path.unlink()
         self._end.close()
         self._ended.close()
@@ -137,16 +137,17 @@ class Control:
     def _serve(self, listener: socket.socket) -> None:
         connected, _ = listener.accept()
         with connected:
-            connected.settimeout(CONTROL_PATIENCE)
+            connected.settimeout(self._patience)
             with suppress(OSError):  # gone, or silent
-                connected.sendall(msgspec.json.encode(self._answer(connected.recv(MAX_CONTROL_LINE))) + b"\n")
+                connected.sendall(msgspec.json.encode(self._answer(connected.recv(_MAX_LINE))) + b"\n")
 
     def _answer(self, line: bytes) -> Answer:
         try:
             order = msgspec.json.decode(line, type=Order)
             self._handle(order)
         except (ChatError, ValueError) as error:
-            reason = "the database cannot be used just now; try again"
-            return Answer(reason if isinstance(error, StorageUnavailable) else str(error))
+            if isinstance(error, StorageUnavailable):
+                return Answer("the database cannot be used just now; try again")
+            return Answer(str(to_peer_error(error) if isinstance(error, Refused) else error))
         _log.info("%s %s by the operator", order.action, order.name)
         return Answer()

@@ -20,7 +20,7 @@ from service.chat.replies import explain, fit
 from service.clock import format_time, utcnow
 from service.delivery.run import Note
 from service.errors import PeerError, StorageUnavailable
-from service.storage.sqlite import fulltext, messages, users
+from service.storage.contract import Post, UnknownUser
 from service.turns import CrowdedError
 from service.wire import protocol
 from service.wire.limits import MAX_ID
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from service.chat.session import Session
+    from service.storage.contract import Page
     from service.turns import Turns
 
 _log: Final = logging.getLogger("chat.session")
@@ -63,7 +64,7 @@ def _make_post(session: Session, command: protocol.Pm | protocol.Dm, text: str, 
     nonce = None if command.nonce is UNSET else command.nonce
     if "\0" in text or (nonce is not None and "\0" in nonce):
         raise PeerError("bad_request", "a message and its nonce may not contain NUL")
-    return Posted(command, to, messages.Post(None if to is None else _find_id(session, to), text, nonce))
+    return Posted(command, to, Post(None if to is None else _find_id(session, to), text, nonce))
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -81,7 +82,7 @@ def missed(session: Session, command: protocol.Missed) -> None:
     # A client that does not confirm has, or will have, all after the seam live: missed must not tell it twice.
     up_to = MAX_ID if account.confirm else account.last_id
     with _turn(session, session.services.pages):
-        page = session.services.storage.read(messages.missed_page, account.id, up_to, command.limit)
+        page = session.services.storage.missed_page(account.id, up_to, command.limit)
     shown, more = _fit(session, page)
     session.reply_to(command, protocol.MissedReply(shown, more), Note(direct_ids=[message.id for message in shown]))
 
@@ -92,8 +93,7 @@ def history(session: Session, command: protocol.History) -> protocol.HistoryRepl
     session.settle()
     partner_id, partner = _find_partner(session, command.with_)
     with _turn(session, session.services.pages):
-        page = session.services.storage.read(
-            messages.history_page,
+        page = session.services.storage.history_page(
             None if partner_id is None else (account.id, partner_id),
             None if command.before is UNSET else command.before,
             None if command.after is UNSET else command.after,
@@ -116,8 +116,7 @@ def search(session: Session, command: protocol.Search) -> protocol.SearchReply:
     with _turn(session, session.services.indexing), suppress(StorageUnavailable):  # then what is indexed has to do
         storage.index_search()
     with _turn(session, session.services.searches):
-        page = storage.read(
-            fulltext.search_page,
+        page = storage.search_page(
             command.query,
             account.id,
             partner_id,
@@ -150,7 +149,7 @@ def _find_partner(session: Session, name: str | UnsetType) -> tuple[int | None, 
 def _find_id(session: Session, name: str) -> int:
     user_id = session.services.accounts.find_id(name)
     if user_id is None:
-        raise PeerError("unknown_user", f'there is no user "{name}"')
+        raise UnknownUser(name)
     return user_id
 
 
@@ -162,7 +161,7 @@ def _known_name(text: str) -> str:
         raise PeerError("unknown_user", "there is no such user") from None
 
 
-def _fit(session: Session, page: messages.Page, *, extra: int = 0) -> tuple[list[protocol.StoredMessage], bool]:
+def _fit(session: Session, page: Page, *, extra: int = 0) -> tuple[list[protocol.StoredMessage], bool]:
     return fit(page, session.services.settings.max_line - _PAGE_OVERHEAD - extra, session.outbox.codec.size)
 
 
@@ -170,22 +169,24 @@ def _fit(session: Session, page: messages.Page, *, extra: int = 0) -> tuple[list
 def seen(session: Session, command: protocol.Seen) -> None:
     """Marks messages as seen."""
     account, now = session.logged_in_account(), format_time(utcnow())
-    then = partial(_acknowledge_seen, session, command)
+    done, refused = partial(_acknowledge_seen, session, command), partial(_refuse_seen, session, command)
     if (command.id is UNSET) == (command.ids is UNSET):
         raise PeerError("bad_request", 'give one of the fields "id" and "ids"')
     storage = session.services.storage
     if command.id is not UNSET:
-        session.last_write = storage.submit(users.see_up_to, account.id, command.id, now, then=then)
+        session.last_write = storage.see_up_to(account.id, command.id, now, done=done, refused=refused)
     elif command.ids is not UNSET:
-        session.last_write = storage.submit(messages.mark_seen, account.id, command.ids, now, then=then)
+        session.last_write = storage.mark_seen(account.id, command.ids, now, done=done, refused=refused)
 
 
-def _acknowledge_seen(session: Session, command: protocol.Seen, outcome: object) -> None:
+def _acknowledge_seen(session: Session, command: protocol.Seen, _: None) -> None:
     """On the delivery thread, after the commit."""
-    if outcome is not None:
-        session.outbox.append(explain(outcome, command, session.peer))
-    else:
-        session.outbox.append(AckReply(command="seen", id=command.id, ids=command.ids, ref=command.ref))
+    session.outbox.append(AckReply(command="seen", id=command.id, ids=command.ids, ref=command.ref))
+
+
+def _refuse_seen(session: Session, command: protocol.Seen, error: Exception) -> None:
+    """On the delivery thread, where nothing was stored."""
+    session.outbox.append(explain(error, command, session.peer))
 
 
 def change_password(session: Session, command: protocol.Password) -> AckReply:
@@ -197,17 +198,17 @@ def change_password(session: Session, command: protocol.Password) -> AckReply:
     if user is None:
         raise PeerError("bad_credentials", "this account is gone")
     new_hash = accounts.hash(password, account.name, session.origin)
-    session.services.storage.call(users.change_password, user, new_hash, then=partial(_end_others, session, account.id))
+    storage = session.services.storage
+    storage.result(storage.change_password(user, new_hash, done=partial(_end_others, session, account.id)))
     _log.info("password changed %s %s", account.name, session.peer)
     return AckReply(command="password")
 
 
-def _end_others(session: Session, user_id: int, outcome: object) -> None:
+def _end_others(session: Session, user_id: int, _: None) -> None:
     """On the delivery thread, after the commit."""
-    if outcome is None:
-        for other in list(session.services.roster.sessions_of(user_id)):
-            if other is not session:
-                other.kick("password_changed")
+    for other in list(session.services.roster.sessions_of(user_id)):
+        if other is not session:
+            other.kick("password_changed")
 
 
 def ping(_session: Session, _: protocol.Ping) -> protocol.PongReply:

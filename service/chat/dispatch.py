@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from service.chat import commands, entering
-from service.chat.fanout import Posted, deliver
+from service.chat.fanout import Posted, deliver, refuse
 from service.chat.replies import explain
 from service.config import POSTS_AT_ONCE, SEARCH_COST
 from service.errors import PeerError
@@ -100,8 +100,11 @@ class Dispatcher:
             posts, self._posts = self._posts, []
             session = self._session
             sender = session.logged_in_account()
-            session.last_write = session.services.storage.submit_posts(
-                sender.id, [posted.post for posted in posts], then=partial(deliver, session, sender, posts)
+            session.last_write = session.services.storage.store_posts(
+                sender.id,
+                [posted.post for posted in posts],
+                done=partial(deliver, session, sender, posts),
+                refused=partial(refuse, session, posts),
             )
 
     def end(self) -> None:

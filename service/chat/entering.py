@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
 
 from service.accounts.names import look_of, map_name, map_new_name
 from service.chat.session import Account
-from service.storage.sqlite import users
 from service.wire.protocol import LoginOkReply, PasswordRequiredReply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from service.accounts.authentication import NewToken
     from service.chat.session import Session
+    from service.storage import contract
+    from service.storage.contract import Write
     from service.wire.protocol import Login, Register, Resume
 
 _log: Final = logging.getLogger("chat.session")
@@ -41,7 +40,8 @@ def log_in(session: Session, command: Login) -> PasswordRequiredReply | None:
         return PasswordRequiredReply(name, registered=False)
     token = accounts.new_token()
     session.settle_receipts(user.id)
-    _enter(session, command, token, users.log_in, user, *token[1:])
+    joined = partial(_join, session, command, token)
+    _enter(session, session.services.storage.log_in(user, *token[1:], done=joined))
     return None
 
 
@@ -56,40 +56,34 @@ def register(session: Session, command: Register) -> None:
     session.services.door.register(session.origin)
     password_hash = accounts.hash(password, name, session.origin)
     token = accounts.new_token()
-    _enter(session, command, token, users.register, name, look, password_hash, *token[1:])
+    joined = partial(_join, session, command, token)
+    _enter(session, session.services.storage.register(name, look, password_hash, *token[1:], done=joined))
     _log.info("registered %s %s", name, session.peer)
 
 
 def resume(session: Session, command: Resume) -> None:
     """Logs in with a token."""
     session.is_entering = True
+    storage = session.services.storage
     token = session.services.accounts.renew_token(command.token)
     # A read, but by the writer: a turn of its takes half as long as opening a connection to read with, and when
     # thousands of clients come back at once they do not wait for the few places for these.
-    owner_id = session.services.storage.call(users.find_token_owner, token.hash)
+    owner_id = storage.result(storage.find_token_owner(token.hash))
     if owner_id is not None:
         session.settle_receipts(owner_id)
-    _enter(session, command, token, users.resume, *token[1:])
+    _enter(session, storage.resume(*token[1:], done=partial(_join, session, command, token)))
 
 
-def _enter(
-    session: Session,
-    command: Login | Register | Resume,
-    token: NewToken,
-    work: Callable[..., users.Login],
-    *arguments: Any,
-) -> None:
-    """Logs in through the writer, so that the counts, the seam and the first live message fit together."""
-    session.services.storage.call(work, *arguments, then=partial(_join, session, command, token))
+def _enter(session: Session, login: Write[contract.Login]) -> None:
+    """Waits until the writer has noted the login: so the counts, the seam and the first live message fit together."""
+    session.services.storage.result(login)
     session.services.delivery.settle()  # until `_join` is done: the next command needs the account
     _log.info("login %s %s", session.logged_in_account().name, session.peer)
 
 
 # -- on the delivery thread -------------------------------------------------------------------------------------------
-def _join(session: Session, command: Login | Register | Resume, token: NewToken, login: object) -> None:
-    """Lets the session in, if the login is stored; the reply is the first that it is sent as a member."""
-    if not isinstance(login, users.Login):
-        return  # refused; the connection thread says so
+def _join(session: Session, command: Login | Register | Resume, token: NewToken, login: contract.Login) -> None:
+    """Lets the session in; the reply is the first that it is sent as a member."""
     services = session.services
     arrived = session.enter(Account(login.user_id, login.name, login.last_id, command.confirm))
     session.outbox.append(

@@ -8,13 +8,14 @@ from msgspec import Struct
 
 from service.chat.replies import explain
 from service.delivery.run import Note
-from service.storage.sqlite import messages
+from service.storage.contract import Post, Stored
 from service.wire.protocol import AckReply, BroadcastEvent, DirectEvent, Dm, Pm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from service.chat.session import Account, Session
+    from service.storage.contract import Outcome
 
 
 class Posted(Struct, frozen=True):
@@ -22,17 +23,19 @@ class Posted(Struct, frozen=True):
 
     command: Pm | Dm
     to: str | None
-    post: messages.Post
+    post: Post
 
 
-def deliver(session: Session, sender: Account, posts: Sequence[Posted], outcomes: object) -> None:
+def refuse(session: Session, posts: Sequence[Posted], error: Exception) -> None:
+    """After a failure of the storage: the sender gets it as the answer to each."""
+    for posted in posts:
+        session.outbox.append(explain(error, posted.command, session.peer))
+
+
+def deliver(session: Session, sender: Account, posts: Sequence[Posted], outcomes: Sequence[Outcome]) -> None:
     """After the commit: the sender gets the acks, and the others the messages, except those that were retries."""
-    if not isinstance(outcomes, list):
-        for posted in posts:
-            session.outbox.append(explain(outcomes, posted.command, session.peer))
-        return
     for posted, outcome in zip(posts, outcomes, strict=True):
-        if not isinstance(outcome, messages.Receipt):
+        if not isinstance(outcome, Stored):
             session.outbox.append(explain(outcome, posted.command, session.peer))
         elif posted.to is None or posted.post.recipient_id is None:
             _deliver_public(session, sender, posted, outcome)
@@ -40,7 +43,7 @@ def deliver(session: Session, sender: Account, posts: Sequence[Posted], outcomes
             _deliver_direct(session, sender, posted, outcome, posted.to, posted.post.recipient_id)
 
 
-def _deliver_public(session: Session, sender: Account, posted: Posted, stored: messages.Receipt) -> None:
+def _deliver_public(session: Session, sender: Account, posted: Posted, stored: Stored) -> None:
     command = posted.command
     ack = AckReply(command="pm", id=stored.id, time=stored.time, nonce=command.nonce, ref=command.ref)
     if stored.fresh:
@@ -51,7 +54,7 @@ def _deliver_public(session: Session, sender: Account, posted: Posted, stored: m
 
 
 def _deliver_direct(
-    session: Session, sender: Account, posted: Posted, stored: messages.Receipt, to: str, recipient_id: int
+    session: Session, sender: Account, posted: Posted, stored: Stored, to: str, recipient_id: int
 ) -> None:
     roster, command = session.services.roster, posted.command
     receivers = [other for other in roster.sessions_of(recipient_id) if other is not session]

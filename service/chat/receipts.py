@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from service.clock import format_time, utcnow
-from service.config import RECEIPTS_BATCH
 from service.delivery.run import Note
 from service.errors import StorageUnavailable
-from service.storage.sqlite import messages, users
+from service.storage.contract import Shown
 
 if TYPE_CHECKING:
-    import sqlite3
+    from collections.abc import Sequence
 
-    from service.storage.sqlite.engine import Storage, Write
+    from service.storage.contract import Storage, Write
+
+BATCH: Final = 500  # notes stored in one write: some 2 ms, and then it is the next one's turn
 
 
 class Receipts:
     """The notes of all users, until they are stored."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, batch: int = BATCH) -> None:
+        """`batch`: how many notes one write stores."""
         self._storage = storage
+        self._batch = batch
         self._lock = threading.Lock()
         self._public: dict[int, int] = {}  # user id: the newest public id written to it
         self._direct: dict[int, list[int]] = {}  # user id: direct ids written to it
@@ -59,13 +63,13 @@ class Receipts:
                 self._direct.setdefault(user_id, []).extend(direct_ids)
                 self._direct_count += len(direct_ids)
 
-    def store(self, user_id: int) -> Write | None:
+    def store(self, user_id: int) -> Write[None] | None:
         """Submits the notes of one user; None if there are none. What cannot be stored is noted again."""
         with self._lock:
             public, direct = self._public.pop(user_id, 0), self._direct.pop(user_id, [])
-        return self._submit([(user_id, public, direct)]) if public or direct else None
+        return self._submit([Shown(user_id, public, direct)]) if public or direct else None
 
-    def flush(self) -> Write | None:
+    def flush(self) -> Write[None] | None:
         """Submits the notes of all users, as `store` does, and gives the last write.
 
         They go in pieces, so that other writes come between: after a public message there is one for everybody online.
@@ -74,40 +78,27 @@ class Receipts:
             public, self._public = self._public, {}
             direct, self._direct = self._direct, {}
             self._direct_count = 0
-        write: Write | None = None
-        piece: list[_Shown] = []
+        write: Write[None] | None = None
+        piece: list[Shown] = []
         size = 0
         for user_id in public.keys() | direct.keys():
-            piece.append((user_id, public.get(user_id, 0), direct.get(user_id, [])))
-            size += 1 + len(piece[-1][2])
-            if size >= RECEIPTS_BATCH:
+            piece.append(Shown(user_id, public.get(user_id, 0), direct.get(user_id, [])))
+            size += 1 + len(piece[-1].direct_ids)
+            if size >= self._batch:
                 write = self._submit(piece)
                 piece, size = [], 0
         return self._submit(piece) if piece else write
 
     def flush_many(self) -> None:
         """Flushes if many direct messages are noted: while few are missed, the index of these is a few pages."""
-        if self._direct_count >= RECEIPTS_BATCH:
+        if self._direct_count >= self._batch:
             self.flush()
 
-    def _submit(self, piece: list[_Shown]) -> Write:
-        def keep(outcome: object) -> None:
-            if isinstance(outcome, StorageUnavailable):
-                for user_id, public_id, direct_ids in piece:
-                    self.note(user_id, Note(public_id, direct_ids))
+    def _submit(self, piece: Sequence[Shown]) -> Write[None]:
+        return self._storage.store_receipts(piece, format_time(utcnow()), refused=partial(self._note_again, piece))
 
-        return self._storage.submit(_store, piece, format_time(utcnow()), then=keep)
-
-
-_Shown = tuple[int, int, list[int]]  # user id, the newest public id or 0, direct ids
-
-
-def _store(connection: sqlite3.Connection, piece: list[_Shown], now: str) -> None:
-    markers: dict[int, list[int]] = {}  # nearly always one: everybody has been sent the same
-    for user_id, public_id, direct_ids in piece:
-        if public_id:
-            markers.setdefault(public_id, []).append(user_id)
-        if direct_ids:
-            messages.mark_seen(connection, user_id, direct_ids, now)
-    for public_id, user_ids in markers.items():
-        users.move_read_markers(connection, user_ids, public_id)
+    def _note_again(self, piece: Sequence[Shown], error: Exception) -> None:
+        """After a failure of the storage; a bug would only fail again."""
+        if isinstance(error, StorageUnavailable):
+            for user_id, public_id, direct_ids in piece:
+                self.note(user_id, Note(public_id, direct_ids))

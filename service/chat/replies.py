@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET
 
 from service import __version__
+from service.accounts.refusals import to_peer_error
 from service.errors import CommandError, ErrorCode, PeerError, StorageFull, StorageUnavailable
+from service.storage.contract import Refused
 from service.wire.limits import PROTOCOL_VERSION
 from service.wire.protocol import ByeReply, ErrorReply, HelloEvent, StoredMessage
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from service.config import Settings
-    from service.storage.sqlite import messages
+    from service.storage.contract import Message, Page
     from service.wire.protocol import Command
 
 _log: Final = logging.getLogger("chat.session")
@@ -39,12 +41,13 @@ def greeting(settings: Settings) -> HelloEvent:
     )
 
 
-def explain(error: object, command: Command | None, peer: str) -> ErrorReply:
+def explain(error: Exception, command: Command | None, peer: str) -> ErrorReply:
     """The reply for what went wrong with a command, or with the connection from `peer` where there is none.
 
-    A failure of the service is logged with an id that the reply carries. `error` is an exception; anything else is a
-    bug, and is answered as one.
+    A failure of the service is logged with an id that the reply carries.
     """
+    if isinstance(error, Refused):
+        error = to_peer_error(error)
     reply = ErrorReply(code="internal", message="")
     if command is not None:
         reply.command, reply.ref = str(command.__struct_config__.tag), command.ref
@@ -64,8 +67,7 @@ def explain(error: object, command: Command | None, peer: str) -> ErrorReply:
         )
     else:
         incident = secrets.token_hex(4)
-        exception = error if isinstance(error, BaseException) else None
-        _log.error("incident %s: %s %s", incident, reply.command or "connection", peer, exc_info=exception)
+        _log.error("incident %s: %s %s", incident, reply.command or "connection", peer, exc_info=error)
         reply.message = f"something went wrong here; tell the operator: incident {incident}"
     if reply.code in _LOGGED_REFUSALS:
         _log.info("refused %s %s: %s", reply.command or "connection", peer, reply.code)
@@ -77,7 +79,7 @@ def refusal(error: PeerError) -> tuple[ErrorReply, ByeReply]:
     return ErrorReply(code=error.code, message=str(error), fatal=True), ByeReply(reason="kicked")
 
 
-def stored_message(message: messages.Message) -> StoredMessage:
+def stored_message(message: Message) -> StoredMessage:
     """A message of the database as an entry of a page."""
     return StoredMessage(
         id=message.id,
@@ -88,7 +90,7 @@ def stored_message(message: messages.Message) -> StoredMessage:
     )
 
 
-def fit(page: messages.Page, space: int, size_of: Callable[[StoredMessage], int]) -> tuple[list[StoredMessage], bool]:
+def fit(page: Page, space: int, size_of: Callable[[StoredMessage], int]) -> tuple[list[StoredMessage], bool]:
     """As many entries of the page, from its start, as fit into `space` bytes, and whether others follow.
 
     The first one always goes, or a page could never be passed. `size_of` gives the bytes of an entry.

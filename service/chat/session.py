@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
@@ -16,7 +16,6 @@ from service.chat.replies import explain, greeting, refusal
 from service.clock import format_time, utcnow
 from service.config import MESSAGE_BYTES, RECEIVE_COST, RECEIVE_COST_BYTES, RECORD_COST
 from service.errors import PeerError
-from service.storage.sqlite import users
 from service.token_bucket import Debt
 from service.wire.protocol import ByeReply
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from service.delivery.outbox import Outbox
     from service.delivery.run import Note
     from service.origin import Origin
-    from service.storage.sqlite.engine import Storage, Write
+    from service.storage.contract import Storage, Write
     from service.turns import Turns
     from service.wire.protocol import Command, Event, Reply
 
@@ -82,7 +81,7 @@ class Session:
         self.account: Account | None = None  # set by `enter`, and then for good
         self.is_entering = False  # a password or token is looked at: up to the answer the client keeps its place
         self.is_late = False  # its time to log in is over: the command under way is the last, unless it logs in
-        self.last_write: Write | None = None  # the newest one whose reply may be on its way
+        self.last_write: Write[Any] | None = None  # the newest one whose reply may be on its way
         self.ended = False
         self._debt = Debt(services.now)  # for what was taken beyond the shares
 
@@ -178,7 +177,7 @@ class Session:
         if self.account is not None:
             _log.info("logout %s %s", self.account.name, self.peer)
             self.services.receipts.store(self.account.id)
-            self.services.storage.submit(users.note_presence, self.account.id, format_time(utcnow()))
+            self.services.storage.note_presence(self.account.id, format_time(utcnow()))
 
     # -- on the delivery thread ---------------------------------------------------------------------------------------
     def enter(self, account: Account) -> bool:

@@ -1,1 +1,82 @@
-"""How the chat is stored."""
+"""Opens the engine that the database's name asks for. Nothing else in the service imports an engine.
+
+A path names a SQLite file; there is no other engine yet. contract.py says what an engine does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from service.errors import ConfigError
+from service.storage.sqlite import backup as copies
+from service.storage.sqlite import integrity, schema
+from service.storage.sqlite.backup import Task, time_stamp
+from service.storage.sqlite.engine import SqliteStorage
+from service.storage.sqlite.orders import OfflineStorage
+
+if TYPE_CHECKING:
+    from service.storage.contract import AccountStorage, Contents, HandOver, Storage
+
+__all__ = ["Task", "backup", "exists", "init_db", "open_offline", "open_storage", "restore", "time_stamp", "verify"]
+
+_MISSING_ENGINES: Final = ("postgresql://", "postgres://")
+
+
+def open_storage(db: str | Path, hand_over: HandOver, *, max_db: int = 0, keep_free: int = 0) -> Storage:
+    """Opens the database for a service; makes or upgrades it.
+
+    `hand_over` gets callbacks of writes with their arguments, in commit order. `max_db`: bytes that the database may
+    use; `keep_free`: bytes to be left on its disk; 0 for no such limit. Raises ConfigError, SchemaError, FileError.
+    """
+    return SqliteStorage(_path_of(db), hand_over, max_db=max_db, keep_free=keep_free)
+
+
+def open_offline(db: str | Path) -> AccountStorage:
+    """Opens the database for an operator's orders while no service runs. Raises ConfigError, SchemaError, FileError."""
+    return OfflineStorage(_path_of(db))
+
+
+def exists(db: str | Path) -> bool:
+    """Whether there is such a database, or something in its place. Raises ConfigError."""
+    return _path_of(db).exists()
+
+
+def init_db(db: str | Path) -> tuple[str, str]:
+    """Makes or upgrades the database; gives "created", "upgraded" or "current", and its schema's revision.
+
+    One that is current is left alone, as a service may have it open. Raises ConfigError, SchemaError, FileError.
+    """
+    return schema.init_db(_path_of(db)), schema.revisions()[-1]
+
+
+def backup(db: str | Path, target: Path, task: Task, *, overwrite: bool = False) -> Contents:
+    """Copies the database as it is at one moment, also while the service runs; gives what the copy holds.
+
+    Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; `target` is then as it was.
+    """
+    return copies.backup(_path_of(db), target, task, overwrite=overwrite)
+
+
+def restore(source: Path, db: str | Path, task: Task) -> tuple[Contents, Path | None]:
+    """Puts a backup in the database's place while no service runs; gives what it holds, and the old file.
+
+    Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; the database is then as it was.
+    """
+    return copies.restore(source, _path_of(db), task)
+
+
+def verify(db: str | Path, task: Task) -> Contents:
+    """Checks a database or a backup whole, also while the service runs, and changes nothing in it.
+
+    Raises ConfigError, SchemaError, FileError if it is damaged, StorageUnavailable.
+    """
+    return integrity.verify(_path_of(db), task.watch)
+
+
+def _path_of(db: str | Path) -> Path:
+    if str(db).startswith(_MISSING_ENGINES):
+        raise ConfigError(
+            f"this service has no such engine yet: {str(db).partition(':')[0]}. Name a file: --db chat.db"
+        )
+    return Path(db)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import generate, history
 from benchmarks.peers import CellError
-from service.storage.sqlite import fulltext, messages, schema
+from service.storage.sqlite import messages, schema
 from tests.support.helpers import open_storage
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def test_its_counts_and_words_are_there(path: Path) -> None:
         assert storage.read(messages.count_waiting, 1)[1] == 0
         assert storage.read(messages.count_waiting, generate.USERS)[1] > 0.8 * COUNT
         word = generate.make_words()[0]
-        assert len(storage.read(fulltext.search_page, word, 1, None, None, 20).messages) == 20
+        assert len(storage.search_page(word, 1, None, None, 20).messages) == 20
 
 
 def test_the_progress_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -104,7 +104,7 @@ class FaultyProcess(Process):
         self.faults = folder / "faults.json"
         self.set_faults()
         prelude = (
-            f"import service.config; service.config.STORAGE_TIMEOUT = {storage_timeout}\n"
+            f"from service.storage.sqlite import database; database.STORAGE_TIMEOUT = {storage_timeout}\n"
             f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
             f"import {__name__}; {__name__}.put_under_faults({str(self.faults)!r})"
         )

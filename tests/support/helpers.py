@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from service.clock import utcnow
 from service.config import Settings
 from service.server import Server
-from service.storage.sqlite.engine import Storage
+from service.storage.sqlite.engine import SqliteStorage
 
 if TYPE_CHECKING:
     import ssl
@@ -53,15 +53,16 @@ def running_server(folder: Path, **settings: Any) -> Iterator[Server]:
         server.stop()
 
 
+def call_back(told: Iterable[tuple[Callable[[Any], None], Any]]) -> None:
+    """For a storage without a delivery: calls back on the writer thread."""
+    for callback, argument in told:
+        callback(argument)
+
+
 @contextmanager
-def open_storage(path: Path) -> Iterator[Storage]:
-    """A storage without a service: who asked is told on the writer thread, as there is no delivery."""
-
-    def hand_over(outcomes: Iterable[tuple[Callable[[Any], None], Any]]) -> None:
-        for then, outcome in outcomes:
-            then(outcome)
-
-    storage = Storage(path, hand_over)
+def open_storage(path: Path, **more: Any) -> Iterator[SqliteStorage]:
+    """A storage without a service."""
+    storage = SqliteStorage(path, call_back, **more)
     try:
         yield storage
     finally:

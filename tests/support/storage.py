@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from service.storage.sqlite import messages, users
+from service.storage.contract import Post, Stored
+from service.storage.sqlite.engine import SqliteStorage
 from tests.support.helpers import open_storage
 
 if TYPE_CHECKING:
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from service.errors import PeerError
-    from service.storage.sqlite.engine import Storage
+    from service.storage.contract import Outcome, Page, Storage
 
 NOW: Final = "2026-11-21T09:30:00.000Z"
 LATER: Final = "2026-11-21T09:31:00.000Z"
@@ -28,7 +28,7 @@ def token_of(name: str) -> bytes:
 
 def add(storage: Storage, name: str) -> int:
     """A new account's id."""
-    return storage.call(users.register, name, name, f"hash of {name}", token_of(name), NOW, EXPIRY).user_id
+    return storage.result(storage.register(name, name, f"hash of {name}", token_of(name), NOW, EXPIRY)).user_id
 
 
 def make_chat(path: Path) -> Path:
@@ -43,38 +43,40 @@ def make_chat(path: Path) -> Path:
 
 def say(storage: Storage, sender: int, text: str, to: str | None = None, nonce: str | None = None) -> int:
     """A stored message's id."""
-    receipt = store(storage, sender, text, to, nonce)
-    assert isinstance(receipt, messages.Receipt)
-    return receipt.id
+    stored = store(storage, sender, text, to, nonce)
+    assert isinstance(stored, Stored)
+    return stored.id
 
 
-def store_posts(storage: Storage, sender: int, *posts: messages.Post) -> list[messages.Receipt | PeerError]:
+def store_posts(storage: Storage, sender: int, *posts: Post) -> list[Outcome]:
     """What came of storing these, all at once."""
-    outcomes: list[list[messages.Receipt | PeerError]] = []
-    storage.wait(storage.submit_posts(sender, posts, then=outcomes.append))
-    return outcomes[0]
+    outcomes = storage.result(storage.store_posts(sender, posts))
+    return list(outcomes)
 
 
-def store(
-    storage: Storage, sender: int, text: str, to: str | None = None, nonce: str | None = None
-) -> messages.Receipt | PeerError:
+def store(storage: Storage, sender: int, text: str, to: str | None = None, nonce: str | None = None) -> Outcome:
     """What came of storing one message."""
-    user = storage.read(users.find_user, to) if to else None
-    post = messages.Post(user.id if user else None, text, nonce)
-    return store_posts(storage, sender, post)[0]
+    user = storage.find_user(to) if to else None
+    return store_posts(storage, sender, Post(user.id if user else None, text, nonce))[0]
 
 
-def ids_of(page: messages.Page) -> list[int]:
+def ids_of(page: Page) -> list[int]:
     """A page's messages, by id."""
     return [message.id for message in page.messages]
 
 
-def skip_ids(storage: Storage, count: int) -> None:
+def count_readers(storage: Storage) -> int:
+    """How many read connections are open."""
+    assert isinstance(storage, SqliteStorage)
+    return len(storage._readers)
+
+
+def skip_ids(storage: SqliteStorage, count: int) -> None:
     """The next message's id is so many larger than it would be."""
     storage.call(lambda c: c.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'message'", (count,)))
 
 
-def explain(storage: Storage, work: Callable[..., object], *arguments: Any) -> list[str]:
+def explain(storage: SqliteStorage, work: Callable[..., object], *arguments: Any) -> list[str]:
     """How SQLite goes about each statement of `work`: the steps of EXPLAIN QUERY PLAN."""
 
     def run(connection: sqlite3.Connection) -> list[str]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from freezegun import freeze_time
 
-from service.config import TOKEN_LIFETIME, TOKENS_PER_USER
+from service.accounts.authentication import TOKEN_LIFETIME
+from service.storage.contract import TOKENS_PER_USER
 from tests.support.helpers import Wire, enter, running_server
 
 if TYPE_CHECKING:

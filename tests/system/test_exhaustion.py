@@ -173,7 +173,7 @@ def test_a_client_without_a_thread_is_refused(tmp_path: Path, monkeypatch: pytes
         until(lambda: len(server._connections) == 2)
 
 
-@pytest.mark.parametrize("place", ["service.chat.commands.messages.history_page", "service.wire.json_lines.decode"])
+@pytest.mark.parametrize("place", ["service.storage.sqlite.messages.history_page", "service.wire.json_lines.decode"])
 def test_out_of_memory_in_a_command_is_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:

@@ -14,17 +14,21 @@ import pytest
 from benchmarks.idle import make_accounts
 from service import server as server_module
 from service.accounts import authentication, passwords
-from service.config import MESSAGE_BYTES, READERS, SHARE_BURST, Settings
+from service.accounts.shares import SHARE_BURST
+from service.config import MESSAGE_BYTES, READERS, Settings
 from service.delivery.outbox import OUTBOX_BYTES
 from service.origin import origin_of
 from service.storage.sqlite import messages
 from tests.support.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, until
+from tests.support.storage import count_readers
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
     from freezegun.api import FrozenDateTimeFactory
+
+    from service.storage.contract import Page
 
 ATTACKER, ELSEWHERE = "127.0.0.2", "127.0.0.3"
 SOMEBODY: Final = origin_of("127.0.0.4")
@@ -95,7 +99,7 @@ def test_pages_and_logins_never_wait_for_searches(tmp_path: Path) -> None:
             for wire in crowd:
                 wire.send({"command": "search", "query": "words"})
             until(lambda: searches._queue.length == len(crowd))
-            assert not server.services.storage._readers
+            assert not count_readers(server.services.storage)
             assert len(alice.ask("history")["messages"]) == 1
             assert alice.ask("missed")["type"] == "missed"
             enter(server.port, "bob", source=ELSEWHERE).close()
@@ -140,7 +144,7 @@ def test_pages_are_read_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         pages, order = server.services.pages, list[int]()
         read = messages.history_page
 
-        def note_and_read(connection: sqlite3.Connection, *arguments: Any) -> messages.Page:
+        def note_and_read(connection: sqlite3.Connection, *arguments: Any) -> Page:
             order.append(arguments[-1])
             return read(connection, *arguments)
 
@@ -153,7 +157,7 @@ def test_pages_are_read_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             until(lambda: pages._queue.length == len(crowd))
             alice.send({"command": "history", "limit": 20})
             until(lambda: pages._queue.length > len(crowd))
-            assert not server.services.storage._readers
+            assert not count_readers(server.services.storage)
             places.close()
             for wire in (alice, *crowd):
                 assert len(wire.read_type("history")["messages"]) == 1

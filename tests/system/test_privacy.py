@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from service.accounts.authentication import NewToken
-from service.storage.sqlite import messages, users
+from service.storage.contract import Message, Post, User
 from service.wire import protocol
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Line, Process, Wire, enter, running_server
 
@@ -179,9 +179,9 @@ def test_files_are_their_owners_alone(tmp_path: Path) -> None:
         protocol.DirectEvent(id=1, time="", from_="a", to="b", message=PASSWORD),
         protocol.MissedReply([protocol.StoredMessage(id=1, time="", from_="a", message=PASSWORD)], more=False),
         NewToken(PASSWORD, b"", "", ""),
-        messages.Post(None, PASSWORD, None),
-        messages.Message(1, "", "a", None, PASSWORD),
-        users.User(1, "alice", PASSWORD, None),
+        Post(None, PASSWORD, None),
+        Message(1, "", "a", None, PASSWORD),
+        User(1, "alice", PASSWORD, None),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bcrypt
 import pytest
@@ -13,14 +13,15 @@ import pytest
 from service.config import READERS
 from service.delivery.outbox import OUTBOX_PAUSE_BYTES
 from service.errors import StorageUnavailable
-from service.storage.sqlite import database, engine
+from service.storage.sqlite import database
 from tests.support.helpers import PATIENCE, enter, open_storage, running_server
+from tests.support.storage import count_readers
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from service.storage.sqlite.engine import Write
+    from service.storage.contract import Write
 
 
 def test_no_more_than_so_many_are_open(tmp_path: Path) -> None:
@@ -31,7 +32,7 @@ def test_no_more_than_so_many_are_open(tmp_path: Path) -> None:
 
         def read(_: sqlite3.Connection) -> None:
             together.wait(PATIENCE)  # all places are taken at once
-            most.append(len(storage._readers))
+            most.append(count_readers(storage))
 
         def work(_: int) -> None:
             storage.read(read)
@@ -53,10 +54,9 @@ def test_a_place_comes_back_when_opening_fails(tmp_path: Path, monkeypatch: pyte
         assert storage.read(lambda _: 1) == 1
 
 
-def test_who_waits_for_a_place_is_let_go_at_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_for_a_place_is_let_go_at_a_stop(tmp_path: Path) -> None:
     """A read that comes to its place after the service began to stop is refused rather than begun."""
-    monkeypatch.setattr(engine, "READERS", 1)
-    with open_storage(tmp_path / "chat.db") as storage, ThreadPoolExecutor(1) as pool:
+    with open_storage(tmp_path / "chat.db", readers=1) as storage, ThreadPoolExecutor(1) as pool:
         storage.read(lambda _: None)
         late = pool.submit(storage.read, lambda _: None)
         storage.hurry()
@@ -71,8 +71,8 @@ def test_who_waits_for_the_writer_has_none(tmp_path: Path) -> None:
         may_write, counts = threading.Event(), list[int]()
         wait = storage._writer.wait
 
-        def note(write: Write) -> None:
-            counts.append(len(storage._readers))
+        def note(write: Write[Any]) -> None:
+            counts.append(count_readers(storage))
             may_write.set()
             wait(write)
 
@@ -91,7 +91,7 @@ def test_who_waits_for_a_hash_has_none(tmp_path: Path, monkeypatch: pytest.Monke
         storage, check, counts = server.services.storage, bcrypt.checkpw, list[int]()
 
         def note(password: bytes, hashed: bytes) -> bool:
-            counts.append(len(storage._readers))
+            counts.append(count_readers(storage))
             return check(password, hashed)
 
         monkeypatch.setattr(bcrypt, "checkpw", note)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.config import MAX_ENDINGS
-from service.errors import PeerError
-from service.storage.sqlite import fulltext, messages
+from service.storage.contract import Post, Refused
+from service.storage.sqlite import fulltext
+from service.storage.sqlite.fulltext import MAX_ENDINGS
 from tests.support.helpers import open_storage
 from tests.support.storage import NOW, add, say, store_posts
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from service.storage.sqlite.engine import Storage
+    from service.storage.contract import Storage
 
 ASKER: Final = 1
 USERS: Final = 12  # so that one's id begins as another's does
@@ -37,7 +37,7 @@ def flood(beginning: str, count: int = MAX_ENDINGS) -> str:
 def ask(storage: Storage, query: str, user: int) -> int:
     """How many messages are found."""
     storage.index_search()
-    return len(storage.read(fulltext.search_page, query, user, None, None, 20).messages)
+    return len(storage.search_page(query, user, None, None, 20).messages)
 
 
 @pytest.mark.parametrize("guess", ["s", "secret", "secretary", "e-mail", "sécret"])
@@ -126,9 +126,9 @@ def answer(connection: sqlite3.Connection, question: Question) -> Answer:
     """What the asker is told."""
     query, partner, before, limit = question
     try:
-        page = fulltext.search_page(connection, query, ASKER, partner, before, limit)
-    except PeerError as error:
-        return str(error)
+        page = fulltext.search_page(connection, query, ASKER, partner, before, limit, endings=FEW)
+    except Refused as refused:
+        return repr(refused)
     return [(message.id, message.body) for message in page.messages], page.more
 
 
@@ -168,7 +168,6 @@ def select(rows: Sequence[Row], words: Sequence[tuple[str, ...]]) -> list[Row]:
 @given(histories, st.lists(questions, min_size=1, max_size=8), st.integers(1, 9))
 def test_others_messages_change_no_answer(
     template: sqlite3.Connection,
-    monkeypatch: pytest.MonkeyPatch,
     history: list[tuple[Said | None, Said | None]],
     asked: list[Question],
     step: int,
@@ -177,7 +176,6 @@ def test_others_messages_change_no_answer(
 
     Floods of one's own words, and public ones, included.
     """
-    monkeypatch.setattr(fulltext, "MAX_ENDINGS", FEW)
     worlds = [[(number, *row) for number, row in enumerate(world, 1) if row] for world in zip(*history, strict=True)]
     readable = [row for row in worlds[0] if row[2] is None or ASKER in row[1:3]]
     expected = [expect(readable, question) for question in asked]
@@ -206,7 +204,7 @@ def test_others_words_cost_a_search_no_work(tmp_path: Path, monkeypatch: pytest.
             alice, bob, carol = (add(storage, name) for name in ("alice", "bob", "carol"))
             say(storage, alice, "word in public")
             say(storage, carol, "word for me", to="carol")
-            store_posts(storage, alice, *[messages.Post(bob, words, None)] * 3_000)
+            store_posts(storage, alice, *[Post(bob, words, None)] * 3_000)
             steps = 0
             assert ask(storage, "word wo w", carol) == 2
             taken.append(steps)

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from service.clock import utcnow
-from service.config import BACKUP_PAGES
-from service.errors import FileError
+from service.errors import FileError, StorageUnavailable
 from service.storage.sqlite import database, integrity, schema
 from service.storage.sqlite.lock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.storage.sqlite.integrity import Contents
+    from service.storage.contract import Contents
 
+STEP_PAGES: Final = 2_560  # of 4 KiB, copied in one step: some 20 ms; after each progress shows, and Ctrl-C counts
 _FOLDER_MODE: Final = 0o700
 _LEFT: Final = ("-wal", "-journal")  # what a crash leaves beside a database, and the next program moves into it
 
@@ -36,17 +36,17 @@ class Task:
         self._connection: sqlite3.Connection | None = None
 
     def watch(self, connection: sqlite3.Connection) -> None:
-        """The work goes on with that connection. Raises sqlite3.OperationalError once it is stopped."""
+        """The work goes on with that connection. Raises StorageUnavailable once it is stopped."""
         self._connection = connection
         self.check()
 
     def check(self) -> None:
-        """Raises sqlite3.OperationalError once it is stopped."""
+        """Raises StorageUnavailable once it is stopped."""
         if self.stopped:
-            raise sqlite3.OperationalError("stopped")
+            raise StorageUnavailable("stopped")
 
     def stop(self) -> None:
-        """From another thread: the work raises sqlite3.OperationalError soon, and cleans up.
+        """From another thread: the work raises StorageUnavailable soon, and cleans up.
 
         A statement that begins just now may miss it: call it until the work has ended.
         """
@@ -61,11 +61,12 @@ def time_stamp() -> str:
     return utcnow().strftime("%Y-%m-%dT%H%M%SZ")
 
 
-def backup(source: Path, target: Path, task: Task, *, overwrite: bool = False) -> Contents:
+@database.all_translated()
+def backup(source: Path, target: Path, task: Task, *, overwrite: bool = False, step: int = STEP_PAGES) -> Contents:
     """Copies the database as it is at one moment; returns what the copy holds, which is complete in itself.
 
-    The service may run: readers and its writer wait for nothing, but the -wal grows until the copy is made. Raises
-    FileError, SchemaError, sqlite3.Error, OSError; `target` is then as it was.
+    The service may run: readers and its writer wait for nothing, but the -wal grows until the copy is made. `step`:
+    pages copied at once. Raises FileError, SchemaError, StorageUnavailable, OSError; `target` is then as it was.
     """
     _refuse_own(source, target)
     if schema.read_revision(source) is None:
@@ -73,7 +74,7 @@ def backup(source: Path, target: Path, task: Task, *, overwrite: bool = False) -
     target.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
     _refuse_existing(target, overwrite=overwrite)
     with _temporary(target) as part:
-        copied = _copy(source, part, task)
+        copied = _copy(source, part, task, step)
         task.doing = "checking"
         held = integrity.verify(part, task.watch)
         if held != copied:
@@ -83,11 +84,12 @@ def backup(source: Path, target: Path, task: Task, *, overwrite: bool = False) -
     return held
 
 
+@database.all_translated()
 def restore(source: Path, path: Path, task: Task) -> tuple[Contents, Path | None]:
     """Puts a checked copy of the backup `source` in the database's place; returns what it holds, and the old file.
 
     Logins' tokens are those of the backup. Ids go on after the newest one ever given, as far as that is known. Raises
-    FileError, also while a service runs, SchemaError, sqlite3.Error, OSError; the database is then as it was.
+    FileError, also while a service runs, SchemaError, StorageUnavailable, OSError; the database is then as it was.
     """
     path = path.resolve()
     _refuse_own(path, source)
@@ -135,7 +137,7 @@ def _temporary(target: Path) -> Iterator[Path]:
             Path(name + suffix).unlink(missing_ok=True)
 
 
-def _copy(source: Path, part: Path, task: Task) -> Contents:
+def _copy(source: Path, part: Path, task: Task, step: int = STEP_PAGES) -> Contents:
     """Copies one snapshot into the empty file `part`, as a database that needs no -wal; counts what is in it.
 
     The copy gets an identity of its own: it is older than its source soon, and nothing is lost by that.
@@ -155,7 +157,7 @@ def _copy(source: Path, part: Path, task: Task) -> Contents:
         (revision,) = reading.execute("SELECT version_num FROM alembic_version").fetchone()
         contents = integrity.count(reading, revision)
         writing.execute("PRAGMA synchronous = OFF")  # synced once, below
-        reading.backup(writing, pages=BACKUP_PAGES, progress=tell)
+        reading.backup(writing, pages=step, progress=tell)
         reading.execute("ROLLBACK")
         writing.execute("PRAGMA journal_mode = DELETE")
         integrity.identify(writing, anew=True)

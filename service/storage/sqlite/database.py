@@ -8,13 +8,13 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from service.config import STORAGE_TIMEOUT
 from service.errors import StorageDamaged, StorageUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+STORAGE_TIMEOUT: Final = 2.0  # seconds to wait for a locked database; leaves time within the 5 s for a shutdown
 _FILE_MODE: Final = 0o600
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)  # not SQLITE_CORRUPT_VTAB: that is the search index
 _NEWEST_IDS: Final = "SELECT group_concat(name || ' ' || seq || char(10), '') FROM sqlite_sequence"
@@ -31,14 +31,14 @@ if sys.version_info >= (3, 12):
     _MANUAL["autocommit"] = sqlite3.LEGACY_TRANSACTION_CONTROL
 
 
-def connect(path: Path, *, timeout: float = STORAGE_TIMEOUT, read_only: bool = False) -> sqlite3.Connection:
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection without transactions of its own; the caller closes it. The file must be there.
 
-    `timeout`: seconds to wait for a lock. Raises sqlite3.Error.
+    It waits STORAGE_TIMEOUT for a lock. Raises sqlite3.Error.
     """
     mode = "ro" if read_only else "rw"
     connection: sqlite3.Connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=timeout, **_MANUAL
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=STORAGE_TIMEOUT, **_MANUAL
     )
     try:
         connection.execute("PRAGMA foreign_keys = ON")
@@ -136,6 +136,15 @@ def translated_errors() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def all_translated() -> Iterator[None]:
+    """Turns whatever SQLite raises into StorageUnavailable: for work whose caller knows no SQLite."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise translated(error) from error
+
+
 def translated(error: sqlite3.Error, prefix: str = "") -> StorageUnavailable:
     """What the service makes of an error that the file is to blame for."""
     return (StorageDamaged if is_damage(error) else StorageUnavailable)(f"{prefix}{error}")
@@ -159,13 +168,14 @@ def is_unavailable(error: sqlite3.Error) -> bool:
 def checkpoint(connection: sqlite3.Connection) -> None:
     """Moves the -wal into the file and empties it, if no reader is at work. Only the writer's connection may.
 
-    It does not wait for readers: someone who leaves a query open in sqlite3 must not hold up the writes that come next.
+    It does not wait for readers: a query that is left open in sqlite3 must not hold up the writes that come next.
     """
+    (before,) = connection.execute("PRAGMA busy_timeout").fetchone()
     set_timeout(connection, 0)
     try:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
-        set_timeout(connection, STORAGE_TIMEOUT)
+        set_timeout(connection, before / 1000)
 
 
 def set_timeout(connection: sqlite3.Connection, seconds: float) -> None:

@@ -1,7 +1,6 @@
-"""The one door to the database; nothing else in the service touches SQLite.
+"""The engine over SQLite: reads on the calling thread's own connection, writes through the writer thread.
 
-`Storage` runs the statements of `users`, `messages` and `fulltext`: reads at once, on the calling thread's own
-connection, writes through the writer thread.
+Its statements are in `users`, `messages` and `fulltext`.
 """
 
 from __future__ import annotations
@@ -12,34 +11,40 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from service.config import READERS
-from service.errors import PeerError, StorageDamaged, StorageFull, StorageUnavailable
+from service.errors import StorageDamaged, StorageUnavailable
 from service.storage.sqlite import database, fulltext, integrity, messages, schema, users
 from service.storage.sqlite.lock import FileLock
+from service.storage.sqlite.orders import Orders
 from service.storage.sqlite.space import Space
-from service.storage.sqlite.writer import Write, Writer
+from service.storage.sqlite.writer import GroupWrite, Limits, SqlWrite, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-__all__ = ["Storage", "Write", "fulltext", "messages", "schema", "users"]
+    from service.storage.contract import Done, Failed, HandOver, Login, Outcome, Page, Post, Shown, User, Write
 
-_Ts = TypeVarTuple("_Ts")
-_T = TypeVar("_T")
+Ts = TypeVarTuple("Ts")
+T = TypeVar("T")
 
 
-class Storage:
+class SqliteStorage(Orders):
     """An open database. Owns the thread `chat-writer`."""
+
+    engine = f"SQLite {sqlite3.sqlite_version}"
 
     def __init__(
         self,
         path: Path,
-        hand_over: Callable[[Iterable[tuple[Callable[[Any], None], Any]]], None],
+        hand_over: HandOver,
         *,
         max_db: int = 0,
         keep_free: int = 0,
+        readers: int = READERS,
+        limits: Limits | None = None,
+        check_seconds: float = integrity.START_CHECK_TIME,
     ) -> None:
-        """Makes or upgrades the file. `hand_over` gets (then, outcome) pairs in commit order.
+        """Makes or upgrades the file. `hand_over` gets callbacks with their arguments, in commit order.
 
         `max_db` and `keep_free` are bytes, as Space has them. Raises SchemaError, and FileError if another service has
         the file or it is damaged.
@@ -49,65 +54,39 @@ class Storage:
         self._file_lock = FileLock(path)
         try:
             schema.prepare(path)
-            integrity.check_start(path, self._file_lock)
+            integrity.check_start(path, self._file_lock, check_seconds)
         except BaseException:
             self._file_lock.close()
             raise
         self._path = path
         self._own = threading.local()
         self._readers: set[sqlite3.Connection] = set()  # open ones, of all threads
-        self._places = threading.BoundedSemaphore(READERS)  # for these
+        self._places = threading.BoundedSemaphore(readers)  # for these
         self._hurrying = False
-        self._space = Space(path, max_db, keep_free)
-        self._store_posts = self._store  # one object: the writer knows its bulk work by that
-        self._writer = Writer(path, hand_over, fulltext.index_some, bulk=self._store_posts, note=self._file_lock.note)
+        self._disk_space = Space(path, max_db, keep_free)
+        self._post_work = self._store_posts  # made once, not for each write
+        self._writer = Writer(path, hand_over, fulltext.index_some, self._file_lock.note, limits)
         self._thread = threading.Thread(target=self._writer.run, name="chat-writer")
         self._thread.start()
 
-    def submit(
-        self, work: Callable[[sqlite3.Connection, *_Ts], _T], *args: *_Ts, then: Callable[[Any], None] | None = None
-    ) -> Write:
-        """Queues a write; `then` gets what it gave, or the exception, once it is committed, in commit order."""
-        return self._writer.submit(work, *args, then=then)
+    # -- reads --------------------------------------------------------------------------------------------------------
+    def find_user(self, name: str) -> User | None:
+        return self.read(users.find_user, name)
 
-    def submit_posts(
-        self, sender_id: int, posts: Sequence[messages.Post], then: Callable[[Any], None] | None = None
-    ) -> Write:
-        """Queues messages of one sender; `then` gets a list, with a Receipt or a PeerError for each."""
-        return self._writer.submit(self._store_posts, sender_id, posts, then=then, size=len(posts))
+    def check_free(self, name: str, look: str) -> None:
+        self.read(users.check_free, name, look)
 
-    def _store(
-        self, connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[messages.Post]]]
-    ) -> Sequence[Sequence[messages.Receipt | PeerError | StorageFull]]:
-        full = self._space.check(connection)
-        if full is not None:
-            return messages.refuse_new(connection, calls, full)
-        return messages.store_all(connection, calls)
+    def missed_page(self, user_id: int, up_to: int, limit: int) -> Page:
+        return self.read(messages.missed_page, user_id, up_to, limit)
 
-    def wait(self, write: Write) -> None:
-        """Returns once the write has its outcome and that is handed on; raises nothing."""
-        self.release()
-        self._writer.wait(write)
+    def history_page(self, talk: tuple[int, int] | None, before: int | None, after: int | None, limit: int) -> Page:
+        return self.read(messages.history_page, talk, before, after, limit)
 
-    def call(
-        self,
-        work: Callable[[sqlite3.Connection, *_Ts], _T],
-        *args: *_Ts,
-        then: Callable[[Any], None] | None = None,
-    ) -> _T:
-        """Writes and waits for it. Raises PeerError as `work` does, StorageUnavailable."""
-        write = self._writer.submit(work, *args, then=then)
-        self.wait(write)
-        if isinstance(write.outcome, BaseException):
-            raise write.outcome
-        result: _T = write.outcome
-        return result
+    def search_page(self, query: str, user_id: int, with_id: int | None, before: int | None, limit: int) -> Page:
+        return self.read(fulltext.search_page, query, user_id, with_id, before, limit)
 
-    def read(self, query: Callable[[sqlite3.Connection, *_Ts], _T], *args: *_Ts) -> _T:
-        """Reads on this thread's own connection, opened when first needed. Raises StorageUnavailable.
-
-        Only so many threads may have one: who has read calls `release` before waiting for anything, and before its end.
-        """
+    def read(self, query: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+        """Reads on this thread's own connection, opened when first needed. Raises StorageUnavailable."""
         try:
             with database.translated_errors():
                 if getattr(self._own, "reader", None) is None:
@@ -120,7 +99,7 @@ class Storage:
     def _open_reader(self) -> sqlite3.Connection:
         self._places.acquire()
         try:
-            if self._hurrying:  # whoever waited for a place comes too late to be interrupted
+            if self._hurrying:  # a thread that waited for a place comes too late to be interrupted
                 raise StorageUnavailable("the service is stopping")
             reader = database.connect_reader(self._path)
         except BaseException:
@@ -140,22 +119,125 @@ class Storage:
             finally:
                 self._places.release()
 
-    def index_search(self) -> None:
-        """Brings the search index up to the newest message, a batch at a time, so that writers wait for none of it.
+    # -- writes -------------------------------------------------------------------------------------------------------
+    def register(
+        self,
+        name: str,
+        look: str,
+        password_hash: str,
+        token_hash: bytes,
+        now: str,
+        expires_at: str,
+        *,
+        done: Done[Login] = None,
+        refused: Failed = None,
+    ) -> Write[Login]:
+        arguments = (name, look, password_hash, token_hash, now, expires_at)
+        return self.submit(users.register, *arguments, done=done, refused=refused)
 
-        That is the newest one when this begins: it ends, whatever is said meanwhile. It may take minutes after an
-        upgrade. Raises StorageUnavailable; what was indexed before can be searched all the same.
-        """
+    def log_in(
+        self,
+        user: User,
+        token_hash: bytes,
+        now: str,
+        expires_at: str,
+        *,
+        done: Done[Login] = None,
+        refused: Failed = None,
+    ) -> Write[Login]:
+        return self.submit(users.log_in, user, token_hash, now, expires_at, done=done, refused=refused)
+
+    def resume(
+        self, token_hash: bytes, now: str, expires_at: str, *, done: Done[Login] = None, refused: Failed = None
+    ) -> Write[Login]:
+        return self.submit(users.resume, token_hash, now, expires_at, done=done, refused=refused)
+
+    def find_token_owner(
+        self, token_hash: bytes, *, done: Done[int | None] = None, refused: Failed = None
+    ) -> Write[int | None]:
+        return self.submit(users.find_token_owner, token_hash, done=done, refused=refused)
+
+    def change_password(
+        self, user: User, password_hash: str, *, done: Done[None] = None, refused: Failed = None
+    ) -> Write[None]:
+        return self.submit(users.change_password, user, password_hash, done=done, refused=refused)
+
+    def note_presence(self, user_id: int, now: str, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
+        return self.submit(users.note_presence, user_id, now, done=done, refused=refused)
+
+    def delete_expired_tokens(self, now: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
+        return self.submit(users.delete_expired_tokens, now, done=done, refused=refused)
+
+    def store_posts(
+        self,
+        sender_id: int,
+        posts: Sequence[Post],
+        *,
+        done: Done[Sequence[Outcome]] = None,
+        refused: Failed = None,
+    ) -> Write[Sequence[Outcome]]:
+        write: GroupWrite[Sequence[Outcome]] = GroupWrite(
+            self._post_work, (sender_id, posts), done, refused, size=len(posts)
+        )
+        self._writer.submit(write)
+        return write
+
+    def _store_posts(
+        self, connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[Post]]]
+    ) -> list[list[Outcome]]:
+        full = self._disk_space.check(connection)
+        if full is not None:
+            return messages.refuse_new(connection, calls, full)
+        return messages.store_all(connection, calls)
+
+    def see_up_to(
+        self, user_id: int, message_id: int, now: str, *, done: Done[None] = None, refused: Failed = None
+    ) -> Write[None]:
+        return self.submit(users.see_up_to, user_id, message_id, now, done=done, refused=refused)
+
+    def mark_seen(
+        self, user_id: int, message_ids: Sequence[int], now: str, *, done: Done[None] = None, refused: Failed = None
+    ) -> Write[None]:
+        return self.submit(messages.mark_seen, user_id, message_ids, now, done=done, refused=refused)
+
+    def store_receipts(
+        self, shown: Sequence[Shown], now: str, *, done: Done[None] = None, refused: Failed = None
+    ) -> Write[None]:
+        return self.submit(users.store_receipts, shown, now, done=done, refused=refused)
+
+    def submit(
+        self, work: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, done: Done[T] = None, refused: Failed = None
+    ) -> SqlWrite[T]:
+        """Queues a statement function as a write."""
+        write: SqlWrite[T] = SqlWrite(work, args, done, refused)
+        self._writer.submit(write)
+        return write
+
+    def call(self, work: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+        """Writes, waits for it, and gives its result. Raises its error."""
+        return self.result(self.submit(work, *args))
+
+    # -- waiting, and the end -----------------------------------------------------------------------------------------
+    def wait(self, write: Write[Any]) -> None:
+        self.release()
+        self._writer.wait(write)
+
+    def result(self, write: Write[T]) -> T:
+        self.wait(write)
+        if write.error is not None:
+            raise write.error
+        return write.result
+
+    def index_search(self) -> None:
+        """A batch at a time, so that other writes wait for none of it."""
         newest = self.read(fulltext.newest_missing)
         while newest and not self._hurrying and self.call(fulltext.index_some_up_to, newest):
             pass
 
     def settle(self) -> None:
-        """Returns when every write submitted so far has its outcome, and that is handed on; raises nothing."""
-        self._writer.wait(self._writer.submit(lambda _: None))
+        self._writer.wait(self.submit(lambda _: None))
 
     def hurry(self) -> None:
-        """For a shutdown: reads under way end with StorageUnavailable, and writes wait no longer for locks."""
         self._hurrying = True
         self._writer.hurry()
         for reader in list(self._readers):

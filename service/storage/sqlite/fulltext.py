@@ -14,21 +14,17 @@ from contextlib import closing, contextmanager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from service.config import (
-    INDEX_BATCH,
-    INDEX_CHARACTERS,
-    INDEX_DIRECT,
-    MAX_ENDINGS,
-    MAX_ID,
-    MAX_SEARCH_WORDS,
-    SEARCH_TIME,
-)
-from service.errors import PeerError
+from service.storage.contract import MAX_ID, MAX_SEARCH_WORDS, Page, SearchTooSlow, TooManyWords
 from service.storage.sqlite import database, messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+MAX_ENDINGS: Final = 500  # different words that a beginning may stand for in a search; 40 us each at ten million
+SEARCH_TIME: Final = 0.5  # seconds of CPU for one search; common words take 20 ms at ten million messages
+INDEX_BATCH: Final = 1_000  # short public messages put into the search index at once: 5 ms, 50 where it merges
+INDEX_CHARACTERS: Final = 128  # of a text cost as much as a short message does: a line or two
+INDEX_DIRECT: Final = 4  # times that a direct message costs: its words are indexed for each of the two
 _TOKENIZER: Final = "unicode61 remove_diacritics 2"  # the public index's; a test compares
 _ASCII_WORD: Final = re.compile("[0-9a-z]+")  # the same, for what is all ASCII and lower case
 _OF: Final = "\u00b7"  # stands between a user's id and a word; no word has it, and to the direct index it is a letter
@@ -70,31 +66,39 @@ _DIRECT: Final = _Index(_ENDINGS.format(words="direct_word"), _FOUND.format(inde
 
 # -- finding ----------------------------------------------------------------------------------------------------------
 def search_page(
-    connection: sqlite3.Connection, query: str, user_id: int, with_id: int | None, before: int | None, limit: int
-) -> messages.Page:
+    connection: sqlite3.Connection,
+    query: str,
+    user_id: int,
+    with_id: int | None,
+    before: int | None,
+    limit: int,
+    *,
+    seconds: float = SEARCH_TIME,
+    endings: int = MAX_ENDINGS,
+) -> Page:
     """What the user may read that has all the words of the query, or words that begin with them; newest first.
 
-    A beginning of more than MAX_ENDINGS different words of the room, or of the user's direct messages, stands for
-    itself only there. Raises PeerError if there are too many words, or it takes too long.
+    A beginning of more than `endings` different words of the public messages, or of the user's direct ones, stands for
+    itself only there. Raises TooManyWords, and SearchTooSlow if it takes more than `seconds` of CPU.
     """
     words = _cut_query(query)
     if sum(map(len, words)) > MAX_SEARCH_WORDS:
-        raise PeerError("bad_request", f'field "query": at most {MAX_SEARCH_WORDS} different words')
+        raise TooManyWords
     own = [tuple(_scope(user_id, word)) for word in words]
     values: dict[str, object] = {"before": MAX_ID if before is None else before}
-    with _bounded(connection):
+    with _bounded(connection, seconds):
         if with_id is not None:
-            return _find(connection, _DIRECT, [(_name_talk(user_id, with_id),)], own, values, limit)
-        room = _find(connection, _PUBLIC, [], words, values, limit)
-        direct = _find(connection, _DIRECT, [], own, values, limit)
+            return _find(connection, _DIRECT, [(_name_talk(user_id, with_id),)], own, values, limit, endings)
+        room = _find(connection, _PUBLIC, [], words, values, limit, endings)
+        direct = _find(connection, _DIRECT, [], own, values, limit, endings)
     found = sorted(room.messages + direct.messages, key=attrgetter("id"), reverse=True)
-    return messages.Page(found[:limit], more=room.more or direct.more or len(found) > limit)
+    return Page(found[:limit], more=room.more or direct.more or len(found) > limit)
 
 
 @contextmanager
-def _bounded(connection: sqlite3.Connection) -> Iterator[None]:
+def _bounded(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
     """Ends what takes too much of this thread's CPU: words that are everywhere, but hardly ever together."""
-    end = time.thread_time() + SEARCH_TIME
+    end = time.thread_time() + seconds
     is_late = False
 
     def check() -> bool:
@@ -107,7 +111,7 @@ def _bounded(connection: sqlite3.Connection) -> Iterator[None]:
         yield
     except sqlite3.OperationalError:
         if is_late:
-            raise PeerError("bad_request", 'field "query": this takes too long; search for rarer words') from None
+            raise SearchTooSlow from None
         raise
     finally:
         connection.set_progress_handler(None, 0)
@@ -120,13 +124,14 @@ def _find(
     words: Sequence[_Word],
     values: dict[str, object],
     limit: int,
-) -> messages.Page:
+    endings: int,
+) -> Page:
     """What one index has with all of the `words`, or their beginnings, and with all that are to be there `whole`."""
     conditions = [[word] for word in whole]
     for *head, beginning in words:
-        conditions.append([(*head, ending) for ending in _find_endings(connection, index, beginning)])
+        conditions.append([(*head, ending) for ending in _find_endings(connection, index, beginning, endings)])
     if not words or not all(conditions):
-        return messages.Page([], more=False)
+        return Page([], more=False)
     return messages.read_page(connection, index.found, values | {"match": _match_expression(conditions)}, limit)
 
 
@@ -139,11 +144,11 @@ def _match_expression(conditions: Sequence[Sequence[_Word]]) -> str:
     return " AND ".join("({})".format(" OR ".join(f'"{" ".join(word)}"' for word in words)) for words in conditions)
 
 
-def _find_endings(connection: sqlite3.Connection, index: _Index, beginning: str) -> list[str]:
+def _find_endings(connection: sqlite3.Connection, index: _Index, beginning: str, most: int) -> list[str]:
     """The words in the index that begin so; the beginning itself if there are too many."""
-    values = {"beginning": beginning, "end": beginning + chr(0x10FFFF), "limit": MAX_ENDINGS + 1}
+    values = {"beginning": beginning, "end": beginning + chr(0x10FFFF), "limit": most + 1}
     endings = [word.decode(errors="ignore") for (word,) in connection.execute(index.endings, values)]
-    return endings if len(endings) <= MAX_ENDINGS else [beginning]
+    return endings if len(endings) <= most else [beginning]
 
 
 # -- words ------------------------------------------------------------------------------------------------------------

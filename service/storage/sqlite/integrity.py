@@ -10,10 +10,10 @@ import secrets
 import sqlite3
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from service.config import START_CHECK_TIME
 from service.errors import FileError
+from service.storage.contract import Contents
 from service.storage.sqlite import database, fulltext, schema, unread
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from service.storage.sqlite.lock import FileLock
 
+START_CHECK_TIME: Final = 0.3  # seconds of checking a database at the start: 250 MB, and the start takes under one
 _log: Final = logging.getLogger("chat.storage")
 _IDENTITY_BITS: Final = 31  # user_version is a signed number of 32 bits
 # Each gives a row if what is kept beside the messages does not fit them; walks of indexes, no text is read.
@@ -53,22 +54,14 @@ _DERIVED: Final = {
 }
 
 
-class Contents(NamedTuple):
-    """What a sound file holds."""
-
-    users: int
-    messages: int
-    revision: str
-
-
-def check_start(path: Path, lock: FileLock) -> None:
+def check_start(path: Path, lock: FileLock, seconds: float = START_CHECK_TIME) -> None:
     """Takes a database of this schema into service: what a crash has left in the -wal is moved into the file.
 
-    Raises FileError if it is damaged, as far as that shows in START_CHECK_TIME, or cannot be written to.
+    Raises FileError if it is damaged, as far as that shows in so many seconds, or cannot be written to.
     """
     try:
         with closing(database.connect_writer(path)) as connection:
-            problem = _find_problem_in_time(connection, path)
+            problem = _find_problem_in_time(connection, path, seconds)
             if problem is None:
                 _continue_ids(connection, path, lock)
                 database.checkpoint(connection)
@@ -80,9 +73,9 @@ def check_start(path: Path, lock: FileLock) -> None:
         raise FileError(database.describe_damage(path, problem))
 
 
-def _find_problem_in_time(connection: sqlite3.Connection, path: Path) -> str | None:
+def _find_problem_in_time(connection: sqlite3.Connection, path: Path, seconds: float) -> str | None:
     # A progress handler would not do: before 3.41 SQLite calls none while it walks a table.
-    timer = threading.Timer(START_CHECK_TIME, connection.interrupt)
+    timer = threading.Timer(seconds, connection.interrupt)
     timer.name = "chat-check"
     timer.start()
     try:
@@ -155,11 +148,12 @@ def find_problem(connection: sqlite3.Connection, pragma: str) -> str | None:
     return None if problem == "ok" else " ".join(str(problem).split())
 
 
+@database.all_translated()
 def verify(path: Path, watch: Callable[[sqlite3.Connection], None]) -> Contents:
     """Checks a database or a backup whole, beside a running service too, and changes nothing in it.
 
     `watch` gets the connection, so that another thread can interrupt it. Raises FileError if the file is damaged,
-    SchemaError if it is not one of ours, sqlite3.Error.
+    SchemaError if it is not one of ours, StorageUnavailable.
     """
     if not path.exists():
         raise FileError(f"there is no file {path}")

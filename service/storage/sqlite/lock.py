@@ -29,9 +29,10 @@ _RECORD: Final = re.compile(rb"pid (\d+)\nfile (\d+)\n((?:[a-z]+ \d{1,18}\n)*)")
 class FileLock:
     """The right to serve, upgrade or replace a database; held until `close`, or the end of the process.
 
-    The file stays when nobody holds it: removing it would let two programs lock two files of one name. It has lines:
-    the pid of who holds or held it, the `identity` of the database, and the newest id given in each table. These are
-    written after each commit and never synced: at a start that finds an older database the disk has lost a commit.
+    The file stays when no program holds it: removing it would let two programs lock two files of one name. It has
+    lines: the pid of the program that holds or held it, the `identity` of the database, and the newest id given in each
+    table. These are written after each commit and never synced: at a start that finds an older database the disk has
+    lost a commit.
     """
 
     def __init__(self, path: Path) -> None:

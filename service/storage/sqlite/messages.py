@@ -1,6 +1,6 @@
 """Statements about messages. Each takes a connection; none begins or ends a transaction.
 
-The search is in fulltext.py, the count of what is unread in tally.py.
+The search is in fulltext.py, the count of what is unread in unread.py.
 """
 
 from __future__ import annotations
@@ -8,13 +8,11 @@ from __future__ import annotations
 import json
 from functools import cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Final
 
 from service.clock import format_time, utcnow
-from service.config import MAX_ID, POSTS_AT_ONCE
-from service.errors import PeerError
+from service.config import POSTS_AT_ONCE
+from service.storage.contract import MAX_ID, Message, NonceReused, Page, Stored
 from service.storage.sqlite import unread
 
 if TYPE_CHECKING:
@@ -22,46 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from service.errors import StorageFull
-
-
-class Message(NamedTuple):
-    """One stored message, for a page; `recipient` is None on a public one."""
-
-    id: int
-    time: str
-    sender: str
-    recipient: str | None
-    body: str
-
-    def __repr__(self) -> str:  # for logs and exceptions: no text
-        return f"Message(id={self.id})"
-
-
-class Page(NamedTuple):
-    """Messages in the order they were asked for; `more`: there are further ones that way."""
-
-    messages: list[Message]
-    more: bool
-
-
-class Post(Struct, frozen=True):  # a Struct is made in a quarter of a named tuple's time; each message has two of them
-    """A message to be stored; public if `recipient_id` is None. A nonce is stored once for each sender."""
-
-    recipient_id: int | None
-    body: str
-    nonce: str | None
-
-    def __repr__(self) -> str:  # for logs and exceptions: no text
-        return f"Post(recipient_id={self.recipient_id}, nonce={self.nonce!r})"
-
-
-class Receipt(Struct, frozen=True):
-    """What storing a message gave. `fresh` is false for a retry, whose first time it then tells of."""
-
-    id: int
-    time: str
-    fresh: bool
-    seen: bool
+    from service.storage.contract import Outcome, Post
 
 
 # The index message_talk is made with it, so it is not to be changed without a migration. Of 32,768 ids: some 100 pages
@@ -87,16 +46,14 @@ _ROWS_AT_ONCE: Final = (POSTS_AT_ONCE, 16, 4, 1)  # few sizes, so that SQLite ke
 
 
 # -- storing ----------------------------------------------------------------------------------------------------------
-def store_all(
-    connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[Post]]]
-) -> list[list[Receipt | PeerError]]:
+def store_all(connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[Post]]]) -> list[list[Outcome]]:
     """Stores what several senders (by id) have written, in order; a refusal concerns only its own message.
 
     Their time is taken here, by the writer thread, so that times come in the order of the ids.
     """
     now = format_time(utcnow())
     rows = [(now, sender_id, post.recipient_id, post.body, post.nonce) for sender_id, posts in calls for post in posts]
-    outcomes: list[Receipt | PeerError] = []
+    outcomes: list[Outcome] = []
     while len(outcomes) < len(rows):
         left = len(rows) - len(outcomes)
         size = next(size for size in _ROWS_AT_ONCE if size <= left)
@@ -104,7 +61,7 @@ def store_all(
     direct = [
         (row[1], outcome.id)
         for row, outcome in zip(rows, outcomes, strict=True)
-        if row[2] is not None and isinstance(outcome, Receipt) and outcome.fresh
+        if row[2] is not None and isinstance(outcome, Stored) and outcome.fresh
     ]
     for sender_id, message_id in dict(direct).items():
         _note_direct(connection, sender_id, message_id)
@@ -118,7 +75,7 @@ def store_all(
 _Row = tuple[str, int, "int | None", str, "str | None"]  # when, from whom, to whom, text, nonce
 
 
-def _store_rows(connection: sqlite3.Connection, rows: Sequence[_Row]) -> list[Receipt | PeerError]:
+def _store_rows(connection: sqlite3.Connection, rows: Sequence[_Row]) -> list[Stored | NonceReused]:
     """Several rows in one statement take two thirds of the time; one by one if there is a nonce used before."""
     if len(rows) > 1:
         connection.execute("SAVEPOINT posts")
@@ -126,7 +83,7 @@ def _store_rows(connection: sqlite3.Connection, rows: Sequence[_Row]) -> list[Re
         if cursor.rowcount == len(rows) and cursor.lastrowid is not None:
             connection.execute("RELEASE posts")
             ids = range(cursor.lastrowid - len(rows) + 1, cursor.lastrowid + 1)  # one statement's are consecutive
-            return [Receipt(message_id, rows[0][0], fresh=True, seen=False) for message_id in ids]
+            return [Stored(message_id, rows[0][0], fresh=True, seen=False) for message_id in ids]
         connection.execute("ROLLBACK TO posts")
         connection.execute("RELEASE posts")
     return [_store(connection, *row) for row in rows]
@@ -143,10 +100,10 @@ def _insert_statement(rows: int) -> str:
 
 def _store(
     connection: sqlite3.Connection, now: str, sender_id: int, recipient_id: int | None, body: str, nonce: str | None
-) -> Receipt | PeerError:
+) -> Stored | NonceReused:
     cursor = connection.execute(_insert_statement(1), (now, sender_id, recipient_id, body, nonce))
     if cursor.rowcount:
-        return Receipt(cursor.lastrowid or 0, now, fresh=True, seen=False)
+        return Stored(cursor.lastrowid or 0, now, fresh=True, seen=False)
     stored = _find_stored(connection, sender_id, recipient_id, body, nonce)
     assert stored is not None  # noqa: S101 (it was in the way)
     return stored
@@ -154,7 +111,7 @@ def _store(
 
 def _find_stored(
     connection: sqlite3.Connection, sender_id: int, recipient_id: int | None, body: str, nonce: str | None
-) -> Receipt | PeerError | None:
+) -> Stored | NonceReused | None:
     """What a retry gets: the first message with that nonce, or a refusal if it was another; None if there is none."""
     first = connection.execute(
         "SELECT id, sent_at, seen_at, recipient_id, body FROM message WHERE sender_id = ? AND nonce = ?",
@@ -163,14 +120,14 @@ def _find_stored(
     if first is None:
         return None
     if first[3:] != (recipient_id, body):
-        return PeerError("nonce_reused", "this nonce was used for another message; give each message its own")
-    return Receipt(first[0], first[1], fresh=False, seen=first[2] is not None)
+        return NonceReused()
+    return Stored(first[0], first[1], fresh=False, seen=first[2] is not None)
 
 
 def refuse_new(
     connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[Post]]], reason: StorageFull
-) -> list[list[Receipt | PeerError | StorageFull]]:
-    """As `store_all`, but stores nothing: retries of what is stored get their receipts, others the reason."""
+) -> list[list[Outcome]]:
+    """As `store_all`, but stores nothing: retries of what is stored get what was stored, others the reason."""
     return [
         [_find_stored(connection, sender, post.recipient_id, post.body, post.nonce) or reason for post in posts]
         for sender, posts in calls

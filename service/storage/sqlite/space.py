@@ -1,4 +1,4 @@
-"""Whether there is room for more messages: the largest size of a database, and what is to stay free on its disk."""
+"""Whether there is space for more messages: the largest size of a database, and what is to stay free on its disk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import time
 from typing import TYPE_CHECKING, Final, Literal
 
-from service.config import SPACE_INTERVAL, SPACE_MARGIN, SPACE_WARNING
 from service.errors import StorageFull, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -18,35 +17,41 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger("chat.storage")
 _MEGA: Final = 1_000_000
+_INTERVAL: Final = 0.1  # seconds between two looks; 20 MB of messages are stored meanwhile at most
+_WARNING: Final = 0.1  # of --max-db that is left when the log says so; of --keep-free it is as much again
+_MARGIN: Final = 0.1  # of that, so much more has to be left until better is said: at an edge it comes and goes
 _Level = Literal["enough", "low", "full"]
-
 _NEWS: Final = {  # what is said of each level when it is reached, with the megabytes and the limit
-    "enough": ("there is room for messages again: %d MB of %s", logging.INFO),
+    "enough": ("there is space for messages again: %d MB of %s", logging.INFO),
     "low": (
-        "%d MB are left for messages of %s; then no more are stored. Make room, or set another limit",
+        "%d MB are left for messages of %s; then no more are stored. Make space, or set another limit",
         logging.WARNING,
     ),
-    "full": ("no more messages are stored: %d MB are left of %s. Make room, or set another limit", logging.ERROR),
+    "full": ("no more messages are stored: %d MB are left of %s. Make space, or set another limit", logging.ERROR),
 }
 
 
 class Space:
     """What is left, in bytes. Belongs to the writer thread."""
 
-    def __init__(self, path: Path, max_db: int, keep_free: int) -> None:
-        """`max_db`: bytes that the database may use; `keep_free`: bytes to be left on its disk; 0 for no such limit."""
+    def __init__(self, path: Path, max_db: int, keep_free: int, interval: float = _INTERVAL) -> None:
+        """`max_db`: bytes that the database may use; `keep_free`: bytes to be left on its disk; 0 for no such limit.
+
+        `interval`: seconds between two looks.
+        """
         self._folder = path.parent
         self._max_db = max_db
         self._keep_free = keep_free
+        self._interval = interval
         self._level: _Level = "enough"
         self._full: StorageFull | None = None
         self._next_at = 0.0 if max_db or keep_free else math.inf  # monotonic
 
     def check(self, connection: sqlite3.Connection) -> StorageFull | None:
-        """Why no more messages are to be stored; None if they are. Looks once in SPACE_INTERVAL; logs what is new."""
+        """Why no more messages are to be stored; None if they are. Looks once in an interval; logs what is new."""
         now = time.monotonic()
         if now >= self._next_at:
-            self._next_at = now + SPACE_INTERVAL
+            self._next_at = now + self._interval
             self._look(connection)
         return self._full
 
@@ -64,9 +69,9 @@ class Space:
 
         Else the files of other programs, which come and go, would have the log say the same again and again.
         """
-        if share <= (SPACE_MARGIN if self._level == "full" else 0):
+        if share <= (_MARGIN if self._level == "full" else 0):
             return "full"
-        return "low" if share <= (1 if self._level == "enough" else 1 + SPACE_MARGIN) else "enough"
+        return "low" if share <= (1 if self._level == "enough" else 1 + _MARGIN) else "enough"
 
     def _measure(self, connection: sqlite3.Connection) -> Iterator[tuple[float, int, str]]:
         """For each limit what is left: in parts of that at which the log warns, in bytes, and of what."""
@@ -81,7 +86,7 @@ class Space:
             yield left / self._keep_free, left, f"its disk but for --keep-free {self._keep_free // _MEGA}M"
         if self._max_db:
             left = self._max_db - _used(connection)
-            yield left / (self._max_db * SPACE_WARNING), left, f"--max-db {self._max_db // _MEGA}M"
+            yield left / (self._max_db * _WARNING), left, f"--max-db {self._max_db // _MEGA}M"
 
 
 def _used(connection: sqlite3.Connection) -> int:

@@ -1,15 +1,15 @@
-"""Counts public messages without walking them: statements about the table tally. None begins or ends a transaction.
+"""Counts unread public messages without walking them. No statement here begins or ends a transaction.
 
-tally has how many public messages each sender has, and all have, in each complete block of ids. What lies in no
-complete block is walked: at most a block at either end. The counts are written with the message that completes a block,
-so that they are never behind and are rolled back with it; ids only grow, and no message is ever removed.
+The table tally says how many public messages each sender has, and all have, in each complete block of ids. What lies
+in no complete block is walked: at most a block at either end. The counts are written with the message that completes a
+block, so that they are never behind and are rolled back with it; ids only grow, and no message is ever removed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from service.config import MAX_ID
+from service.storage.contract import MAX_ID
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BLOCK_BITS: Final = 12
 LEVEL: Final = 16  # blocks of one level that make one of the next
 EVERYONE: Final = 0  # the sender_id of the counts of all senders together
-_AT_ONCE: Final = 16  # blocks; a batch of messages completes one at most, but for ids that were skipped
+_AT_ONCE: Final = 16  # blocks; a batch of messages completes one at most, unless ids were skipped
 
 
 def complete_blocks(connection: sqlite3.Connection) -> bool:

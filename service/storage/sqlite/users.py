@@ -3,43 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from service.config import MAX_ID, TOKENS_PER_USER
-from service.errors import PeerError
+from service.storage.contract import (
+    MAX_ID,
+    TOKENS_PER_USER,
+    Login,
+    LooksAlike,
+    NameTaken,
+    PasswordChanged,
+    UnknownToken,
+    UnknownUser,
+    User,
+)
 from service.storage.sqlite import messages
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-
-class User(NamedTuple):
-    """An account."""
-
-    id: int
-    name: str
-    password_hash: str
-    disabled_at: str | None
-
-    def check_enabled(self) -> None:
-        """Raises PeerError if the operator has shut the account out."""
-        if self.disabled_at is not None:
-            raise PeerError("bad_credentials", "this account is disabled; ask who runs the server")
-
-    def __repr__(self) -> str:  # for logs and exceptions: no hash
-        return f"User(id={self.id}, name={self.name!r})"
-
-
-class Login(NamedTuple):
-    """An account and what waits for it, at one point in the order of all writes."""
-
-    user_id: int
-    name: str
-    missed: int
-    unread: int
-    last_id: int
-
+    from service.storage.contract import Shown
 
 # A `1` in a look is an i or an l, too, so one look can be alike to two that are not alike: `zig1` to `zigi` and `zigl`.
 # The index finds those that are the same with all three as l, and a pattern tells which of them are meant.
@@ -48,7 +31,6 @@ _ALIKE: Final = (
     "AND look GLOB ? LIMIT 1"
 )
 _PATTERN: Final = str.maketrans({"1": "[1il]", "i": "[1i]", "l": "[1l]", **{char: f"[{char}]" for char in "*?["}})
-_NO_SUCH_TOKEN: Final = "the token is unknown, used up or expired; log in with your password"  # noqa: S105
 
 
 def find_user(connection: sqlite3.Connection, name: str) -> User | None:
@@ -58,15 +40,15 @@ def find_user(connection: sqlite3.Connection, name: str) -> User | None:
 
 
 def check_free(connection: sqlite3.Connection, name: str, look: str) -> None:
-    """Refuses a name that is taken, or that can be mistaken for one that is. Raises PeerError."""
+    """Refuses a name that is taken, or that can be mistaken for one that is. Raises NameTaken, LooksAlike."""
     if find_user(connection, name) is not None:
-        raise PeerError("username_taken", f'the name "{name}" is taken; choose another one')
+        raise NameTaken(name)
     if connection.execute(_ALIKE, (look, look.translate(_PATTERN))).fetchone() is not None:
-        raise PeerError("username_taken", f'the name "{name}" looks like one that is taken; choose another one')
+        raise LooksAlike(name)
 
 
 def add(connection: sqlite3.Connection, name: str, look: str, password_hash: str, now: str) -> int:
-    """Makes an account and gives its id; all public talk so far counts as read. Raises PeerError."""
+    """Makes an account and gives its id; all public messages so far count as read. Raises Refused."""
     check_free(connection, name, look)
     (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
     user_id = connection.execute(
@@ -87,28 +69,28 @@ def register(
     now: str,
     expires_at: str,
 ) -> Login:
-    """Makes an account, as `add` does, logged in by a first token. Raises PeerError."""
+    """Makes an account, as `add` does, logged in by a first token. Raises Refused."""
     user_id = add(connection, name, look, password_hash, now)
     return _log_in(connection, user_id, name, token_hash, now, expires_at)
 
 
 def log_in(connection: sqlite3.Connection, user: User, token_hash: bytes, now: str, expires_at: str) -> Login:
-    """Notes a login whose password was right, with a new token. Raises PeerError if the password changed meanwhile."""
+    """Notes a login whose password was right, with a new token. Raises PasswordChanged, AccountDisabled."""
     current = find_user(connection, user.name)
     (current or user).check_enabled()
     if current != user:
-        raise PeerError("bad_credentials", "the password was changed just now; log in with the new one")
+        raise PasswordChanged(user.name)
     return _log_in(connection, user.id, user.name, token_hash, now, expires_at)
 
 
 def resume(connection: sqlite3.Connection, token_hash: bytes, now: str, expires_at: str) -> Login:
-    """Logs in by token, and lets it live on. Raises PeerError."""
+    """Logs in by token, which then expires later. Raises UnknownToken."""
     row = connection.execute(
         "SELECT u.id, u.name FROM token AS t JOIN user AS u ON u.id = t.user_id WHERE t.hash = ? AND t.expires_at > ?",
         (token_hash, now),
     ).fetchone()
     if row is None:
-        raise PeerError("bad_token", _NO_SUCH_TOKEN)
+        raise UnknownToken
     user_id, name = row
     return _log_in(connection, user_id, name, token_hash, now, expires_at)
 
@@ -157,28 +139,59 @@ def see_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now
     move_read_markers(connection, [user_id], message_id)
 
 
-def disable(connection: sqlite3.Connection, user_id: int, now: str) -> None:
-    """Shuts an account out, and ends every token."""
-    connection.execute("UPDATE user SET disabled_at = ? WHERE id = ?", (now, user_id))
-    connection.execute("DELETE FROM token WHERE user_id = ?", (user_id,))
-
-
-def enable(connection: sqlite3.Connection, user_id: int) -> None:
-    """Lets an account in again."""
-    connection.execute("UPDATE user SET disabled_at = NULL WHERE id = ?", (user_id,))
+def store_receipts(connection: sqlite3.Connection, shown: Sequence[Shown], now: str) -> None:
+    """Marks what was written to several users: direct messages as seen, public ones as read."""
+    markers: dict[int, list[int]] = {}  # nearly always one: everybody has been sent the same
+    for user_id, public_id, direct_ids in shown:
+        if public_id:
+            markers.setdefault(public_id, []).append(user_id)
+        if direct_ids:
+            messages.mark_seen(connection, user_id, direct_ids, now)
+    for public_id, user_ids in markers.items():
+        move_read_markers(connection, user_ids, public_id)
 
 
 def change_password(connection: sqlite3.Connection, user: User, password_hash: str) -> None:
-    """Replaces the hash and ends every token. Raises PeerError if another session did so meanwhile."""
+    """Replaces the hash and deletes every token. Raises PasswordChanged if another session did so meanwhile."""
     changed = connection.execute(
         "UPDATE user SET password_hash = ? WHERE id = ? AND password_hash = ?",
         (password_hash, user.id, user.password_hash),
     ).rowcount
     if not changed:
-        raise PeerError("bad_credentials", "the password was changed just now; log in with the new one")
+        raise PasswordChanged(user.name)
     connection.execute("DELETE FROM token WHERE user_id = ?", (user.id,))
 
 
 def delete_expired_tokens(connection: sqlite3.Connection, now: str) -> int:
     """Removes the tokens that have expired; says how many."""
     return connection.execute("DELETE FROM token WHERE expires_at <= ?", (now,)).rowcount
+
+
+# -- for the operator: by name, and giving the account's id -----------------------------------------------------------
+def set_password(connection: sqlite3.Connection, name: str, password_hash: str) -> int:
+    """Replaces the hash and deletes every token. Raises UnknownUser."""
+    user = _known_user(connection, name)
+    change_password(connection, user, password_hash)
+    return user.id
+
+
+def disable(connection: sqlite3.Connection, name: str, now: str) -> int:
+    """Shuts an account out and deletes every token. Raises UnknownUser."""
+    user_id = _known_user(connection, name).id
+    connection.execute("UPDATE user SET disabled_at = ? WHERE id = ?", (now, user_id))
+    connection.execute("DELETE FROM token WHERE user_id = ?", (user_id,))
+    return user_id
+
+
+def enable(connection: sqlite3.Connection, name: str) -> int:
+    """Lets an account in again. Raises UnknownUser."""
+    user_id = _known_user(connection, name).id
+    connection.execute("UPDATE user SET disabled_at = NULL WHERE id = ?", (user_id,))
+    return user_id
+
+
+def _known_user(connection: sqlite3.Connection, name: str) -> User:
+    user = find_user(connection, name)
+    if user is None:
+        raise UnknownUser(name)
+    return user

@@ -13,74 +13,117 @@ from collections import deque
 from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
-from service.config import HURRIED_STORAGE_TIMEOUT, INDEX_DELAY, WRITE_BATCH, WRITE_QUEUE
 from service.errors import ChatError, StorageDamaged, StorageUnavailable
+from service.storage.contract import Write
 from service.storage.sqlite import database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from service.storage.contract import Done, Failed, HandOver
+
 _log: Final = logging.getLogger("chat.storage")
+_HURRIED_TIMEOUT: Final = 0.5  # seconds to wait for a locked database while the service stops
+T = TypeVar("T")
 
 
-class Write:
-    """One write on its way: what to do, who is told, and what came of it."""
+class Limits(NamedTuple):
+    """How much waits for the writer, and what it takes at once."""
 
-    __slots__ = ("_finished", "arguments", "done", "outcome", "size", "then", "work")
+    queue: int = 10_000  # messages and other writes waiting; beyond it connection threads wait, and their clients
+    batch: int = 1_000  # of these in one transaction: 2 ms with FULL; larger ones gain nothing and delay acks
+    quiet: float = 0.2  # seconds without a write before upkeep, so that a conversation does not wait for it
+
+
+class SqlWrite(Write[T]):
+    """A write that calls ``work(connection, *arguments)``."""
+
+    __slots__ = ("arguments", "size", "work")
 
     def __init__(
-        self, work: Callable[..., Any], arguments: tuple[Any, ...], then: Callable[[Any], None] | None, size: int
+        self,
+        work: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        done: Done[T] = None,
+        refused: Failed = None,
+        *,
+        size: int = 1,
     ) -> None:
+        """`size` says how many messages, or other such things, it stores."""
+        # What the base class's __init__ does: calling it is a third of the time, and each batch of messages is a write.
+        self.done = done
+        self.refused = refused
+        self.error = None
+        self.ended = False
+        self._finished = None
         self.work = work
         self.arguments = arguments
-        self.size = size  # how many it counts for in the bounds of the queue and of a batch
-        self.then = then
-        self.outcome: Any = None
-        self.done = False
-        self._finished: threading.Event | None = None  # made only for those who wait: most writes are not waited for
+        self.size = size
 
-    def waiting_event(self) -> threading.Event:
-        """Set once this write is done and handed on; call with the writer's lock held."""
-        if self._finished is None:
-            self._finished = threading.Event()
-        return self._finished
+    @classmethod
+    def split(cls, writes: Iterable[Self]) -> list[list[Self]]:
+        """Cuts writes of this kind that follow each other into the pieces that `run` takes."""
+        return [[write] for write in writes]
 
-    def finish(self) -> None:
-        """Marks it as done and handed on; call with the writer's lock held."""
-        self.done = True
-        if self._finished is not None:
-            self._finished.set()
+    @classmethod
+    def run(cls, connection: sqlite3.Connection, writes: Sequence[Self]) -> None:
+        """Does one piece, and sets the result of each. What it raises is the error of all of them."""
+        for write in writes:
+            write.result = write.work(connection, *write.arguments)
+
+
+class GroupWrite(SqlWrite[T]):
+    """One that is done together with those of the same work beside it.
+
+    The work is called as ``work(connection, list of their arguments)`` and gives their results in order.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def split(cls, writes: Iterable[Self]) -> list[list[Self]]:
+        """A piece for each work."""
+        return [list(group) for _, group in groupby(writes, key=attrgetter("work"))]
+
+    @classmethod
+    def run(cls, connection: sqlite3.Connection, writes: Sequence[Self]) -> None:
+        """Calls the work once."""
+        results = writes[0].work(connection, [write.arguments for write in writes])
+        for write, result in zip(writes, results, strict=True):
+            write.result = result
+
+
+_KIND_OF: Final[Callable[[SqlWrite[Any]], type[SqlWrite[Any]]]] = type
 
 
 class Writer:
     """Owns the thread `chat-writer`.
 
-    A work runs inside the transaction and must not begin or end one. A refusal (PeerError) must be raised before its
+    A work runs inside the transaction and must not begin or end one. A refusal (ChatError) must be raised before its
     first change: it concerns that work alone. Any other exception that is not SQLite's is a bug: the transaction is
     rolled back and the others run again without that work. If SQLite itself fails (locked, full, read-only), every work
-    of the batch ends with StorageUnavailable and nothing of it is stored; the next batch tries
-    afresh, on a new connection.
+    of the batch ends with StorageUnavailable and nothing of it is stored; the next batch tries afresh, on a new
+    connection.
     """
 
     def __init__(
         self,
         path: Path,
-        hand_over: Callable[[Iterable[tuple[Callable[[Any], None], Any]]], None],
+        hand_over: HandOver,
         when_idle: Callable[[sqlite3.Connection], bool],
-        bulk: Callable[[sqlite3.Connection, Any], Sequence[Any]] | None = None,
         note: Callable[[str], None] | None = None,
+        limits: Limits | None = None,
     ) -> None:
-        """`hand_over` gets (then, outcome) pairs after each commit; `when_idle` does a piece of upkeep.
+        """`hand_over` gets what each write of a commit tells whom, in order; `when_idle` does a piece of upkeep.
 
-        That piece is small and runs in a transaction of its own; it says whether there is more to do. The work `bulk`
-        is not called for each write: it gets a list of the arguments of several in a row, and gives their outcomes.
-        After each commit `note` gets the newest ids as lines.
+        That piece is small and runs in a transaction of its own; it says whether there is more to do. After each commit
+        `note` gets the newest ids as lines.
         """
         self._note = note
-        self._bulk = bulk
+        self._limits = limits or Limits()
         self._path = path
         self._hand_over = hand_over
         self._when_idle = when_idle
@@ -91,8 +134,8 @@ class Writer:
         self._damage = ""  # why nothing more is stored
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
-        self._room = threading.Condition(self._lock)
-        self._queue: deque[Write] = deque()
+        self._space = threading.Condition(self._lock)
+        self._queue: deque[SqlWrite[Any]] = deque()
         self._queued = 0  # their sizes
         self._idle = False  # the thread waits for a write
         self._closing = False
@@ -101,35 +144,27 @@ class Writer:
         self._upkeep_due = True
 
     # -- from any thread ----------------------------------------------------------------------------------------------
-    def submit(
-        self, work: Callable[..., Any], *arguments: Any, then: Callable[[Any], None] | None = None, size: int = 1
-    ) -> Write:
-        """Queues `work(connection, *arguments)`; waits while the queue is full. `then` gets the outcome.
+    def submit(self, write: SqlWrite[Any]) -> None:
+        """Queues a write; waits while the queue is full.
 
-        `size` says how many messages, or other such things, it stores.
-
-        After the end of the service the write fails at once, with StorageUnavailable as its outcome.
+        After the end of the service the write fails at once with StorageUnavailable.
         """
-        write = Write(work, arguments, then, size)
         with self._lock:
-            while self._queued >= WRITE_QUEUE and not self._closing:
-                self._room.wait()
+            while self._queued >= self._limits.queue and not self._closing:
+                self._space.wait()
             if not self._closing:
                 self._queue.append(write)
-                self._queued += size
-                if self._idle:  # a notify costs a microsecond also when nobody waits
+                self._queued += write.size
+                if self._idle:  # a notify costs a microsecond also when no thread waits
                     self._arrived.notify()
-                return write
-            write.outcome = StorageUnavailable("the service is stopping")
-            write.finish()
-        if then is not None:
-            self._hand_over([(then, write.outcome)])
-        return write
+                return
+        write.error = StorageUnavailable("the service is stopping")
+        self._finish([write])
 
-    def wait(self, write: Write) -> None:
-        """Returns once the write has its outcome and that is handed on."""
+    def wait(self, write: Write[Any]) -> None:
+        """Returns once the write has ended and its outcome is handed on."""
         with self._lock:
-            finished = None if write.done else write.waiting_event()
+            finished = None if write.ended else write.waiting_event()
         if finished is not None:
             finished.wait()
 
@@ -149,12 +184,12 @@ class Writer:
         with self._lock:
             self._closing = True
             self._arrived.notify_all()
-            self._room.notify_all()
+            self._space.notify_all()
 
     # -- the thread ---------------------------------------------------------------------------------------------------
     def run(self) -> None:
-        """The thread's loop; ends after `close`. If it breaks down, nobody waits for it in vain."""
-        batch: list[Write] | None = []
+        """The thread's loop; ends after `close`. If it breaks down, no thread waits for it in vain."""
+        batch: list[SqlWrite[Any]] | None = []
         try:
             while (batch := self._take()) is not None:
                 if batch:
@@ -168,44 +203,51 @@ class Writer:
             self.close()
             self._abandon(batch or [])
 
-    def _abandon(self, batch: list[Write]) -> None:
+    def _abandon(self, batch: list[SqlWrite[Any]]) -> None:
         """Ends what is left undone: what may or may not be stored is answered as unavailable, and sent again."""
         with self._lock:
-            left = [write for write in (*batch, *self._queue) if not write.done]
+            left = [write for write in (*batch, *self._queue) if not write.ended]
             self._queue.clear()
         for write in left:
-            write.outcome = StorageUnavailable("the writer thread has ended")
+            write.error = StorageUnavailable("the writer thread has ended")
         if left:
             self._finish(left)
 
-    def _take(self) -> list[Write] | None:
+    def _take(self) -> list[SqlWrite[Any]] | None:
         """What waits, at most a batch; empty when it is time for upkeep; None when all is done."""
         with self._lock:
             while not self._queue:
                 if self._closing:
                     return None
                 self._idle = True
-                arrived = self._arrived.wait(INDEX_DELAY if self._upkeep_due else None)
+                arrived = self._arrived.wait(self._limits.quiet if self._upkeep_due else None)
                 self._idle = False
                 if not arrived and self._upkeep_due:
                     break
-            batch: list[Write] = []
+            batch: list[SqlWrite[Any]] = []
             taken = 0
-            while self._queue and taken < WRITE_BATCH:
+            while self._queue and taken < self._limits.batch:
                 batch.append(self._queue.popleft())
                 taken += batch[-1].size
             self._queued -= taken
-            self._room.notify_all()
+            self._space.notify_all()
             return batch
 
-    def _finish(self, batch: list[Write]) -> None:
-        self._hand_over([(write.then, write.outcome) for write in batch if write.then is not None])
+    def _finish(self, batch: Sequence[SqlWrite[Any]]) -> None:
+        told: list[tuple[Callable[[Any], None], Any]] = []
+        for write in batch:
+            if write.error is None:
+                if write.done is not None:
+                    told.append((write.done, write.result))
+            elif write.refused is not None:
+                told.append((write.refused, write.error))
+        self._hand_over(told)
         with self._lock:
             for write in batch:
                 write.finish()
 
-    def _commit(self, batch: list[Write]) -> None:
-        """Gives every write of the batch its outcome."""
+    def _commit(self, batch: list[SqlWrite[Any]]) -> None:
+        """Gives every write of the batch its result or its error."""
         pending = batch
         while pending:
             try:
@@ -216,7 +258,7 @@ class Writer:
                 self._disconnect()
                 self._given_up = unavailable if self._hurrying else None
                 for write in pending:
-                    write.outcome = unavailable
+                    write.error = unavailable
                 return
             if not broken:
                 self._upkeep_due = True
@@ -226,6 +268,8 @@ class Writer:
                 return
             self._disconnect()
             pending = [write for write in pending if write not in broken]
+            for write in pending:
+                write.error = None  # what was refused may be possible now
 
     def _note_trouble(self, error: sqlite3.Error | StorageUnavailable, cost: str) -> StorageUnavailable:
         """Logs what is new: a full disk is met by each batch. Gives the error as the service knows it."""
@@ -237,22 +281,22 @@ class Writer:
         self._trouble = str(trouble)
         return trouble
 
-    def _attempt(self, batch: list[Write]) -> list[Write]:
+    def _attempt(self, batch: list[SqlWrite[Any]]) -> list[SqlWrite[Any]]:
         """One transaction; gives the writes whose bug spoilt it, if any. Raises sqlite3.Error if SQLite failed."""
         connection = self._begin()
-        for work, group in groupby(batch, key=attrgetter("work")):
-            for writes in [list(group)] if work is self._bulk else [[write] for write in group]:
+        for kind, group in groupby(batch, key=_KIND_OF):
+            for writes in kind.split(group):
                 try:
-                    self._run(connection, writes)
+                    kind.run(connection, writes)
                 except ChatError as refusal:
                     for write in writes:
-                        write.outcome = refusal
+                        write.error = refusal
                 except Exception as error:  # a bug in one work must not stop the writer
                     if isinstance(error, sqlite3.Error) and database.is_unavailable(error):
                         raise
-                    _log.exception("a write failed: %s", work)
+                    _log.exception("a write failed: %s", writes[0].work)
                     for write in writes:
-                        write.outcome = error
+                        write.error = error
                     return writes
         ids = database.newest_ids(connection)
         connection.execute("COMMIT")
@@ -267,18 +311,9 @@ class Writer:
             raise self._given_up
         connection = self._connect()
         if self._hurrying:
-            database.set_timeout(connection, HURRIED_STORAGE_TIMEOUT)
+            database.set_timeout(connection, _HURRIED_TIMEOUT)
         connection.execute("BEGIN IMMEDIATE")
         return connection
-
-    def _run(self, connection: sqlite3.Connection, writes: list[Write]) -> None:
-        """Does one write, or several of the bulk work."""
-        if writes[0].work is not self._bulk:
-            writes[0].outcome = writes[0].work(connection, *writes[0].arguments)
-            return
-        outcomes = self._bulk(connection, [write.arguments for write in writes])
-        for write, outcome in zip(writes, outcomes, strict=True):
-            write.outcome = outcome
 
     def _keep_up(self) -> None:
         """Upkeep while nothing waits; its failure is no one's loss, and the next commit tries again."""

@@ -7,18 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.accounts.limiter import Door
-from service.config import (
-    ACCOUNT_SHARE,
-    CHECK_BURST,
-    CHECK_RATE,
-    LOGIN_BURST,
-    READ_BURST,
-    REGISTER_BURST,
-    SEARCH_COST,
-    SHARE_BURST,
-    Settings,
-)
+from service.accounts.limiter import ACCOUNT_SHARE, CHECK_BURST, CHECK_RATE, LOGIN_BURST, REGISTER_BURST, Door
+from service.accounts.shares import READ_BURST, SHARE_BURST
+from service.config import SEARCH_COST, Settings
 from service.errors import PeerError
 from service.origin import NETWORK_SHARE, Origin, origin_of
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, seconds

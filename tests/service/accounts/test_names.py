@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from service.accounts.names import look_of, map_name, map_new_name
 from service.errors import PeerError
-from service.storage.sqlite import users
+from service.storage.contract import LooksAlike
 from tests.support.helpers import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.storage.sqlite.engine import Storage
+    from service.storage.sqlite.engine import SqliteStorage
 
 
 @pytest.mark.parametrize(
@@ -201,38 +201,38 @@ willie zoe
 
 
 @pytest.fixture(scope="module")
-def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteStorage]:
     with open_storage(tmp_path_factory.mktemp("names") / "chat.db") as storage:
         yield storage
 
 
-def is_refused_beside(storage: Storage, there: str, new: str) -> bool:
+def is_refused_beside(storage: SqliteStorage, there: str, new: str) -> bool:
     """Whether the new name is refused where the other one is there alone."""
-    user_id = storage.call(users.add, map_name(there), look_of(map_name(there)), "x", "")
+    user_id = storage.result(storage.add_user(map_name(there), look_of(map_name(there)), "x", ""))
     try:
-        storage.read(users.check_free, map_name(new), look_of(map_name(new)))
-    except PeerError as error:
-        return error.code == "username_taken" and "looks like one" in str(error)
+        storage.check_free(map_name(new), look_of(map_name(new)))
+    except LooksAlike:
+        return True
     finally:
         storage.call(lambda c: c.execute("DELETE FROM user WHERE id = ?", (user_id,)))
     return False
 
 
 @pytest.mark.parametrize(("one", "other"), ALIKE, ids=ascii)
-def test_names_that_look_alike(storage: Storage, one: str, other: str) -> None:
+def test_names_that_look_alike(storage: SqliteStorage, one: str, other: str) -> None:
     """Letters of other scripts, digits for letters, marks nobody notices: the second is refused, in either order."""
     assert is_refused_beside(storage, one, other)
     assert is_refused_beside(storage, other, one)
 
 
 @pytest.mark.parametrize(("one", "other"), APART, ids=ascii)
-def test_names_that_differ(storage: Storage, one: str, other: str) -> None:
+def test_names_that_differ(storage: SqliteStorage, one: str, other: str) -> None:
     """What a person can tell apart may stand beside each other: accents, other letters, numbers."""
     assert not is_refused_beside(storage, one, other)
     assert not is_refused_beside(storage, other, one)
 
 
-def test_common_names_may_all_stand_beside_each_other(storage: Storage) -> None:
+def test_common_names_may_all_stand_beside_each_other(storage: SqliteStorage) -> None:
     """Of a class's names, and of numbered accounts, none is refused for another."""
     names = [
         *COMMON.split(),
@@ -240,14 +240,14 @@ def test_common_names_may_all_stand_beside_each_other(storage: Storage) -> None:
         *(f"guest-{number}" for number in range(120)),
     ]
     for name in names:
-        storage.call(users.add, name, look_of(name), "x", "")
+        storage.result(storage.add_user(name, look_of(name), "x", ""))
     storage.call(lambda c: c.execute("DELETE FROM user"))
 
 
-def test_punctuation_in_an_old_look_is_no_pattern(storage: Storage) -> None:
+def test_punctuation_in_an_old_look_is_no_pattern(storage: SqliteStorage) -> None:
     """A name of nothing but signs is compared as it is."""
     for char in "*?[]":
-        storage.read(users.check_free, char, char)
+        storage.check_free(char, char)
     assert not is_refused_beside(storage, "\U0001031f", "\u0294")  # letters that are like * and ?
     assert is_refused_beside(storage, "a\u0294", "a\u097d")  # both like ?
 

@@ -15,16 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.attacks.tls_records import APPLICATION_DATA, RecordWriter, find_secret
-from service.accounts.shares import Shares
+from service.accounts.shares import KNOCK_BURST, KNOCK_RATE, READ_BURST, READ_RATE, SHARE_BURST, Shares
 from service.config import (
-    KNOCK_BURST,
-    KNOCK_RATE,
     MESSAGE_BYTES,
-    READ_BURST,
-    READ_RATE,
     RECEIVE_COST_BYTES,
     RECORD_COST,
-    SHARE_BURST,
     Settings,
 )
 from service.net import tls

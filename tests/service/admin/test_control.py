@@ -12,8 +12,7 @@ import pytest
 
 from service.accounts.passwords import make_hash
 from service.admin import __main__ as admin
-from service.admin import control as control_module
-from service.admin.control import Order, ask
+from service.admin.control import Control, Order, ask
 from service.errors import ServiceError
 from tests.support.helpers import PASSWORD, Wire, enter, running_server
 
@@ -203,13 +202,17 @@ def test_what_is_no_order_gets_an_error(tmp_path: Path, line: bytes) -> None:
         assert ask(tmp_path / "chat.db", Order("enable", "alice"))
 
 
-def test_who_says_nothing_holds_up_nothing_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_says_nothing_holds_up_nothing_for_long(tmp_path: Path) -> None:
     """After a while the next one is served."""
-    with running_server(tmp_path) as server:
-        enter_and_leave(server.port)
-        monkeypatch.setattr(control_module, "CONTROL_PATIENCE", 0.05)
+    orders: list[Order] = []
+    control = Control(tmp_path / "chat.db", orders.append, patience=0.05)
+    control.start()
+    try:
         with connect(tmp_path):
             assert ask(tmp_path / "chat.db", Order("enable", "alice"))
+    finally:
+        control.stop()
+    assert orders == [Order("enable", "alice")]
 
 
 def test_a_bug_in_an_order_ends_only_that_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

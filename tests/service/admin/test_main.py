@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from ast import literal_eval
@@ -150,6 +151,20 @@ def test_a_bad_command_has_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         admin.main(["dance"])
     assert ended.value.code == 2
+
+
+def test_what_sqlite_cannot_do_is_one_line_with_its_command(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that a mail from cron says what was tried."""
+
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr("service.storage.sqlite.integrity.find_problem", fail)
+    for command in (["verify"], ["backup", "copy.db"], ["restore", str(path)]):
+        assert admin.main([*command, "--db", "other.db"] if command[0] == "restore" else command) == 1
+        assert capsys.readouterr().err == f"chat admin: {command[0]}: disk I/O error\n"
 
 
 def test_long_work_shows_and_ctrl_c_ends_it(path: Path) -> None:

@@ -12,11 +12,10 @@ from service.wire import protocol
 from tests.support.helpers import PASSWORD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from service.server import Server
-    from service.storage.sqlite.engine import Write
-    from service.storage.sqlite.messages import Post
+    from service.storage.contract import Post, Write
     from tests.support.wires import Wires
 
 
@@ -100,13 +99,13 @@ def test_messages_go_to_the_writer_together(
 ) -> None:
     """At the end of a receive, as many as one insert takes, or before a command that is no message."""
     sizes: list[int] = []
-    submit = server.services.storage.submit_posts
+    store = server.services.storage.store_posts
 
-    def note_and_submit(sender_id: int, posts: Sequence[Post], then: Callable[[Any], None]) -> Write:
+    def note_and_store(sender_id: int, posts: Sequence[Post], **callbacks: Any) -> Write[Any]:
         sizes.append(len(posts))
-        return submit(sender_id, posts, then)
+        return store(sender_id, posts, **callbacks)
 
-    monkeypatch.setattr(server.services.storage, "submit_posts", note_and_submit)
+    monkeypatch.setattr(server.services.storage, "store_posts", note_and_store)
     for _ in range(POSTS_AT_ONCE + 2):
         dispatcher.handle(protocol.Pm(message="hi"), 30)
     assert sizes == [POSTS_AT_ONCE]
@@ -123,10 +122,9 @@ def test_the_end_of_a_session_submits_what_was_taken(server: Server, dispatcher:
     """What was accepted is stored, also when the client is gone before the end of the receive."""
     dispatcher.handle(protocol.Pm(message="last words"), 30)
     dispatcher.end()
-    assert server.services.storage.read(lambda db: db.execute("SELECT body FROM message").fetchall()) == [
-        ("last words",)
-    ]
-    server.services.storage.release()
+    storage = server.services.storage
+    assert [message.body for message in storage.history_page(None, None, None, 9).messages] == ["last words"]
+    storage.release()
 
 
 @pytest.mark.parametrize(

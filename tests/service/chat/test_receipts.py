@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.chat import receipts as receipts_module
 from service.chat.receipts import Receipts
 from service.delivery.run import Note
-from service.storage.sqlite import messages, users
+from service.errors import StorageUnavailable
+from service.storage.contract import MAX_ID, Post, Shown, Write
 from tests.support.helpers import open_storage
+from tests.support.storage import EXPIRY, NOW, add, ids_of, token_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from service.storage.sqlite.engine import Storage
+    from service.storage.contract import Storage
 
-NOW, LATER = "2026-11-21T09:30:00.000Z", "2026-12-21T09:30:00.000Z"
+NAMES = ("alice", "bob", "carol")
 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
     """Alice (1), bob (2) and carol (3), and what alice wrote: 1 to all, 2 to bob, 3 to carol, 4 to bob."""
     with open_storage(tmp_path / "chat.db") as storage:
-        for name in ("alice", "bob", "carol"):
-            storage.call(users.register, name, name, "no hash", name.encode(), NOW, LATER)
-        posts = [messages.Post(recipient, "hello", None) for recipient in (None, 2, 3, 2)]
-        storage.wait(storage.submit_posts(1, posts))
+        for name in NAMES:
+            add(storage, name)
+        posts = [Post(recipient, "hello", None) for recipient in (None, 2, 3, 2)]
+        storage.wait(storage.store_posts(1, posts))
         yield storage
 
 
 def waiting(storage: Storage, user_id: int) -> tuple[list[int], int]:
     """The ids of the direct messages that the user has not seen, and how many public ones are unread."""
-    page = storage.read(messages.missed_page, user_id, 2**63 - 1, 200)
-    return [message.id for message in page.messages], storage.read(messages.count_waiting, user_id)[1]
+    login = storage.result(storage.resume(token_of(NAMES[user_id - 1]), NOW, EXPIRY))
+    return ids_of(storage.missed_page(user_id, MAX_ID, 200)), login.unread
 
 
 def flush(storage: Storage, receipts: Receipts) -> None:
@@ -95,16 +95,15 @@ def test_one_users_notes_are_stored_alone(storage: Storage) -> None:
 
 def test_a_flush_goes_in_pieces(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many users there are, no write takes long; its last piece comes after the others."""
-    monkeypatch.setattr(receipts_module, "RECEIPTS_BATCH", 2)
     pieces: list[int] = []
-    store = receipts_module._store
+    store = storage.store_receipts
 
-    def count_and_store(connection: sqlite3.Connection, piece: list[tuple[int, int, list[int]]], now: str) -> None:
-        pieces.append(len(piece))
-        store(connection, piece, now)
+    def count_and_store(shown: Sequence[Shown], now: str, **callbacks: Any) -> Write[None]:
+        pieces.append(len(shown))
+        return store(shown, now, **callbacks)
 
-    monkeypatch.setattr(receipts_module, "_store", count_and_store)
-    receipts = Receipts(storage)
+    monkeypatch.setattr(storage, "store_receipts", count_and_store)
+    receipts = Receipts(storage, batch=2)
     for user_id, note in ((1, Note(4)), (2, Note(1, (2, 4))), (3, Note(1))):
         receipts.note(user_id, note)
     flush(storage, receipts)
@@ -112,10 +111,9 @@ def test_a_flush_goes_in_pieces(storage: Storage, monkeypatch: pytest.MonkeyPatc
     assert (waiting(storage, 2), waiting(storage, 3)) == (([], 0), ([3], 0))
 
 
-def test_many_direct_messages_are_stored_soon(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_direct_messages_are_stored_soon(storage: Storage) -> None:
     """Few notes of direct messages wait for the next flush, a batch of them does not."""
-    monkeypatch.setattr(receipts_module, "RECEIPTS_BATCH", 2)
-    receipts = Receipts(storage)
+    receipts = Receipts(storage, batch=2)
     receipts.note(2, Note(1, (2,)))
     receipts.flush_many()
     storage.settle()
@@ -140,7 +138,7 @@ def test_without_notes_there_is_nothing_to_write(storage: Storage) -> None:
 
 def test_marker_moves_only_forward(storage: Storage) -> None:
     """An older public id that is noted after a newer one takes nothing back, within a flush and after it."""
-    storage.wait(storage.submit_posts(1, [messages.Post(None, "the fifth", None)]))
+    storage.wait(storage.store_posts(1, [Post(None, "the fifth", None)]))
     receipts = Receipts(storage)
     receipts.note(2, Note(5))
     receipts.note(2, Note(1))
@@ -152,18 +150,18 @@ def test_marker_moves_only_forward(storage: Storage) -> None:
 
 
 def test_what_could_not_be_stored_is_stored_later(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When SQLite fails nothing of a flush is stored, and the next one stores it all, with what was noted since."""
-    storage.wait(storage.submit_posts(1, [messages.Post(None, "the fifth", None)]))
+    """When the storage fails nothing of a flush is stored; the next one stores it all, with what was noted since."""
+    storage.wait(storage.store_posts(1, [Post(None, "the fifth", None)]))
     receipts = Receipts(storage)
     receipts.note(2, Note(1, (2,)))
     receipts.note(3, Note(5, (3,)))
 
-    def fail(*_: object) -> None:
+    def fail(_: Sequence[Shown], now: str, *, refused: Any) -> Write[None]:
         receipts.note(2, Note(5, (4,)))  # written to bob while the flush is under way
-        raise sqlite3.OperationalError("database or disk is full")
+        return storage.note_presence(1, now, done=lambda _: refused(StorageUnavailable("database or disk is full")))
 
     with monkeypatch.context() as broken:
-        broken.setattr(messages, "mark_seen", fail)
+        broken.setattr(storage, "store_receipts", fail)
         flush(storage, receipts)
     assert (waiting(storage, 2), waiting(storage, 3)) == (([2, 4], 2), ([3], 2))
     flush(storage, receipts)
@@ -190,3 +188,16 @@ def test_notes_are_expected_while_an_outbox_is_open(storage: Storage) -> None:
     assert [receipts.are_expected(user_id) for user_id in (1, 2, 3)] == [False, True, False]
     receipts.expect_no_more(2)
     assert not receipts.are_expected(2)
+
+
+def test_a_bug_is_not_tried_again(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes a write raise would do so at each flush."""
+    receipts = Receipts(storage)
+    receipts.note(2, Note(1, (2,)))
+
+    def fail(_: Sequence[Shown], now: str, *, refused: Any) -> Write[None]:
+        return storage.note_presence(1, now, done=lambda _: refused(ZeroDivisionError()))
+
+    monkeypatch.setattr(storage, "store_receipts", fail)
+    flush(storage, receipts)
+    assert receipts.flush() is None

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from service.chat.replies import explain, fit, refusal, stored_message
 from service.config import Settings
 from service.errors import CommandError, PeerError, StorageFull, StorageUnavailable
-from service.storage.sqlite.messages import Message, Page
+from service.storage.contract import AccountDisabled, LooksAlike, Message, Page
 from service.wire.protocol import ByeReply, ErrorReply, Ping
 from tests.support.helpers import Wire, running_server
 
@@ -92,10 +92,20 @@ def test_a_database_that_fails_is_told_without_its_reason(error: Exception, text
     assert (reply.code, text in reply.message) == ("storage_unavailable", True)
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("secret"), None, 7])
-def test_a_bug_is_an_incident(error: object, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refusal_of_the_storage_is_told_as_a_fault_of_the_client(caplog: pytest.LogCaptureFixture) -> None:
+    """With its code and text, and logged if such faults are."""
+    caplog.set_level("INFO")
+    reply = explain(LooksAlike("a1ice"), Ping(ref="r"), "peer")
+    assert (reply.code, reply.ref, reply.command) == ("username_taken", "r", "ping")
+    assert reply.message == 'the name "a1ice" looks like one that is taken; choose another one'
+    assert not caplog.text
+    assert explain(AccountDisabled(), None, "peer").code == "bad_credentials"
+    assert "refused connection peer: bad_credentials" in caplog.text
+
+
+def test_a_bug_is_an_incident(caplog: pytest.LogCaptureFixture) -> None:
     """Its reply carries the id that the log has, and nothing of the exception."""
-    reply = explain(error, None, "1.2.3.4:5")
+    reply = explain(ZeroDivisionError("secret"), None, "1.2.3.4:5")
     incident = reply.message.rpartition(" ")[2]
     assert (reply.code, reply.command) == ("internal", UNSET)
     assert f"incident {incident}: connection 1.2.3.4:5" in caplog.text

@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.errors import FileError
-from service.storage.sqlite import backup, database, fulltext, integrity, messages, users, writer
+from service.errors import FileError, StorageUnavailable
+from service.storage.sqlite import backup, database, integrity
 from service.storage.sqlite.backup import Task
+from service.storage.sqlite.writer import Limits
 from tests.support.helpers import ROOT, Process, Wire, enter, open_storage, running_server
 from tests.support.storage import LATER, NOW, add, ids_of, make_chat, say, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.storage.sqlite.engine import Storage
+    from service.storage.sqlite.engine import SqliteStorage
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 
 def all_ids(path: Path) -> list[int]:
     with open_storage(path) as storage:
-        return ids_of(storage.read(messages.history_page, None, None, 0, 200))
+        return ids_of(storage.history_page(None, None, 0, 200))
 
 
 def names(folder: Path) -> set[str]:
@@ -46,7 +47,7 @@ def names(folder: Path) -> set[str]:
 class Chatter(threading.Thread):
     """Stores messages without a pause until told to stop."""
 
-    def __init__(self, storage: Storage, sender: int) -> None:
+    def __init__(self, storage: SqliteStorage, sender: int) -> None:
         super().__init__(name="chatter")
         self.storage, self.sender = storage, sender
         self.enough = threading.Event()
@@ -68,14 +69,13 @@ class Chatter(threading.Thread):
 def test_copies_beside_a_busy_writer_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is one moment of the chat, however many commits and checkpoints fall into its making."""
     monkeypatch.setattr(database, "_CHECKPOINT_PAGES", 10)
-    monkeypatch.setattr(backup, "BACKUP_PAGES", 5)
     counts = []
     with open_storage(tmp_path / "chat.db") as storage, Chatter(storage, add(storage, "alice")):
         for n in range(8):
             while storage.read(lambda c: c.execute("SELECT count(*) FROM message").fetchone())[0] < 50 * n:
                 pass
             copy = tmp_path / "copies" / f"{n}.db"
-            counts.append(backup.backup(tmp_path / "chat.db", copy, Task()).messages)
+            counts.append(backup.backup(tmp_path / "chat.db", copy, Task(), step=5).messages)
             assert copy.stat().st_mode & 0o777 == 0o600
     assert counts == sorted(counts)
     assert counts[-1] >= 350
@@ -214,9 +214,8 @@ def test_a_backup_that_fails_leaves_nothing(path: Path, step: str, monkeypatch: 
     assert [name for name in names(path.parent) if name.startswith("copy")] == []
 
 
-def test_a_stopped_backup_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_backup_leaves_nothing(path: Path) -> None:
     """It ends at its next step."""
-    monkeypatch.setattr(backup, "BACKUP_PAGES", 1)
     steps = []
 
     class Impatient(Task):
@@ -226,8 +225,8 @@ def test_a_stopped_backup_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyP
                 self.stop()
             super().check()
 
-    with pytest.raises(sqlite3.OperationalError, match="stopped"):
-        backup.backup(path, path.with_name("copy.db"), Impatient())
+    with pytest.raises(StorageUnavailable, match="stopped"):
+        backup.backup(path, path.with_name("copy.db"), Impatient(), step=1)
     assert steps[0] == ""
     assert steps[-1].startswith("copying, ")
     assert len(steps) == 5
@@ -284,9 +283,9 @@ def test_a_token_of_the_backup_still_logs_in(path: Path) -> None:
     backup.backup(path, path.with_name("copy.db"), Task())
     backup.restore(path.with_name("copy.db"), path, Task())
     with open_storage(path) as storage:
-        assert storage.call(users.resume, token_of("alice"), NOW, LATER).name == "alice"
+        assert storage.result(storage.resume(token_of("alice"), NOW, LATER)).name == "alice"
         storage.index_search()
-        assert len(storage.read(fulltext.search_page, "message", 1, None, None, 9).messages) == 5
+        assert len(storage.search_page("message", 1, None, None, 9).messages) == 5
 
 
 def test_a_restore_waits_for_the_service_to_stop(path: Path) -> None:
@@ -300,13 +299,12 @@ def test_a_restore_waits_for_the_service_to_stop(path: Path) -> None:
         assert names(path.parent) == before
 
 
-def test_the_old_file_is_kept_with_all_that_was_in_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_old_file_is_kept_with_all_that_was_in_it(path: Path) -> None:
     """What a crash has left in its -wal is in it, and not in the new one; ids go on after the newest of all."""
-    monkeypatch.setattr(writer, "INDEX_DELAY", 3600.0)  # no checkpoint in a quiet moment
     copy, crashed = path.with_name("copy.db"), path.parent / "crashed" / "chat.db"
     backup.backup(path, copy, Task())
     crashed.parent.mkdir()
-    with open_storage(path) as storage:
+    with open_storage(path, limits=Limits(quiet=3600.0)) as storage:  # no checkpoint in a quiet moment
         say(storage, 1, "in the -wal")
         for suffix in ("", "-wal", "-shm"):
             shutil.copy(f"{path}{suffix}", f"{crashed}{suffix}")
@@ -334,7 +332,7 @@ def test_a_damaged_database_is_replaced(path: Path, caplog: pytest.LogCaptureFix
     assert old.read_bytes() == b"\xff" * 8192
     assert "chat.db-wal" not in names(path.parent)
     with open_storage(path) as storage:
-        assert ids_of(storage.read(messages.history_page, None, None, 0, 200)) == [1, 2, 3, 4, 5]
+        assert ids_of(storage.history_page(None, None, 0, 200)) == [1, 2, 3, 4, 5]
         assert say(storage, 1, "next") == 7
     assert caplog.text == ""
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.config import INDEX_BATCH, INDEX_CHARACTERS, INDEX_DIRECT, MAX_ENDINGS, MAX_SEARCH_WORDS
-from service.errors import PeerError, StorageUnavailable
-from service.storage.sqlite import fulltext, messages, users
+from service.errors import StorageUnavailable
+from service.storage.contract import MAX_SEARCH_WORDS, Post, SearchTooSlow, TooManyWords
+from service.storage.sqlite import fulltext
+from service.storage.sqlite.fulltext import INDEX_BATCH, INDEX_CHARACTERS, INDEX_DIRECT, MAX_ENDINGS
 from tests.support.helpers import open_storage
 from tests.support.storage import NOW, add, ids_of, say, store_posts
 
@@ -21,23 +23,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from service.storage.sqlite.engine import Storage
+    from service.storage.sqlite.engine import SqliteStorage
 
 
 OF = "\u00b7"  # between a user's id and a word, in the index of direct messages
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
+def storage(tmp_path: Path) -> Iterator[SqliteStorage]:
     """An empty, open storage."""
     with open_storage(tmp_path / "chat.db") as storage:
         yield storage
 
 
-def find(storage: Storage, query: str, user: int = 1, partner: int | None = None) -> list[str]:
+def find(storage: SqliteStorage, query: str, user: int = 1, partner: int | None = None) -> list[str]:
     """The texts found, newest first."""
     storage.index_search()
-    return [message.body for message in storage.read(fulltext.search_page, query, user, partner, None, 200).messages]
+    return [message.body for message in storage.search_page(query, user, partner, None, 200).messages]
 
 
 SEARCHES: list[tuple[str, list[str]]] = [
@@ -67,7 +69,7 @@ SEARCHES: list[tuple[str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("query", "expected"), SEARCHES)
-def test_search_finds_words_and_their_beginnings(storage: Storage, query: str, expected: list[str]) -> None:
+def test_search_finds_words_and_their_beginnings(storage: SqliteStorage, query: str, expected: list[str]) -> None:
     """All words must be there or begin there, whatever their case and accents; nothing in a query is an operator."""
     alice = add(storage, "alice")
     for text in ("we deploy at nine", "Deployment done", "ÜBER-deploy", "un cafe, s'il vous plaît", "日本語 text"):
@@ -77,15 +79,15 @@ def test_search_finds_words_and_their_beginnings(storage: Storage, query: str, e
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=20))
-def test_any_text_is_found_by_itself(storage: Storage, text: str) -> None:
+def test_any_text_is_found_by_itself(storage: SqliteStorage, text: str) -> None:
     """Nothing in a query is an operator, and nothing makes the search fail."""
-    if storage.read(users.find_user, "alice") is None:
+    if storage.find_user("alice") is None:
         add(storage, "alice")
     say(storage, 1, f"begin {text} end")
     assert f"begin {text} end" in find(storage, f"begin {text} end")
 
 
-def test_search_shows_only_what_one_may_read(storage: Storage) -> None:
+def test_search_shows_only_what_one_may_read(storage: SqliteStorage) -> None:
     """The public room and one's own direct messages; with a partner, only the talk with that one."""
     alice, bob, carol = (add(storage, name) for name in ("alice", "bob", "carol"))
     for text, to in (("word in public", None), ("word to bob", "bob"), ("word to self", "alice")):
@@ -99,28 +101,27 @@ def test_search_shows_only_what_one_may_read(storage: Storage) -> None:
     assert [find(storage, "word", *pair) for pair in ((alice, alice), (carol, alice))] == [["word to self"], []]
 
 
-def test_search_pages_back(storage: Storage) -> None:
+def test_search_pages_back(storage: SqliteStorage) -> None:
     """`before` goes on where the last page ended, newest first, until there is no more, of the room or of talks."""
     alice = add(storage, "alice")
     for n in range(5):
         say(storage, alice, "word", to="alice" if n % 2 else None)
     storage.index_search()
-    first = storage.read(fulltext.search_page, "word", alice, None, None, 3)
-    rest = storage.read(fulltext.search_page, "word", alice, None, ids_of(first)[-1], 3)
+    first = storage.search_page("word", alice, None, None, 3)
+    rest = storage.search_page("word", alice, None, ids_of(first)[-1], 3)
     assert (ids_of(first), first.more) == ([5, 4, 3], True)
     assert (ids_of(rest), rest.more) == ([2, 1], False)
 
 
-def test_a_search_has_a_bounded_number_of_words(storage: Storage) -> None:
-    """Repeats do not count; one word too many is refused with the bound."""
+def test_a_search_has_a_bounded_number_of_words(storage: SqliteStorage) -> None:
+    """Repeats do not count; one word too many is refused."""
     words = [f"w{n}" for n in range(MAX_SEARCH_WORDS)]
-    assert storage.read(fulltext.search_page, " ".join(words * 2), 1, None, None, 20).messages == []
-    with pytest.raises(PeerError, match=f"at most {MAX_SEARCH_WORDS} different words") as caught:
-        storage.read(fulltext.search_page, " ".join([*words, "more"]), 1, None, None, 20)
-    assert caught.value.code == "bad_request"
+    assert storage.search_page(" ".join(words * 2), 1, None, None, 20).messages == []
+    with pytest.raises(TooManyWords):
+        storage.search_page(" ".join([*words, "more"]), 1, None, None, 20)
 
 
-def test_a_damaged_search_index_costs_only_the_search(storage: Storage) -> None:
+def test_a_damaged_search_index_costs_only_the_search(storage: SqliteStorage) -> None:
     """Messages are stored while it cannot be filled; nothing of a failed filling stays."""
     alice = add(storage, "alice")
     say(storage, alice, "word", to="alice")
@@ -129,11 +130,11 @@ def test_a_damaged_search_index_costs_only_the_search(storage: Storage) -> None:
     with pytest.raises(StorageUnavailable, match="search index"):
         storage.index_search()
     assert say(storage, alice, "still stored") == 3
-    assert len(storage.read(messages.history_page, None, None, None, 9).messages) == 2
+    assert len(storage.history_page(None, None, None, 9).messages) == 2
     assert storage.call(lambda c: c.execute("SELECT * FROM direct_search_docsize").fetchall()) == []
 
 
-def test_a_beginning_of_too_many_words_stands_for_itself(storage: Storage) -> None:
+def test_a_beginning_of_too_many_words_stands_for_itself(storage: SqliteStorage) -> None:
     """Up to MAX_ENDINGS words count as begun by it; one more, and only the word itself is found."""
     alice = add(storage, "alice")
     say(storage, alice, " ".join(f"an{n}" for n in range(MAX_ENDINGS)))
@@ -144,7 +145,7 @@ def test_a_beginning_of_too_many_words_stands_for_itself(storage: Storage) -> No
     assert (find(storage, "an"), find(storage, "ann")) == (["an apple"], ["annex"])
 
 
-def test_words_of_several_parts_follow_each_other(storage: Storage) -> None:
+def test_words_of_several_parts_follow_each_other(storage: SqliteStorage) -> None:
     """What the index cuts in pieces is found in one piece, the last of them as a beginning."""
     alice = add(storage, "alice")
     for text in ("on 10.0.0.1", "on 10.0.1.0", "an e-mailing list", "mail e"):
@@ -154,7 +155,7 @@ def test_words_of_several_parts_follow_each_other(storage: Storage) -> None:
     assert find(storage, "mail e") == ["mail e", "an e-mailing list"]
 
 
-def test_words_of_direct_messages_follow_each_other_too(storage: Storage) -> None:
+def test_words_of_direct_messages_follow_each_other_too(storage: SqliteStorage) -> None:
     """For each of the two who may read it, and not from the end of the one's words to the beginning of the other's."""
     alice, bob = add(storage, "alice"), add(storage, "bob")
     for text in ("an e-mailing list", "mail e", "mail"):
@@ -165,7 +166,7 @@ def test_words_of_direct_messages_follow_each_other_too(storage: Storage) -> Non
         assert find(storage, "mail-mail", user) == find(storage, "mail-1x2", user) == []
 
 
-def test_a_direct_message_is_taken_out_by_the_words_it_was_put_in_by(storage: Storage) -> None:
+def test_a_direct_message_is_taken_out_by_the_words_it_was_put_in_by(storage: SqliteStorage) -> None:
     """The index has no copy of them; nothing of it stays, and all else does."""
     alice, bob = add(storage, "alice"), add(storage, "bob")
     for text in ("E-mail \u00fcber alles", "other mail"):
@@ -180,7 +181,7 @@ def test_a_direct_message_is_taken_out_by_the_words_it_was_put_in_by(storage: St
     storage.call(lambda c: c.execute("INSERT INTO direct_search (direct_search) VALUES ('integrity-check')") and None)
 
 
-def test_a_word_longer_than_the_index_takes_harms_no_search(storage: Storage) -> None:
+def test_a_word_longer_than_the_index_takes_harms_no_search(storage: SqliteStorage) -> None:
     """FTS5 cuts it after 32,768 bytes, in the midst of a character; what begins as it does is found all the same."""
     alice = add(storage, "alice")
     for to in (None, "alice"):
@@ -189,31 +190,29 @@ def test_a_word_longer_than_the_index_takes_harms_no_search(storage: Storage) ->
     assert find(storage, "a\u65e5") == ["a\u65e5a"] * 2
 
 
-def test_what_takes_too_long_is_refused(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search is given up when its time is over, with a hint; the connection goes on as before."""
+def test_what_takes_too_long_is_refused(storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search is given up when its time is over, the connection goes on as before."""
     alice = add(storage, "alice")
-    store_posts(storage, alice, *[messages.Post(None, f"common {n}", None) for n in range(500)])
+    store_posts(storage, alice, *[Post(None, f"common {n}", None) for n in range(500)])
     storage.index_search()
     monkeypatch.setattr(fulltext, "_CHECK_EVERY", 1)
-    monkeypatch.setattr(fulltext, "SEARCH_TIME", 0.0)
-    with pytest.raises(PeerError, match="rarer words") as caught:
-        storage.read(fulltext.search_page, "common", alice, None, None, 20)
-    assert caught.value.code == "bad_request"
-    assert len(storage.read(messages.history_page, None, None, None, 200).messages) == 200
+    with pytest.raises(SearchTooSlow):
+        storage.read(partial(fulltext.search_page, seconds=0.0), "common", alice, None, None, 20)
+    assert len(storage.history_page(None, None, None, 200).messages) == 200
 
 
-def test_the_index_is_filled_in_steps(storage: Storage) -> None:
+def test_the_index_is_filled_in_steps(storage: SqliteStorage) -> None:
     """A batch at a time, in the order of the ids, and each message once."""
     alice = add(storage, "alice")
     for _ in range(3):
-        store_posts(storage, alice, *[messages.Post(None, "word", None)] * (INDEX_BATCH // 2))
+        store_posts(storage, alice, *[Post(None, "word", None)] * (INDEX_BATCH // 2))
     assert [storage.call(fulltext.index_some) for _ in range(3)] == [True, False, False]
     rows = storage.call(lambda c: c.execute("SELECT term, doc FROM message_word WHERE term = 'word'").fetchall())
     assert rows == [("word", n + 1) for n in range(INDEX_BATCH * 3 // 2)]
     storage.call(lambda c: c.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')") and None)
 
 
-def test_a_filling_ends_with_what_was_there(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_filling_ends_with_what_was_there(storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before a search, however much is said meanwhile; where nothing is missing, nothing is written."""
     alice, fill, steps = add(storage, "alice"), fulltext.index_some, list[int]()
     for _ in range(3):
@@ -233,12 +232,12 @@ def test_a_filling_ends_with_what_was_there(storage: Storage, monkeypatch: pytes
     storage.index_search()
 
 
-def test_a_batch_is_bounded_by_its_work(storage: Storage) -> None:
+def test_a_batch_is_bounded_by_its_work(storage: SqliteStorage) -> None:
     """A direct message counts several times, and a long one as so many short ones; one at least is indexed."""
     alice = add(storage, "alice")
     line, long = "word", "x" * INDEX_CHARACTERS
     for text, to in ((line, alice), (line, None), (line, None), (long, alice), (long, None), (line, None)):
-        store_posts(storage, alice, messages.Post(to, text, None))
+        store_posts(storage, alice, Post(to, text, None))
     newest = []
     for _ in range(4):
         storage.call(fulltext.index_some, INDEX_DIRECT + 1)
@@ -246,7 +245,7 @@ def test_a_batch_is_bounded_by_its_work(storage: Storage) -> None:
     assert newest == [2, 4, 6, 6]
 
 
-def test_the_index_goes_on_where_it_has_come_to(storage: Storage) -> None:
+def test_the_index_goes_on_where_it_has_come_to(storage: SqliteStorage) -> None:
     """Whichever kind the last message was of, none of those before is looked at again."""
     alice = add(storage, "alice")
     for to in ("alice", None, None, "alice", "alice"):
@@ -255,7 +254,7 @@ def test_the_index_goes_on_where_it_has_come_to(storage: Storage) -> None:
         assert storage.call(fulltext._next_messages, 9) == ([], [], False)
 
 
-def test_a_query_is_cut_as_the_index_is(storage: Storage, tmp_path: Path) -> None:
+def test_a_query_is_cut_as_the_index_is(storage: SqliteStorage, tmp_path: Path) -> None:
     """The scratch table has the tokenizer that the migrations gave the index."""
     with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
         (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'message_search'").fetchone()
@@ -279,7 +278,7 @@ def test_each_text_gets_its_own_words() -> None:
     ]
 
 
-def test_no_word_has_the_mark_or_is_cut_again(storage: Storage) -> None:
+def test_no_word_has_the_mark_or_is_cut_again(storage: SqliteStorage) -> None:
     """U+00B7 stands in none, whatever characters it has (of the higher, one in 61); with an owner each is one still."""
     characters = [chr(n) for n in (*range(0x3000), *range(0x3000, 0x110000, 61)) if not 0xD800 <= n < 0xE000]
     (cut,) = fulltext._cut_by_sqlite(["a" + "b a".join(characters) + "b"])

@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.errors import FileError, SchemaError, StorageDamaged
-from service.storage.sqlite import backup, integrity, messages, users, writer
+from service.storage.sqlite import backup, integrity
+from service.storage.sqlite.writer import Limits
 from tests.support.helpers import PATIENCE, ROOT, Process, enter, open_storage
 from tests.support.storage import add, ids_of, make_chat, say
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from service.storage.sqlite.engine import Storage
+    from service.storage.sqlite.engine import SqliteStorage
 
 PAGE = 4096
 PARTS = ("", "-wal", "-lock")
+NEVER_QUIET = Limits(quiet=3600.0)  # nothing is read or moved in a quiet moment
 
 
 @pytest.fixture
@@ -39,8 +41,8 @@ def damage(path: Path, first: int = 2, pages: int = 1_000) -> None:
         file.write(b"\xff" * min(pages * PAGE, path.stat().st_size - (first - 1) * PAGE))
 
 
-def all_ids(storage: Storage) -> list[int]:
-    return ids_of(storage.read(messages.history_page, None, None, 0, 200))
+def all_ids(storage: SqliteStorage) -> list[int]:
+    return ids_of(storage.history_page(None, None, 0, 200))
 
 
 # -- at the start -----------------------------------------------------------------------------------------------------
@@ -74,17 +76,15 @@ def test_the_check_at_the_start_is_bounded(
     """A file that would take too long is served, and the log says how to check it whole."""
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     monkeypatch.setattr(integrity, "find_problem", lambda connection, _: connection.execute(endless).fetchall())
-    monkeypatch.setattr(integrity, "START_CHECK_TIME", 0.05)
     caplog.set_level("INFO")
-    with open_storage(path) as storage:
+    with open_storage(path, check_seconds=0.05) as storage:
         assert all_ids(storage) == [1, 2, 3, 4, 5]
     assert "too large to be checked whole" in caplog.text
 
 
-def test_a_small_file_is_checked_whole_and_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_file_is_checked_whole_and_at_once(path: Path) -> None:
     """The bound is no wait."""
-    monkeypatch.setattr(integrity, "START_CHECK_TIME", 3600.0)
-    with open_storage(path) as storage:
+    with open_storage(path, check_seconds=3600.0) as storage:
         assert all_ids(storage) == [1, 2, 3, 4, 5]
 
 
@@ -106,12 +106,11 @@ def test_a_start_that_was_cut_off_is_begun_again(tmp_path: Path) -> None:
 
 # -- the -wal ---------------------------------------------------------------------------------------------------------
 @pytest.fixture
-def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[tuple[int, int]]]:
+def image(tmp_path: Path) -> tuple[Path, list[tuple[int, int]]]:
     """What a crash leaves: a database whose messages are all in the -wal; and how long that was after which id."""
-    monkeypatch.setattr(writer, "INDEX_DELAY", 3600.0)  # no checkpoint in a quiet moment
     path, crashed = tmp_path / "live.db", tmp_path / "crashed.db"
     commits = []
-    with open_storage(path) as storage:
+    with open_storage(path, limits=NEVER_QUIET) as storage:
         alice = add(storage, "alice")
         for n in range(8):
             newest = say(storage, alice, f"message {n} " * 200)
@@ -234,12 +233,9 @@ def test_damage_that_a_reader_meets_ends_the_storing(path: Path) -> None:
     assert "restore BACKUP" in line
 
 
-def test_damage_that_the_writer_meets_ends_the_storing(
-    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_damage_that_the_writer_meets_ends_the_storing(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What can still be read is; the log says it once."""
-    monkeypatch.setattr(writer, "INDEX_DELAY", 3600.0)  # nothing is read in a quiet moment
-    with open_storage(path) as storage:
+    with open_storage(path, limits=NEVER_QUIET) as storage:
         storage.call(lambda c: c.execute("PRAGMA shrink_memory") and None)  # so that it reads the pages anew
         query = "SELECT rootpage FROM sqlite_schema WHERE name = 'message'"
         (page,) = storage.read(lambda c: c.execute(query).fetchone())
@@ -248,7 +244,7 @@ def test_damage_that_the_writer_meets_ends_the_storing(
         for _ in range(3):
             with pytest.raises(StorageDamaged):
                 storage.call(lambda c: c.execute("UPDATE message SET body = body || '!'") and None)
-        assert storage.read(users.find_user, "alice") is not None
+        assert storage.find_user("alice") is not None
     assert caplog.text.count("is damaged") == 1
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from service.accounts.names import look_of
-from service.errors import PeerError, SchemaError
-from service.storage.sqlite import fulltext, integrity, messages, schema, unread, users
+from service.errors import SchemaError
+from service.storage.contract import LooksAlike, Stored
+from service.storage.sqlite import integrity, messages, schema, unread
 from tests.support.helpers import open_storage
 from tests.support.storage import NOW, store
 
@@ -101,7 +102,7 @@ def test_a_search_index_of_all_texts_is_made_anew_for_each_reader(tmp_path: Path
     with open_storage(path) as storage:
         storage.index_search()
         for user, partner, found in ((1, None, 5), (2, None, 3), (3, None, 3), (1, 2, 1), (1, 1, 1), (2, 3, 0)):
-            page = storage.read(fulltext.search_page, "hello", user, partner, None, 9)
+            page = storage.search_page("hello", user, partner, None, 9)
             assert len(page.messages) == found
     assert integrity.verify(path, lambda _: None).messages == 5
 
@@ -134,11 +135,11 @@ def test_messages_of_the_first_schema_are_counted_and_found(tmp_path: Path, firs
         ]
         assert storage.call(lambda c: c.execute(sums, (1,)).fetchall()) == [(0, 3), (0, 3)]
         assert storage.read(messages.count_waiting, 2) == (3, 6)
-        assert len(storage.read(messages.history_page, (1, 2), None, None, 9).messages) == 3
+        assert len(storage.history_page((1, 2), None, None, 9).messages) == 3
         storage.index_search()
-        assert len(storage.read(fulltext.search_page, "to", 2, None, None, 9).messages) == 9
+        assert len(storage.search_page("to", 2, None, None, 9).messages) == 9
         retry = store(storage, 1, "to all", nonce="n1")
-        assert retry == messages.Receipt(1, NOW, fresh=False, seen=False)
+        assert retry == Stored(1, NOW, fresh=False, seen=False)
 
 
 def test_the_early_form_of_the_first_schema_is_upgraded_too(tmp_path: Path, first_migration: Path) -> None:
@@ -177,11 +178,11 @@ def test_older_accounts_get_looks_and_stay(tmp_path: Path) -> None:
     )
     assert schema.prepare(path) == "upgraded"
     with open_storage(path) as storage:
-        assert [storage.read(users.find_user, name) is not None for name in there] == [True] * 4
+        assert [storage.find_user(name) is not None for name in there] == [True] * 4
         for name in ("zigi", "zigl", "a1ice", "_alice"):
-            with pytest.raises(PeerError, match="looks like one"):
-                storage.read(users.check_free, name, look_of(name))
-        storage.read(users.check_free, "malice", look_of("malice"))
+            with pytest.raises(LooksAlike):
+                storage.check_free(name, look_of(name))
+        storage.check_free("malice", look_of("malice"))
 
 
 def test_an_upgraded_schema_is_that_of_a_new_file(tmp_path: Path, first_migration: Path) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 
 from service.storage.sqlite import database
-from service.storage.sqlite import space as space_module
 from service.storage.sqlite.space import Space
 from tests.support.helpers import PASSWORD, Process, Wire, enter, running_server
 
@@ -69,22 +68,21 @@ def test_the_disk_has_a_reserve(
     assert [record.levelno for record in caplog.records] == ([] if level is None else [level])
 
 
-def test_the_log_says_when_there_is_room_again(
+def test_the_log_says_when_there_is_space_again(
     tmp_path: Path, connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each change is said, and what to do about it."""
     caplog.set_level(logging.INFO)
-    space = Space(tmp_path / "chat.db", 0, 100_000_000)
-    monkeypatch.setattr(space_module, "SPACE_INTERVAL", 0)
+    space = Space(tmp_path / "chat.db", 0, 100_000_000, interval=0)
     for megabytes in (500, 150, 50, 150, 500):
         monkeypatch.setattr(os, "statvfs", lambda _, free=megabytes: Disk(free * 1_000, 1_000))
         space.check(connection)
-    limit, advice = "its disk but for --keep-free 100M", "Make room, or set another limit"
+    limit, advice = "its disk but for --keep-free 100M", "Make space, or set another limit"
     assert [record.getMessage() for record in caplog.records] == [
         f"50 MB are left for messages of {limit}; then no more are stored. {advice}",
         f"no more messages are stored: 0 MB are left of {limit}. {advice}",
         f"50 MB are left for messages of {limit}; then no more are stored. {advice}",
-        f"there is room for messages again: 400 MB of {limit}",
+        f"there is space for messages again: 400 MB of {limit}",
     ]
 
 
@@ -93,8 +91,7 @@ def test_at_an_edge_the_log_says_it_once(
 ) -> None:
     """What comes and goes there, less than a tenth of the reserve, is no news; messages are stored again after that."""
     caplog.set_level(logging.INFO)
-    space = Space(tmp_path / "chat.db", 0, 100_000_000)
-    monkeypatch.setattr(space_module, "SPACE_INTERVAL", 0)
+    space = Space(tmp_path / "chat.db", 0, 100_000_000, interval=0)
     refused = []
     for megabytes in (*(200, 201, 210) * 3, *(100, 101, 110) * 3, 111, 110, *(210, 101) * 3, 211):
         monkeypatch.setattr(os, "statvfs", lambda _, free=megabytes: Disk(free * 1_000, 1_000))
@@ -149,7 +146,7 @@ def test_a_database_of_its_largest_size(tmp_path: Path) -> None:
         size = (tmp_path / "chat.db").stat().st_size
     assert size < 1_500_000
     with running_server(tmp_path, max_db=2_000_000) as server, enter(server.port, "alice", "another one") as alice:
-        assert alice.ask("pm", message="there is room")["type"] == "ack"
+        assert alice.ask("pm", message="there is space")["type"] == "ack"
 
 
 @contextmanager

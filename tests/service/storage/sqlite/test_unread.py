@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.storage.contract import Post
 from service.storage.sqlite import messages, schema, unread
 from tests.support.helpers import open_storage
 from tests.support.storage import add, say, skip_ids
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from service.storage.sqlite.engine import Storage
+    from service.storage.sqlite.engine import SqliteStorage
 
 BLOCK = 1 << unread.BLOCK_BITS
 
@@ -26,7 +27,7 @@ BLOCK = 1 << unread.BLOCK_BITS
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
     """To a database with three users, in a transaction that is rolled back."""
-    path = tmp_path_factory.mktemp("tally") / "chat.db"
+    path = tmp_path_factory.mktemp("unread") / "chat.db"
     schema.prepare(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN")
@@ -56,7 +57,7 @@ def test_the_count_is_that_of_walking(
         connection.execute("SAVEPOINT batch")
         connection.execute("INSERT OR IGNORE INTO sqlite_sequence SELECT 'message', 0 WHERE changes() < 0")
         connection.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'message'", (gap,))
-        messages.store_all(connection, [(sender, [messages.Post(to, "x", None)]) for sender, to in batch])
+        messages.store_all(connection, [(sender, [Post(to, "x", None)]) for sender, to in batch])
         connection.execute("RELEASE batch" if is_kept else "ROLLBACK TO batch")
     (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
     for after in {0, newest, int(newest * marker), int(newest * marker) // BLOCK * BLOCK}:
@@ -67,17 +68,17 @@ def test_the_count_is_that_of_walking(
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
+def storage(tmp_path: Path) -> Iterator[SqliteStorage]:
     """An empty, open storage."""
     with open_storage(tmp_path / "chat.db") as storage:
         yield storage
 
 
-def counts(storage: Storage) -> list[tuple[int, ...]]:
+def counts(storage: SqliteStorage) -> list[tuple[int, ...]]:
     return storage.call(lambda c: c.execute("SELECT * FROM tally").fetchall())
 
 
-def test_a_block_is_counted_with_the_message_that_completes_it(storage: Storage) -> None:
+def test_a_block_is_counted_with_the_message_that_completes_it(storage: SqliteStorage) -> None:
     """By sender and for all, direct messages left out; never counted again."""
     alice, bob = add(storage, "alice"), add(storage, "bob")
     for sender, to in ((alice, None), (bob, None), (bob, None), (bob, "alice")):
@@ -92,7 +93,7 @@ def test_a_block_is_counted_with_the_message_that_completes_it(storage: Storage)
     assert len(counts(storage)) == 3
 
 
-def test_sixteen_blocks_make_one_of_the_next_level(storage: Storage) -> None:
+def test_sixteen_blocks_make_one_of_the_next_level(storage: SqliteStorage) -> None:
     """Their sums are written when the last of them is complete."""
     alice = add(storage, "alice")
     for _ in range(16):
@@ -103,7 +104,7 @@ def test_sixteen_blocks_make_one_of_the_next_level(storage: Storage) -> None:
     assert [row for row in counts(storage) if row[0] > 0] == [(1, 0, 0, 16), (1, 0, alice, 16)]
 
 
-def test_a_long_gap_is_caught_up_in_steps(storage: Storage) -> None:
+def test_a_long_gap_is_caught_up_in_steps(storage: SqliteStorage) -> None:
     """However many ids were skipped, a message costs a bounded number of counts; what is not counted is walked."""
     alice, bob = add(storage, "alice"), add(storage, "bob")
     say(storage, alice, "x")

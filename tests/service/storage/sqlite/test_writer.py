@@ -10,30 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.config import WRITE_BATCH
-from service.errors import PeerError, StorageUnavailable
-from service.storage.sqlite import database, messages, schema, users, writer
-from service.storage.sqlite.engine import Storage
+from service.errors import StorageUnavailable
+from service.storage.contract import Post, UnknownUser, Write
+from service.storage.sqlite import database, schema, writer
+from service.storage.sqlite.engine import SqliteStorage
+from service.storage.sqlite.writer import Limits
+from tests.support.helpers import call_back
+from tests.support.storage import add
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
 class Bench:
-    """A storage whose outcomes are collected, in the order in which they were handed over."""
+    """A storage with a scratch table, whose outcomes are collected in the order in which they were handed over."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits | None = None) -> None:
         self.path = path
         self.outcomes: list[Any] = []
-        self.storage = Storage(path, self._take)
+        self.storage = SqliteStorage(path, call_back, limits=limits)
+        self.storage.call(
+            lambda connection: connection.execute("CREATE TABLE scratch (n INTEGER PRIMARY KEY)") and None
+        )
 
-    def _take(self, outcomes: Iterable[tuple[Any, Any]]) -> None:
-        for then, outcome in outcomes:
-            then(outcome)
-
-    def submit(self, work: Any, *arguments: Any) -> writer.Write:
-        return self.storage.submit(work, *arguments, then=self.outcomes.append)
+    def submit(self, work: Any, *arguments: Any) -> Write[Any]:
+        return self.storage.submit(work, *arguments, done=self.outcomes.append, refused=self.outcomes.append)
 
     def hold(self) -> threading.Event:
         """Keeps the writer in a write until the event is set, so that what follows gathers in one batch."""
@@ -50,9 +52,16 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    """An open storage with a scratch table."""
+    """One with the usual limits."""
     bench = Bench(tmp_path / "chat.db")
-    bench.storage.call(lambda connection: connection.execute("CREATE TABLE scratch (n INTEGER PRIMARY KEY)") and None)
+    yield bench
+    bench.storage.close()
+
+
+@pytest.fixture
+def small_bench(tmp_path: Path) -> Iterator[Bench]:
+    """One whose queue is full with three."""
+    bench = Bench(tmp_path / "chat.db", Limits(queue=3))
     yield bench
     bench.storage.close()
 
@@ -63,7 +72,7 @@ def insert(connection: sqlite3.Connection, n: int) -> int:
 
 
 def refuse(connection: sqlite3.Connection) -> None:
-    raise PeerError("unknown_user", "no")
+    raise UnknownUser("no")
 
 
 def stored(bench: Bench) -> list[int]:
@@ -81,7 +90,7 @@ def test_outcomes_come_in_the_order_of_the_writes(bench: Bench) -> None:
 def test_an_outcome_is_handed_on_only_after_its_commit(bench: Bench) -> None:
     """By the time anyone hears of a write, another connection reads it."""
     seen: list[list[int]] = []
-    bench.storage.wait(bench.storage.submit(insert, 7, then=lambda _: seen.append(stored(bench))))
+    bench.storage.wait(bench.storage.submit(insert, 7, done=lambda _: seen.append(stored(bench))))
     assert seen == [[7]]
 
 
@@ -107,7 +116,7 @@ def test_a_refusal_concerns_only_its_own_write(bench: Bench) -> None:
     last = bench.submit(insert, 2)
     released.set()
     bench.storage.wait(last)
-    assert [type(outcome) for outcome in bench.outcomes] == [int, PeerError, int]
+    assert [type(outcome) for outcome in bench.outcomes] == [int, UnknownUser, int]
     assert stored(bench) == [1, 2]
 
 
@@ -178,9 +187,9 @@ def test_a_broken_connection_is_replaced(bench: Bench) -> None:
     assert bench.storage.call(insert, 2) == 2
 
 
-def test_a_full_queue_makes_its_callers_wait(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_queue_makes_its_callers_wait(small_bench: Bench) -> None:
     """Beyond the bound a submit waits for the writer; nothing is refused or lost."""
-    monkeypatch.setattr(writer, "WRITE_QUEUE", 3)
+    bench = small_bench
     released = bench.hold()
     for n in range(3):
         bench.submit(insert, n)
@@ -246,15 +255,15 @@ def test_the_wal_is_not_moved_before_it_is_worth_it(bench: Bench) -> None:
     assert 0.9 * database._JOURNAL_LIMIT < pages * page_size <= database._JOURNAL_LIMIT
 
 
-def test_a_checkpoint_waits_for_no_reader(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_waits_for_no_reader(bench: Bench) -> None:
     """A query that someone leaves open holds up no write, however long the time-out for locks is."""
     bench.storage.call(insert, 1)
     with closing(sqlite3.connect(bench.path)) as other:
         other.execute("BEGIN")
         other.execute("SELECT * FROM scratch").fetchall()
         bench.storage.call(insert, 2)
-        monkeypatch.setattr(database, "STORAGE_TIMEOUT", 3600)
         with closing(database.connect_writer(bench.path)) as connection:
+            database.set_timeout(connection, 3600)
             database.checkpoint(connection)
             assert connection.execute("PRAGMA busy_timeout").fetchone() == (3_600_000,)
 
@@ -267,12 +276,12 @@ def test_a_stop_does_not_try_a_locked_database_again_and_again(bench: Bench, mon
         with pytest.raises(StorageUnavailable, match="locked"):
             bench.storage.call(insert, 0)
         monkeypatch.setattr(database, "connect_writer", lambda _: pytest.fail("tried again"))
-        for n in range(3 * WRITE_BATCH):
+        for n in range(3 * Limits().batch):
             bench.submit(insert, n)
         bench.storage.close()
         other.execute("ROLLBACK")
     assert {type(outcome) for outcome in bench.outcomes} == {StorageUnavailable}
-    assert len(bench.outcomes) == 3 * WRITE_BATCH
+    assert len(bench.outcomes) == 3 * Limits().batch
 
 
 def test_a_batch_is_bounded_by_what_its_writes_store(bench: Bench) -> None:
@@ -281,22 +290,21 @@ def test_a_batch_is_bounded_by_what_its_writes_store(bench: Bench) -> None:
     bench.storage.call(
         lambda connection: connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
     )
-    token = b"alice".ljust(32, b".")
-    alice = bench.storage.call(users.register, "alice", "alice", "x", token, "2026-11-21", "2026-12-21").user_id
+    alice = add(bench.storage, "alice")
     released = bench.hold()
-    posts = [messages.Post(None, "x", None)] * (WRITE_BATCH // 2)
-    writes = [bench.storage.submit_posts(alice, posts) for _ in range(6)]
+    posts = [Post(None, "x", None)] * (Limits().batch // 2)
+    writes = [bench.storage.store_posts(alice, posts) for _ in range(6)]
     commits.clear()
     released.set()
     bench.storage.wait(writes[-1])
     assert len(commits) == 4  # the held write's, and one for each two
 
 
-def test_the_queue_is_bounded_by_what_its_writes_store(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_queue_is_bounded_by_what_its_writes_store(small_bench: Bench) -> None:
     """One write of many messages fills it as many writes of one do."""
-    monkeypatch.setattr(writer, "WRITE_QUEUE", 3)
+    bench = small_bench
     released = bench.hold()
-    bench.storage.submit_posts(0, [messages.Post(None, "x", None)] * 3)
+    bench.storage.store_posts(0, [Post(None, "x", None)] * 3)
     late = threading.Thread(target=bench.submit, args=(insert, 1))
     late.start()
     late.join(0.05)
@@ -320,7 +328,6 @@ def test_trouble_is_logged_once_and_its_end(
     caplog.set_level("INFO")
     monkeypatch.setattr(database, "connect_writer", partial(connect_impatiently, database.connect_writer))
     bench = Bench(tmp_path / "chat.db")
-    bench.storage.call(lambda connection: connection.execute("CREATE TABLE scratch (n INTEGER PRIMARY KEY)") and None)
     with closing(sqlite3.connect(bench.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for n in range(4):
@@ -350,3 +357,60 @@ def test_upkeep_that_fails_is_logged_once(tmp_path: Path, caplog: pytest.LogCapt
     assert [record.getMessage() for record in caplog.records] == [
         "storage unavailable, upkeep is put off: the search index: malformed"
     ]
+
+
+def sum_up(connection: sqlite3.Connection, calls: list[tuple[int]]) -> list[tuple[int, int]]:
+    """A grouped work: gives each its number, and how many were done together."""
+    if any(n < 0 for (n,) in calls):
+        raise UnknownUser
+    return [(insert(connection, n), len(calls)) for (n,) in calls]
+
+
+def submit_group(bench: Bench, n: int) -> Write[Any]:
+    write = writer.GroupWrite[Any](sum_up, (n,), bench.outcomes.append, bench.outcomes.append)
+    bench.storage._writer.submit(write)
+    return write
+
+
+def test_writes_of_a_grouped_kind_are_done_together_in_order(bench: Bench) -> None:
+    """Those that follow each other are one call; a write of another kind between them parts two groups."""
+    released = bench.hold()
+    for n in (1, 2, 3):
+        submit_group(bench, n)
+    bench.submit(insert, 4)
+    last = submit_group(bench, 5)
+    released.set()
+    bench.storage.wait(last)
+    assert bench.outcomes == [(1, 3), (2, 3), (3, 3), 4, (5, 1)]
+
+
+def test_what_a_group_raises_concerns_all_of_it(bench: Bench) -> None:
+    """And none of the others in its transaction."""
+    released = bench.hold()
+    for n in (1, -1):
+        submit_group(bench, n)
+    last = bench.submit(insert, 2)
+    released.set()
+    bench.storage.wait(last)
+    assert [type(outcome) for outcome in bench.outcomes] == [UnknownUser, UnknownUser, int]
+    assert stored(bench) == [2]
+
+
+def test_a_refusal_is_forgotten_where_the_write_is_done_again(bench: Bench) -> None:
+    """After a bug in another write what was refused before may be possible, and is then done."""
+    attempts: list[int] = []
+
+    def refuse_once(connection: sqlite3.Connection) -> int:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise UnknownUser
+        return insert(connection, 1)
+
+    released = bench.hold()
+    first = bench.submit(refuse_once)
+    last = bench.submit(lambda _: 1 / 0)
+    released.set()
+    bench.storage.wait(last)
+    assert bench.storage.result(first) == 1
+    assert bench.outcomes[0] == 1
+    assert stored(bench) == [1]

@@ -1,0 +1,42 @@
+"""What a peer or an operator is told where the storage refuses something: one table of codes and texts."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from service.errors import ErrorCode, PeerError
+from service.storage import contract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+REFUSALS: Final[Mapping[type[contract.Refused], tuple[ErrorCode, str]]] = {
+    contract.NameTaken: ("username_taken", 'the name "{name}" is taken; choose another one'),
+    contract.LooksAlike: ("username_taken", 'the name "{name}" looks like one that is taken; choose another one'),
+    contract.UnknownUser: ("unknown_user", 'there is no user "{name}"'),
+    contract.AccountDisabled: ("bad_credentials", "this account is disabled; ask who runs the server"),
+    contract.PasswordChanged: (
+        "bad_credentials",
+        "the password was changed just now; log in with the new one",
+    ),
+    contract.UnknownToken: ("bad_token", "the token is unknown, used up or expired; log in with your password"),
+    contract.NonceReused: ("nonce_reused", "this nonce was used for another message; give each message its own"),
+    contract.TooManyWords: ("bad_request", f'field "query": at most {contract.MAX_SEARCH_WORDS} different words'),
+    contract.SearchTooSlow: ("bad_request", 'field "query": this takes too long; search for rarer words'),
+}
+
+
+def to_peer_error(refused: contract.Refused) -> PeerError:
+    """The refusal as a peer's fault, with its code and text."""
+    code, text = REFUSALS[type(refused)]
+    return PeerError(code, text.format(name=refused.name))
+
+
+@contextmanager
+def as_peer_errors() -> Iterator[None]:
+    """Round calls of the storage: raises PeerError in place of Refused."""
+    try:
+        yield
+    except contract.Refused as refused:
+        raise to_peer_error(refused) from refused

@@ -1,0 +1,89 @@
+"""An operator's orders for accounts: the same with a service, whose writer does them, and without one."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+
+from service.errors import ChatError
+from service.storage.contract import Write
+from service.storage.sqlite import database, schema, users
+from service.storage.sqlite.lock import FileLock
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from service.storage.contract import Done, Failed
+
+Ts = TypeVarTuple("Ts")
+T = TypeVar("T")
+
+
+class Orders:
+    """The orders as writes. A subclass says how a write is done."""
+
+    def submit(
+        self, work: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, done: Done[T] = None, refused: Failed = None
+    ) -> Write[T]:
+        """Does ``work(connection, *args)`` as a write."""
+        raise NotImplementedError
+
+    def add_user(
+        self, name: str, look: str, password_hash: str, now: str, *, done: Done[int] = None, refused: Failed = None
+    ) -> Write[int]:
+        return self.submit(users.add, name, look, password_hash, now, done=done, refused=refused)
+
+    def set_password(
+        self, name: str, password_hash: str, *, done: Done[int] = None, refused: Failed = None
+    ) -> Write[int]:
+        return self.submit(users.set_password, name, password_hash, done=done, refused=refused)
+
+    def disable(self, name: str, now: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
+        return self.submit(users.disable, name, now, done=done, refused=refused)
+
+    def enable(self, name: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
+        return self.submit(users.enable, name, done=done, refused=refused)
+
+
+class OfflineStorage(Orders):
+    """A database that no service has open; each order is done at once, in a transaction of its own."""
+
+    def __init__(self, path: Path) -> None:
+        """Locks and upgrades it. Raises SchemaError, and FileError if another program has it."""
+        self._path = path.resolve()
+        self._file_lock = FileLock(self._path)
+        try:
+            schema.prepare(self._path)
+        except BaseException:
+            self._file_lock.close()
+            raise
+
+    def submit(
+        self, work: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, done: Done[T] = None, refused: Failed = None
+    ) -> Write[T]:
+        """Does it here and now."""
+        write: Write[T] = Write(done, refused)
+        try:
+            with database.all_translated(), closing(database.connect_writer(self._path)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                write.result = work(connection, *args)
+                connection.execute("COMMIT")
+        except ChatError as error:
+            write.error = error
+        write.finish()
+        if write.error is None and done is not None:
+            done(write.result)
+        elif write.error is not None and refused is not None:
+            refused(write.error)
+        return write
+
+    def result(self, write: Write[T]) -> T:
+        if write.error is not None:
+            raise write.error
+        return write.result
+
+    def close(self) -> None:
+        """Lets other programs have the database."""
+        self._file_lock.close()

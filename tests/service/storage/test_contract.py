@@ -1,0 +1,444 @@
+"""service/storage/contract.py: what every engine does. No SQL here: the tests know an engine's methods only."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from service.errors import StorageUnavailable
+from service.storage.contract import (
+    MAX_ID,
+    MAX_SEARCH_WORDS,
+    TOKENS_PER_USER,
+    AccountDisabled,
+    LooksAlike,
+    NameTaken,
+    NonceReused,
+    PasswordChanged,
+    Post,
+    Shown,
+    Stored,
+    TooManyWords,
+    UnknownToken,
+    UnknownUser,
+)
+from tests.support.helpers import open_storage
+from tests.support.storage import EXPIRY, LATER, NOW, add, ids_of, say, store, store_posts, token_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from service.storage.contract import Login, Storage, User, Write
+
+    Engine = Callable[[Path], AbstractContextManager[Storage]]
+
+
+@pytest.fixture(params=[pytest.param(open_storage, id="sqlite")])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Opens a storage in a folder, or the one that is there."""
+    opener: Engine = request.param
+    return lambda folder: opener(folder / "chat.db")
+
+
+@pytest.fixture
+def storage(engine: Engine, tmp_path: Path) -> Iterator[Storage]:
+    """An empty, open storage."""
+    with engine(tmp_path) as storage:
+        yield storage
+
+
+def look(storage: Storage, name: str) -> Login:
+    """What waits for the user with the token that the account was made with."""
+    return storage.result(storage.resume(token_of(name), NOW, EXPIRY))
+
+
+def waiting(storage: Storage, name: str) -> tuple[int, int]:
+    """How many direct messages are missed, and how many public ones unread."""
+    login = look(storage, name)
+    return login.missed, login.unread
+
+
+def known_user(storage: Storage, name: str) -> User:
+    """The account of that name, which there is."""
+    user = storage.find_user(name)
+    assert user is not None
+    return user
+
+
+# -- accounts ---------------------------------------------------------------------------------------------------------
+def test_a_name_is_registered_once(storage: Storage) -> None:
+    """The second to choose a name, or one that looks like it, is refused, and the first stays."""
+    add(storage, "alice")
+    with pytest.raises(NameTaken) as taken:
+        add(storage, "alice")
+    assert taken.value.name == "alice"
+    with pytest.raises(LooksAlike):
+        storage.result(storage.register("other", "al1ce", "hash", b"o" * 32, NOW, EXPIRY))
+    assert known_user(storage, "alice").password_hash == "hash of alice"
+    assert storage.find_user("other") is None
+
+
+def test_whether_a_name_is_free_can_be_asked_before(storage: Storage) -> None:
+    """A `1` in a look is an i or an l, too, whichever of the two came first."""
+    add(storage, "will")
+    storage.check_free("wall", "wall")
+    for name, look_of_name, refusal in (("will", "will", NameTaken), ("w1ll", "w1ll", LooksAlike)):
+        with pytest.raises(refusal):
+            storage.check_free(name, look_of_name)
+
+
+def test_a_new_account_has_read_everything(storage: Storage) -> None:
+    """Messages before it are not unread; those of others after it are, its own are not."""
+    bob = add(storage, "bob")
+    say(storage, bob, "early")
+    alice = add(storage, "alice")
+    assert waiting(storage, "alice") == (0, 0)
+    say(storage, bob, "late")
+    say(storage, alice, "mine")
+    assert waiting(storage, "alice") == (0, 1)
+
+
+def test_a_token_logs_in_until_it_expires(storage: Storage) -> None:
+    """A known token resumes and is renewed; an unknown or expired one is refused."""
+    alice, token, end = add(storage, "alice"), token_of("alice"), "2026-12-21T09:31:00.000Z"
+    assert storage.result(storage.resume(token, LATER, end)).user_id == alice
+    for hash_, now in ((b"x" * 32, NOW), (token, end)):
+        with pytest.raises(UnknownToken):
+            storage.result(storage.resume(hash_, now, "2027-01-01T00:00:00.000Z"))
+    assert storage.result(storage.find_token_owner(token)) == alice
+    assert storage.result(storage.delete_expired_tokens(end)) == 1
+    assert storage.result(storage.find_token_owner(token)) is None
+
+
+def test_an_account_keeps_its_newest_tokens(storage: Storage) -> None:
+    """One login too many ends the oldest token, of that account only."""
+    add(storage, "alice")
+    add(storage, "bob")
+    user = known_user(storage, "alice")
+    for n in range(TOKENS_PER_USER):
+        storage.result(storage.log_in(user, b"%032d" % n, NOW, f"2026-12-22T09:30:00.{n:03d}Z"))
+    with pytest.raises(UnknownToken):
+        look(storage, "alice")
+    for kept in (b"%032d" % 0, token_of("bob")):
+        assert storage.result(storage.resume(kept, NOW, "2026-12-23T00:00:00.000Z"))
+
+
+def test_a_password_change_ends_tokens_and_logins_under_way(storage: Storage) -> None:
+    """Tokens are gone, and a login or a change that checked the old password comes too late."""
+    add(storage, "alice")
+    user = known_user(storage, "alice")
+    storage.result(storage.change_password(user, "new hash"))
+    with pytest.raises(UnknownToken):
+        look(storage, "alice")
+    late: list[Write[Any]] = [
+        storage.log_in(user, b"y" * 32, NOW, EXPIRY),
+        storage.change_password(user, "third hash"),
+    ]
+    for write in late:
+        with pytest.raises(PasswordChanged):
+            storage.result(write)
+    assert known_user(storage, "alice").password_hash == "new hash"
+
+
+def test_a_disabled_account_is_shut_out(storage: Storage) -> None:
+    """Its tokens are gone and a login under way comes too late; enabled again, it logs in."""
+    alice = add(storage, "alice")
+    user = known_user(storage, "alice")
+    assert storage.result(storage.disable("alice", LATER)) == alice
+    assert known_user(storage, "alice").disabled_at == LATER
+    with pytest.raises(UnknownToken):
+        look(storage, "alice")
+    with pytest.raises(AccountDisabled):
+        storage.result(storage.log_in(user, b"y" * 32, NOW, EXPIRY))
+    assert storage.result(storage.enable("alice")) == alice
+    assert storage.result(storage.log_in(user, b"y" * 32, NOW, EXPIRY)).user_id == alice
+
+
+def test_an_operator_makes_accounts_and_sets_passwords(storage: Storage) -> None:
+    """The account has no token; a new password ends those that it has by then."""
+    alice = storage.result(storage.add_user("alice", "alice", "hash", NOW))
+    assert known_user(storage, "alice") == (alice, "alice", "hash", None)
+    storage.result(storage.log_in(known_user(storage, "alice"), token_of("alice"), NOW, EXPIRY))
+    assert storage.result(storage.set_password("alice", "new hash")) == alice
+    assert known_user(storage, "alice").password_hash == "new hash"
+    with pytest.raises(UnknownToken):
+        look(storage, "alice")
+    with pytest.raises(LooksAlike):
+        storage.result(storage.add_user("a1ice", "a1ice", "hash", NOW))
+
+
+def test_an_order_for_an_unknown_name_is_refused(storage: Storage) -> None:
+    """With the name, for the operator."""
+    for write in (storage.set_password("bob", "x"), storage.disable("bob", NOW), storage.enable("bob")):
+        with pytest.raises(UnknownUser) as refused:
+            storage.result(write)
+        assert refused.value.name == "bob"
+
+
+# -- messages ---------------------------------------------------------------------------------------------------------
+def test_a_nonce_stores_once(storage: Storage) -> None:
+    """The same nonce gives the first id and time again; with another text or target it is refused."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    first, again = (store(storage, alice, "hi", nonce="n1") for _ in range(2))
+    assert isinstance(first, Stored)
+    assert again == msgspec.structs.replace(first, fresh=False)
+    for recipient, text in ((None, "ho"), ("bob", "hi")):
+        assert isinstance(store(storage, alice, text, recipient, "n1"), NonceReused)
+    assert say(storage, bob, "hi", nonce="n1") > first.id
+    assert len(storage.history_page(None, None, None, 200).messages) == 2
+
+
+def test_a_retry_tells_whether_it_was_seen(storage: Storage) -> None:
+    """So that its ack can say that the message was delivered."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    message_id = say(storage, alice, "hi", to="bob", nonce="n")
+    storage.result(storage.mark_seen(bob, [message_id], NOW))
+    again = store(storage, alice, "hi", "bob", "n")
+    assert isinstance(again, Stored)
+    assert (again.id, again.fresh, again.seen) == (message_id, False, True)
+
+
+def test_a_refused_message_spares_the_others_of_its_batch(storage: Storage) -> None:
+    """Messages that come together are stored in order; a reused nonce among them concerns itself alone."""
+    alice = add(storage, "alice")
+    posts = [Post(None, text, nonce) for text, nonce in (("1", "n"), ("other", "n"), ("1", "n"), ("2", None))]
+    first, refused, again, last = store_posts(storage, alice, *posts)
+    assert isinstance(refused, NonceReused)
+    assert isinstance(first, Stored)
+    assert again == msgspec.structs.replace(first, fresh=False)
+    page = storage.history_page(None, None, 0, 9)
+    assert isinstance(last, Stored)
+    assert [(m.id, m.body) for m in page.messages] == [(first.id, "1"), (last.id, "2")]
+
+
+def test_what_was_stored_is_there_after_a_restart(engine: Engine, tmp_path: Path) -> None:
+    """And ids go on after it."""
+    with engine(tmp_path) as storage:
+        first = say(storage, add(storage, "alice"), "hi")
+    with engine(tmp_path) as storage:
+        assert ids_of(storage.history_page(None, None, None, 9)) == [first]
+        assert say(storage, known_user(storage, "alice").id, "again") > first
+
+
+def test_direct_messages_wait_until_seen(storage: Storage) -> None:
+    """They are counted and paged oldest first until seen, by id or by list; others' ids change nothing."""
+    alice, bob, _ = (add(storage, name) for name in ("alice", "bob", "carol"))
+    ids = [say(storage, alice, f"{n}", to="bob") for n in range(5)]
+    other = say(storage, alice, "not for bob", to="carol")
+    page = storage.missed_page(bob, MAX_ID, 3)
+    assert (ids_of(page), page.more) == (ids[:3], True)
+    assert ids_of(storage.missed_page(bob, ids[1], 3)) == ids[:2]
+    storage.result(storage.mark_seen(bob, [ids[3], other, 999], LATER))
+    storage.result(storage.see_up_to(bob, ids[1], LATER))
+    assert ids_of(storage.missed_page(bob, MAX_ID, 3)) == [ids[2], ids[4]]
+    assert (waiting(storage, "bob")[0], waiting(storage, "carol")[0]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("marks", "left"), [([2], 2), ([3, 1], 1), ([MAX_ID], 0), ([2, MAX_ID, 1], 0), ([2**64], 0), ([0], 4)]
+)
+def test_the_read_marker_never_goes_back_nor_beyond(storage: Storage, marks: list[int], left: int) -> None:
+    """It moves to the largest id given, at most to the newest message there is: the next one is unread."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    for n in range(4):
+        say(storage, alice, f"{n}")
+    for mark in marks:
+        storage.result(storage.store_receipts([Shown(bob, mark, [])], LATER))
+    assert waiting(storage, "bob") == (0, left)
+    say(storage, alice, "next")
+    assert waiting(storage, "bob") == (0, left + 1)
+
+
+def test_receipts_of_several_users_are_stored_together(storage: Storage) -> None:
+    """A public id moves that user's marker and sees no direct message; a direct id sees just that one."""
+    alice, bob, carol = (add(storage, name) for name in ("alice", "bob", "carol"))
+    public = [say(storage, alice, "all") for _ in range(2)]
+    direct = [say(storage, alice, "you", to="bob") for _ in range(2)]
+    mine = say(storage, alice, "you", to="carol")
+    shown = [Shown(bob, public[0], [direct[1], mine]), Shown(carol, public[1], []), Shown(alice, 0, [])]
+    storage.result(storage.store_receipts(shown, LATER))
+    assert (waiting(storage, "bob"), waiting(storage, "carol")) == ((1, 1), (1, 0))
+    assert ids_of(storage.missed_page(bob, MAX_ID, 9)) == [direct[0]]
+
+
+def test_newest_id_counts_only_what_one_may_see(storage: Storage) -> None:
+    """Public messages and one's own direct ones, sent or received, seen or not, but never a stranger's."""
+    alice, bob, carol = (add(storage, name) for name in ("alice", "bob", "carol"))
+
+    def newest() -> list[int]:
+        return [look(storage, name).last_id for name in ("alice", "bob", "carol")]
+
+    assert newest() == [0, 0, 0]
+    public = say(storage, alice, "all")
+    direct = say(storage, alice, "you", to="bob", nonce="n")
+    assert newest() == [direct, direct, public]
+    for user in (carol, bob):
+        storage.result(storage.mark_seen(user, [direct], NOW))
+    assert newest() == [direct, direct, public]
+    later = say(storage, bob, "and you", to="alice")
+    storage.result(storage.see_up_to(alice, later, NOW))
+    say(storage, alice, "you", to="bob", nonce="n")
+    assert newest() == [later, later, public]
+
+
+# -- pages ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("before", "after", "limit", "expected", "more"),
+    [
+        (None, None, 3, [10, 9, 8], True),
+        (None, None, 10, [10, 9, 8, 7, 6, 5, 4, 3, 2, 1], False),
+        (4, None, 3, [3, 2, 1], False),
+        (5, None, 3, [4, 3, 2], True),
+        (1, None, 3, [], False),
+        (None, 0, 3, [1, 2, 3], True),
+        (None, 7, 3, [8, 9, 10], False),
+        (None, 10, 3, [], False),
+        (6, 2, 9, [3, 4, 5], False),
+        (MAX_ID, None, 1, [10], True),
+    ],
+)
+def test_history_pages(
+    storage: Storage, before: int | None, after: int | None, limit: int, expected: list[int], more: bool
+) -> None:
+    """Back from the newest or from `before`, or on from `after`, both exclusive, with word of more."""
+    alice = add(storage, "alice")
+    for n in range(10):
+        say(storage, alice, f"{n}")
+    page = storage.history_page(None, before, after, limit)
+    assert (ids_of(page), page.more) == (expected, more)
+
+
+def test_a_talk_holds_both_sides_and_nobody_else(storage: Storage) -> None:
+    """A page of a talk has the direct messages between the two, both ways, and no others."""
+    alice, bob, carol = (add(storage, name) for name in ("alice", "bob", "carol"))
+    say(storage, alice, "public")
+    there = say(storage, alice, "there", to="bob")
+    back = say(storage, bob, "back", to="alice")
+    say(storage, alice, "aside", to="carol")
+    note = say(storage, alice, "note to self", to="alice")
+    assert ids_of(storage.history_page((bob, alice), None, None, 9)) == [back, there]
+    assert ids_of(storage.history_page((alice, bob), None, there, 9)) == [back]
+    assert ids_of(storage.history_page((alice, alice), None, None, 9)) == [note]
+    assert ids_of(storage.history_page((bob, carol), None, None, 9)) == []
+
+
+def test_a_page_has_all_of_a_message(storage: Storage) -> None:
+    """Names in place of ids; a public message has no recipient."""
+    alice, _ = add(storage, "alice"), add(storage, "bob")
+    public, direct = store(storage, alice, "all"), store(storage, alice, "you", to="bob")
+    assert isinstance(public, Stored)
+    assert isinstance(direct, Stored)
+    assert storage.history_page(None, None, None, 9).messages == [(public.id, public.time, "alice", None, "all")]
+    assert storage.missed_page(2, MAX_ID, 9).messages == [(direct.id, direct.time, "alice", "bob", "you")]
+
+
+def test_a_search_finds_words_that_one_may_read(storage: Storage) -> None:
+    """Newest first, whatever their case and accents, or by their beginning; `before` and `with_id` narrow it."""
+    alice, bob, carol = (add(storage, name) for name in ("alice", "bob", "carol"))
+    public = say(storage, alice, "We deploy at nine")
+    direct = say(storage, alice, "\u00dcber-deployment", to="bob")
+    storage.index_search()
+
+    def find(user: int, query: str, with_id: int | None = None, before: int | None = None) -> list[int]:
+        return ids_of(storage.search_page(query, user, with_id, before, 9))
+
+    assert find(bob, "DEPLOY") == find(bob, "dep") == [direct, public]
+    assert find(bob, "uber") == [direct]
+    assert (find(carol, "deploy"), find(carol, "uber")) == ([public], [])
+    assert (find(bob, "deploy", alice), find(bob, "deploy", None, direct)) == ([direct], [public])
+    assert find(bob, "deploy nine") == [public]
+    assert find(bob, "!!!") == []
+
+
+def test_a_search_has_a_bounded_number_of_words(storage: Storage) -> None:
+    """Repeats do not count; one word too many is refused."""
+    words = [f"w{n}" for n in range(MAX_SEARCH_WORDS)]
+    assert storage.search_page(" ".join(words * 2), 1, None, None, 20).messages == []
+    with pytest.raises(TooManyWords):
+        storage.search_page(" ".join([*words, "more"]), 1, None, None, 20)
+
+
+# -- writes -----------------------------------------------------------------------------------------------------------
+def test_each_write_calls_back_once_in_order(storage: Storage) -> None:
+    """`done` with the result, or `refused` with the error; by then it can be read, and `wait` returns after it."""
+    told: list[tuple[str, Any]] = []
+    seen: list[bool] = []
+
+    def done(result: object) -> None:
+        told.append(("done", result))
+        seen.append(storage.find_user("alice") is not None)
+        storage.release()
+
+    def refused(error: Exception) -> None:
+        told.append(("refused", type(error)))
+
+    storage.add_user("alice", "alice", "x", NOW, done=done, refused=refused)
+    storage.add_user("alice", "alice", "x", NOW, done=done, refused=refused)
+    storage.store_posts(1, [Post(None, "hi", None)], done=done, refused=refused)
+    last = storage.enable("bob", done=done, refused=refused)
+    storage.wait(last)
+    (stored,) = told[2][1]
+    assert isinstance(stored, Stored)
+    assert told == [("done", 1), ("refused", NameTaken), ("done", [stored]), ("refused", UnknownUser)]
+    assert seen == [True, True]
+
+
+def test_the_result_of_a_write_can_be_had_again(storage: Storage) -> None:
+    """It returns, or raises, the same each time, whether or not there were callbacks."""
+    made, refused = storage.add_user("alice", "alice", "x", NOW), storage.enable("bob")
+    storage.settle()
+    for _ in range(2):
+        assert storage.result(made) == 1
+        with pytest.raises(UnknownUser):
+            storage.result(refused)
+
+
+def test_writes_of_many_threads_are_all_stored(storage: Storage) -> None:
+    """Each thread's in its own order; ids grow with the order of the callbacks."""
+    senders = [add(storage, name) for name in ("anna", "berta", "cleo", "dora")]
+    ids: list[int] = []
+
+    def note(outcomes: Any) -> None:
+        ids.extend(outcome.id for outcome in outcomes)
+
+    def work(sender: int) -> None:
+        for n in range(50):
+            storage.store_posts(sender, [Post(None, f"{n}", None)] * 2, done=note)
+
+    threads = [threading.Thread(target=work, args=(sender,)) for sender in senders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    storage.settle()
+    page = storage.history_page(None, None, 0, 1_000)
+    assert ids_of(page) == ids == sorted(ids)
+    for name in ("anna", "berta", "cleo", "dora"):
+        assert [int(m.body) for m in page.messages if m.sender == name] == [n for n in range(50) for _ in range(2)]
+
+
+def test_after_the_end_writes_are_refused(engine: Engine, tmp_path: Path) -> None:
+    """What was submitted before is stored; what comes later fails at once, and its callback says so."""
+    errors: list[Exception] = []
+    with engine(tmp_path) as storage:
+        before = storage.add_user("alice", "alice", "x", NOW)
+        storage.close()
+        assert storage.result(before) == 1
+        late = storage.add_user("bob", "bob", "x", NOW, refused=errors.append)
+        with pytest.raises(StorageUnavailable, match="stopping"):
+            storage.result(late)
+    assert [type(error) for error in errors] == [StorageUnavailable]
+    with engine(tmp_path) as storage:
+        assert [storage.find_user(name) is not None for name in ("alice", "bob")] == [True, False]
+
+
+def test_a_storage_names_its_engine(storage: Storage) -> None:
+    """With a version, for the log."""
+    name, _, version = storage.engine.partition(" ")
+    assert name
+    assert version[0].isdigit()
