@@ -10,19 +10,6 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
-# An early form of 0001 found the newest direct message of a user by two indexes, not by direct_id.
-EARLY = (
-    "ALTER TABLE user ADD COLUMN direct_id INTEGER NOT NULL DEFAULT 0",
-    """
-    UPDATE user SET direct_id = max(
-        coalesce((SELECT max(id) FROM message WHERE recipient_id IS NOT NULL AND sender_id = user.id), 0),
-        coalesce((SELECT max(id) FROM message WHERE recipient_id = user.id AND seen_at IS NOT NULL), 0)
-    )
-    """,
-    "DROP INDEX message_to",
-    "DROP INDEX message_from",
-)
-
 STATEMENTS = (
     # An index whose new entries fall anywhere costs a page read and two written for each message, once it is large: at
     # ten million messages inserts took four times as long. So each begins with something that grows: a nonce with the
@@ -97,6 +84,5 @@ STATEMENTS = (
 
 def upgrade() -> None:
     """Makes the new tables and indexes, from the messages that there are."""
-    columns = {row[1] for row in op.get_bind().exec_driver_sql("PRAGMA table_info(user)")}
-    for statement in STATEMENTS if "direct_id" in columns else EARLY + STATEMENTS:
+    for statement in STATEMENTS:
         op.execute(statement)

@@ -142,27 +142,6 @@ def test_messages_of_the_first_schema_are_counted_and_found(tmp_path: Path, firs
         assert retry == Stored(1, NOW, fresh=False, seen=False)
 
 
-def test_the_early_form_of_the_first_schema_is_upgraded_too(tmp_path: Path, first_migration: Path) -> None:
-    """Without the column direct_id a user's newest direct message is found from the messages, once."""
-    path = tmp_path / "chat.db"
-    schema.prepare(path, first_migration)
-    run(
-        path,
-        "ALTER TABLE user DROP COLUMN direct_id",
-        "CREATE INDEX message_to ON message (recipient_id, id) WHERE recipient_id IS NOT NULL",
-        "CREATE INDEX message_from ON message (sender_id, id) WHERE recipient_id IS NOT NULL",
-        *(f"INSERT INTO user VALUES ({n}, '{name}', 'x', 't', 't', 0)" for n, name in enumerate(("a", "b", "c"), 1)),
-        f"INSERT INTO message VALUES (3, '{NOW}', 1, 2, 'seen', NULL, '{NOW}'), (4, '{NOW}', 1, 2, 'not', NULL, NULL)",
-        f"INSERT INTO message VALUES (5, '{NOW}', 3, NULL, 'to all', NULL, NULL)",
-    )
-    assert schema.prepare(path) == "upgraded"
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT direct_id FROM user ORDER BY id").fetchall() == [(4,), (3,), (0,)]
-        assert connection.execute("SELECT look FROM user ORDER BY id").fetchall() == [("a",), ("b",), ("c",)]
-        left = connection.execute("SELECT name FROM sqlite_schema WHERE name IN ('message_to', 'message_from')")
-        assert left.fetchall() == []
-
-
 def test_older_accounts_get_looks_and_stay(tmp_path: Path) -> None:
     """Those that look alike, too; a new name is compared with all, whichever of its looks 0003 had noted."""
     path, folder = tmp_path / "chat.db", tmp_path / "third"
