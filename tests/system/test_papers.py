@@ -175,7 +175,7 @@ def test_the_commands_for_operators_run(clone: Path) -> None:
 
 
 def test_tls_in_three_commands(clone: Path) -> None:
-    """The commands of README.txt, each as it stands but for what a test cannot have: the port, a keyboard."""
+    """The commands of README.txt run as they stand, except for what a test cannot have: the port, a keyboard."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = f" PORT={free.getsockname()[1]}"
     certs, serve, chat = block(README, "To let others on the network in:").splitlines()
@@ -206,7 +206,13 @@ def test_the_limits_an_operator_is_told_are_those_of_the_service() -> None:
         f"{limit('READ_RATE'):g} other commands a second after the first {limit('READ_BURST'):,}",
         f"{share * limit('KNOCK_BURST'):,g} times at once and then {share * limit('KNOCK_RATE'):g} times a second",
         f"fail {limit('LOGIN_BURST')} logins at once and register {limit('REGISTER_BURST')} names at once",
+        f"one address {limit('CHECK_BURST')} times at once and then once in {number(1 / limit('CHECK_RATE'))} seconds",
+        f"one address {limit('SHARE_BURST') * share * limit('CHECK_BURST'):g} times at once and then twice a second",
+        f"{limit('OWN_PLACES_BURST')} are replaced at once and then {number(limit('OWN_PLACES_RATE'))} a second",
+        f"an account with more than {number(limit('ACCOUNT_PLACES'))} sessions",
         f"At most {share * limit('BCRYPT_PER_ADDRESS'):g} passwords of one address",
+        f"({limit('NETWORK_SHARE') * share * limit('BCRYPT_PER_ADDRESS'):g} of a /48)",
+        f"which has {limit('HANDSHAKE_TIMEOUT'):g} seconds",
         f"and {limit('BCRYPT_PER_ACCOUNT')} of one account there",
         f"only {limit('BCRYPT_WAITING'):,} in all are counted",
         f"when {limit('OUTBOX_BYTES') >> 20} MiB wait for it",
@@ -214,14 +220,21 @@ def test_the_limits_an_operator_is_told_are_those_of_the_service() -> None:
     ):
         assert words in text
     assert (limit("SEARCH_COST"), share * limit("SHARE_BURST"), limit("ACCOUNT_SHARE")) == (10, 5, 5)  # in words
+    assert (share * limit("CHECK_RATE"), limit("NETWORK_SHARE")) == (2, 4)
+    assert (limit("WARNING"), limit("MARGIN")) == (0.1, 0.1)  # a tenth, and a tenth of that
+
+
+def number(amount: float) -> str:
+    """A small number as a word."""
+    words: dict[float, str] = {5: "five", 8: "eight", 10: "ten"}
+    return words[amount]
 
 
 def test_the_operations_are_those_of_the_client() -> None:
-    """The lists of operations are what HELP shows; what the first chat shows of them is what a first run shows."""
+    """The list of operations is what HELP shows; what the first chat shows of them is what a first run shows."""
     operations = [text for text in help_texts() if re.match(r"[A-Z]+ ", text)]
     assert operations
-    for paper in (README, CLIENT):
-        assert "Operations\n----------\n" + "".join(f"    {text}\n" for text in operations) in paper
+    assert "Operations\n----------\n" + "".join(f"    {text}\n" for text in operations) in README
     assert "".join(f"    {text}\n" for text in first_texts()) in README
 
 
@@ -295,7 +308,7 @@ def test_the_maps_name_each_module(folder: str) -> None:
 
 
 def test_lines_have_at_most_120_columns() -> None:
-    """But for a query, which has to be one line for the shell."""
-    for name in ("README.txt", *(name for name in PAPERS if name.startswith("docs/"))):
-        for line in PAPERS[name].splitlines():
+    """Except for a query, which has to be one line for the shell."""
+    for name, text in PAPERS.items():
+        for line in text.splitlines():
             assert len(line) <= 120 or line.startswith("    sqlite3 "), (name, line)
