@@ -1,1 +1,1 @@
-"""Sockets, plain and in TLS. The client uses them, too."""
+"""Sockets, plain or with TLS. The client uses this package too."""

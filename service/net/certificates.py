@@ -1,4 +1,4 @@
-"""Makes a self-signed certificate and its key, for a service that has none from an authority. Reads no other file."""
+"""Makes a self-signed certificate and its key, for a service without a certificate from an authority."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-CERTIFICATE_DAYS: Final = 3_650  # of one by `make certs`; clients trust it by its fingerprint, not by its dates
+CERTIFICATE_DAYS: Final = 3_650  # validity; clients trust this certificate by its fingerprint, not by its dates
 
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _NAME_MAX: Final = 64  # characters of a common name (RFC 5280, appendix A.1)
 
 
 def make_pair(folder: Path, names: Sequence[str]) -> list[str]:
-    """Writes cert.pem and key.pem for this machine and other `names` (or addresses); gives lines to tell the operator.
+    """Writes cert.pem and key.pem for this machine and for `names`; returns lines for the operator.
 
-    Raises ConfigError: a name that cannot be, a file that is there already or cannot be written.
+    `names` are further host names or addresses. Raises ConfigError if a name is invalid, or if a file exists already or
+    cannot be written.
     """
     machine = socket.gethostname()
     names = list(dict.fromkeys([*names, *([machine] if _is_name(machine) else []), *_LOCAL]))
@@ -90,6 +91,6 @@ def _is_name(text: str) -> bool:
 
 
 def _write(file: Path, data: bytes, mode: int) -> None:
-    """Makes a new file with that mode from its first moment on. Raises OSError."""
+    """Creates a file, which has this mode from the start. Raises OSError."""
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as target:
         target.write(data)

@@ -1,7 +1,7 @@
-"""TLS 1.2 and 1.3 over a connected socket, and the contexts for it. Knows bytes and certificates; no chat, no threads.
+"""TLS 1.2 and 1.3 over a connected socket, and the service's SSL context. Knows no chat and starts no threads.
 
-An SSL object must never be in two threads at once, and one SSLSocket for a thread that reads and another that writes
-breaks (CPython #143756). So here TLS is done between two buffers, and the socket is used outside.
+Two threads must never use an SSL object at once, and an SSLSocket breaks if one thread reads it while another writes
+(CPython #143756). So TlsChannel runs TLS between two memory buffers, and does the socket's I/O itself.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from service.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Charge = Callable[[int, int], None]  # gets how many bytes and TLS records came; may wait
+    Charge = Callable[[int, int], None]  # takes the number of bytes and of TLS records received; may wait
 
-RECEIVE_BYTES: Final = 65_536  # one recv after a full one; the kernel's usual socket buffer holds about two of these
+RECEIVE_BYTES: Final = 65_536  # one recv after a full one; a usual kernel buffer holds about two of these
 
 _RECORD_BYTES: Final = 16_384  # of plaintext, at most (RFC 8446, section 5.1)
-_HEADER_BYTES: Final = 5  # of a record; the last two say how long the rest is
-_HANDSHAKE_RECEIVES: Final = 64  # within a handshake; an honest one takes two to four, each costs a step of OpenSSL
-_ANSWER_BYTES: Final = 65_536  # of answers to what TLS itself is asked, such as new keys, for a peer that reads none
+_HEADER_BYTES: Final = 5  # of a record; the last two bytes give the length of the rest
+_HANDSHAKE_RECEIVES: Final = 64  # in one handshake; an honest client needs two to four, and each costs an OpenSSL call
+_ANSWER_BYTES: Final = 65_536  # of pending TLS answers, such as for new keys, before a peer that reads none is cut off
 HANDSHAKE: Final = 0x16  # the first byte of a ClientHello and of its answer
-_ALERT: Final = 0x15  # or of a refusal
+_ALERT: Final = 0x15  # the first byte of a refusal
 _DONT_WAIT: Final = int(socket.MSG_DONTWAIT)
 
 
 class NotTlsError(OSError):
-    """The peer said something that is not TLS, in `received`, or nothing at all in its time."""
+    """The peer sent `received`, which is not TLS, or sent nothing before the time-out."""
 
     def __init__(self, received: bytes) -> None:
         super().__init__("what came is not TLS" if received else "nothing came in time")
@@ -43,28 +43,29 @@ class NotTlsError(OSError):
 
 
 class TlsChannel:
-    """TLS with one peer. One thread receives, any may send: as a socket, but for what `send` and `recv` say.
+    """TLS with one peer. One thread receives, any thread may send.
 
-    `_lock` is round every touch of the SSL object and its buffers. `_send_lock`, taken before it, is round taking
-    ciphertext and sending it, so that it keeps its order. The socket is received from outside both.
+    It behaves as a socket does, except for what `send` and `recv` say. `_lock` guards the SSL object and its buffers.
+    `_send_lock` is taken first: it is held while ciphertext is taken from the buffer and sent, so that the bytes keep
+    their order. No lock is held while the socket receives.
     """
 
     def __init__(self, connected: socket.socket, context: ssl.SSLContext, server_name: str | None = None) -> None:
-        """`server_name` makes it the client's side: whom the certificate must name, where the context asks for it."""
+        """With a `server_name` this is the client's side; the certificate must name it if the context checks names."""
         self._socket = connected
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_name is None, server_name)
         self._lock = threading.Lock()
         self._send_lock = threading.Lock()
-        self._unsent = memoryview(b"")  # ciphertext that the kernel has not taken; guarded by _send_lock, as is:
-        self.sealed = 0  # bytes at the start of what was offered last that are encrypted, and cannot be taken back
-        self._has_ended = False  # nothing more is sent, and what comes is dropped
+        self._unsent = memoryview(b"")  # ciphertext that the kernel has not taken; _send_lock guards this and the next
+        self.sealed = 0  # bytes at the start of the last `send` that are encrypted already and cannot change
+        self._has_ended = False  # nothing more is sent, and incoming data is dropped
         self._records = _RecordCounter()
 
     def handshake(self, seconds: float) -> None:
-        """Agrees on keys with the peer; for the receiving thread, before anything else. Leaves the socket blocking.
+        """Does the handshake, on the receiving thread, before anything else. Leaves the socket blocking.
 
-        Raises NotTlsError; SSLError, of which SSLCertVerificationError; TimeoutError and other OSErrors.
+        Raises NotTlsError, SSLError (SSLCertVerificationError among them), TimeoutError and other OSErrors.
         """
         deadline = time.monotonic() + seconds
         has_begun = False
@@ -92,7 +93,7 @@ class TlsChannel:
             self._socket.settimeout(None)
 
     def _shake(self, deadline: float) -> bool:
-        """Takes the handshake as far as it goes with what has come; whether it is done."""
+        """Goes as far with the handshake as the received data allows; returns whether it is complete."""
         is_done = False
         try:
             with self._lock, suppress(ssl.SSLWantReadError):
@@ -100,7 +101,7 @@ class TlsChannel:
                 is_done = True
         except ssl.SSLError:
             with suppress(OSError):
-                self._send_shake(deadline)  # the alert, which tells the peer why
+                self._send_shake(deadline)  # the alert tells the peer why
             raise
         self._send_shake(deadline)
         return is_done
@@ -116,10 +117,10 @@ class TlsChannel:
         self._socket.settimeout(max(0.001, deadline - time.monotonic()))
 
     def recv(self, size: int, charge: Charge | None = None) -> bytes:
-        """What has come, waiting for it; empty at the end. For the receiving thread. Raises OSError, as a socket does.
+        """Waits for data and returns it; empty at the end of the stream. For the receiving thread. Raises OSError.
 
-        `size` is of the buffer to wait with: it may give more, as records are taken whole. `charge` gets how many bytes
-        and records came, before they are looked at. It may wait.
+        `size` is the buffer's size in bytes; the result may be longer, because records are read whole. `charge` is
+        called with the number of bytes and records before they are decrypted. It may wait.
         """
         while True:
             if not self._has_ended:
@@ -147,9 +148,9 @@ class TlsChannel:
                     self._incoming.write(ciphertext)
 
     def _answer(self, owed: int = 0) -> None:
-        """Sends what TLS itself says to what came, without waiting; a thread that sends just now does that as well.
+        """Sends TLS's own answers without waiting; skips this if another thread is sending, which then sends them.
 
-        Raises ConnectionError if so many bytes are owed that the peer seems to read none.
+        Raises ConnectionError if so many bytes are `owed` that the peer seems to read none.
         """
         if self._send_lock.acquire(blocking=False):
             try:
@@ -157,10 +158,10 @@ class TlsChannel:
             finally:
                 self._send_lock.release()
         if owed > _ANSWER_BYTES:
-            raise ConnectionError("the peer asks and reads no answer")
+            raise ConnectionError("the peer reads none of TLS's answers")
 
     def _read(self) -> bytes | None:
-        """The plaintext of all that has come; None if more must come first, empty at the end. Raises SSLError."""
+        """Returns all plaintext received; None if more data is needed, empty at the end. Raises SSLError."""
         parts = []
         try:
             while part := self._tls.read(_RECORD_BYTES):
@@ -173,9 +174,10 @@ class TlsChannel:
         return b"".join(parts)
 
     def send(self, data: bytes | memoryview, flags: int = 0) -> int:
-        """How many of the bytes the kernel has whole, encrypted. Raises OSError. `flags` are the socket's.
+        """Encrypts and sends; returns how many bytes the kernel took completely. Raises OSError.
 
-        After a short send the next one must begin with the bytes that were not counted: some are encrypted already.
+        `flags` are those of socket.send. After a short send the next call must begin with the bytes that were not
+        counted: some of them are encrypted already.
         """
         taken = 0
         with self._send_lock:
@@ -189,23 +191,23 @@ class TlsChannel:
         return taken
 
     def sendall(self, data: bytes) -> None:
-        """Sends all of it, waiting as long as the socket does. Raises OSError."""
+        """Sends all bytes, and waits as long as the socket does. Raises OSError."""
         rest = memoryview(data)
         while rest:
             rest = rest[self.send(rest) :]
 
     def end(self) -> None:
-        """Says that nothing more comes (close_notify). What the peer still says is received, and dropped."""
+        """Tells the peer that nothing more comes (close_notify). Later input is received and dropped."""
         with self._send_lock:
             with self._lock:
                 self._has_ended = True
-                with suppress(OSError, ValueError):  # it then waits for the peer's, which the receiving thread does
+                with suppress(OSError, ValueError):  # it misses the peer's close_notify
                     self._tls.unwrap()
             with suppress(OSError):  # gone already
                 self._flush(_DONT_WAIT)
 
     def _flush(self, flags: int) -> bool:
-        """Sends the ciphertext there is; whether the kernel took all of it. The caller holds `_send_lock`."""
+        """Sends the pending ciphertext; returns whether the kernel took all. The caller holds `_send_lock`."""
         while True:
             if not self._unsent:
                 with self._lock:
@@ -218,20 +220,20 @@ class TlsChannel:
                 return False
 
     def certificate(self) -> bytes:
-        """The peer's, as DER; after the handshake, on the client's side."""
+        """Returns the peer's certificate as DER. For the client's side, after the handshake."""
         with self._lock:
             return self._tls.getpeercert(binary_form=True) or b""
 
 
 class _RecordCounter:
-    """Counts the records in a stream: each takes its time, also one without content."""
+    """Counts the TLS records in a stream: each costs time to process, even an empty one."""
 
     def __init__(self) -> None:
-        self._header = b""  # the part of one that has come
-        self._left = 0  # bytes of the present record that have not come
+        self._header = b""  # the received part of an incomplete header
+        self._left = 0  # bytes of the current record that are still missing
 
     def count(self, ciphertext: bytes) -> int:
-        """How many headers of records end within what came."""
+        """Returns how many record headers end in this piece of the stream."""
         data = self._header + ciphertext
         position, count = self._left, 0
         while position + _HEADER_BYTES <= len(data):
@@ -243,28 +245,29 @@ class _RecordCounter:
 
 
 def fingerprint(certificate: bytes) -> str:
-    """The SHA-256 of a certificate in DER form, as other programs show it: ``AB:CD:…``."""
+    """Returns the SHA-256 of a DER certificate as other programs show it: ``AB:CD:…``."""
     return hashlib.sha256(certificate).digest().hex(":").upper()
 
 
 def load_certificate(certificate: str, key: str) -> tuple[ssl.SSLContext, str]:
-    """The service's context from two PEM files, and the certificate's fingerprint.
+    """Returns the service's SSL context from two PEM files, and the certificate's fingerprint.
 
-    Raises ConfigError with one line that says what to do.
+    Raises ConfigError with one line that tells the operator what to do.
     """
     if not certificate or not key:
         raise ConfigError("--tls-cert and --tls-key belong together: give both, or neither")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Who asks for new keys again and again costs much. And nobody resumes a TLS session, so no tickets are sent.
+    # Renegotiation is costly, and a client could ask for it again and again. No client resumes TLS sessions, so no
+    # tickets are sent.
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
     context.num_tickets = 0
     pem = _read(certificate)
     _read(key)
     try:
-        context.load_cert_chain(certificate, key, password="")  # or OpenSSL would ask at the terminal
+        context.load_cert_chain(certificate, key, password="")  # without it OpenSSL asks at the terminal
         return context, fingerprint(_first(pem))
-    except (OSError, ValueError) as error:  # an SSLError, too
+    except (OSError, ValueError) as error:  # SSLError is an OSError
         if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
             raise ConfigError(f"the key {key} does not belong to the certificate {certificate}") from error
         raise ConfigError(
@@ -281,7 +284,7 @@ def _read(path: str) -> str:
 
 
 def _first(pem: str) -> bytes:
-    """The service's own certificate, which stands first in its file, as DER. Raises ValueError."""
+    """Returns the file's first certificate, which is the service's own, as DER. Raises ValueError."""
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     body = pem.partition(begin)[2].partition(end)[0]
     return ssl.PEM_cert_to_DER_cert(begin + body + end)

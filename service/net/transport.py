@@ -1,4 +1,4 @@
-"""The listening socket, and a connected client as a stream of bytes, plain or in TLS. Knows no lines, no sessions."""
+"""The listening socket, and a connected client as a stream of bytes, plain or with TLS. Knows no lines or sessions."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
     from service.net.tls import Charge
 
-IDLE_RECEIVE_BYTES: Final = 4_096  # one recv of a client that says little: the buffer is held while it is silent
-LISTEN_BACKLOG: Final = 1024  # connects waiting to be accepted; Linux caps it at net.core.somaxconn
-HANDSHAKE_TIMEOUT: Final = 5.0  # seconds for TLS; shorter than our client's patience, which then learns why it ended
+IDLE_RECEIVE_BYTES: Final = 4_096  # one recv of a quiet client; the buffer stays allocated while recv waits
+LISTEN_BACKLOG: Final = 1024  # connections waiting for accept; Linux caps it at net.core.somaxconn
+HANDSHAKE_TIMEOUT: Final = 5.0  # seconds for TLS; less than our client waits, so that it learns the reason
 
-_DONT_WAIT: Final = int(socket.MSG_DONTWAIT)  # a plain number: the enumeration's members cost more at each call
+_DONT_WAIT: Final = int(socket.MSG_DONTWAIT)  # an int: a member of the enum costs more at each call
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises ConfigError with one line that says what to do."""
+    """Returns a listening socket. Raises ConfigError with one line that tells the operator what to do."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=LISTEN_BACKLOG)
@@ -38,18 +38,18 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def format_address(address: tuple[object, ...]) -> str:
-    """``127.0.0.1:4711``, ``[::1]:4711``."""
+    """Returns ``127.0.0.1:4711`` or ``[::1]:4711``."""
     host, port = str(address[0]), address[1]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_loopback(address: tuple[object, ...]) -> bool:
-    """Whether only this machine reaches that address."""
+    """Returns whether the address is reachable from this machine only."""
     return ipaddress.ip_address(str(address[0])).is_loopback
 
 
 class Stream:
-    """One client over plain TCP. One thread receives, another sends; each method says which may call it."""
+    """One client over plain TCP. One thread receives, another sends; each method names the threads that may call it."""
 
     def __init__(self, connected: socket.socket, address: tuple[object, ...]) -> None:
         self._socket = connected
@@ -58,25 +58,26 @@ class Stream:
         self.peer = format_address(address)
         self._receive_bytes = IDLE_RECEIVE_BYTES
         self._is_cut = False
-        # Blocking for the thread that receives; `send` asks for non-blocking call by call.
+        # The socket is blocking for the receiving thread; `send` asks for non-blocking on each call.
         connected.settimeout(None)
         keep_alive(connected)
 
     def handshake(self) -> None:
-        """Makes the stream ready; for the receiving thread, before anything else. Of plain TCP nothing is asked."""
+        """Makes the stream ready. For the receiving thread, before anything else. Plain TCP needs nothing."""
 
     def receive(self, charge: Charge | None = None) -> bytes:
-        """What has come, waiting for it; empty at the end. For the receiving thread.
+        """Waits for data and returns it; empty at the end of the stream. For the receiving thread.
 
-        `charge` gets how many bytes came, and how many TLS records, before they are looked at. It may wait.
+        `charge` is called with the number of bytes and of TLS records before they are processed. It may wait.
         """
         try:
             data = self._receive_some(charge)
-        except OSError:  # reset, or gone by a time-out of the kernel's: the end all the same
+        except OSError:  # a reset, or the kernel's time-out: the stream has ended
             return b""
-        if self._is_cut:  # read no further: closing with input unread resets a peer that sends on and on
+        if self._is_cut:  # stop reading: a peer may send without end; closing then resets it
             return b""
-        # The buffer is there while recv waits: an idle client is to hold little, a busy one to take much at once.
+        # recv keeps its buffer allocated while it waits. An idle client should hold little memory, and a busy one
+        # should receive much at once.
         self._receive_bytes = RECEIVE_BYTES if len(data) == self._receive_bytes else IDLE_RECEIVE_BYTES
         return data
 
@@ -87,18 +88,18 @@ class Stream:
         return data
 
     def send_at_once(self) -> None:
-        """From now on no bytes wait for the peer to acknowledge earlier ones (TCP_NODELAY). For any thread.
+        """Turns Nagle's algorithm off (TCP_NODELAY). For any thread.
 
-        Until then Nagle's algorithm gathers lines for a peer that is slower than they come, at a third of the cost. One
-        that reads at once acknowledges at once, and waits for nothing; but a peer that also talks delays that by 40 ms.
+        service/README.txt ("Sockets") says why it is on before.
         """
         with suppress(OSError):  # gone already
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, data: bytes | memoryview) -> int:
-        """How many bytes the kernel took, without waiting. For the sending thread. Raises OSError: the peer is gone.
+        """Sends without waiting; returns how many bytes the kernel took. For the sending thread.
 
-        After a short send the next one begins with what was not taken, of which `sealed` bytes may not be changed.
+        Raises OSError if the peer is gone. After a short send the next call must begin with the bytes that were not
+        taken; the first `sealed` of them must not change.
         """
         try:
             return self._send(data, _DONT_WAIT)
@@ -107,19 +108,18 @@ class Stream:
 
     @property
     def sealed(self) -> int:
-        """Bytes of what was offered last that were not taken, but cannot be taken back. For the sending thread."""
+        """How many bytes of the last `send` were not taken but cannot change any more. For the sending thread."""
         return 0
 
     def fileno(self) -> int:
-        """For a selector."""
         return self._socket.fileno()
 
     def end_sending(self) -> None:
-        """Tells the peer that nothing more comes, after what was sent. For the sending thread."""
+        """Tells the peer that nothing more comes, after all that was sent. For the sending thread."""
         self._shut_down(socket.SHUT_WR)
 
     def cut(self) -> None:
-        """Ends both ways at once, and wakes the receiving thread. From any thread."""
+        """Ends both directions at once, and wakes the receiving thread. For any thread."""
         self._is_cut = True
         self._shut_down(socket.SHUT_RDWR)
 
@@ -128,12 +128,12 @@ class Stream:
             self._socket.shutdown(how)
 
     def close(self) -> None:
-        """Gives the descriptor back; when neither thread uses it any more."""
+        """Closes the descriptor, once neither thread uses it."""
         self._socket.close()
 
 
 class TlsStream(Stream):
-    """One client over TLS. Until the handshake is done nothing can be sent: who would have to is better cut off."""
+    """One client over TLS. Nothing can be sent before the end of the handshake: `send` then raises ConnectionError."""
 
     def __init__(self, connected: socket.socket, address: tuple[object, ...], context: ssl.SSLContext) -> None:
         super().__init__(connected, address)
@@ -141,7 +141,10 @@ class TlsStream(Stream):
         self._send = _too_early
 
     def handshake(self) -> None:
-        """Agrees on keys. Raises OSError: the connection is of no use; NotTlsError: from here on it is a plain one."""
+        """Does the TLS handshake. Raises OSError if the connection is useless.
+
+        After a NotTlsError this stream is a plain one.
+        """
         assert self._channel is not None  # noqa: S101 (called once)
         try:
             self._channel.handshake(HANDSHAKE_TIMEOUT)
@@ -158,7 +161,6 @@ class TlsStream(Stream):
 
     @property
     def sealed(self) -> int:
-        """Bytes that are encrypted already."""
         return self._channel.sealed if self._channel is not None else 0
 
     def end_sending(self) -> None:

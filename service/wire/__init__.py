@@ -1,1 +1,1 @@
-"""The wire: what may be said, and how it becomes bytes and back. Pure; the client uses it, too."""
+"""The wire protocol: commands, events, and their encoding. Pure. The client uses this package too."""

@@ -1,4 +1,4 @@
-"""What a codec does, and the codecs that there are. A codec knows no socket, thread or clock."""
+"""What a codec does, and the list of codecs. A codec uses no socket, thread or clock."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 class Codec(Protocol):
-    """One form of the protocol on the wire. It holds nothing of one client, so that clients can share it."""
+    """One encoding of the protocol. It keeps no state of a client, so clients can share it."""
 
     def encode(self, event: Event, /) -> bytes:
-        """What is sent for an event: whole lines, each with its LF; empty if this form has nothing for it."""
+        """Returns the bytes for an event: whole lines, each with its LF; empty if this codec has nothing for it."""
 
     def decode(self, line: bytes, /) -> AnyCommand:
-        """The command in a line, which comes without its line end. Raises CommandError."""
+        """Returns the command in a line, which comes without its line end. Raises CommandError."""
 
     def size(self, message: StoredMessage, /) -> int:
-        """How many bytes a message takes within a page."""
+        """Returns how many bytes a message takes in a page."""
 
 
 JSON_LINES: Final[Codec] = json_lines

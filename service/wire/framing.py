@@ -1,4 +1,4 @@
-"""Framing: cuts a stream of bytes into lines, within bounds. No I/O, and no idea of what a line says."""
+"""Framing: cuts a stream of bytes into lines of bounded length. No I/O, and no knowledge of the lines' content."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ if TYPE_CHECKING:
 
 
 class Oversize(Enum):
-    """Stands in for a line that was too long; what it held is gone."""
+    """Takes the place of a line that was too long and was discarded."""
 
     LINE = "line"
 
 
 class LineDecoder:
-    """Cuts a stream of bytes into lines at LF, and only there; takes a CR before it off; drops empty lines.
+    """Cuts a stream of bytes into lines at each LF; removes a CR before the LF; drops empty lines.
 
-    Memory is bounded: of a line over `limit` bytes (its line end not counted) nothing is kept. `feed` then gives
-    `Oversize.LINE` in its place, once, as soon as the limit is passed, and skips to the next LF. The limit may be
+    Memory is bounded: nothing is kept of a line of more than `limit` bytes (without its line end). As soon as a line
+    passes the limit, `feed` yields `Oversize.LINE` once in its place, and skips to the next LF. The limit may be
     changed between two lines.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._start = bytearray()  # of a line whose end has not come
+        self._start = bytearray()  # of a line whose end is still missing
         self._skipping = False
 
     def feed(self, data: bytes) -> Iterator[bytes | Oversize]:
-        """The lines that `data` completes, in order. All of them are to be taken before more is fed."""
+        """Yields the lines that `data` completes, in order. The caller takes all of them before the next call."""
         *ended, rest = data.split(b"\n")
         if ended and (line := self._end_line(ended[0])):
             yield line
-        # Empty lines, of which somebody may send millions, are passed over without a step for each.
+        # A client may send millions of empty lines, so they are skipped without a step for each.
         for part in filter(None, islice(ended, 1, None)):
             if (part.strip() or len(part) > self.limit) and (line := self._end_line(part)):
                 yield line
@@ -47,7 +47,7 @@ class LineDecoder:
                 yield Oversize.LINE
 
     def _end_line(self, part: bytes) -> bytes | Oversize:
-        """The line that ends with `part`; empty if there is none to give."""
+        """Returns the line that ends with `part`; empty if the line is empty or skipped."""
         if self._skipping:
             self._skipping = False
             return b""

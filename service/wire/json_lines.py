@@ -1,6 +1,6 @@
-"""The protocol as lines of JSON. Pure: no I/O, no threads, no clock; framing.py cuts the lines.
+"""The codec of lines of JSON. Pure: no I/O, no threads, no clock; framing.py cuts the lines.
 
-The module is a `Codec`, for the service; a client encodes commands and decodes events.
+The module itself is the service's `Codec`. The client uses `encode` and `decode_event`.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ _encoder: Final = msgspec.json.Encoder()
 _commands: Final[msgspec.json.Decoder[AnyCommand]] = msgspec.json.Decoder(AnyCommand)
 _events: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
 # What msgspec raises for hostile bytes: DecodeError, ValidationError and UnicodeDecodeError are ValueErrors; deep
-# nesting is a RecursionError.
+# nesting raises RecursionError.
 _UNDECODABLE: Final = (ValueError, RecursionError)
 
 
 def encode(message: Command | Event) -> bytes:
-    """One line, with its LF."""
+    """Returns one line, with its LF."""
     return _encoder.encode(message) + b"\n"
 
 
 def size(message: StoredMessage) -> int:
-    """How many bytes `message` takes within a page."""
+    """Returns how many bytes `message` takes in a page."""
     return len(_encoder.encode(message)) + 1  # its comma
 
 
 def decode(line: bytes) -> AnyCommand:
-    """The command in a line. Raises CommandError: bad_json, unknown_command or bad_request."""
+    """Returns the command in a line. Raises CommandError: bad_json, unknown_command or bad_request."""
     try:
         return _commands.decode(line)
     except _UNDECODABLE as error:
@@ -41,7 +41,7 @@ def decode(line: bytes) -> AnyCommand:
 
 
 def decode_event(line: bytes) -> AnyEvent | None:
-    """The event in a line; None for a type that this version does not know. Raises CommandError for anything else."""
+    """Returns the event in a line; None if this version does not know its type. Raises CommandError otherwise."""
     try:
         return _events.decode(line)
     except _UNDECODABLE as error:
@@ -52,7 +52,7 @@ def decode_event(line: bytes) -> AnyEvent | None:
 
 
 class _Head(Struct):
-    """The fields that tell which command a line was meant to be; the others are skipped, whatever they hold."""
+    """The fields that identify the command of a line; all other fields are skipped."""
 
     command: msgspec.Raw | UnsetType = UNSET
     type: msgspec.Raw | UnsetType = UNSET
@@ -63,11 +63,11 @@ _heads: Final = msgspec.json.Decoder(_Head)
 
 
 def _explain(line: bytes, error: BaseException) -> CommandError:
-    """Why `line` is no command, with the `ref` and `command` that it carries, so that its sender knows which it was."""
+    """Returns the error for a line that is no command, with the line's `ref` and `command` if they are readable."""
     head = _decode_head(line)
     ref = _string(head.ref)
     ref = ref if ref is not None and len(ref) <= MAX_REF else None
-    if not isinstance(error, msgspec.ValidationError):  # such as half a surrogate pair, in a string
+    if not isinstance(error, msgspec.ValidationError):  # such as half a surrogate pair in a string
         return CommandError("bad_json", f"not a line of JSON: {_reason(error)}", ref=ref)
     if head.command is UNSET:
         return CommandError("bad_request", 'the field "command" is missing', ref=ref)
@@ -81,9 +81,9 @@ def _explain(line: bytes, error: BaseException) -> CommandError:
 
 
 def _decode_head(line: bytes) -> _Head:
-    """What a line claims to be. Raises CommandError: bad_json if it is no JSON, bad_request if no object."""
+    """Returns the identifying fields. Raises CommandError: bad_json if not JSON, bad_request if no object."""
     try:
-        line.decode()  # msgspec does not look into the strings that it skips
+        line.decode()  # msgspec does not check the strings that it skips
         msgspec.json.decode(line, type=msgspec.Raw)
     except _UNDECODABLE as error:
         raise CommandError("bad_json", f"not a line of JSON: {_reason(error)}") from None
@@ -94,7 +94,7 @@ def _decode_head(line: bytes) -> _Head:
 
 
 def _string(raw: msgspec.Raw | UnsetType) -> str | None:
-    """A field's value if it is a string."""
+    """Returns a field's value if it is a string."""
     try:
         return None if raw is UNSET else msgspec.json.decode(raw, type=str)
     except _UNDECODABLE:
@@ -102,7 +102,7 @@ def _string(raw: msgspec.Raw | UnsetType) -> str | None:
 
 
 def _reason(error: BaseException) -> str:
-    """The decoder's complaint as a sentence that names the field, such as: field "limit": Expected `int` <= 200."""
+    """Returns the decoder's error as a sentence that names the field: field "limit": Expected `int` <= 200."""
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""The wire's own limits: both sides count on them, so that no setting changes one."""
+"""Limits of the protocol. Both sides rely on them, so no setting changes them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ PROTOCOL_VERSION: Final = 1
 MAX_REF: Final = 64  # characters
 MAX_NONCE: Final = 64  # characters
 MAX_PAGE: Final = 200  # messages in one page, and ids in one `seen`
-MAX_ID: Final = 2**63 - 1  # the largest integer that a database takes as an id
-MAX_QUERY: Final = (
-    4_096  # characters of a search: cutting words takes 30 ms for this many, and half a second for 64 KiB
-)
-MAX_USERNAME: Final = 32  # characters, counted after the name is mapped
+MAX_ID: Final = 2**63 - 1  # the largest id that a database can store
+MAX_QUERY: Final = 4_096  # characters; cutting this many into words takes 30 ms, 64 KiB would take half a second
+MAX_USERNAME: Final = 32  # characters of the mapped name
 DEFAULT_PAGE: Final = 50  # messages: a few screens
 DEFAULT_SEARCH_PAGE: Final = 20  # messages: one screen

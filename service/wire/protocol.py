@@ -1,7 +1,7 @@
-"""What a client and the service may say: the types of commands and events, whatever their form on the wire.
+"""The types of commands and events, independent of their encoding.
 
-No I/O, no threads, no clock. Both sides use it: the service decodes `Command`s and encodes `Event`s, the client the
-other way round. Names and shapes are fixed by protocol version 1; docs/protocol.txt has them for people.
+No I/O, no threads, no clock. The service decodes `Command`s and encodes `Event`s; the client does the reverse. Protocol
+version 1 fixes names and shapes; docs/protocol.txt describes them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SECRET: Final = frozenset({"password", "old", "new", "token", "message", "query
 
 
 class _Discreet(Struct):
-    """Printed, as by a log or in an exception, it shows no password, token or text."""
+    """Its repr, as in a log or an exception, hides passwords, tokens and texts."""
 
     def __repr__(self) -> str:
         fields = (f"{name}={'…' if name in _SECRET else repr(getattr(self, name))}" for name in self.__struct_fields__)
@@ -35,13 +35,13 @@ class _Discreet(Struct):
 
 # -- client to service ------------------------------------------------------------------------------------------------
 class Command(_Discreet, kw_only=True, tag_field="command", tag=str.lower):
-    """What a client says. A `ref` comes back on each direct reply."""
+    """What a client sends. Each direct reply repeats its `ref`."""
 
     ref: Ref | UnsetType = UNSET
 
 
 class Login(Command):
-    """Without a password: asks whether the name is registered."""
+    """Logs in. Without a password: asks whether the name is registered."""
 
     username: str
     password: str | UnsetType = UNSET
@@ -49,7 +49,7 @@ class Login(Command):
 
 
 class Register(Command):
-    """Makes an account and logs in."""
+    """Creates an account and logs in."""
 
     username: str
     password: str
@@ -64,14 +64,14 @@ class Resume(Command):
 
 
 class Pm(Command):
-    """A public message; without a text, a question whether one may follow."""
+    """Sends a public message. Without a text: asks whether one may follow."""
 
     message: str | UnsetType = UNSET
     nonce: Nonce | UnsetType = UNSET
 
 
 class Dm(Command):
-    """A direct message; without a text, a question whom one could write to."""
+    """Sends a direct message. Without a text: asks which users are online."""
 
     to: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
@@ -79,11 +79,11 @@ class Dm(Command):
 
 
 class Users(Command):
-    """Who is online."""
+    """Asks which users are online."""
 
 
 class Missed(Command):
-    """The direct messages not yet seen, oldest first."""
+    """Asks for direct messages that the user has not seen, oldest first."""
 
     limit: Limit = DEFAULT_PAGE
 
@@ -96,7 +96,7 @@ class Seen(Command):
 
 
 class History(Command):
-    """A page of the public room, or of the talk with one user; `before` and `after` are ids, exclusive."""
+    """Asks for a page of the public room, or of the talk with one user; `before` and `after` are exclusive ids."""
 
     with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
     before: Id | UnsetType = UNSET
@@ -105,7 +105,7 @@ class History(Command):
 
 
 class Search(Command):
-    """Messages with all the words (or their beginnings), newest first."""
+    """Asks for messages that have all the words, or words that begin with them, newest first."""
 
     query: Query
     with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
@@ -121,11 +121,11 @@ class Password(Command):
 
 
 class Ping(Command):
-    """Asks for a sign of life."""
+    """Asks for a `pong`."""
 
 
 class Ex(Command):
-    """Leaves."""
+    """Ends the session."""
 
 
 AnyCommand = Login | Register | Resume | Pm | Dm | Users | Missed | Seen | History | Search | Password | Ping | Ex
@@ -134,17 +134,17 @@ COMMANDS: Final = tuple(kind.__struct_config__.tag for kind in AnyCommand.__args
 
 # -- service to client ------------------------------------------------------------------------------------------------
 class Event(_Discreet, tag_field="type", tag=True):
-    """What the service says. A field left UNSET is not on the wire."""
+    """What the service sends. A field left UNSET is not on the wire."""
 
 
 class Reply(Event, kw_only=True):
-    """What may answer a command, and then carries its `ref`."""
+    """An event that can answer a command; it then carries the command's `ref`."""
 
     ref: str | UnsetType = UNSET
 
 
 class HelloEvent(Event, tag="hello"):
-    """The greeting: what this service is and allows."""
+    """The greeting: the service's name, version and limits."""
 
     protocol: Count
     server: str
@@ -152,18 +152,18 @@ class HelloEvent(Event, tag="hello"):
     registration: str
     max_line: Count
     max_message: Count
-    contact: str | UnsetType = UNSET  # whom to ask, such as for a forgotten password
+    contact: str | UnsetType = UNSET  # how users reach the operator, such as after they forget a password
 
 
 class PasswordRequiredReply(Reply, tag="password_required"):
-    """The name needs a password: its own if `registered`, else one to register it with."""
+    """Asks for a password: the account's if `registered`, else a new one to register with."""
 
     username: str
     registered: bool
 
 
 class LoginOkReply(Reply, tag="login_ok"):
-    """Logged in. `last_id` is the seam: later messages come live, earlier ones are in `missed` and `history`."""
+    """Confirms a login. Messages after `last_id` come live; `missed` and `history` have the earlier ones."""
 
     username: str
     users: list[str]
@@ -175,14 +175,14 @@ class LoginOkReply(Reply, tag="login_ok"):
 
 
 class ReadyReply(Reply, tag="ready"):
-    """The message may follow; for `dm`, these users are online."""
+    """Says that the message may follow; for `dm` with the users that are online."""
 
     command: str
     users: list[str] | UnsetType = UNSET
 
 
 class AckReply(Reply, tag="ack"):
-    """It is done and, for a message, on disk."""
+    """Confirms that the command is done; a message is then on disk."""
 
     command: str
     id: Id | UnsetType = UNSET
@@ -194,7 +194,7 @@ class AckReply(Reply, tag="ack"):
 
 
 class BroadcastEvent(Event, tag="broadcast"):
-    """A public message from someone."""
+    """A public message."""
 
     id: Id
     time: str
@@ -203,7 +203,7 @@ class BroadcastEvent(Event, tag="broadcast"):
 
 
 class DirectEvent(Event, tag="direct"):
-    """A direct message to, or from another session of, this user."""
+    """A direct message to this user, or from another session of this user."""
 
     id: Id
     time: str
@@ -213,14 +213,14 @@ class DirectEvent(Event, tag="direct"):
 
 
 class UsersReply(Reply, tag="users"):
-    """Who is online, sorted: pushed on each change and every 30 seconds, and the reply to `users`."""
+    """The users online, sorted. The service sends it after each change, every 30 seconds, and as a reply to `users`."""
 
     users: list[str]
     time: str
 
 
 class StoredMessage(_Discreet, kw_only=True):
-    """One message in a page; `to` is missing on a public one."""
+    """One message in a page; a public one has no `to`."""
 
     id: Id
     time: str
@@ -230,14 +230,14 @@ class StoredMessage(_Discreet, kw_only=True):
 
 
 class MissedReply(Reply, tag="missed"):
-    """Unseen direct messages, oldest first; `more`: there are further ones."""
+    """A page of direct messages that the user has not seen, oldest first; `more` says whether others follow."""
 
     messages: list[StoredMessage]
     more: bool
 
 
 class HistoryReply(Reply, kw_only=True, tag="history"):
-    """A page of a conversation, oldest first; `more`: there are further ones in the direction asked."""
+    """A page of a conversation, oldest first; `more` says whether others follow in the requested direction."""
 
     with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
     messages: list[StoredMessage]
@@ -245,7 +245,7 @@ class HistoryReply(Reply, kw_only=True, tag="history"):
 
 
 class SearchReply(Reply, kw_only=True, tag="search"):
-    """What was found, newest first."""
+    """A page of messages that match, newest first."""
 
     query: str
     with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
@@ -254,13 +254,13 @@ class SearchReply(Reply, kw_only=True, tag="search"):
 
 
 class PongReply(Reply, tag="pong"):
-    """The sign of life."""
+    """Answers a `ping`."""
 
     time: str
 
 
 class ErrorReply(Reply, tag="error"):
-    """A refusal. `message` is for a person; `fatal`: the service closes next; `retry_after` in seconds."""
+    """A refusal. `message` is for people; after a `fatal` one the service closes; `retry_after` is in seconds."""
 
     code: str
     message: str
@@ -270,7 +270,7 @@ class ErrorReply(Reply, tag="error"):
 
 
 class ByeReply(Reply, tag="bye"):
-    """The last word before the service closes, also after an `ex`: exit, shutdown, slow, kicked, password_changed."""
+    """The last event before the service closes the connection: exit, shutdown, slow, kicked, password_changed."""
 
     reason: str
 
