@@ -1,1 +1,1 @@
-"""Accounts, names and passwords, and what one account or address may do."""
+"""Accounts, names, passwords, and the limits for one account or address."""

@@ -1,6 +1,6 @@
-"""Logins and registrations: passwords, which bcrypt checks in turns, and tokens.
+"""Logins and registrations: checks passwords, whose bcrypt work takes turns, and tokens.
 
-Everything here runs on the connection thread of the client that asks, so that slow hashing slows only that client.
+All of it runs on the requesting client's connection thread, so slow hashing delays only that client.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from service.storage.contract import Storage, User
 
 TOKEN_BYTES: Final = 32  # 256 random bits
-TOKEN_LIFETIME: Final = 30 * 24 * 3600.0  # seconds; 30 days since the token's last use
-# Passwords waiting to be hashed, and at work: logins, registrations and changes. They take turns between networks
-# (see Turns), so a newcomer waits for one turn of each other network that is busy, whatever the numbers here.
-BCRYPT_WAITING: Final = 1_000  # of all; beyond it the last one of the network or address that has most is sent away
-BCRYPT_PER_ADDRESS: Final = 20  # times --address-share: a whole class of 200, through in 25 s on two cores
-BCRYPT_PER_ACCOUNT: Final = 4  # of one address: a user's devices after a password change; more is an attack
-_BUSY_RETRY: Final = 5  # seconds; what else waits for an account or address is mostly done by then
+TOKEN_LIFETIME: Final = 30 * 24 * 3600.0  # seconds; 30 days from the token's last use
+# Limits for passwords that wait for bcrypt or are in work: logins, registrations and changes. Networks take turns (see
+# Turns), so a new client waits for one turn of each other busy network, independent of these numbers.
+BCRYPT_WAITING: Final = 1_000  # in all; beyond it the network or address with the most waiting loses its last one
+BCRYPT_PER_ADDRESS: Final = 20  # times --address-share: a class of 200 takes 25 s on two cores
+BCRYPT_PER_ACCOUNT: Final = 4  # from one address: a user's devices after a password change; more is an attack
+_BUSY_RETRY: Final = 5  # seconds; most of the account's or address's waiting work is done by then
 
 
 class NewToken(NamedTuple):
-    """A token for the client, and what is stored of it."""
+    """A token for the client, and its stored form."""
 
     text: str
     hash: bytes
@@ -48,12 +48,12 @@ class NewToken(NamedTuple):
 
 
 def hash_token(text: str) -> bytes:
-    """What is stored of a token: it is random, so one fast hash protects it as well as a slow one."""
+    """Returns a token's stored form. A token is random, so one fast hash protects it as well as a slow one."""
     return hashlib.sha256(text.encode()).digest()
 
 
 class Accounts:
-    """Checks names, passwords and tokens. A method that hashes takes a quarter of a second of a core."""
+    """Checks names, passwords and tokens. A method that hashes takes a quarter of a second of CPU time."""
 
     def __init__(
         self,
@@ -64,9 +64,9 @@ class Accounts:
         waiting: int | None = None,
         per_address: int = BCRYPT_PER_ADDRESS,
     ) -> None:
-        """`processors`: how many passwords are hashed at once, by default one on each core.
+        """`processors`: how many passwords are hashed at once; by default one per core.
 
-        `waiting` and `per_address` take the place of BCRYPT_WAITING and BCRYPT_PER_ADDRESS.
+        `waiting` and `per_address` replace BCRYPT_WAITING and BCRYPT_PER_ADDRESS.
         """
         self._storage = storage
         self._settings = settings
@@ -78,30 +78,29 @@ class Accounts:
                 per_account=BCRYPT_PER_ACCOUNT,
             )
         self._hashing = Turns(cores() if processors is None else processors, most)
-        self._ids: dict[str, int] = {}  # of names asked for; an account keeps its name and its id for ever
-        # What an unknown name's password is checked against, so that it takes as long as a known one's.
+        self._ids: dict[str, int] = {}  # by name, as they were looked up; an account never changes its name or id
+        # A password for an unknown name is checked against this hash, so that it takes as long as for a known one.
         self._dummy_hash = passwords.make_hash(secrets.token_hex(), settings.bcrypt_cost)
 
     @property
     def registration_open(self) -> bool:
-        """Whether new names may register."""
         return self._settings.registration == "open"
 
     def find_id(self, name: str) -> int | None:
-        """The id of the account of that (mapped) name. Raises StorageUnavailable."""
+        """Returns the id of the account with that mapped name. Raises StorageUnavailable."""
         user_id = self._ids.get(name)
         if user_id is None and (user := self._storage.find_user(name)) is not None:
             user_id = self._ids[name] = user.id
         return user_id
 
     def is_registered(self, name: str) -> bool:
-        """Whether to ask for the password of `name`; with registration closed, for every name, known or not."""
+        """Returns whether `name` needs its password; always true while registration is closed."""
         return not self.registration_open or self._storage.find_user(name) is not None
 
     def verify(self, name: str, text: str, origin: Origin) -> User | None:
-        """The account, if `text` is its password; None if the name may be registered. Raises PeerError.
+        """Returns the account if `text` is its password; None if the name may be registered. Raises PeerError.
 
-        `origin` is whose turn it takes.
+        The check takes a turn of `origin`.
         """
         user = self._storage.find_user(name)
         if user is None and self.registration_open:
@@ -117,39 +116,39 @@ class Accounts:
         return user
 
     def check_new_password(self, text: str) -> str:
-        """The new password in its one form, for `hash`. Raises PeerError `weak_password`."""
+        """Returns the new password in its normal form, for `hash`. Raises PeerError `weak_password`."""
         return passwords.check_new(text, self._settings.min_password)
 
     def check_registration(self, name: str, look: str) -> None:
-        """Refuses what registering would refuse, before it costs a hash. Raises PeerError."""
+        """Refuses early what registering would refuse, before a hash is made. Raises PeerError."""
         if not self.registration_open:
             raise PeerError("registration_closed", "new names cannot register here; ask the operator for an account")
         with as_peer_errors():
             self._storage.check_free(name, look)
 
     def new_token(self) -> NewToken:
-        """A fresh token; it is valid once its hash is stored."""
+        """Returns a new token. It becomes valid when its hash is stored."""
         return self.renew_token(secrets.token_urlsafe(TOKEN_BYTES))
 
     def renew_token(self, text: str) -> NewToken:
-        """The same token, to live on from now."""
+        """Returns the same token with a new expiry."""
         now = utcnow()
         expires = now + timedelta(seconds=TOKEN_LIFETIME)
         return NewToken(text, hash_token(text), format_time(now), format_time(expires))
 
     def hash(self, password: str, name: str, origin: Origin) -> str:
-        """What is stored of the password for that account. Raises PeerError `rate_limited`."""
+        """Returns the stored form of the account's password. Raises PeerError `rate_limited`."""
         with self._turn(name, origin):
             return passwords.make_hash(password, self._settings.bcrypt_cost)
 
     def close(self) -> None:
-        """Sends those away that wait for their turn: a shutdown does not wait for their hashes."""
+        """Ends the wait of all that wait for a turn, so that a shutdown does not wait for their hashes."""
         self._hashing.close()
 
     @contextmanager
     def _turn(self, name: str, origin: Origin) -> Iterator[None]:
-        """A place at a processor, after a wait; raises PeerError where too many of the account or address wait."""
-        self._storage.release()  # others may read meanwhile
+        """Waits for a processor. Raises PeerError if too many of the account or address wait."""
+        self._storage.release()  # other threads may read during the wait
         try:
             with self._hashing.turn(origin, name):
                 yield

@@ -1,6 +1,6 @@
-"""Limits for one address or account: its connections, logins (failed ones apart) and registrations.
+"""Limits for one address or account: connections, logins, failed logins and registrations.
 
-Counts and refuses; it holds no socket and checks no password. Called on the threads of all clients.
+It counts and refuses; it holds no socket and checks no password. The threads of all clients call it.
 """
 
 from __future__ import annotations
@@ -22,37 +22,38 @@ if TYPE_CHECKING:
     from service.config import Settings
     from service.origin import Origin
 
-LOGIN_BURST: Final = 20  # failed logins at once from one address: a class behind one router mistypes a few
-ACCOUNT_SHARE: Final = 5  # addresses that must attack an account together before its password is refused to all
-# Passwords checked for one account of an address, right ones too. The address has --address-share times as many a
-# second, and SHARE_BURST of that at once: a class of 200 comes unhindered, and then it keeps half a core busy at most.
-CHECK_RATE: Final = 0.2  # a second; each a quarter of a second of a core
-CHECK_BURST: Final = 60  # at once: a script that logs in each time it says something
+LOGIN_BURST: Final = 20  # failed logins at once from one address: a class behind one router mistypes a few passwords
+ACCOUNT_SHARE: Final = 5  # so many addresses must attack an account together before all its logins are refused
+# Password checks for one account from one address, right passwords too. The address as a whole has --address-share
+# times that rate, and SHARE_BURST of that at once. A class of 200 logs in unhindered, and one address later keeps half
+# a core busy at most.
+CHECK_RATE: Final = 0.2  # checks a second; each takes a quarter of a second of CPU time
+CHECK_BURST: Final = 60  # checks at once: for a script that logs in for each message
 REGISTER_BURST: Final = 200  # registrations at once from one address: a class's first minute
 _MINUTE: Final = 60.0  # seconds
 
 
 class Door:
-    """The limits of Settings for one address or account; each that is 0 is none."""
+    """The limits of Settings for one address or account; 0 means no limit."""
 
     def __init__(self, settings: Settings, now: Callable[[], float]) -> None:
         self._max_per_address = settings.max_per_address
         self._lock = threading.Lock()
-        self._connections: Counter[str] = Counter()  # of each address, and of each network of several
+        self._connections: Counter[str] = Counter()  # by address, and by network of several addresses
         rate = settings.login_rate / _MINUTE
         self._is_limited = rate > 0
         self._failures = OriginBuckets(rate, LOGIN_BURST, now)
-        # So large that an attacker with one address, or a few, cannot keep an account's owner out.
+        # The limit is so large that an attacker with a few addresses cannot lock the account's owner out.
         self._account_failures = TokenBuckets(ACCOUNT_SHARE * rate, ACCOUNT_SHARE * LOGIN_BURST, now)
         self._registrations = OriginBuckets(rate, REGISTER_BURST, now)
-        # Checks of passwords, right or wrong: of an account at one address, and of the address.
+        # Password checks, right or wrong: by account and address, and by address.
         self._counts_checks = bool(rate and settings.rate and settings.address_share)
-        share = max(1.0, settings.address_share)  # with less than one check at once nobody could ever log in
+        share = max(1.0, settings.address_share)  # with less than one check at once no login would succeed
         self._account_checks = TokenBuckets(CHECK_RATE, CHECK_BURST, now)
         self._checks = OriginBuckets(share * CHECK_RATE, SHARE_BURST * share * CHECK_BURST, now)
 
     def admit(self, origin: Origin) -> bool:
-        """Counts a connection in, unless its address or network has as many as it may; `leave` counts it out."""
+        """Counts a new connection, unless its address or network has its maximum; `leave` ends the count."""
         most = self._max_per_address
         with self._lock:
             if most and (
@@ -64,7 +65,6 @@ class Door:
             return True
 
     def leave(self, origin: Origin) -> None:
-        """Counts a connection out."""
         with self._lock:
             for place in set(origin):
                 self._connections[place] -= 1
@@ -73,10 +73,10 @@ class Door:
 
     @contextmanager
     def login(self, name: str, origin: Origin, hashes: int = 1) -> Iterator[None]:
-        """Round the check of a password. Raises PeerError `rate_limited` if too many have failed; counts a failure.
+        """Wraps a password check: refuses it with PeerError `rate_limited` after too many failures; counts a failure.
 
-        It refuses as well if too many were checked, right ones too; this check costs `hashes`. A name without an
-        account is limited like any other, so that the limit does not tell which names there are.
+        It also refuses after too many checks, right ones too; this check counts as `hashes`. A name without an account
+        is limited in the same way, so that the limit does not reveal which names exist.
         """
         if self._is_limited:
             _refuse_for(
@@ -93,14 +93,14 @@ class Door:
             raise
 
     def _count_check(self, name: str, origin: Origin, hashes: int) -> None:
-        """Counts them for the account at this address, so that nobody keeps its owner out, and for the address."""
+        """Counts the checks for the account at this address, so that no other address can lock its owner out."""
         account = (origin.address, name)
         _refuse_for(max(self._account_checks.wait_for_one(account), self._checks.wait_for_one(origin)), "logins")
         self._account_checks.spend(account, hashes)
         self._checks.spend(origin, hashes)
 
     def register(self, origin: Origin) -> None:
-        """Counts a registration in. Raises PeerError `rate_limited`."""
+        """Counts a registration. Raises PeerError `rate_limited`."""
         if self._is_limited:
             _refuse_for(self._registrations.wait_for_one(origin), "new names from your address")
             self._registrations.spend(origin)

@@ -1,4 +1,4 @@
-"""What a name may be, as RFC 8265 has it, and which names look alike, as Unicode's TS 39 has it. Asks no database."""
+"""Which names are valid (RFC 8265), and which names look alike (Unicode TS 39). Uses no database."""
 
 from __future__ import annotations
 
@@ -14,37 +14,40 @@ from service.wire.limits import MAX_USERNAME
 
 _PROFILE: Final = precis_i18n.get_profile("UsernameCaseMapped")
 _FORBIDDEN: Final = frozenset(":,@#*")
-_DIRECTION_MARK: Final = "\u200e"  # stands round right-to-left characters in the tables of look-alikes
-_OVERLAY: Final = 1  # the combining class of marks that go through a letter (Unicode, section 4.3)
-_DOT: Final = re.compile("(?<=[ij])\u0307")  # a dot on a letter that has one shows nothing (TS 39, section 5.4)
-_UPRIGHT: Final = "\u04cf"  # Cyrillic palochka: the tables have it as i, and it looks as much like l
-_BANG: Final = "!"  # looks like an i, an l, and a mark that is soon overlooked: one look cannot say all three
-_DOTLESS_J: Final = "\u0237"  # the tables have it apart from j, though not the dotless i from i
-_MARK: Final = "-"  # stands for all punctuation in a look
+_DIRECTION_MARK: Final = "\u200e"  # surrounds right-to-left characters in the tables of look-alikes
+_OVERLAY: Final = 1  # the combining class of marks through a letter (Unicode, section 4.3)
+_DOT: Final = re.compile("(?<=[ij])\u0307")  # a second dot on a letter is invisible (TS 39, section 5.4)
+_UPRIGHT: Final = "\u04cf"  # Cyrillic palochka: the tables map it to i, but it looks like l as well
+_BANG: Final = "!"  # looks like i, like l, and like a mark that readers overlook: one look cannot say all three
+_DOTLESS_J: Final = "\u0237"  # the tables map the dotless i to i, but this not to j
+_MARK: Final = "-"  # replaces all punctuation in a look
 
 
 @lru_cache(maxsize=4096)
 def map_name(text: str) -> str:
-    """The account name that `text` means: `Alice` is `alice` (RFC 8265, UsernameCaseMapped). Raises PeerError."""
+    """Returns the account name that `text` means: `Alice` is `alice` (RFC 8265, UsernameCaseMapped).
+
+    Raises PeerError.
+    """
     reason = f"1 to {MAX_USERNAME} letters, digits and marks, without spaces and without : , @ # *"
     try:
-        # Mapping costs time for each character, so what cannot fit is refused first; case mapping may double it.
+        # Mapping costs time for each character, so a text that cannot fit is refused first. Case mapping may double it.
         if not 1 <= len(text) <= 2 * MAX_USERNAME:
             raise ValueError(text)
         name: str = _PROFILE.enforce(text)
         if len(name) > MAX_USERNAME or any(_is_forbidden(char) for char in name):
             raise ValueError(name)
-    except ValueError:  # UnicodeEncodeError is what precis_i18n raises, too
+    except ValueError:  # precis_i18n raises UnicodeEncodeError, which is a ValueError
         raise PeerError("invalid_username", f"a name has {reason}; choose another one") from None
     return name
 
 
 def map_new_name(text: str) -> str:
-    """As `map_name`, for a name that is to be made. Raises PeerError for more: `!`, and marks that belong to no letter.
+    """As `map_name`, for a new account: also refuses `!` and marks without a letter of their own. Raises PeerError.
 
-    A mark through a letter hardly shows, nor does one that stands there twice, with another one between or without; one
-    with no letter before it stands on nothing (TS 39, section 5.4). A `!` is taken for an i or an l, or for nothing.
-    Names that were made before these rules go on, so only here they hold.
+    These marks are hard to see: a mark through a letter, a mark that a letter has twice, and a mark with no letter
+    before it (TS 39, section 5.4). A `!` reads as an i or an l, or is overlooked. Accounts from before these rules keep
+    their names, so the rules hold only here.
     """
     name = map_name(text)
     if _BANG in name:
@@ -74,14 +77,15 @@ def _is_forbidden(char: str) -> bool:
 
 
 def look_of(name: str) -> str:
-    """What a mapped name looks like. Names of one look can be mistaken for each other, and a `1` in it is also i or l.
+    """Returns what a mapped name looks like. Names with equal looks can be confused; a `1` in a look is also i or l.
 
     Cyrillic and Latin `a` look the same, as do `0` and `o`, `rn` and `m` (TS 39, section 4: skeletons), and here `vv`
-    and `w`. What is no more alike than `i` and `l`, or `e` and `\u00e9`, is left apart: Ian and Lan are two people.
+    and `w`. Letters that are no more alike than `i` and `l`, or `e` and `\u00e9`, stay different: Ian and Lan are two
+    people.
 
-    Punctuation at an end is soon overlooked, so it does not count. Between letters it does, as a person can tell
-    `mary-ann` from `maryann`; but which it was, and how often it stood there, nobody remembers: `mary_ann` and
-    `mary--ann` are one.
+    Readers overlook punctuation at an end, so it does not count. Between letters it counts: people can tell `mary-ann`
+    from `maryann`. But they do not remember which mark it was, and how often it was repeated: `mary_ann` and
+    `mary--ann` look the same.
     """
     letters = (char for char in unicodedata.normalize("NFD", name) if unicodedata.combining(char) != _OVERLAY)
     prototypes = _prototypes()
@@ -92,27 +96,27 @@ def look_of(name: str) -> str:
 
 @cache
 def _prototypes() -> dict[str, str]:
-    """Of each character that looks like another one, or like several in a row, what all of its kind are mapped to."""
+    """Maps each character that looks like another one, or like several in a row, to the one for all that look so."""
     from confusable_homoglyphs.confusables import confusables_data  # noqa: PLC0415  # 0.06 s; few names are registered
 
     table = {char: [other["c"] for other in others] for char, others in confusables_data.items()}
     prototypes: dict[str, str] = {}
     for key, others in table.items():
         char = key.strip(_DIRECTION_MARK)
-        # The table gives a prototype all that look like it, and each of these the prototype alone.
+        # The table lists for a prototype all that look like it, and for each of those only the prototype.
         if len(char) == len(others) == 1 and (len(table[others[0]]) > 1 or others[0] < key):
             prototypes[char] = _prototype(char, others[0])
     return prototypes
 
 
 def _prototype(char: str, like: str) -> str:
-    """What stands for a character in a look, where TS 39 has `like`."""
+    """Returns what replaces a character in a look, where TS 39 has `like`."""
     if like in {"l", _BANG} - {char} or char == _UPRIGHT:
         return "1"
     if like == _DOTLESS_J:
         return "j"
     category = unicodedata.category(char)
-    # A letter of a language is none, whatever it is like: the tables have one of Katakana as a stroke, and Chinese ones
-    # as symbols.
+    # A letter is never a mark, even if the tables say so: they map a Katakana letter to a stroke, and Chinese letters
+    # to symbols.
     is_mark = category[0] in "PS" or (category != "Lo" and all(unicodedata.category(part)[0] in "PS" for part in like))
     return _MARK if is_mark else like

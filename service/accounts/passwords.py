@@ -1,4 +1,4 @@
-"""Passwords: their one form, as RFC 8265 has it, and their bcrypt hashes. A hash takes 0.25 s of a core."""
+"""Passwords: their normal form (RFC 8265) and their bcrypt hashes. A hash takes 0.25 s of CPU time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PROFILE: Final = precis_i18n.get_profile("OpaqueString")
 
 
 def prepare(text: str) -> str | None:
-    """The password in its one form (RFC 8265, OpaqueString); None if no password can be like that."""
+    """Returns the password in its normal form (RFC 8265, OpaqueString); None if no password can be so."""
     if len(text.encode()) > MAX_PASSWORD:
         return None
     try:
@@ -27,7 +27,7 @@ def prepare(text: str) -> str | None:
 
 
 def check_new(text: str, shortest: int) -> str:
-    """The new password in its one form, at least `shortest` characters long. Raises PeerError `weak_password`."""
+    """Returns the new password in its normal form; needs `shortest` characters. Raises PeerError `weak_password`."""
     password = prepare(text)
     if len(text) < shortest or (password and len(password) < shortest):
         raise PeerError("weak_password", f"a password has at least {shortest} characters")
@@ -37,15 +37,15 @@ def check_new(text: str, shortest: int) -> str:
 
 
 def make_hash(password: str, cost: int) -> str:
-    """What is stored of a password in its one form; each step of the cost doubles the work."""
+    """Returns the stored form of a password in its normal form; each step of `cost` doubles the work."""
     return bcrypt.hashpw(_digest(password), bcrypt.gensalt(cost)).decode()
 
 
 def is_hash_of(password: str, password_hash: str) -> bool:
-    """Whether that password was hashed; takes as long as hashing it."""
+    """Returns whether that password was hashed; takes as long as hashing it."""
     return bcrypt.checkpw(_digest(password), password_hash.encode())
 
 
 def _digest(password: str) -> bytes:
-    """64 bytes for bcrypt, which takes at most 72 and no NUL: every byte of a long password counts."""
+    """Returns 64 bytes for bcrypt, which takes at most 72 and no NUL: so each byte of a long password counts."""
     return base64.b64encode(hashlib.sha384(password.encode()).digest())

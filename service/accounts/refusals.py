@@ -1,4 +1,4 @@
-"""What a peer or an operator is told where the storage refuses something: one table of codes and texts."""
+"""What a peer or an operator is told when the storage refuses something: one table of codes and texts."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ REFUSALS: Final[Mapping[type[contract.Refused], tuple[ErrorCode, str]]] = {
 
 
 def to_peer_error(refused: contract.Refused) -> PeerError:
-    """The refusal as a peer's fault, with its code and text."""
+    """Returns the PeerError for a refusal, with its code and text."""
     code, text = REFUSALS[type(refused)]
     return PeerError(code, text.format(name=refused.name))
 
 
 @contextmanager
 def as_peer_errors() -> Iterator[None]:
-    """Round calls of the storage: raises PeerError in place of Refused."""
+    """Raises PeerError instead of Refused from the storage calls inside."""
     try:
         yield
     except contract.Refused as refused:

@@ -1,1 +1,1 @@
-"""What an operator does: the commands of ``python3 -m service.admin``, and orders to the running service."""
+"""The operator's side: the commands of ``python3 -m service.admin``, and orders to the running service."""

@@ -1,4 +1,4 @@
-"""``python3 -m service.admin``: what an operator does to the database. 0: done; 1: it cannot be; 2: a bad command."""
+"""``python3 -m service.admin``: the operator's commands. Exit status 0: done; 1: failed; 2: a bad command."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from service.storage.contract import Contents
 
-_TICK: Final = 1.0  # seconds until progress shows on a terminal, and between two looks
-_STOP_TICK: Final = 0.05  # seconds between two attempts to end what was stopped
-_INTERRUPTED: Final = 130  # the exit status of what Ctrl-C ended, as shells have it
+_TICK: Final = 1.0  # seconds until progress shows on a terminal, and between two updates
+_STOP_TICK: Final = 0.05  # seconds between two attempts to stop the work
+_INTERRUPTED: Final = 130  # the exit status after Ctrl-C, as shells have it
 _T = TypeVar("_T")
 
 _ACTIONS: Final[dict[control.Action, tuple[str, str]]] = {
@@ -43,16 +43,16 @@ _ACTIONS: Final[dict[control.Action, tuple[str, str]]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one command; its result is one line, for `certs` several."""
+    """Runs one command and prints its result: one line, or several for `certs`."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a letter that the locale lacks must not hide the result
+        sys.stdout.reconfigure(errors="backslashreplace")  # even in a locale that lacks a letter of it
     try:
         settings = parse_settings([], os.environ)
         for line in _run(_parse(arguments, settings), settings):
             print(one_line(line))
     except ChatError as error:
         return _fail(str(error), 1)
-    except (OSError, RuntimeError) as error:  # a link that leads to itself is a RuntimeError
+    except (OSError, RuntimeError) as error:  # pathlib raises RuntimeError for a link to itself
         return _fail(f"{' '.join(arguments[:1])}: {error}", 1)
     except KeyboardInterrupt:
         return _fail("stopped; nothing was changed", _INTERRUPTED)
@@ -81,7 +81,7 @@ def _parse(arguments: Sequence[str], settings: Settings) -> argparse.Namespace:
 
 
 def _run(given: argparse.Namespace, settings: Settings) -> list[str]:
-    """The lines of its result."""
+    """Runs the command; returns the lines of its result."""
     if given.command == "certs":
         return certificates.make_pair(Path(given.folder), given.name)
     path = Path(given.db)
@@ -105,7 +105,7 @@ def _run(given: argparse.Namespace, settings: Settings) -> list[str]:
 
 
 def _ask_password(name: str) -> str:
-    """From the keyboard, twice and unseen; in a pipe the first line. Never an argument: those are seen by everyone."""
+    """Reads it twice and unseen at a terminal, else from the first line of stdin. Other users can see arguments."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     password = getpass.getpass(f"New password for {name}: ")
@@ -115,7 +115,7 @@ def _ask_password(name: str) -> str:
 
 
 def _carry_out(db: str, order: control.Order) -> None:
-    """Does it here, as no service runs."""
+    """Carries the order out in this process, as no service runs."""
     if not storage.exists(db):
         raise PeerError("bad_request", f"there is no database {Path(db)}; name it with --db")
     with closing(storage.open_offline(db)) as opened, as_peer_errors():
@@ -173,7 +173,7 @@ def _describe(held: Contents) -> str:
 
 
 def _attend(work: Callable[[storage.Task], _T]) -> _T:
-    """Does long work in a thread, so that on a terminal its progress shows, and Ctrl-C ends it at once."""
+    """Does long work in a thread, so that a terminal shows its progress and Ctrl-C ends it at once."""
     task = storage.Task()
     begun = time.monotonic()
     shows = False
@@ -189,12 +189,12 @@ def _attend(work: Callable[[storage.Task], _T]) -> _T:
                         sys.stderr.write(f"\r{task.doing}, {time.monotonic() - begun:.0f} s \x1b[K")
                         sys.stderr.flush()
         except KeyboardInterrupt:
-            while not future.done():  # again and again: between two statements an interrupt is lost
+            while not future.done():  # repeated: an interrupt between two statements is lost
                 task.stop()
                 wait([future], _STOP_TICK)
             if future.exception() is not None:
                 raise
-            return future.result()  # it was done all the same
+            return future.result()  # the work finished before it could be stopped
         finally:
             if shows:
                 sys.stderr.write("\r\x1b[K")

@@ -1,7 +1,7 @@
-"""What an operator asks for accounts: done by the running service, over a socket beside the database, or without one.
+"""An operator's orders for accounts: the running service carries them out, over a socket beside the database.
 
-The writer of a running service is the only one that may write, so `python3 -m service.admin` asks it. One order is one
-JSON line each way. Only the owner of the database can reach the socket, and no password crosses it, only its hash.
+Only the writer of a running service may write, so `python3 -m service.admin` asks it. An order and its answer are one
+line of JSON each. Only the database's owner can reach the socket. A password never crosses it, only its hash.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from service.storage.contract import AccountStorage, Done, Write
 
 _log: Final = logging.getLogger("chat.control")
-TIMEOUT: Final = 5.0  # seconds that an operator waits for an order; a locked database is given up by then
-PATIENCE: Final = 1.0  # seconds that the service waits for the order of a program that has connected
-_MAX_LINE: Final = 4_096  # bytes of one: a name and a hash
+TIMEOUT: Final = 5.0  # seconds that an operator waits for an answer; the service gives up a locked database earlier
+PATIENCE: Final = 1.0  # seconds that the service waits for a connected program's order
+_MAX_LINE: Final = 4_096  # bytes of an order: a name and a hash
 _SUFFIX: Final = "-control"
 _MODE: Final = 0o600
 
@@ -39,7 +39,7 @@ ENDS_SESSIONS: Final[frozenset[Action]] = frozenset({"password", "disable"})
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What to do with an account; `password_hash` for those that set one."""
+    """What to do with an account; `password_hash` is for actions that set one."""
 
     action: Action
     name: str
@@ -47,13 +47,13 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came of it; `error` is empty if it is done."""
+    """The result of an order; `error` is empty if the order was carried out."""
 
     error: str = ""
 
 
 def carry_out(storage: AccountStorage, order: Order, done: Done[int] = None) -> Write[int]:
-    """Hands the order to the storage; its result is the id of the account."""
+    """Hands the order to the storage; the result is the account's id."""
     now = format_time(utcnow())
     if order.action == "add":
         return storage.add_user(order.name, look_of(order.name), order.password_hash, now, done=done)
@@ -65,12 +65,12 @@ def carry_out(storage: AccountStorage, order: Order, done: Done[int] = None) -> 
 
 
 def ask(db: Path, order: Order) -> bool:
-    """Has the running service do it; False if none runs. Raises ServiceError if it could not be done."""
+    """Asks the running service to carry out the order; returns False if none runs. Raises ServiceError."""
     with socket.socket(socket.AF_UNIX) as connected:
         connected.settimeout(TIMEOUT)
         try:
             connected.connect(str(_path(db)))
-        except (FileNotFoundError, ConnectionRefusedError):  # refused: left there by a service that was killed
+        except (FileNotFoundError, ConnectionRefusedError):  # refused: a killed service has left the socket behind
             return False
         except OSError as error:
             raise ServiceError(f"cannot reach the running service: {error}") from error
@@ -90,18 +90,18 @@ def _path(db: Path) -> Path:
 
 
 class Control:
-    """Owns the thread `chat-control`, and the socket that operators reach it by."""
+    """Owns the thread `chat-control` and the socket for operators."""
 
     def __init__(self, db: Path, handle: Callable[[Order], None], *, patience: float = PATIENCE) -> None:
-        """`handle` does an order, or raises. Without a socket, such as for too long a path, all else works."""
+        """`handle` carries an order out, or raises. If no socket can be made, all else still works."""
         self._handle = handle
         self._patience = patience
         self._path = _path(db)
         self._listener: socket.socket | None = socket.socket(socket.AF_UNIX)
         try:
-            self._path.unlink(missing_ok=True)  # of a service that was killed
+            self._path.unlink(missing_ok=True)  # a killed service may have left it
             self._listener.bind(str(self._path))
-            self._path.chmod(_MODE)  # before it listens, so no other user can have connected
+            self._path.chmod(_MODE)  # before `listen`, so that no other user can connect
             self._listener.listen()
         except OSError as error:
             _log.warning("operators cannot reach this service while it runs: %s: %s", self._path, error)
@@ -111,16 +111,15 @@ class Control:
         self._thread = threading.Thread(target=self._run, name="chat-control")
 
     def start(self) -> None:
-        """Starts the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread after the order it is in, and removes the socket."""
+        """Ends the thread after its current order, and removes the socket."""
         self._end.send(b"\0")
         self._thread.join()
         if self._listener is not None:
             self._listener.close()
-            with suppress(OSError):  # it was removed
+            with suppress(OSError):  # it is gone already
                 self._path.unlink()
         self._end.close()
         self._ended.close()
@@ -138,7 +137,7 @@ class Control:
         connected, _ = listener.accept()
         with connected:
             connected.settimeout(self._patience)
-            with suppress(OSError):  # gone, or silent
+            with suppress(OSError):  # the program has gone, or is silent
                 connected.sendall(msgspec.json.encode(self._answer(connected.recv(_MAX_LINE))) + b"\n")
 
     def _answer(self, line: bytes) -> Answer:
