@@ -1,4 +1,4 @@
-"""``python3 -m service``: options, signals, exit status. 0: stopped when told to; 1: cannot run; 2: a bad option."""
+"""``python3 -m service``: options, signals, exit status. 0: was told to stop; 1: cannot run; 2: a bad option."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from service.logs import Log
 from service.server import Server
 from service.visible import one_line
 
-# New objects before each collection of the young, those of these before one of the older, those of these before one of
-# all: with 10,000 clients that one stops every thread for 200 ms, and finds next to nothing. CPython's: 700, 10, 10.
+# How many new objects trigger a collection of the young generation, how many of these one of the middle, and how many
+# of these a full one. With 10,000 clients a full one stops all threads for 200 ms, and finds next to nothing. CPython's
+# values are 700, 10, 10.
 GC_THRESHOLDS: Final = (10_000, 10, 1_000)
 
 _log: Final = logging.getLogger("chat")
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
-_CRASH: Final = 0  # in the place of a signal's number
+_CRASH: Final = 0  # sent instead of a signal's number
 
 
 def main() -> int:
-    """Runs the service until SIGINT or SIGTERM; SIGHUP has it read its certificate anew."""
+    """Runs the service until SIGINT or SIGTERM. On SIGHUP it reads its certificate again."""
     try:
         settings = parse_settings(sys.argv[1:], os.environ)
     except ConfigError as error:
@@ -41,28 +42,28 @@ def main() -> int:
         log.close()
         return _fail(error, 1)
     log.close()
-    if len(threading.enumerate()) > 1:  # one that hashes, or whose worker broke down, must not keep the process
+    if len(threading.enumerate()) > 1:  # a thread that hashes, or has lost its worker, must not keep the process
         os._exit(status)
     return status
 
 
 def _serve(settings: Settings) -> int:
-    """Serves until told to stop; gives the exit status. Raises ServiceError if it cannot."""
+    """Serves until a signal; returns the exit status. Raises ServiceError if the service cannot start."""
     gc.set_threshold(*GC_THRESHOLDS)
-    # Python handles a signal in the main thread, but the system may give it to another one and leave the main thread
-    # asleep: so each signal is also written here, and so is the end of a thread.
+    # Python handles a signal in the main thread, but the system may deliver it to another thread and leave the main
+    # thread asleep. So each signal is also written to this socket, and so is the end of a thread.
     wake, woken = socket.socketpair()
     wake.settimeout(0)
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
 
     def crash(failure: threading.ExceptHookArgs) -> None:
-        """A thread that ends by an exception takes the service with it, rather than leaving half of one."""
+        """Ends the service after an exception in a thread, because half a service is worse than none."""
         name = failure.thread.name if failure.thread else "a thread"
         _log.critical("%s cannot go on", name, exc_info=failure.exc_value)
         wake.send(bytes([_CRASH]))
 
     threading.excepthook = crash
-    # Without TLS a terminal that is closed ends the service, as is usual.
+    # Without TLS, SIGHUP keeps its usual meaning: a closed terminal ends the service.
     for number in (*_ENDINGS, *([signal.SIGHUP] if settings.tls_cert else [])):
         signal.signal(number, lambda *_: None)
     server = Server(settings)
@@ -72,7 +73,7 @@ def _serve(settings: Settings) -> int:
     status = 1 if what == _CRASH else 0
     try:
         server.stop()
-    except Exception:  # noqa: BLE001 (logged, and said by the status)
+    except Exception:  # noqa: BLE001 (logged, and shown by the exit status)
         _log.critical("the stop failed", exc_info=True)
         status = 1
     return status

@@ -1,4 +1,4 @@
-"""The wall clock. Every time that the service stores, sends or compares comes from here, so that a test can set it."""
+"""The wall clock. All times that the service stores, sends or compares come from here, so a test can set them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 
 
 def utcnow() -> datetime:
-    """The time now, in UTC."""
     return datetime.now(UTC)
 
 
 def format_time(moment: datetime) -> str:
-    """A UTC time as on the wire and in the database: ``2026-11-21T09:30:00.123Z``; its text order is its time order."""
+    """Formats a UTC time for the wire and the database: ``2026-11-21T09:30:00.123Z``. Text order is time order."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

@@ -1,7 +1,7 @@
-"""What an operator may set: each default, its unit and the reason for it; and limits that several modules share.
+"""What an operator may set, with defaults, units and reasons; and limits that several modules share.
 
-`Settings` holds what an operator may set; each field's metadata is the one source for its option, its ``CHAT_…``
-variable and its line in ``--help``. A limit that nobody needs another value of stands in the module that keeps to it.
+The metadata of each field of `Settings` is the one source for its option, its ``CHAT_…`` variable and its line in
+``--help``. A limit of one module that no operator sets stands in that module.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from service.visible import Parser
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-MAX_PASSWORD: Final = 1024  # bytes of UTF-8: hashing more buys no strength and costs time
-LOGIN_LINE: Final = 8_192  # bytes of a line before the login: 1,024 of a password, each as \u00e9, and a name and a ref
-POSTS_AT_ONCE: Final = 64  # messages of one client handed to the writer together: as many as one INSERT takes
-READERS: Final = 16  # read connections at once, 2 or 3 descriptors each; who waits for one waits some milliseconds
-PAGES_AT_ONCE: Final = 8  # of these that read pages, in turns between addresses; the rest is for logins and searches
-RECEIPTS_INTERVAL: Final = 2.0  # seconds between storing what was written to clients that do not confirm
-RECEIPTS_PACE: Final = 0.1  # seconds, in its place, while there are more than a batch of direct messages among them
+MAX_PASSWORD: Final = 1024  # bytes of UTF-8: a longer one costs time and gains no strength
+LOGIN_LINE: Final = 8_192  # bytes of a line before the login: a password of 1,024 escapes such as \u00e9, a name, a ref
+POSTS_AT_ONCE: Final = 64  # messages of one client that the writer gets together: as many as one INSERT takes
+READERS: Final = 16  # read connections at once, 2 or 3 descriptors each; a wait for one takes some milliseconds
+PAGES_AT_ONCE: Final = 8  # of READERS, for pages, in turns between addresses; the others are for logins and searches
+RECEIPTS_INTERVAL: Final = 2.0  # seconds between two writes of receipts, for clients that do not confirm
+RECEIPTS_PACE: Final = 0.1  # seconds instead, while more than a batch of direct messages is among them
 PURGE_INTERVAL: Final = 3600.0  # seconds between removals of expired tokens
 STOP_TIMEOUT: Final = (
-    2.0  # seconds for the clients to go at shutdown, after a locked database's; the whole takes under 5
+    2.0  # seconds for clients to leave at shutdown, after the wait for a locked database; in all under 5
 )
-SEARCH_COST: Final = 10  # commands that a search counts as: the worst one takes as long as a hundred pages
-RECEIVE_COST: Final = 0.1  # of a command, for each receive: bytes that come one by one cost as much as lines
-RECEIVE_COST_BYTES: Final = 4_096  # bytes received that cost as much as a command, whatever they say
-RECORD_COST: Final = 0.1  # of a command, for a TLS record: one without content asks for new keys, 16 us of a core
-MESSAGE_BYTES: Final = 2_048  # of a line that count as one message: a long one counts as several, 40 KiB/s in all
-ACCOUNT_PLACES: Final = 8  # sessions of one account that keep their places in a full house: one's devices and scripts
-# In a full house newcomers of an address replace its own strangers, where it has most of them. A flood would replace
-# each of them before it can log in, at the speed of accepting.
-OWN_PLACES_RATE: Final = 10.0  # places a second that may be taken so; of 200 each has 20 seconds for its login
-OWN_PLACES_BURST: Final = 200  # of these at once: a class behind one router comes in the same minute
-LOGIN_LOOK: Final = 0.25  # seconds at least between two looks for who has not logged in in time: 10,000 take 2 ms
-REFUSED_KEPT: Final = 16  # refused sockets kept open a while, so that their error line is read before a reset
-SWITCH_INTERVAL: Final = 0.005  # seconds that a thread may keep the interpreter while others wait; CPython's own choice
-SWITCH_PER_CLIENT: Final = 20e-6  # seconds, in its place where larger: all who wait wake once in it, 50,000 a second
-LEAVING_AT_ONCE: Final = 32  # clients beyond --max-connections, who give up their places to others just now
-# File descriptors beside clients and readers: writer, listener, refused, log, libraries; and LEAVING_AT_ONCE.
+SEARCH_COST: Final = 10  # commands that a search counts as; the worst search takes as long as a hundred pages
+RECEIVE_COST: Final = 0.1  # commands that a receive counts as: bytes that come one by one cost as much as lines
+RECEIVE_COST_BYTES: Final = 4_096  # received bytes that count as a command, whatever their content
+RECORD_COST: Final = 0.1  # commands that a TLS record counts as: even an empty one may ask for new keys, 16 us of CPU
+MESSAGE_BYTES: Final = 2_048  # bytes of a line that count as one message: a long one counts as several, 40 KiB/s in all
+ACCOUNT_PLACES: Final = 8  # sessions of an account that keep their places when all are taken: its devices and scripts
+# When all places are taken, a new client replaces one of its own address that is not logged in, if that address has the
+# most of these. Without a limit a flood would replace them at the speed of accept, before any can log in.
+OWN_PLACES_RATE: Final = 10.0  # replacements a second; with 200 clients each has 20 seconds for its login
+OWN_PLACES_BURST: Final = 200  # replacements at once: a class behind one router comes in the same minute
+LOGIN_LOOK: Final = 0.25  # seconds at least between two checks for late logins; a check of 10,000 clients takes 2 ms
+REFUSED_KEPT: Final = 16  # refused sockets that stay open a while, so that the error line arrives before a reset
+SWITCH_INTERVAL: Final = 0.005  # seconds that a thread may keep the interpreter while others wait; CPython's default
+SWITCH_PER_CLIENT: Final = 20e-6  # seconds, used instead if larger: each waiting thread wakes once in it, 50,000/s
+LEAVING_AT_ONCE: Final = 32  # clients beyond --max-connections: replaced ones that are still leaving
+# File descriptors for neither clients nor readers: writer, listener, refused, log, libraries; and LEAVING_AT_ONCE.
 DESCRIPTORS_OWN: Final = 64 + LEAVING_AT_ONCE
-DESCRIPTORS_PER_READER: Final = 3  # database, -wal and -shm; or one that SQLite may not close yet
+DESCRIPTORS_PER_READER: Final = 3  # database, -wal and -shm; or a descriptor that SQLite may not close yet
 
 _PORT_MAX: Final = 65_535
 _UNITS: Final = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000, "T": 1_000_000_000_000}
@@ -54,7 +54,7 @@ _HELP_WIDTH: Final = 32  # columns for the option names in --help
 
 
 def _number(low: float, high: float, kind: type[int] | type[float] = int) -> Callable[[str], float]:
-    """A parser for a number from `low` to `high`, with an error that names the range."""
+    """Returns a parser for a number from `low` to `high`; its error names the range."""
 
     def parse(text: str) -> float:
         try:
@@ -70,7 +70,7 @@ def _number(low: float, high: float, kind: type[int] | type[float] = int) -> Cal
 
 
 def _size(low: int) -> Callable[[str], int]:
-    """A parser for bytes, at least `low` or 0: ``500M``, ``2G``, ``1000000``."""
+    """Returns a parser for bytes, at least `low` or 0: ``500M``, ``2G``, ``1000000``."""
 
     def parse(text: str) -> int:
         unit = text[-1:].upper() if text[-1:].isalpha() else ""
@@ -86,7 +86,7 @@ def _size(low: int) -> Callable[[str], int]:
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
-    """A parser for one of `words`."""
+    """Returns a parser for one of `words`."""
 
     def parse(text: str) -> str:
         if text not in words:
@@ -168,7 +168,7 @@ class Settings:
 
 
 def show_default(setting: Field[Any]) -> str:
-    """The default of a field of Settings, as people read it."""
+    """Returns a setting's default as ``--help`` shows it."""
     default: Any = setting.default
     if setting.metadata["metavar"] == "SIZE":
         unit = next(unit for unit in reversed(_UNITS) if default % _UNITS[unit] == 0)
@@ -177,9 +177,9 @@ def show_default(setting: Field[Any]) -> str:
 
 
 def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
-    """The settings from a command line (without the program's name) and ``CHAT_…`` variables; the line wins.
+    """Returns the settings from a command line (without the program's name) and ``CHAT_…`` variables; the line wins.
 
-    Raises ConfigError for a value out of range. A misspelt option ends the program with status 2, as argparse does.
+    Raises ConfigError for an invalid value. A misspelt option ends the program with status 2, as argparse does.
     """
     parser = Parser(
         prog="python3 -m service",
@@ -214,10 +214,10 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> 
 
 
 def search_places() -> int:
-    """How many searches may be at work at once: half of the processors, so that the chat has the others."""
+    """Returns how many searches may run at once: half of the processors, so that the chat has the others."""
     return max(1, cores() // 2)
 
 
 def cores() -> int:
-    """How many processors this process may use."""
+    """Returns how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

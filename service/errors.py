@@ -1,16 +1,16 @@
 """What can go wrong, as types: a peer's fault or ours. Imports nothing of the service.
 
 ChatError
-├── Refused             what is stored does not allow it; of storage/contract.py, with a subclass for each reason
+├── Refused             the stored data does not allow it; in storage/contract.py, with a subclass for each reason
 ├── PeerError           the peer's fault; becomes an `error` reply with its code
 │   └── CommandError    the line was no command; carries its `ref` and `command` where they could be read
-└── ServiceError        ours, or the machine's
-    ├── ConfigError         an option or the environment asks for what cannot be
-    ├── SchemaError         the database is newer than this program, foreign, or broken
-    ├── FileError           a database or backup file is in use, damaged, in the way, or cannot be made
-    └── StorageUnavailable  SQLite would not store or read; nothing was changed
-        ├── StorageDamaged      and that because the file is damaged
-        └── StorageFull         and that because no space is left for messages
+└── ServiceError        our fault, or the machine's
+    ├── ConfigError         a setting is invalid, or cannot be met
+    ├── SchemaError         the database is newer than this program, or another program's
+    ├── FileError           a database or backup file is in use, damaged, in the way, or cannot be created
+    └── StorageUnavailable  the database cannot be read or written just now; nothing was changed
+        ├── StorageDamaged      because the file is damaged
+        └── StorageFull         because no space is left for messages
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ ErrorCode = Literal[
 
 
 class ChatError(Exception):
-    """The root of the service's own exceptions."""
+    """The base class of the service's own exceptions."""
 
 
 class PeerError(ChatError):
-    """The peer asked for what it may not have; `str()` is the text for the person there.
+    """The peer's fault; `str()` is the text for the user.
 
-    `fatal`: the service closes after saying so. `retry_after`: seconds to wait before trying again.
+    `fatal`: the service closes the connection after it. `retry_after`: seconds to wait before another attempt.
     """
 
     def __init__(self, code: ErrorCode, message: str, *, fatal: bool = False, retry_after: float | None = None) -> None:
@@ -73,7 +73,7 @@ class ServiceError(ChatError):
 
 
 class ConfigError(ServiceError):
-    """A setting that cannot be."""
+    """A setting that is invalid, or cannot be met."""
 
 
 class SchemaError(ServiceError):
@@ -81,16 +81,16 @@ class SchemaError(ServiceError):
 
 
 class FileError(ServiceError):
-    """A file that cannot be what it is asked to be: the database, or a backup of it."""
+    """A database or backup file that cannot be used as requested."""
 
 
 class StorageUnavailable(ServiceError):  # noqa: N818 (named as its code on the wire)
-    """SQLite did not do it: locked, full, read-only, gone. Nothing was stored; trying again is safe."""
+    """The database is locked, full, read-only or gone. Nothing was stored; another attempt is safe."""
 
 
 class StorageFull(StorageUnavailable):
-    """The database has its largest size, or the disk is nearly full; all but messages goes on."""
+    """The database has reached its maximum size, or the disk is nearly full. All but storing messages works."""
 
 
 class StorageDamaged(StorageUnavailable):
-    """SQLite found the file itself to be damaged; trying again does not help."""
+    """The database file is damaged; another attempt does not help."""

@@ -1,4 +1,4 @@
-"""The timer thread: calls functions every so many seconds of wall-clock time. Knows nothing of what they do."""
+"""The timer thread: calls functions at intervals of wall-clock time. Does not know what they do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Task:
 
 
 class Ticker:
-    """Owns the thread `chat-ticker`. A function that raises is logged and called again when it is due again."""
+    """Owns the thread `chat-ticker`. It logs a function that raises, and calls it again when it is due again."""
 
     def __init__(self) -> None:
         self._tasks: list[_Task] = []
@@ -33,11 +33,10 @@ class Ticker:
         self._thread = threading.Thread(target=self._run, name="chat-ticker")
 
     def every(self, seconds: float, function: Callable[[], object]) -> None:
-        """Calls `function` each `seconds` from now on; before `start`."""
+        """Calls `function` every so many `seconds`. For use before `start`."""
         self._tasks.append(_Task(timedelta(seconds=seconds), function, utcnow()))
 
     def start(self) -> None:
-        """Starts the thread."""
         self._thread.start()
 
     def poke(self) -> None:
@@ -47,17 +46,17 @@ class Ticker:
             self._condition.notify_all()
 
     def stop(self) -> None:
-        """Ends the thread after the function it is in."""
+        """Ends the thread after its current function."""
         with self._condition:
             self._stopping = True
             self._condition.notify_all()
         self._thread.join()
 
     def run_due(self) -> float:
-        """Calls what is due by the wall clock, each once however late; gives the seconds until the next is due."""
+        """Calls each function that is due, once however late; returns the seconds until the next is due."""
         for task in self._tasks:
             now = utcnow()
-            # A clock that was set back must not put a task off by as much.
+            # If the clock was set back, a task must not wait that much longer.
             if not timedelta(0) <= now - task.last < task.interval:
                 task.last = now
                 try:
@@ -72,7 +71,7 @@ class Ticker:
             pass
 
     def _wait(self, seconds: float) -> bool:
-        """Sleeps until the next task is due, or until poked; false once stopped."""
+        """Sleeps until the next task is due or `poke`; returns False once stopped."""
         with self._condition:
             if not self._stopping and not self._poked:
                 self._condition.wait(max(0.0, seconds))

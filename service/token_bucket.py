@@ -1,6 +1,6 @@
-"""Token buckets: what may be done so many times at once, and then so many times a second. Knows no client.
+"""Token buckets: they allow a burst at once, and then a steady rate. They know no client.
 
-`now` is everywhere a clock that gives seconds and is never set back, such as time.monotonic.
+`now` is always a monotonic clock in seconds, such as time.monotonic.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from service.origin import Origin
 
-LIMITED_KEYS: Final = 10_000  # addresses, accounts and names whose budgets are remembered, of each kind; 3 MB a kind
-MAX_DEBT: Final = 60.0  # seconds that a budget may owe at most: who pays and goes leaves no more to his neighbours
+LIMITED_KEYS: Final = 10_000  # buckets remembered for each limit; 3 MB a limit
+MAX_DEBT: Final = 60.0  # seconds that a bucket may owe: other clients of an address wait for the debt of one that left
 
 
 class TokenBucket:
-    """Full with `burst` at first; `rate` a second flow in, up to that. Not safe for two threads at once."""
+    """A bucket that starts with `burst` tokens and refills at `rate` a second, up to `burst`. Not thread-safe."""
 
     __slots__ = ("_at", "_burst", "_left", "_now", "_rate")
 
@@ -31,9 +31,9 @@ class TokenBucket:
         self._at = now()
 
     def spend(self, cost: float = 1.0) -> float:
-        """Takes that much out, also below zero; gives the seconds until what is owed has flowed in, 0 if nothing is.
+        """Takes `cost` out, also below zero; returns the seconds until the bucket is back at zero.
 
-        It never owes more than MAX_DEBT.
+        The debt never exceeds MAX_DEBT seconds.
         """
         now = self._now()
         flowed = (now - self._at) * self._rate
@@ -42,13 +42,13 @@ class TokenBucket:
         return max(0.0, -self._left / self._rate)
 
     def wait_for(self, amount: float) -> float:
-        """The seconds until there is `amount` in it; 0 if there is."""
+        """Returns the seconds until the bucket holds `amount`; 0 if it does."""
         self.spend(0)
         return max(0.0, (amount - self._left) / self._rate)
 
 
 class Debt:
-    """The time until which somebody has to wait. Not safe for two threads at once."""
+    """The time until which a client has to wait. Not thread-safe."""
 
     __slots__ = ("_now", "_until")
 
@@ -57,12 +57,12 @@ class Debt:
         self._until = 0.0
 
     def owe(self, seconds: float) -> None:
-        """The wait lasts at least so long, from now on."""
+        """Makes the wait last at least `seconds` from now."""
         if seconds > 0:
             self._until = max(self._until, self._now() + seconds)
 
     def left(self) -> float:
-        """The seconds that are left; 0 if none are."""
+        """Returns the remaining seconds; 0 if none."""
         if not self._until:
             return 0.0
         left = self._until - self._now()
@@ -72,21 +72,21 @@ class Debt:
 
 
 class TokenBuckets:
-    """A bucket for each key, such as an account. Safe for several threads."""
+    """A bucket for each key, such as an account. Thread-safe."""
 
     def __init__(self, rate: float, burst: float, now: Callable[[], float], most: int = LIMITED_KEYS) -> None:
-        """Of more than `most` keys the one that was not used for longest starts afresh."""
+        """`most`: how many keys are remembered; beyond it the least recently used one is forgotten."""
         self._rate, self._burst, self._most, self._now = rate, burst, most, now
         self._lock = threading.Lock()
         self._buckets: OrderedDict[Hashable, TokenBucket] = OrderedDict()
 
     def wait_for_one(self, key: Hashable) -> float:
-        """The seconds until the key's bucket has one; 0 if it has."""
+        """Returns the seconds until the key's bucket holds one token; 0 if it does."""
         with self._lock:
             return self._buckets[key].wait_for(1.0) if key in self._buckets else 0.0
 
     def spend(self, key: Hashable, cost: float = 1.0) -> float:
-        """Takes that much out of the key's bucket, as `TokenBucket.spend` does."""
+        """As `TokenBucket.spend`, for the key's bucket."""
         with self._lock:
             bucket = self._buckets.get(key)
             if bucket is None:
@@ -98,19 +98,19 @@ class TokenBuckets:
 
 
 class OriginBuckets:
-    """A bucket for each address, and one of NETWORK_SHARE times as much for each network that holds several."""
+    """A bucket for each address, and one of NETWORK_SHARE times its size for a network of several addresses."""
 
     def __init__(self, rate: float, burst: float, now: Callable[[], float], network_burst: float | None = None) -> None:
-        """`network_burst` is for where a burst of so many addresses would be too much at once."""
+        """`network_burst` replaces a network's burst where NETWORK_SHARE times `burst` is too much at once."""
         self._addresses = TokenBuckets(rate, burst, now)
         self._networks = TokenBuckets(NETWORK_SHARE * rate, network_burst or NETWORK_SHARE * burst, now)
 
     def wait_for_one(self, origin: Origin) -> float:
-        """The seconds until there is one; 0 if there is."""
+        """Returns the seconds until both buckets hold one token; 0 if they do."""
         wait = self._addresses.wait_for_one(origin.address)
         return wait if origin.network == origin.address else max(wait, self._networks.wait_for_one(origin.network))
 
     def spend(self, origin: Origin, cost: float = 1.0) -> float:
-        """Takes that much out of both; gives the longer wait."""
+        """Takes `cost` out of both buckets; returns the longer wait."""
         wait = self._addresses.spend(origin.address, cost)
         return wait if origin.network == origin.address else max(wait, self._networks.spend(origin.network, cost))

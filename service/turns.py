@@ -1,7 +1,7 @@
-"""A few places for costly work, which are taken in turns: between networks, the addresses of one, and their accounts.
+"""Takes turns at a few places for costly work: between networks, between a network's addresses, and their accounts.
 
-So whoever comes waits for one turn of each other network, however many of one wait, and from however many addresses.
-Knows no client, and nothing of the work.
+A new request waits for one turn of each other network, however many requests and addresses those networks have. The
+module knows neither clients nor the work.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 UNLIMITED: Final = 1 << 62
 
-_Path = tuple[str, ...]  # whose turn it is: network, address, account
+_Path = tuple[str, ...]  # network, address, account
 
 
 class CrowdedError(Exception):
-    """The queue is full, or closed: come again later."""
+    """The queue is full or closed; the caller may try again later."""
 
 
 class QueueLimits(NamedTuple):
     """How many may wait or work at once."""
 
-    in_all: int  # beyond it somebody of the network or address that has most is sent away
-    per_address: int = UNLIMITED  # a network of many addresses has NETWORK_SHARE times as many
-    per_account: int = UNLIMITED  # of one address: nobody keeps an account's owner out from elsewhere
+    in_all: int  # beyond it the network or address with the most waiting loses its last one
+    per_address: int = UNLIMITED  # a network may have NETWORK_SHARE times as many
+    per_account: int = UNLIMITED  # counted per address, so that no other address can lock an account's owner out
 
 
 class _Ticket:
-    """Somebody who waits."""
+    """One waiting request."""
 
     __slots__ = ("called", "may_work")
 
@@ -46,14 +46,14 @@ class _Ticket:
 
 
 class _Queue:
-    """Who waits: all, or those of one network, address or account. Its parts take turns, the next one first."""
+    """The waiting requests: all, or those of one network, address or account. Its parts take turns."""
 
     __slots__ = ("_parts", "_tickets", "length")
 
     def __init__(self) -> None:
         self.length = 0
         self._parts: OrderedDict[str, _Queue] = OrderedDict()
-        self._tickets: OrderedDict[_Ticket, None] = OrderedDict()  # an account's, which has no parts
+        self._tickets: OrderedDict[_Ticket, None] = OrderedDict()  # only in an account's queue, which has no parts
 
     def add(self, path: _Path, ticket: _Ticket) -> None:
         self.length += 1
@@ -65,7 +65,7 @@ class _Queue:
         self._parts[path[0]].add(path[1:], ticket)
 
     def remove(self, path: _Path, ticket: _Ticket) -> bool:
-        """Whether it was there."""
+        """Returns whether the ticket was in the queue."""
         if not path:
             found = ticket in self._tickets
             self._tickets.pop(ticket, None)
@@ -76,7 +76,7 @@ class _Queue:
         return found
 
     def take_next(self) -> _Ticket:
-        """The next one, whose network, address and account then stand at the end of their queues."""
+        """Removes and returns the next ticket; its network, address and account move to the end of their queues."""
         self.length -= 1
         if self._tickets:
             return self._tickets.popitem(last=False)[0]
@@ -87,9 +87,9 @@ class _Queue:
         return ticket
 
     def send_away(self, newcomer: _Path) -> _Ticket | None:
-        """Takes out the last one of the largest part; where the newcomer's own has as many, of its largest part.
+        """Removes and returns the last ticket of the largest part; of the newcomer's own part if that is as large.
 
-        None if there is no part that has two more than the newcomer's own.
+        Returns None if no part has at least two more than the newcomer's own.
         """
         if not newcomer or not self._parts:
             return None
@@ -118,7 +118,7 @@ class _Queue:
 
 
 class Turns:
-    """Places for so many at a time. `account` is any text that tells them apart."""
+    """So many places at a time. `account` is any text that tells accounts apart."""
 
     def __init__(self, places: int, limits: QueueLimits) -> None:
         self._lock = threading.Lock()
@@ -126,14 +126,14 @@ class Turns:
         self._limits = limits
         self._closed = False
         self._queue = _Queue()
-        # Waiting or at work: of each network, address and account, by the path to it.
+        # How many wait or work for each network, address and account, by its path.
         self._present: Counter[_Path] = Counter()
 
     @contextmanager
     def turn(self, origin: Origin, account: str, before_waiting: Callable[[], None] | None = None) -> Iterator[None]:
-        """Round the work: waits for a place, and gives it back. Raises CrowdedError, also after `close`.
+        """Wraps the work: waits for a place, and frees it afterwards. Raises CrowdedError, also after `close`.
 
-        `before_waiting` is called where there is a wait: whoever waits gives back what others need meanwhile.
+        `before_waiting` is called before a wait, so that the caller can free what other threads need.
         """
         path = (origin.network, origin.address, account)
         ticket = self._queue_up(path)
@@ -148,7 +148,7 @@ class Turns:
             self._go(path, ticket)
 
     def close(self) -> None:
-        """Sends away all who wait, and whoever comes; who works goes on."""
+        """Refuses all waiting and all new requests; work under way continues."""
         with self._lock:
             self._closed = True
             sent_away = [self._queue.take_next() for _ in range(self._queue.length)]
@@ -160,7 +160,7 @@ class Turns:
         with self._lock:
             sent_away = self._admit(path)
             self._present.update(_levels(path))
-            if self._free:  # and then nobody waits
+            if self._free:  # a free place means an empty queue
                 self._free -= 1
                 ticket.may_work = True
                 ticket.called.set()
@@ -171,7 +171,7 @@ class Turns:
         return ticket
 
     def _admit(self, path: _Path) -> _Ticket | None:
-        """Checks that one more may wait; gives the one that is sent away for it. Raises CrowdedError."""
+        """Checks that one more may wait; returns the ticket that loses its place, if any. Raises CrowdedError."""
         limits = self._limits
         most = (NETWORK_SHARE * limits.per_address, limits.per_address, limits.per_account)
         if self._closed or any(self._present[level] >= limit for level, limit in zip(_levels(path), most, strict=True)):
@@ -185,7 +185,7 @@ class Turns:
 
     def _go(self, path: _Path, ticket: _Ticket) -> None:
         with self._lock:
-            self._queue.remove(path, ticket)  # it is there if whoever waited was stopped by an exception
+            self._queue.remove(path, ticket)  # it is still queued if an exception ended the wait
             self._present.subtract(_levels(path))
             for level in _levels(path):
                 if not self._present[level]:
@@ -201,5 +201,5 @@ class Turns:
 
 
 def _levels(path: _Path) -> list[_Path]:
-    """The paths to the network, to the address and to the account."""
+    """Returns the paths to the network, to the address and to the account."""
     return [path[:end] for end in range(1, len(path) + 1)]

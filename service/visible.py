@@ -1,7 +1,7 @@
-"""Text made visible, so that it cannot steer a terminal: for all that is printed or logged, here and by the client.
+"""Makes text visible, so that it cannot steer a terminal: for all that the service and the client print or log.
 
 A file's name, an option, a message or a name may hold escape sequences, invisible characters, false line ends, or bytes
-that are no text. Knows nothing of where the text goes.
+that are no text.
 """
 
 from __future__ import annotations
@@ -10,31 +10,31 @@ import argparse
 import unicodedata
 from typing import Final, NoReturn
 
-_MARKS: Final = 8  # on one character; the fullest scripts use four or five
-_MARK_KINDS: Final = frozenset({"Mn", "Me", "Cf"})  # the last: joiners between marks end no pile
+_MARKS: Final = 8  # marks on one character; real scripts use five at most
+_MARK_KINDS: Final = frozenset({"Mn", "Me", "Cf"})  # Cf: joiners between marks do not end a pile
 
 
 def _code(point: int) -> str:
     return f"<U+{point:04X}>"
 
 
-# One table for every text. C0 and DEL have pictures one column wide; the others are named by their code point.
+# One table for every text. C0 and DEL have pictures one column wide; the others are shown by their code point.
 _TEXT: Final[dict[int, str | None]] = {
     **{point: chr(0x2400 + point) for point in range(0x20) if chr(point) not in "\n\t"},
     0x7F: "\u2421",
     **{point: _code(point) for point in range(0x80, 0xA0)},  # C1: some terminals take 0x9B for ESC [
-    **{point: _code(point) for point in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},  # they reorder a line
-    **{point: _code(point) for point in (0x2028, 0x2029)},  # line ends that are not LF
-    **{point: _code(point) for point in range(0xD800, 0xE000)},  # halves of a character: cannot be written at all
-    **dict.fromkeys(range(0xE0000, 0xE0080)),  # tags: never visible, made to hide text
+    **{point: _code(point) for point in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},  # reorder a line
+    **{point: _code(point) for point in (0x2028, 0x2029)},  # line ends other than LF
+    **{point: _code(point) for point in range(0xD800, 0xE000)},  # half characters, which cannot be encoded
+    **dict.fromkeys(range(0xE0000, 0xE0080)),  # tags: invisible, used to hide text
 }
-# Joiners, marks of direction and fillers: they show nothing.
+# Joiners, direction marks and fillers: they show nothing.
 _INVISIBLE: Final = (
     *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0x200B, 0x2010)),
     *(*range(0x2060, 0x2066), *range(0x206A, 0x2070), 0x3164, *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0),
     *(*range(0xFFF9, 0xFFFC), *range(0xE0100, 0xE01F0)),
 )
-# In a name or a one-line text nothing may be invisible; in a message the joiners make emoji and scripts.
+# A name or a one-line text may hold nothing invisible. A message may: emoji and scripts need the joiners.
 _ONE_LINE: Final[dict[int, str | None]] = {
     **_TEXT,
     **{point: chr(0x2400 + point) for point in (0x09, 0x0A)},
@@ -43,18 +43,18 @@ _ONE_LINE: Final[dict[int, str | None]] = {
 
 
 def safe(text: str) -> str:
-    """`text` with newlines and tabs as they are and every other character that steers a terminal made visible.
+    """Returns `text` with every character made visible that steers a terminal, except newlines and tabs.
 
-    Of many marks on one character the surplus is only counted.
+    Surplus marks on one character are replaced by their count.
     """
-    if text.isascii() and text.isprintable():  # nearly always, and a tenth of the time
+    if text.isascii() and text.isprintable():  # true for nearly all texts, and takes a tenth of the time
         return text
     text = text.translate(_TEXT)
     return text if text.isascii() else _thin_out(text)
 
 
 def _thin_out(text: str) -> str:
-    """Cuts each run of combining marks that is longer than _MARKS: they pile up over the lines above and below."""
+    """Cuts each run of more than _MARKS combining marks: they would cover the lines above and below."""
     marks = [unicodedata.category(char) in _MARK_KINDS for char in text]
     if not any(marks):
         return text
@@ -70,19 +70,17 @@ def _thin_out(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` for where one line is meant, such as a name: newline, tab and invisible characters are visible too."""
+    """As `safe`, for a text of one line such as a name: newline, tab and invisible characters become visible too."""
     if text.isascii() and text.isprintable():
         return text
     return safe(text.translate(_ONE_LINE))
 
 
 class Parser(argparse.ArgumentParser):
-    """One that repeats no argument, and shows no default, as it came. Its commands' parsers are such, too."""
+    """A parser that shows each argument and default made visible. So do the parsers of its commands."""
 
     def error(self, message: str) -> NoReturn:
-        """Ends the program with status 2."""
         super().error(one_line(message))
 
     def format_help(self) -> str:
-        """The help."""
         return safe(super().format_help())
