@@ -1,6 +1,6 @@
-"""Opens the engine that the database's name asks for. Nothing else in the service imports an engine.
+"""Opens the engine that the database's name selects. Nothing else in the service imports an engine.
 
-A path names a SQLite file; there is no other engine yet. contract.py says what an engine does.
+A path names a SQLite file; there is no other engine yet. contract.py describes what an engine does.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _MISSING_ENGINES: Final = ("postgresql://", "postgres://")
 
 
 def open_storage(db: str | Path, hand_over: HandOver, *, max_db: int = 0, keep_free: int = 0) -> Storage:
-    """Opens the database for a service; makes or upgrades it.
+    """Opens the database for a service; creates or upgrades it first if needed.
 
-    `hand_over` gets callbacks of writes with their arguments, in commit order. `max_db`: bytes that the database may
-    use; `keep_free`: bytes to be left on its disk; 0 for no such limit. Raises ConfigError, SchemaError, FileError.
+    `hand_over` gets the callbacks of writes with their arguments, in commit order. `max_db`: bytes that the database
+    may use; `keep_free`: bytes to leave free on its disk; 0 for no limit. Raises ConfigError, SchemaError, FileError.
     """
     return SqliteStorage(_path_of(db), hand_over, max_db=max_db, keep_free=keep_free)
 
@@ -38,36 +38,37 @@ def open_offline(db: str | Path) -> AccountStorage:
 
 
 def exists(db: str | Path) -> bool:
-    """Whether there is such a database, or something in its place. Raises ConfigError."""
+    """Returns whether the database, or something in its place, exists. Raises ConfigError."""
     return _path_of(db).exists()
 
 
 def init_db(db: str | Path) -> tuple[str, str]:
-    """Makes or upgrades the database; gives "created", "upgraded" or "current", and its schema's revision.
+    """Creates or upgrades the database; returns "created", "upgraded" or "current", and its schema's revision.
 
-    One that is current is left alone, as a service may have it open. Raises ConfigError, SchemaError, FileError.
+    It does not touch a current database, because a service may have it open. Raises ConfigError, SchemaError,
+    FileError.
     """
     return schema.init_db(_path_of(db)), schema.revisions()[-1]
 
 
 def backup(db: str | Path, target: Path, task: Task, *, overwrite: bool = False) -> Contents:
-    """Copies the database as it is at one moment, also while the service runs; gives what the copy holds.
+    """Copies one snapshot of the database, also while the service runs; returns what the copy holds.
 
-    Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; `target` is then as it was.
+    Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; `target` is unchanged then.
     """
     return copies.backup(_path_of(db), target, task, overwrite=overwrite)
 
 
 def restore(source: Path, db: str | Path, task: Task) -> tuple[Contents, Path | None]:
-    """Puts a backup in the database's place while no service runs; gives what it holds, and the old file.
+    """Puts a backup in the database's place while no service runs; returns what it holds, and the old file.
 
-    Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; the database is then as it was.
+    Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; the database is unchanged then.
     """
     return copies.restore(source, _path_of(db), task)
 
 
 def verify(db: str | Path, task: Task) -> Contents:
-    """Checks a database or a backup whole, also while the service runs, and changes nothing in it.
+    """Checks a whole database or backup, also while the service runs; changes nothing.
 
     Raises ConfigError, SchemaError, FileError if it is damaged, StorageUnavailable.
     """

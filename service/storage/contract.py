@@ -1,6 +1,6 @@
-"""What the service asks of a storage: records, errors, and a named method for each read and write.
+"""What the service asks of a storage: records, errors, and a method for each read and write.
 
-No SQL and no engine here. Each engine passes the same tests (tests/service/storage/test_contract.py).
+There is no SQL and no engine here. Each engine passes the same tests (tests/service/storage/test_contract.py).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from service.errors import ChatError, StorageFull
 
 T = TypeVar("T")
 
-MAX_ID: Final = 2**63 - 1  # of a message; a larger one is more than an engine's integers hold
-TOKENS_PER_USER: Final = 50  # kept for one account, the newest; a script that logs in each minute fills no table
-MAX_SEARCH_WORDS: Final = 16  # in one query; each costs time, some 20 ms at most
+MAX_ID: Final = 2**63 - 1  # of a message; an engine's integers hold no larger one
+TOKENS_PER_USER: Final = 50  # an account keeps its newest tokens: a script that logs in each minute fills no table
+MAX_SEARCH_WORDS: Final = 16  # in one query; each takes up to some 20 ms
 
 
 # -- errors -----------------------------------------------------------------------------------------------------------
 class Refused(ChatError):
-    """What is stored does not allow it; nothing was changed. `name` is the user's name that it is about, if any.
+    """The stored data does not allow the request; nothing was changed.
 
-    service/accounts/refusals.py says what the peer is told.
+    `name` is the name of the user concerned, if any. service/accounts/refusals.py has the codes and texts for peers.
     """
 
     def __init__(self, name: str = "") -> None:
@@ -33,27 +33,27 @@ class Refused(ChatError):
 
 
 class NameTaken(Refused):
-    """There is an account of that name."""
+    """An account has that name."""
 
 
 class LooksAlike(Refused):
-    """There is an account whose name can be mistaken for that one."""
+    """An account has a name that can be confused with that one."""
 
 
 class UnknownUser(Refused):
-    """There is no account of that name."""
+    """No account has that name."""
 
 
 class AccountDisabled(Refused):
-    """The operator has shut the account out."""
+    """The operator has disabled the account."""
 
 
 class PasswordChanged(Refused):
-    """The password is another one than the one that was checked."""
+    """The password was changed after it was checked."""
 
 
 class UnknownToken(Refused):
-    """The token was never given out, or has expired, or was deleted."""
+    """The token never existed, has expired, or was deleted."""
 
 
 class NonceReused(Refused):
@@ -65,12 +65,12 @@ class TooManyWords(Refused):
 
 
 class SearchTooSlow(Refused):
-    """The search was given up: its words are common, but hardly ever in one message."""
+    """The search was stopped: its words are common, but rare together."""
 
 
 # -- records ----------------------------------------------------------------------------------------------------------
 class User(NamedTuple):
-    """An account."""
+    """An account, as a login needs it."""
 
     id: int
     name: str
@@ -78,26 +78,25 @@ class User(NamedTuple):
     disabled_at: str | None
 
     def check_enabled(self) -> None:
-        """Raises AccountDisabled."""
         if self.disabled_at is not None:
             raise AccountDisabled(self.name)
 
-    def __repr__(self) -> str:  # for logs and exceptions: no hash
+    def __repr__(self) -> str:  # hides the hash from logs and exceptions
         return f"User(id={self.id}, name={self.name!r})"
 
 
 class Login(NamedTuple):
-    """An account and what waits for it, at one point in the order of all writes."""
+    """An account and its counts at one point in the order of all writes."""
 
     user_id: int
     name: str
-    missed: int  # direct messages to the user that are not seen
+    missed: int  # direct messages that the user has not seen
     unread: int  # public messages by others after the user's read marker
-    last_id: int  # the newest message that the user may see; 0 if there is none
+    last_id: int  # the newest message that the user may read; 0 if none
 
 
 class Message(NamedTuple):
-    """One stored message, for a page; `recipient` is None on a public one."""
+    """One stored message of a page; a public one has no `recipient`."""
 
     id: int
     time: str
@@ -110,14 +109,14 @@ class Message(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Messages in the order they were asked for; `more`: there are further ones that way."""
+    """Messages in the requested order; `more` says whether others follow."""
 
     messages: list[Message]
     more: bool
 
 
-class Post(Struct, frozen=True):  # a Struct is made in a quarter of a named tuple's time; each message has two of them
-    """A message to be stored; public if `recipient_id` is None. A nonce is stored once for each sender."""
+class Post(Struct, frozen=True):  # creating a Struct takes a quarter of a named tuple's time; each message needs two
+    """A message to store; public if `recipient_id` is None. A sender's nonce is stored only once."""
 
     recipient_id: int | None
     body: str
@@ -128,7 +127,7 @@ class Post(Struct, frozen=True):  # a Struct is made in a quarter of a named tup
 
 
 class Stored(Struct, frozen=True):
-    """What storing a message gave. `fresh` is false for a retry; id and time are then those of the first attempt."""
+    """The result of storing a message. A retry is not `fresh`; it gets the id and time of the first attempt."""
 
     id: int
     time: str
@@ -137,10 +136,10 @@ class Stored(Struct, frozen=True):
 
 
 class Shown(NamedTuple):
-    """What was written to clients of one user that do not confirm."""
+    """Which messages were written to a user's clients that do not confirm."""
 
     user_id: int
-    public_id: int  # the newest public message; 0: none
+    public_id: int  # the newest public message; 0 if none
     direct_ids: list[int]
 
 
@@ -162,11 +161,11 @@ HandOver = Callable[[Iterable[tuple[Callable[[Any], None], Any]]], None]
 
 
 class Write(Generic[T]):
-    """A write on its way. After its commit `done` gets the result; if there is none, `refused` gets the error.
+    """A write under way. After its commit `done` gets the result; without a result `refused` gets the error.
 
-    The error is a Refused, a StorageUnavailable, or the exception of a bug. The pairs of a callback and its argument
-    go to the storage's `hand_over` in the order of the writes. `result` and `error` are the caller's once
-    `Storage.wait` has returned: if `error` is None, `result` is set.
+    The error is a Refused, a StorageUnavailable, or the exception of a bug. The storage's `hand_over` gets the pairs of
+    a callback and its argument in the order of the writes. The caller may read `result` and `error` after
+    `Storage.wait`: if `error` is None, `result` is set.
     """
 
     __slots__ = ("_finished", "done", "ended", "error", "refused", "result")
@@ -177,16 +176,16 @@ class Write(Generic[T]):
         self.refused = refused
         self.error: Exception | None = None
         self.ended = False
-        self._finished: threading.Event | None = None  # made only for those who wait: most writes are not waited for
+        self._finished: threading.Event | None = None  # created for a waiting thread only: most writes have none
 
     def waiting_event(self) -> threading.Event:
-        """Set once this write has ended; call with the engine's lock held."""
+        """Returns an event that is set once this write has ended. Call it with the engine's lock held."""
         if self._finished is None:
             self._finished = threading.Event()
         return self._finished
 
     def finish(self) -> None:
-        """Marks it as ended: its outcome is there and handed on. Call with the engine's lock held."""
+        """Marks the write as ended, after its outcome was handed over. Call it with the engine's lock held."""
         self.ended = True
         if self._finished is not None:
             self._finished.set()
@@ -194,37 +193,40 @@ class Write(Generic[T]):
 
 # -- the storage ------------------------------------------------------------------------------------------------------
 class AccountStorage(Protocol):
-    """What an operator's orders need. Names are mapped ones; times are as service/clock.py formats them."""
+    """The methods for an operator's orders.
+
+    Names are mapped ones; times have the format of service/clock.py. A method names the errors of its write at its end.
+    """
 
     def add_user(
         self, name: str, look: str, password_hash: str, now: str, *, done: Done[int] = None, refused: Failed = None
     ) -> Write[int]:
-        """Makes an account; gives its id. All public messages so far count as read. NameTaken, LooksAlike."""
+        """Creates an account; the result is its id. Earlier public messages count as read. NameTaken, LooksAlike."""
 
     def set_password(
         self, name: str, password_hash: str, *, done: Done[int] = None, refused: Failed = None
     ) -> Write[int]:
-        """Replaces the hash and deletes all tokens; gives the account's id. UnknownUser."""
+        """Replaces the hash and deletes all tokens; the result is the account's id. UnknownUser."""
 
     def disable(self, name: str, now: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
-        """Shuts the account out and deletes all its tokens; gives its id. UnknownUser."""
+        """Disables the account and deletes its tokens; the result is its id. UnknownUser."""
 
     def enable(self, name: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
-        """Lets the account in again; gives its id. UnknownUser."""
+        """Enables the account again; the result is its id. UnknownUser."""
 
     def result(self, write: Write[T]) -> T:
-        """Waits for the write as `wait` does; returns its result or raises its error."""
+        """Waits as `wait` does; returns the write's result or raises its error."""
 
     def close(self) -> None:
-        """Stores what was submitted, and ends."""
+        """Completes all submitted writes, and closes the database."""
 
 
 class Storage(AccountStorage, Protocol):
-    """An open database. Its methods may be called on any thread.
+    """An open database. Any thread may call its methods.
 
-    A write returns before it is done; it waits only while too many others do. A read raises StorageUnavailable. Other
-    errors that a method names are raised by a read, and are the error of a write. Only so many threads may read at
-    once: a thread that has read calls `release` before it waits for anything else, and before its end.
+    A method for a write returns at once, except while the queue of writes is full. A method for a read raises
+    StorageUnavailable if it cannot read, and the other errors that it names. The number of reading threads is limited:
+    a thread that has read calls `release` before it waits for anything else, and before it ends.
     """
 
     @property
@@ -233,24 +235,25 @@ class Storage(AccountStorage, Protocol):
 
     # reads
     def find_user(self, name: str) -> User | None:
-        """The account of that name."""
+        """Returns the account with that mapped name, if any."""
 
     def check_free(self, name: str, look: str) -> None:
-        """Returns if the name may be registered. Raises NameTaken, LooksAlike."""
+        """Raises NameTaken or LooksAlike if the name cannot be registered."""
 
     def missed_page(self, user_id: int, up_to: int, limit: int) -> Page:
-        """Direct messages to the user that are not seen, up to that id, oldest first."""
+        """Returns direct messages that the user has not seen, up to the id `up_to`, oldest first."""
 
     def history_page(self, talk: tuple[int, int] | None, before: int | None, after: int | None, limit: int) -> Page:
-        """Public messages, or those of the `talk` between two users. `before` and `after` are exclusive.
+        """Returns public messages, or those of a `talk` between two users. `before` and `after` are exclusive.
 
-        With `after` oldest first, else newest first.
+        With `after` the oldest message comes first, else the newest.
         """
 
     def search_page(self, query: str, user_id: int, with_id: int | None, before: int | None, limit: int) -> Page:
-        """Messages that the user may read, with all the words of the query or words that begin so; newest first.
+        """Returns messages that the user may read and that match the query, newest first.
 
-        With `with_id` only those of the talk with that user. Raises TooManyWords, SearchTooSlow.
+        A message matches if it has each word of the query, or a word that begins with it. With `with_id` only the talk
+        with that user is searched. Raises TooManyWords, SearchTooSlow.
         """
 
     # writes
@@ -266,7 +269,7 @@ class Storage(AccountStorage, Protocol):
         done: Done[Login] = None,
         refused: Failed = None,
     ) -> Write[Login]:
-        """Makes an account, as `add_user` does, logged in by a first token. NameTaken, LooksAlike."""
+        """As `add_user`, with a first token; the user is logged in. NameTaken, LooksAlike."""
 
     def log_in(
         self,
@@ -278,28 +281,28 @@ class Storage(AccountStorage, Protocol):
         done: Done[Login] = None,
         refused: Failed = None,
     ) -> Write[Login]:
-        """Notes a login with the password of that `user`, and its new token. PasswordChanged, AccountDisabled."""
+        """Stores a login with the password of `user`, and a new token. PasswordChanged, AccountDisabled."""
 
     def resume(
         self, token_hash: bytes, now: str, expires_at: str, *, done: Done[Login] = None, refused: Failed = None
     ) -> Write[Login]:
-        """Logs in with a token, which then expires later. UnknownToken."""
+        """Stores a login with a token, and the token's new expiry. UnknownToken."""
 
     def find_token_owner(
         self, token_hash: bytes, *, done: Done[int | None] = None, refused: Failed = None
     ) -> Write[int | None]:
-        """The id of the user whose token that is, or was. Changes nothing; it comes in the order of the writes."""
+        """The result is the id of the token's user, also of an expired token. Keeps the order of the writes."""
 
     def change_password(
         self, user: User, password_hash: str, *, done: Done[None] = None, refused: Failed = None
     ) -> Write[None]:
-        """Replaces the hash, if it is that of `user` still, and deletes all tokens. PasswordChanged."""
+        """Replaces the hash, if it still is the one in `user`, and deletes all tokens. PasswordChanged."""
 
     def note_presence(self, user_id: int, now: str, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
-        """Notes that the user was here."""
+        """Stores when the user was last here."""
 
     def delete_expired_tokens(self, now: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
-        """Deletes the tokens that have expired; gives their number."""
+        """Deletes the expired tokens; the result is their number."""
 
     def store_posts(
         self,
@@ -309,38 +312,41 @@ class Storage(AccountStorage, Protocol):
         done: Done[Sequence[Outcome]] = None,
         refused: Failed = None,
     ) -> Write[Sequence[Outcome]]:
-        """Stores messages of one sender in order; gives an outcome for each. A refusal concerns that message alone."""
+        """Stores messages of one sender in order; the result is an outcome for each.
+
+        A refusal concerns one message only.
+        """
 
     def see_up_to(
         self, user_id: int, message_id: int, now: str, *, done: Done[None] = None, refused: Failed = None
     ) -> Write[None]:
         """Marks all direct messages to the user up to that id as seen, and moves the read marker there.
 
-        The marker never goes back, and not beyond the newest message.
+        The marker never moves back, or beyond the newest message.
         """
 
     def mark_seen(
         self, user_id: int, message_ids: Sequence[int], now: str, *, done: Done[None] = None, refused: Failed = None
     ) -> Write[None]:
-        """Marks these direct messages to the user as seen; ids of other messages change nothing."""
+        """Marks these direct messages to the user as seen; ids of other messages have no effect."""
 
     def store_receipts(
         self, shown: Sequence[Shown], now: str, *, done: Done[None] = None, refused: Failed = None
     ) -> Write[None]:
-        """Marks what was written to several users as seen or read, as `mark_seen` and `see_up_to` do."""
+        """Marks messages of several users as seen or read, as `mark_seen` and `see_up_to` do."""
 
     # waiting, and the end
     def wait(self, write: Write[Any]) -> None:
         """Returns once the write has ended; raises nothing. Releases this thread's reading."""
 
     def release(self) -> None:
-        """Lets other threads read. Does nothing if this thread has not read."""
+        """Lets another thread read. Does nothing if this thread has not read."""
 
     def index_search(self) -> None:
-        """Lets the search find all messages so far. Raises StorageUnavailable; older ones are found all the same."""
+        """Adds all messages so far to the search. Raises StorageUnavailable; the search then finds older ones only."""
 
     def settle(self) -> None:
-        """Returns once every write submitted so far has ended; raises nothing."""
+        """Returns once all writes submitted so far have ended; raises nothing."""
 
     def hurry(self) -> None:
-        """For a shutdown: reads under way end with StorageUnavailable, and writes no longer wait for locks."""
+        """For a shutdown: ends running reads with StorageUnavailable, and stops writes from waiting for locks."""

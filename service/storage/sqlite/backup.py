@@ -1,6 +1,6 @@
-"""Copies a database to a file of its own, beside a busy service, and puts such a copy back into place.
+"""Copies a database to another file, also while a service uses it, and puts such a copy back in its place.
 
-Nothing half-made ever has the final name: a copy is made beside it, checked, synced and renamed.
+An incomplete file never has the final name: the copy is written beside it, checked, synced and renamed.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from service.storage.contract import Contents
 
-STEP_PAGES: Final = 2_560  # of 4 KiB, copied in one step: some 20 ms; after each progress shows, and Ctrl-C counts
+STEP_PAGES: Final = 2_560  # of 4 KiB, copied in a step of some 20 ms; between steps progress shows, and Ctrl-C works
 _FOLDER_MODE: Final = 0o700
-_LEFT: Final = ("-wal", "-journal")  # what a crash leaves beside a database, and the next program moves into it
+_LEFT: Final = ("-wal", "-journal")  # a crash leaves these beside a database; the next program moves them into it
 
 
 class Task:
-    """What another thread may know of long work, and how it ends it."""
+    """Long work, for another thread: its progress, and a way to stop it."""
 
     def __init__(self) -> None:
         self.doing = ""
@@ -36,37 +36,37 @@ class Task:
         self._connection: sqlite3.Connection | None = None
 
     def watch(self, connection: sqlite3.Connection) -> None:
-        """The work goes on with that connection. Raises StorageUnavailable once it is stopped."""
+        """Registers the connection that the work uses now. Raises StorageUnavailable once stopped."""
         self._connection = connection
         self.check()
 
     def check(self) -> None:
-        """Raises StorageUnavailable once it is stopped."""
+        """Raises StorageUnavailable once stopped."""
         if self.stopped:
             raise StorageUnavailable("stopped")
 
     def stop(self) -> None:
-        """From another thread: the work raises StorageUnavailable soon, and cleans up.
+        """Makes the work raise StorageUnavailable soon, and clean up. For another thread.
 
-        A statement that begins just now may miss it: call it until the work has ended.
+        A statement that begins at this moment may miss it, so call it until the work has ended.
         """
         self.stopped = True
         if self._connection is not None:
-            with suppress(sqlite3.ProgrammingError):  # closed just now
+            with suppress(sqlite3.ProgrammingError):  # it was closed at this moment
                 self._connection.interrupt()
 
 
 def time_stamp() -> str:
-    """The time, to the second, for a file's name."""
+    """Returns the time to the second, for a file's name."""
     return utcnow().strftime("%Y-%m-%dT%H%M%SZ")
 
 
 @database.all_translated()
 def backup(source: Path, target: Path, task: Task, *, overwrite: bool = False, step: int = STEP_PAGES) -> Contents:
-    """Copies the database as it is at one moment; returns what the copy holds, which is complete in itself.
+    """Copies one snapshot of the database; returns what the copy holds.
 
-    The service may run: readers and its writer wait for nothing, but the -wal grows until the copy is made. `step`:
-    pages copied at once. Raises FileError, SchemaError, StorageUnavailable, OSError; `target` is then as it was.
+    The service may run. Its readers and its writer do not wait, but the -wal grows during the copy. `step`: pages
+    copied at once. Raises FileError, SchemaError, StorageUnavailable, OSError; `target` is unchanged then.
     """
     _refuse_own(source, target)
     if schema.read_revision(source) is None:
@@ -86,10 +86,10 @@ def backup(source: Path, target: Path, task: Task, *, overwrite: bool = False, s
 
 @database.all_translated()
 def restore(source: Path, path: Path, task: Task) -> tuple[Contents, Path | None]:
-    """Puts a checked copy of the backup `source` in the database's place; returns what it holds, and the old file.
+    """Puts a checked copy of `source` in the database's place; returns what it holds, and the old file.
 
-    Logins' tokens are those of the backup. Ids go on after the newest one ever given, as far as that is known. Raises
-    FileError, also while a service runs, SchemaError, StorageUnavailable, OSError; the database is then as it was.
+    The tokens are those of the backup. New ids follow the newest id ever given, as far as it is known. Raises
+    FileError, also while a service runs, SchemaError, StorageUnavailable, OSError; the database is unchanged then.
     """
     path = path.resolve()
     _refuse_own(path, source)
@@ -107,7 +107,7 @@ def restore(source: Path, path: Path, task: Task) -> tuple[Contents, Path | None
 
 
 def _refuse_own(path: Path, backup: Path) -> None:
-    """A backup is no file of the database itself, whatever SQLite holds there just now, nor a link to one."""
+    """Refuses a backup file that is one of the database's own files, or a link to one."""
     own = database.find_own(path, backup)
     if own is not None:
         what = "the database itself" if own == path.resolve() else f"the database's own {own.name}"
@@ -121,13 +121,13 @@ def _refuse_existing(target: Path, *, overwrite: bool) -> None:
         raise FileError(f"{target} is there already; name another file, or use --overwrite")
     for suffix in _LEFT:
         left = target.with_name(target.name + suffix)
-        if left.exists():  # SQLite would take what is in it for a part of the copy
+        if left.exists():  # SQLite would read it as a part of the copy
             raise FileError(f"{left} is there: {target} is in use, or was when a program crashed. Name another file")
 
 
 @contextmanager
 def _temporary(target: Path) -> Iterator[Path]:
-    """An empty file of mode 0600 beside the target; removed, if it still has that name, whatever happens."""
+    """Creates an empty file of mode 0600 beside the target; removes it if it still has that name at the end."""
     descriptor, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".part", dir=target.parent)
     os.close(descriptor)
     try:
@@ -138,9 +138,9 @@ def _temporary(target: Path) -> Iterator[Path]:
 
 
 def _copy(source: Path, part: Path, task: Task, step: int = STEP_PAGES) -> Contents:
-    """Copies one snapshot into the empty file `part`, as a database that needs no -wal; counts what is in it.
+    """Copies one snapshot into the empty file `part`, as a database without a -wal; counts its contents.
 
-    The copy gets an identity of its own: it is older than its source soon, and nothing is lost by that.
+    The copy gets its own identity: it soon is older than its source, without having lost anything.
     """
 
     def tell(_: int, left: int, total: int) -> None:
@@ -152,11 +152,11 @@ def _copy(source: Path, part: Path, task: Task, step: int = STEP_PAGES) -> Conte
         closing(database.connect(part)) as writing,
     ):
         task.watch(reading)
-        # The transaction keeps one snapshot over all steps: without it each commit in between begins the copy anew.
+        # The transaction keeps one snapshot over all steps. Without it each commit of the service restarts the copy.
         reading.execute("BEGIN")
         (revision,) = reading.execute("SELECT version_num FROM alembic_version").fetchone()
         contents = integrity.count(reading, revision)
-        writing.execute("PRAGMA synchronous = OFF")  # synced once, below
+        writing.execute("PRAGMA synchronous = OFF")  # synced once, by _put
         reading.backup(writing, pages=step, progress=tell)
         reading.execute("ROLLBACK")
         writing.execute("PRAGMA journal_mode = DELETE")
@@ -165,7 +165,7 @@ def _copy(source: Path, part: Path, task: Task, step: int = STEP_PAGES) -> Conte
 
 
 def _put(part: Path, target: Path, owner: Path | None = None) -> None:
-    """Gives a finished file its name, so that after a power cut it is whole, or not there. No connection is open."""
+    """Gives a finished file its name, so that after a power cut the whole file is there or none. It must be closed."""
     _sync(part, owner)
     part.replace(target)
     _sync(target.parent)
@@ -182,7 +182,7 @@ def _sync(path: Path, owner: Path | None = None) -> None:
 
 
 def _settle_old(path: Path, given: dict[str, int]) -> dict[str, int]:
-    """Moves the -wal of the old file into it, if it can still be read; gives the newest ids ever given."""
+    """Moves the old file's -wal into it, if it is readable; returns the newest ids ever given."""
     if path.exists():
         try:
             with closing(database.connect(path)) as connection:
@@ -190,18 +190,18 @@ def _settle_old(path: Path, given: dict[str, int]) -> dict[str, int]:
                     given[table] = max(newest, given.get(table, 0))
                 connection.execute("PRAGMA journal_mode = DELETE")
         except (sqlite3.Error, ValueError):
-            pass  # it is damaged, or none of ours: that is why a backup is put in its place
+            pass  # a damaged file, or another program's: the backup replaces it
     return given
 
 
 def _set_aside(path: Path) -> Path | None:
-    """Gives the old file a second name, with the time; nothing stays that SQLite would take for the new one's.
+    """Gives the old file a second name with the time, and removes what SQLite would take for the new file's.
 
-    The first name goes straight from the old file to the new one: never is there a moment without a database, in which
-    a service would make an empty one.
+    The first name passes directly from the old file to the new one. There is no moment without a database, in which a
+    service would create an empty one.
     """
     old = path.with_name(f"{path.stem}-before-{time_stamp()}{path.suffix}")
-    for suffix in _LEFT:  # if it could not be read
+    for suffix in _LEFT:  # they are left if the old file was unreadable
         left = path.with_name(path.name + suffix)
         if left.exists():
             left.rename(old.with_name(old.name + suffix))

@@ -1,4 +1,4 @@
-"""Connections to the SQLite file, with the pragmas that the promises rest on. No statements of the chat's own."""
+"""Connections to the SQLite file, with the pragmas that the promises need. Holds none of the chat's statements."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-STORAGE_TIMEOUT: Final = 2.0  # seconds to wait for a locked database; leaves time within the 5 s for a shutdown
+STORAGE_TIMEOUT: Final = 2.0  # seconds to wait for a locked database; a shutdown has 5 s in all
 _FILE_MODE: Final = 0o600
-_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)  # not SQLITE_CORRUPT_VTAB: that is the search index
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)  # SQLITE_CORRUPT_VTAB is the search index
 _NEWEST_IDS: Final = "SELECT group_concat(name || ' ' || seq || char(10), '') FROM sqlite_sequence"
-_WRITER_CACHE_KIB: Final = 65_536  # of pages, at most: the ends of the indexes of a large history
-_READER_CACHE_KIB: Final = 256  # of pages; a reader lives for a page of history or two
+_WRITER_CACHE_KIB: Final = 65_536  # of pages at most: enough for the ends of the indexes of a large history
+_READER_CACHE_KIB: Final = 256  # of pages; a reader reads one or two pages of history
 _JOURNAL_LIMIT: Final = 16 << 20  # bytes that the -wal keeps after a checkpoint
-_CHECKPOINT_PAGES: Final = 4_000  # in the -wal, which are as many bytes; SQLite's own 1,000 write the same pages often
-# What stands beside a database while it is in use: SQLite's files, that of lock.py and service/admin/control.py's.
+_CHECKPOINT_PAGES: Final = 4_000  # of the -wal, 16 MiB; with SQLite's default of 1,000 the same pages are written often
+# The files beside a database in use: those of SQLite, lock.py and service/admin/control.py.
 _BESIDE: Final = ("-wal", "-shm", "-journal", "-lock", "-control")
 REMEDY: Final = "With the service stopped, `python3 -m service.admin restore BACKUP --db {}` puts a backup in its place"
-# No transactions but our own. The second is the default still, and named because a later Python will change it.
+# sqlite3 must not begin transactions by itself. The second setting is the default, but a later Python will change it.
 _MANUAL: Final[dict[str, Any]] = {"isolation_level": None}
 if sys.version_info >= (3, 12):
     _MANUAL["autocommit"] = sqlite3.LEGACY_TRANSACTION_CONTROL
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """A connection without transactions of its own; the caller closes it. The file must be there.
+    """Returns a connection without automatic transactions; the caller closes it. The file must exist.
 
     It waits STORAGE_TIMEOUT for a lock. Raises sqlite3.Error.
     """
@@ -49,14 +49,14 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
-    """The connection of the writer thread: what it commits is on disk, also after a power cut."""
+    """Returns the writer thread's connection. A commit is on disk when it returns, even after a power cut."""
     connection = connect(path)
     try:
         connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-        connection.execute("PRAGMA temp_store = MEMORY")  # savepoints: on disk each of them makes and removes a file
+        connection.execute("PRAGMA temp_store = MEMORY")  # for savepoints: on disk each one creates and removes a file
         connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
     except sqlite3.Error:
         connection.close()
@@ -65,7 +65,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write; not `mode=ro`, which cannot open a WAL whose -shm is not there yet."""
+    """Returns a connection that cannot write. `mode=ro` would not do: it cannot open a WAL without its -shm."""
     connection = connect(path)
     try:
         connection.execute("PRAGMA query_only = ON")
@@ -77,9 +77,9 @@ def connect_reader(path: Path) -> sqlite3.Connection:
 
 
 def create_file(path: Path) -> bool:
-    """Makes an empty file of mode 0600, or gives an old one that mode; true if it is new. Raises OSError.
+    """Creates an empty file of mode 0600, or sets that mode on an old one; returns True if it is new. Raises OSError.
 
-    SQLite gives the -wal and -shm the mode of the file. An old file is not opened here: closing it would drop the locks
+    SQLite gives the -wal and the -shm the file's mode. An old file is not opened here: closing it would drop the locks
     that SQLite holds on it elsewhere in this process.
     """
     try:
@@ -90,7 +90,7 @@ def create_file(path: Path) -> bool:
 
 
 def restrict_mode(path: Path) -> None:
-    """Takes the file, and what SQLite may have left beside it, from everyone but its owner. Raises OSError."""
+    """Restricts the file, and the files that SQLite may have left beside it, to their owner. Raises OSError."""
     for suffix in ("", "-wal", "-shm", "-lock"):
         part = path.with_name(path.name + suffix)
         if part.exists():
@@ -98,28 +98,28 @@ def restrict_mode(path: Path) -> None:
 
 
 def find_own(path: Path, other: Path) -> Path | None:
-    """Which of the files of the database at `path` the other path is, be it by a link; None if it is none of these.
+    """Returns which file of the database at `path` the other path is, directly or by a link; None if it is none.
 
-    Of a database that has a second name, as a hard link, the files beside that name are its own as well. One of these
-    by a hard link of its own, elsewhere, is not found: for that all folders of the disk had to be searched.
+    If the database has a second name, as a hard link, the files beside that name count too. A hard link to one of these
+    in another folder is not found: that would need a search of the whole disk.
     """
     path, whole = path.resolve(), other.resolve()
     for own in (path, *(path.with_name(path.name + suffix) for suffix in _BESIDE)):
-        if whole == own:  # it need not be there just now
+        if whole == own:  # the file may not exist now
             return own
         with suppress(OSError):
             if own.samefile(whole):
                 return own
-    for suffix in _BESIDE:  # of a service that opened the database by another name than `path`
+    for suffix in _BESIDE:  # a service may have opened the database by another name than `path`
         base = whole.with_name(whole.name.removesuffix(suffix) or whole.name)
         with suppress(OSError):
-            if base != whole and os.path.samestat(base.lstat(), path.stat()):  # beside a symbolic link SQLite has none
+            if base != whole and os.path.samestat(base.lstat(), path.stat()):  # SQLite has none beside a symbolic link
                 return whole
     return None
 
 
 def keep_owner(descriptor: int, like: Path) -> None:
-    """Gives a new, open file to whom the other belongs: root may look after the files of a service. Raises OSError."""
+    """Gives a new, open file the owner of the other: root may maintain a service's files. Raises OSError."""
     if os.geteuid() == 0:
         owner = like.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
@@ -127,7 +127,7 @@ def keep_owner(descriptor: int, like: Path) -> None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turns what SQLite raises when the file cannot be used into StorageUnavailable; a bug stays what it is."""
+    """Raises StorageUnavailable for SQLite's errors about the file; leaves the errors of a bug as they are."""
     try:
         yield
     except sqlite3.Error as error:
@@ -138,7 +138,7 @@ def translated_errors() -> Iterator[None]:
 
 @contextmanager
 def all_translated() -> Iterator[None]:
-    """Turns whatever SQLite raises into StorageUnavailable: for work whose caller knows no SQLite."""
+    """Raises StorageUnavailable for every SQLite error: for callers that know no SQLite."""
     try:
         yield
     except sqlite3.Error as error:
@@ -146,29 +146,29 @@ def all_translated() -> Iterator[None]:
 
 
 def translated(error: sqlite3.Error, prefix: str = "") -> StorageUnavailable:
-    """What the service makes of an error that the file is to blame for."""
+    """Returns the service's error for an SQLite error about the file."""
     return (StorageDamaged if is_damage(error) else StorageUnavailable)(f"{prefix}{error}")
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether SQLite met a page, or a header, that cannot be right."""
+    """Returns whether SQLite has found a page or a header that must be wrong."""
     return getattr(error, "sqlite_errorcode", None) in _DAMAGED
 
 
 def describe_damage(path: Path, problem: object) -> str:
-    """The line for the operator of a service that meets it."""
+    """Returns the line for the operator."""
     return f"{path} is damaged: {problem}. `python3 -m service.admin verify {path}` checks it. {REMEDY.format(path)}"
 
 
 def is_unavailable(error: sqlite3.Error) -> bool:
-    """Whether the file (locked, full, read-only, damaged) is to blame rather than a statement or its values."""
+    """Returns whether the file (locked, full, read-only, damaged) is the cause, not a statement or its values."""
     return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
-    """Moves the -wal into the file and empties it, if no reader is at work. Only the writer's connection may.
+    """Moves the -wal into the file and empties it, if no reader is active. For the writer's connection only.
 
-    It does not wait for readers: a query that is left open in sqlite3 must not hold up the writes that come next.
+    It does not wait for readers: a query left open in sqlite3 must not delay the following writes.
     """
     (before,) = connection.execute("PRAGMA busy_timeout").fetchone()
     set_timeout(connection, 0)
@@ -179,11 +179,11 @@ def checkpoint(connection: sqlite3.Connection) -> None:
 
 
 def set_timeout(connection: sqlite3.Connection, seconds: float) -> None:
-    """How long this connection waits for a lock."""
+    """Sets how long this connection waits for a lock."""
     connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}").fetchall()
 
 
 def newest_ids(connection: sqlite3.Connection) -> str:
-    """The newest id ever given in each table, as lines of its name and the id."""
+    """Returns the newest id ever given in each table, as lines of its name and the id."""
     (lines,) = connection.execute(_NEWEST_IDS).fetchone()
     return lines or ""

@@ -1,6 +1,6 @@
 """The engine over SQLite: reads on the calling thread's own connection, writes through the writer thread.
 
-Its statements are in `users`, `messages` and `fulltext`.
+The statements are in `users`, `messages` and `fulltext`; contract.py describes the methods.
 """
 
 from __future__ import annotations
@@ -44,13 +44,12 @@ class SqliteStorage(Orders):
         limits: Limits | None = None,
         check_seconds: float = integrity.START_CHECK_TIME,
     ) -> None:
-        """Makes or upgrades the file. `hand_over` gets callbacks with their arguments, in commit order.
+        """Creates or upgrades the file; the arguments are those of `open_storage`, and limits for tests.
 
-        `max_db` and `keep_free` are bytes, as Space has them. Raises SchemaError, and FileError if another service has
-        the file or it is damaged.
+        Raises SchemaError, and FileError if another service has the file or it is damaged.
         """
-        path = path.resolve()  # so that by whatever way it was named, its lock, -wal and -shm are the same
-        schema.read_revision(path)  # a file that is not ours gets no lock beside it
+        path = path.resolve()  # so that any name of the file leads to the same lock, -wal and -shm
+        schema.read_revision(path)  # another program's file gets no lock beside it
         self._file_lock = FileLock(path)
         try:
             schema.prepare(path)
@@ -60,11 +59,11 @@ class SqliteStorage(Orders):
             raise
         self._path = path
         self._own = threading.local()
-        self._readers: set[sqlite3.Connection] = set()  # open ones, of all threads
-        self._places = threading.BoundedSemaphore(readers)  # for these
+        self._readers: set[sqlite3.Connection] = set()  # the open ones of all threads
+        self._places = threading.BoundedSemaphore(readers)  # for the readers
         self._hurrying = False
         self._disk_space = Space(path, max_db, keep_free)
-        self._post_work = self._store_posts  # made once, not for each write
+        self._post_work = self._store_posts  # bound once, not for each write
         self._writer = Writer(path, hand_over, fulltext.index_some, self._file_lock.note, limits)
         self._thread = threading.Thread(target=self._writer.run, name="chat-writer")
         self._thread.start()
@@ -86,7 +85,7 @@ class SqliteStorage(Orders):
         return self.read(fulltext.search_page, query, user_id, with_id, before, limit)
 
     def read(self, query: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """Reads on this thread's own connection, opened when first needed. Raises StorageUnavailable."""
+        """Reads on this thread's own connection, which it opens when needed. Raises StorageUnavailable."""
         try:
             with database.translated_errors():
                 if getattr(self._own, "reader", None) is None:
@@ -99,7 +98,7 @@ class SqliteStorage(Orders):
     def _open_reader(self) -> sqlite3.Connection:
         self._places.acquire()
         try:
-            if self._hurrying:  # a thread that waited for a place comes too late to be interrupted
+            if self._hurrying:  # `hurry` could not interrupt a thread that waited for a place
                 raise StorageUnavailable("the service is stopping")
             reader = database.connect_reader(self._path)
         except BaseException:
@@ -109,7 +108,6 @@ class SqliteStorage(Orders):
         return reader
 
     def release(self) -> None:
-        """Closes this thread's read connection, if it has one: thread-local values do not close by themselves."""
         reader: sqlite3.Connection | None = getattr(self._own, "reader", None)
         if reader is not None:
             self._own.reader = None
@@ -214,7 +212,7 @@ class SqliteStorage(Orders):
         return write
 
     def call(self, work: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """Writes, waits for it, and gives its result. Raises its error."""
+        """Writes, waits, and returns the result or raises the error."""
         return self.result(self.submit(work, *args))
 
     # -- waiting, and the end -----------------------------------------------------------------------------------------
@@ -229,7 +227,7 @@ class SqliteStorage(Orders):
         return write.result
 
     def index_search(self) -> None:
-        """A batch at a time, so that other writes wait for none of it."""
+        """Indexes one batch at a time, so that other writes do not wait for all of them."""
         newest = self.read(fulltext.newest_missing)
         while newest and not self._hurrying and self.call(fulltext.index_some_up_to, newest):
             pass
@@ -241,11 +239,10 @@ class SqliteStorage(Orders):
         self._hurrying = True
         self._writer.hurry()
         for reader in list(self._readers):
-            with suppress(sqlite3.ProgrammingError):  # closed by its own thread just now
+            with suppress(sqlite3.ProgrammingError):  # its own thread has closed it
                 reader.interrupt()
 
     def close(self) -> None:
-        """Stores what was submitted and ends the writer thread."""
         self._writer.close()
         self._thread.join()
         self._file_lock.close()

@@ -1,8 +1,8 @@
-"""Statements about the search: filling its indexes, and finding messages by their words. None begins a transaction.
+"""Statements for the search: they fill its indexes, and find messages by their words. None begins a transaction.
 
-There are two indexes. One has the words of the public messages. The other has those of the direct ones, each as a word
-of a user who may read it (migration 0005 has the form), so that the words of others are neither met nor counted: no
-answer, and no refusal, depends on them.
+There are two indexes: one of public messages, and one of direct messages. The latter has each word twice, once for each
+user who may read it (migration 0005 describes the form). So a search never meets or counts words that its user may not
+read, and neither its results nor its refusals depend on them.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from service.storage.sqlite import database, messages
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-MAX_ENDINGS: Final = 500  # different words that a beginning may stand for in a search; 40 us each at ten million
+MAX_ENDINGS: Final = 500  # different words that a beginning may match; 40 us each at ten million messages
 SEARCH_TIME: Final = 0.5  # seconds of CPU for one search; common words take 20 ms at ten million messages
-INDEX_BATCH: Final = 1_000  # short public messages put into the search index at once: 5 ms, 50 where it merges
-INDEX_CHARACTERS: Final = 128  # of a text cost as much as a short message does: a line or two
-INDEX_DIRECT: Final = 4  # times that a direct message costs: its words are indexed for each of the two
-_TOKENIZER: Final = "unicode61 remove_diacritics 2"  # the public index's; a test compares
-_ASCII_WORD: Final = re.compile("[0-9a-z]+")  # the same, for what is all ASCII and lower case
-_OF: Final = "\u00b7"  # stands between a user's id and a word; no word has it, and to the direct index it is a letter
-# The words that are there, one look-up each: the index has them in order, but walks all places of one to come to the
-# next, unless it is asked for what follows. No word has a character below the digits. What lies behind the end is not
-# looked at: in the direct index it is another user's. As bytes, for the index cuts a word of 32,768 bytes anywhere.
+INDEX_BATCH: Final = 1_000  # short public messages indexed at once: 5 ms, 50 ms during a merge
+INDEX_CHARACTERS: Final = 128  # of a text that count as a short message: a line or two
+INDEX_DIRECT: Final = 4  # a direct message counts so many times: its words are indexed for both users
+_TOKENIZER: Final = "unicode61 remove_diacritics 2"  # the public index's; a test compares the two
+_ASCII_WORD: Final = re.compile("[0-9a-z]+")  # equal to the tokenizer for lower-case ASCII
+_OF: Final = "\u00b7"  # between a user's id and a word; no word has it, and the direct index takes it for a letter
+# Finds the words with a beginning by one look-up each. The index is in order, but stepping from word to word walks all
+# places of a word; so each step asks for the first word after the last one. No word has a character below the digits.
+# The range's end keeps the search away from the next words, which in the direct index are another user's. Words are
+# read as bytes, because the index may cut a word of 32,768 bytes within a character.
 _ENDINGS: Final = """
     WITH RECURSIVE ending (word) AS (
         SELECT (SELECT term FROM {words} WHERE term >= :beginning AND term < :end LIMIT 1)
@@ -48,13 +49,13 @@ INDEXED: Final = """
     SELECT max(coalesce((SELECT max(id) FROM message_search_docsize), 0),
                coalesce((SELECT max(id) FROM direct_search_docsize), 0))
 """
-_CHECK_EVERY: Final = 1_000  # steps of SQLite's machine; also a page of the index is one or more
+_CHECK_EVERY: Final = 1_000  # steps of SQLite's machine; reading a page of the index takes at least one
 
-_Word = tuple[str, ...]  # as the index cuts it: "e-mail" is two that follow each other
+_Word = tuple[str, ...]  # one word of a query as the index cuts it: "e-mail" is two in a row
 
 
 class _Index(NamedTuple):
-    """The statements for one of the two."""
+    """The statements for one of the two indexes."""
 
     endings: str
     found: str
@@ -76,10 +77,9 @@ def search_page(
     seconds: float = SEARCH_TIME,
     endings: int = MAX_ENDINGS,
 ) -> Page:
-    """What the user may read that has all the words of the query, or words that begin with them; newest first.
+    """As `Storage.search_page`, within `seconds` of CPU time.
 
-    A beginning of more than `endings` different words of the public messages, or of the user's direct ones, stands for
-    itself only there. Raises TooManyWords, and SearchTooSlow if it takes more than `seconds` of CPU.
+    If a beginning matches more than `endings` different words of an index, only the word itself is searched for there.
     """
     words = _cut_query(query)
     if sum(map(len, words)) > MAX_SEARCH_WORDS:
@@ -97,7 +97,7 @@ def search_page(
 
 @contextmanager
 def _bounded(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
-    """Ends what takes too much of this thread's CPU: words that are everywhere, but hardly ever together."""
+    """Raises SearchTooSlow after too much of this thread's CPU time: for words that are common but rare together."""
     end = time.thread_time() + seconds
     is_late = False
 
@@ -126,7 +126,7 @@ def _find(
     limit: int,
     endings: int,
 ) -> Page:
-    """What one index has with all of the `words`, or their beginnings, and with all that are to be there `whole`."""
+    """Returns the page from one index: messages with all of `words`, or their beginnings, and all of `whole`."""
     conditions = [[word] for word in whole]
     for *head, beginning in words:
         conditions.append([(*head, ending) for ending in _find_endings(connection, index, beginning, endings)])
@@ -136,16 +136,16 @@ def _find(
 
 
 def _match_expression(conditions: Sequence[Sequence[_Word]]) -> str:
-    """The FTS5 expression for one word of each condition, each quoted, so that nothing is an operator.
+    """Returns the FTS5 expression: one word of each condition. Each word is quoted, so that none is an operator.
 
-    FTS5's own way with a beginning, `"word"*`, first collects all places of all words that begin so: a second for a
-    common one. So the words are looked up, and stand one beside the other.
+    FTS5's prefix search, `"word"*`, would first collect all places of all matching words: a second for a common
+    beginning. So the expression lists the matching words.
     """
     return " AND ".join("({})".format(" OR ".join(f'"{" ".join(word)}"' for word in words)) for words in conditions)
 
 
 def _find_endings(connection: sqlite3.Connection, index: _Index, beginning: str, most: int) -> list[str]:
-    """The words in the index that begin so; the beginning itself if there are too many."""
+    """Returns the indexed words with that beginning; the beginning itself if there are too many."""
     values = {"beginning": beginning, "end": beginning + chr(0x10FFFF), "limit": most + 1}
     endings = [word.decode(errors="ignore") for (word,) in connection.execute(index.endings, values)]
     return endings if len(endings) <= most else [beginning]
@@ -153,24 +153,24 @@ def _find_endings(connection: sqlite3.Connection, index: _Index, beginning: str,
 
 # -- words ------------------------------------------------------------------------------------------------------------
 def _cut_query(query: str) -> list[_Word]:
-    """The different words of a query, cut and folded just as those in the index. What is no word is left out."""
+    """Returns the different words of a query, cut and folded as the index does it. Other characters are left out."""
     words = map(tuple, _cut(query.replace("\0", " ").split()))
     return [word for word in dict.fromkeys(words) if word]
 
 
 def _cut(texts: Sequence[str]) -> list[list[str]]:
-    """The words of each text, in order, as the public index has them."""
+    """Returns the words of each text, in order, as the public index has them."""
     cut = iter(_cut_by_sqlite([text for text in texts if not text.isascii()]))
     return [_ASCII_WORD.findall(text.lower()) if text.isascii() else next(cut) for text in texts]
 
 
 def _cut_by_sqlite(texts: Sequence[str]) -> list[list[str]]:
-    """The same by the tokenizer itself, which takes eight times as long, and half a millisecond to begin with."""
+    """As `_cut`, by the tokenizer itself: eight times slower, and half a millisecond to set up."""
     words: list[list[str]] = [[] for _ in texts]
     if not texts:
         return words
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as scratch:
-        scratch.text_factory = lambda word: word.decode(errors="ignore")  # one of 32,768 bytes is cut anywhere
+        scratch.text_factory = lambda word: word.decode(errors="ignore")  # one of 32,768 bytes may be cut
         scratch.execute(f"CREATE VIRTUAL TABLE scratch USING fts5 (text, content = '', tokenize = '{_TOKENIZER}')")
         scratch.execute("CREATE VIRTUAL TABLE word USING fts5vocab (scratch, instance)")
         scratch.execute("BEGIN")
@@ -181,19 +181,19 @@ def _cut_by_sqlite(texts: Sequence[str]) -> list[list[str]]:
 
 
 def _scope(user_id: int, words: Sequence[str]) -> Iterator[str]:
-    """Words of a message that the user may read, as the direct index has them."""
+    """Yields a message's words as the direct index has them for that user."""
     return (f"{user_id}{_OF}{word}" for word in words)
 
 
 def _name_talk(one_id: int, other_id: int) -> str:
-    """The word that the direct index has for a message between the two; no scope begins so."""
+    """Returns the direct index's word for messages between the two; no scoped word begins so."""
     return f"{min(one_id, other_id)}x{max(one_id, other_id)}{_OF}"
 
 
 def _direct_words(sender_id: int, recipient_id: int, words: Sequence[str]) -> str:
-    """What the direct index is given for a message. To take a message out, it must be given the very same again.
+    """Returns the text of a message for the direct index. Removing a message needs the very same text.
 
-    The words of each user stand in a row, so that "e-mail" is two that follow each other there, too.
+    Each user's words stand in a row, so that there, too, "e-mail" is two words in a row.
     """
     each = [word for user_id in dict.fromkeys((sender_id, recipient_id)) for word in _scope(user_id, words)]
     return " ".join([*each, _name_talk(sender_id, recipient_id)])
@@ -201,11 +201,11 @@ def _direct_words(sender_id: int, recipient_id: int, words: Sequence[str]) -> st
 
 # -- filling ----------------------------------------------------------------------------------------------------------
 def index_some(connection: sqlite3.Connection, count: int = INDEX_BATCH) -> bool:
-    """Puts the next messages into the search indexes, in id order; says whether there are more to come.
+    """Adds the next messages to the search indexes, in id order; returns whether others remain.
 
-    So many as make the work of `count` short public ones. The indexes know how far they have come: their docsize tables
-    have a row for each message in them. An index that is damaged raises StorageUnavailable, undone to its savepoint:
-    messages are stored all the same.
+    Adds as many as make the work of `count` short public messages. The indexes' docsize tables have a row for each
+    message, and so tell the last one added. A damaged index raises StorageUnavailable and is rolled back to its
+    savepoint: messages are stored all the same.
     """
     connection.execute("SAVEPOINT indexing")
     try:
@@ -221,25 +221,25 @@ def index_some(connection: sqlite3.Connection, count: int = INDEX_BATCH) -> bool
 
 
 def newest_missing(connection: sqlite3.Connection) -> int:
-    """The id of the newest message, if the search indexes have not come so far; else 0."""
+    """Returns the id of the newest message if the indexes lack it; else 0."""
     (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
     return int(newest) if _come_to(connection) < newest else 0
 
 
 def index_some_up_to(connection: sqlite3.Connection, message_id: int) -> bool:
-    """Does as `index_some`, unless they have come to that message; says whether they still have not."""
+    """As `index_some`, unless the indexes have that message; returns whether they still lack it."""
     return _come_to(connection) < message_id and index_some(connection) and _come_to(connection) < message_id
 
 
 def _come_to(connection: sqlite3.Connection) -> int:
-    """The id of the newest message in the search indexes; 0 if there is none."""
+    """Returns the id of the newest message in the search indexes; 0 if none."""
     return int(connection.execute(INDEXED).fetchone()[0])
 
 
 def _next_messages(
     connection: sqlite3.Connection, count: int
 ) -> tuple[list[tuple[int, str]], list[tuple[int, str]], bool]:
-    """For each index the ids and texts that come next; and whether there are as many as fit."""
+    """Returns the ids and texts to add next to each index; and whether the batch is full."""
     public: list[tuple[int, str]] = []
     direct: list[tuple[int, int, int, str]] = []
     work = 0

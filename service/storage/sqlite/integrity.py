@@ -1,6 +1,6 @@
-"""Whether a database file is sound and complete: bounded at the start of the service, whole for `verify`.
+"""Checks whether a database file is sound and complete: briefly at the service's start, completely for `verify`.
 
-Never mends anything, but that ids which were given out once are not given again.
+It repairs nothing. It only raises the sequences, so that no id is given twice.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from service.storage.sqlite.lock import FileLock
 
-START_CHECK_TIME: Final = 0.3  # seconds of checking a database at the start: 250 MB, and the start takes under one
+START_CHECK_TIME: Final = 0.3  # seconds for the check at a start: it reads 250 MB, and the start takes under a second
 _log: Final = logging.getLogger("chat.storage")
-_IDENTITY_BITS: Final = 31  # user_version is a signed number of 32 bits
-# Each gives a row if what is kept beside the messages does not fit them; walks of indexes, no text is read.
+_IDENTITY_BITS: Final = 31  # user_version is a signed 32-bit number
+# Each query returns a row if derived data does not match the messages. The queries walk indexes and read no text.
 _DERIVED: Final = {
     "the counts of public messages do not fit the messages": (
         "tally",
@@ -55,9 +55,9 @@ _DERIVED: Final = {
 
 
 def check_start(path: Path, lock: FileLock, seconds: float = START_CHECK_TIME) -> None:
-    """Takes a database of this schema into service: what a crash has left in the -wal is moved into the file.
+    """Prepares a database of this schema for the service: moves what a crash left in the -wal into the file.
 
-    Raises FileError if it is damaged, as far as that shows in so many seconds, or cannot be written to.
+    Raises FileError if the file cannot be written, or if a check of so many seconds finds damage.
     """
     try:
         with closing(database.connect_writer(path)) as connection:
@@ -74,7 +74,7 @@ def check_start(path: Path, lock: FileLock, seconds: float = START_CHECK_TIME) -
 
 
 def _find_problem_in_time(connection: sqlite3.Connection, path: Path, seconds: float) -> str | None:
-    # A progress handler would not do: before 3.41 SQLite calls none while it walks a table.
+    # A progress handler does not work here: before 3.41 SQLite calls none while it walks a table.
     timer = threading.Timer(seconds, connection.interrupt)
     timer.name = "chat-check"
     timer.start()
@@ -91,10 +91,10 @@ def _find_problem_in_time(connection: sqlite3.Connection, path: Path, seconds: f
 
 
 def _continue_ids(connection: sqlite3.Connection, path: Path, lock: FileLock) -> None:
-    """Compares the newest ids with those noted beside the file; says what is lost, and never gives an id twice.
+    """Compares the newest ids with those noted beside the file; logs lost ones, and never gives an id twice.
 
-    SQLite cannot tell a -wal that a disk has cut at a commit from one that ends there. Any file in this place goes on
-    from the noted ids, for clients remember them; only of the file that they were noted for is something lost.
+    SQLite cannot tell a -wal that the disk has cut at a commit from a complete one. Every file in this place continues
+    from the noted ids, because clients remember them. Only the file for which they were noted can have lost any.
     """
     identity = identify(connection)
     there = parse_ids(database.newest_ids(connection))
@@ -111,7 +111,7 @@ def _continue_ids(connection: sqlite3.Connection, path: Path, lock: FileLock) ->
 
 
 def identify(connection: sqlite3.Connection, *, anew: bool = False) -> int:
-    """The random number that tells this database from others, and from its backups; made if it has none, or `anew`."""
+    """Returns the random number of this database and no other or backup; creates it if missing, or if `anew`."""
     (identity,) = connection.execute("PRAGMA user_version").fetchone()
     if anew or not identity:
         identity = secrets.randbelow((1 << _IDENTITY_BITS) - 1) + 1
@@ -120,12 +120,12 @@ def identify(connection: sqlite3.Connection, *, anew: bool = False) -> int:
 
 
 def parse_ids(lines: str) -> dict[str, int]:
-    """The newest id of each table, from what `database.newest_ids` gives."""
+    """Returns the newest id of each table, from the lines of `database.newest_ids`."""
     return {table: int(newest) for table, newest in (line.split() for line in lines.splitlines())}
 
 
 def raise_ids(connection: sqlite3.Connection, least: dict[str, int]) -> None:
-    """Sees that the next id of each table is larger than that. Raises sqlite3.Error."""
+    """Makes the next id of each table larger than the given one. Raises sqlite3.Error."""
     connection.execute("BEGIN IMMEDIATE")
     for table, newest in least.items():
         values = {"name": table, "newest": newest}
@@ -138,7 +138,7 @@ def raise_ids(connection: sqlite3.Connection, least: dict[str, int]) -> None:
 
 
 def find_problem(connection: sqlite3.Connection, pragma: str) -> str | None:
-    """The first thing that integrity_check or quick_check finds. Raises sqlite3.Error if it cannot be carried out."""
+    """Returns the first problem that integrity_check or quick_check reports. Raises sqlite3.Error if it cannot run."""
     try:
         ((problem,),) = connection.execute(f"PRAGMA {pragma}(1)").fetchall()
     except sqlite3.DatabaseError as error:
@@ -150,10 +150,10 @@ def find_problem(connection: sqlite3.Connection, pragma: str) -> str | None:
 
 @database.all_translated()
 def verify(path: Path, watch: Callable[[sqlite3.Connection], None]) -> Contents:
-    """Checks a database or a backup whole, beside a running service too, and changes nothing in it.
+    """Checks a whole database or backup, also while a service uses it; changes nothing.
 
     `watch` gets the connection, so that another thread can interrupt it. Raises FileError if the file is damaged,
-    SchemaError if it is not one of ours, StorageUnavailable.
+    SchemaError if it is another program's or newer, StorageUnavailable.
     """
     if not path.exists():
         raise FileError(f"there is no file {path}")
@@ -180,7 +180,7 @@ def _find_misfit(connection: sqlite3.Connection) -> str | None:
 
 
 def count(connection: sqlite3.Connection, revision: str) -> Contents:
-    """How much the file holds."""
+    """Counts the file's contents."""
     (users,) = connection.execute("SELECT count(*) FROM user").fetchone()
     (messages,) = connection.execute("SELECT count(*) FROM message").fetchone()
     return Contents(users, messages, revision)

@@ -1,6 +1,6 @@
-"""One service for one database: a lock on a file beside it, and in that file which ids were given out last.
+"""Ensures one service per database by a lock on a file beside it, which also notes the newest ids given.
 
-Never opens the database itself: closing it would drop SQLite's own locks.
+It never opens the database itself: closing it would drop SQLite's own locks.
 """
 
 from __future__ import annotations
@@ -22,21 +22,20 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger("chat.storage")
 _MODE: Final = 0o600
 _READ_BYTES: Final = 4_096
-_CANNOT_LOCK: Final = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # some network file systems
+_CANNOT_LOCK: Final = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # errors of some network file systems
 _RECORD: Final = re.compile(rb"pid (\d+)\nfile (\d+)\n((?:[a-z]+ \d{1,18}\n)*)")
 
 
 class FileLock:
     """The right to serve, upgrade or replace a database; held until `close`, or the end of the process.
 
-    The file stays when no program holds it: removing it would let two programs lock two files of one name. It has
-    lines: the pid of the program that holds or held it, the `identity` of the database, and the newest id given in each
-    table. These are written after each commit and never synced: at a start that finds an older database the disk has
-    lost a commit.
+    The file stays after that: removing it would let two programs lock two files of one name. Its lines are the pid of
+    the last holder, the database's `identity`, and the newest id given in each table. The ids are written after each
+    commit and never synced: if a start finds an older database, the disk has lost a commit.
     """
 
     def __init__(self, path: Path) -> None:
-        """Locks the database at `path`, which is resolved. Raises FileError, also if another program has it."""
+        """Locks the database at the resolved `path`. Raises FileError, also if another program holds the lock."""
         lock_path = path.with_name(f"{path.name}-lock")
         try:
             self._descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, _MODE)
@@ -62,7 +61,7 @@ class FileLock:
             self.adopt(0, "")
 
     def adopt(self, identity: int, newest: str) -> None:
-        """From now on the ids are those of the database of that identity."""
+        """From now on the ids belong to the database with that identity."""
         self.identity = identity
         self._head = f"pid {os.getpid()}\nfile {identity}\n"
         self._write(newest)
@@ -70,17 +69,17 @@ class FileLock:
             os.ftruncate(self._descriptor, len(self._head + newest))
 
     def note(self, newest: str) -> None:
-        """Notes the newest ids, which only grow. Takes a microsecond; a failure is passed over: no message needs it."""
+        """Notes the newest ids, which only grow, in a microsecond. A failure is ignored: no message depends on it."""
         if newest != self.newest:
             self._write(newest)
 
     def _write(self, newest: str) -> None:
-        self.newest = newest  # lines of a table's name and its newest id
+        self.newest = newest  # each line has a table's name and its newest id
         with suppress(OSError):
             os.pwrite(self._descriptor, (self._head + newest).encode(), 0)
 
     def close(self) -> None:
-        """Lets others have the database. Idempotent."""
+        """Releases the lock. Idempotent."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

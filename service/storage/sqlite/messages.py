@@ -1,6 +1,7 @@
 """Statements about messages. Each takes a connection; none begins or ends a transaction.
 
-The search is in fulltext.py, the count of what is unread in unread.py.
+contract.py describes those that are one of its methods. fulltext.py has the search, unread.py the count of unread
+messages.
 """
 
 from __future__ import annotations
@@ -23,33 +24,33 @@ if TYPE_CHECKING:
     from service.storage.contract import Outcome, Post
 
 
-# The index message_talk is made with it, so it is not to be changed without a migration. Of 32,768 ids: some 100 pages
-# of that index are written to at a time, however many messages there are.
+# The index message_talk uses this number, so a change needs a migration. With eras of 32,768 ids, messages are added to
+# some 100 pages of that index at a time, however many messages exist.
 _ERA_BITS: Final = 15
-# A page's messages; what is put in says where the rows `m` come from, and in which order.
+# Selects a page's messages. The text for {} says where the rows `m` come from, and in which order.
 SELECT: Final = """
     SELECT m.id, m.sent_at, s.name, r.name, m.body
     FROM {} JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id
 """
 _MISSED: Final = SELECT.format("message AS m INDEXED BY message_missed")
 _PUBLIC: Final = SELECT.format("message AS m INDEXED BY message_public")
-# Era by era, and so in the order of the ids. The plus keeps the column's type out of the comparison, which would not
-# take the index.
+# Walks era by era, and so in the order of ids. The plus removes the column's type from the comparison; with the type
+# SQLite would not use the index.
 _TALK: Final = SELECT.format(f"era CROSS JOIN message AS m INDEXED BY message_talk ON m.id >> {_ERA_BITS} = +era.id")
-# SQLite takes the partial and the expression indexes only for the very terms that they were made with.
+# SQLite uses a partial or expression index only for exactly the terms of its definition.
 _IN_TALK: Final = """
     m.recipient_id IS NOT NULL AND min(m.sender_id, m.recipient_id) = :low AND max(m.sender_id, m.recipient_id) = :high
 """
 _BETWEEN: Final = "m.id > :after AND m.id < :before"
 
-_ROWS_AT_ONCE: Final = (POSTS_AT_ONCE, 16, 4, 1)  # few sizes, so that SQLite keeps each statement prepared
+_ROWS_AT_ONCE: Final = (POSTS_AT_ONCE, 16, 4, 1)  # few sizes, so that each statement stays prepared
 
 
 # -- storing ----------------------------------------------------------------------------------------------------------
 def store_all(connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[Post]]]) -> list[list[Outcome]]:
-    """Stores what several senders (by id) have written, in order; a refusal concerns only its own message.
+    """Stores messages of several senders (by id) in order; a refusal concerns only its own message.
 
-    Their time is taken here, by the writer thread, so that times come in the order of the ids.
+    The time is taken here, on the writer thread, so that the order of times is the order of ids.
     """
     now = format_time(utcnow())
     rows = [(now, sender_id, post.recipient_id, post.body, post.nonce) for sender_id, posts in calls for post in posts]
@@ -72,11 +73,11 @@ def store_all(connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequenc
     return [list(islice(each, len(posts))) for _, posts in calls]
 
 
-_Row = tuple[str, int, "int | None", str, "str | None"]  # when, from whom, to whom, text, nonce
+_Row = tuple[str, int, "int | None", str, "str | None"]  # time, sender, recipient, text, nonce
 
 
 def _store_rows(connection: sqlite3.Connection, rows: Sequence[_Row]) -> list[Stored | NonceReused]:
-    """Several rows in one statement take two thirds of the time; one by one if there is a nonce used before."""
+    """Stores the rows with one statement, in two thirds of the time; one by one if a nonce was used before."""
     if len(rows) > 1:
         connection.execute("SAVEPOINT posts")
         cursor = connection.execute(_insert_statement(len(rows)), list(chain.from_iterable(rows)))
@@ -105,14 +106,14 @@ def _store(
     if cursor.rowcount:
         return Stored(cursor.lastrowid or 0, now, fresh=True, seen=False)
     stored = _find_stored(connection, sender_id, recipient_id, body, nonce)
-    assert stored is not None  # noqa: S101 (it was in the way)
+    assert stored is not None  # noqa: S101 (its nonce prevented the INSERT)
     return stored
 
 
 def _find_stored(
     connection: sqlite3.Connection, sender_id: int, recipient_id: int | None, body: str, nonce: str | None
 ) -> Stored | NonceReused | None:
-    """What a retry gets: the first message with that nonce, or a refusal if it was another; None if there is none."""
+    """Returns a retry's result: the first message with that nonce, or a refusal if it differs; None if none."""
     first = connection.execute(
         "SELECT id, sent_at, seen_at, recipient_id, body FROM message WHERE sender_id = ? AND nonce = ?",
         (sender_id, nonce),
@@ -127,7 +128,7 @@ def _find_stored(
 def refuse_new(
     connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[Post]]], reason: StorageFull
 ) -> list[list[Outcome]]:
-    """As `store_all`, but stores nothing: retries of what is stored get what was stored, others the reason."""
+    """As `store_all`, but stores nothing: a retry gets its stored message, a new message the `reason`."""
     return [
         [_find_stored(connection, sender, post.recipient_id, post.body, post.nonce) or reason for post in posts]
         for sender, posts in calls
@@ -136,7 +137,7 @@ def refuse_new(
 
 # -- what was seen ----------------------------------------------------------------------------------------------------
 def mark_seen_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now: str) -> None:
-    """Marks every direct message to the user up to that id."""
+    """Marks all direct messages to the user up to that id."""
     (newest,) = connection.execute(
         "SELECT max(id) FROM message INDEXED BY message_missed WHERE recipient_id = ? AND seen_at IS NULL AND id <= ?",
         (user_id, message_id),
@@ -151,7 +152,6 @@ def mark_seen_up_to(connection: sqlite3.Connection, user_id: int, message_id: in
 
 
 def mark_seen(connection: sqlite3.Connection, user_id: int, message_ids: Sequence[int], now: str) -> None:
-    """Marks these direct messages to the user; ids of other messages change nothing."""
     values = {"now": now, "user": user_id, "ids": json.dumps(list(message_ids))}
     changed = connection.execute(
         "UPDATE message NOT INDEXED SET seen_at = :now "
@@ -168,12 +168,12 @@ def mark_seen(connection: sqlite3.Connection, user_id: int, message_ids: Sequenc
 
 
 def _note_direct(connection: sqlite3.Connection, user_id: int, message_id: int) -> None:
-    """Notes the newest direct message that the user has sent or seen."""
+    """Stores the id as the user's newest direct message that was sent or seen, if it is."""
     connection.execute("UPDATE user SET direct_id = max(direct_id, ?) WHERE id = ?", (message_id, user_id))
 
 
 def count_waiting(connection: sqlite3.Connection, user_id: int) -> tuple[int, int]:
-    """How many direct messages the user has not seen, and how many public ones by others follow the read marker."""
+    """Returns how many direct messages the user has not seen, and how many public ones are unread."""
     (missed,) = connection.execute(
         "SELECT count(*) FROM message INDEXED BY message_missed WHERE recipient_id = ? AND seen_at IS NULL", (user_id,)
     ).fetchone()
@@ -182,7 +182,7 @@ def count_waiting(connection: sqlite3.Connection, user_id: int) -> tuple[int, in
 
 
 def newest_id(connection: sqlite3.Connection, user_id: int) -> int:
-    """The newest id that the user may see; 0 if there is none."""
+    """Returns the newest id that the user may read; 0 if none."""
     (newest,) = connection.execute(
         "SELECT max("
         "coalesce((SELECT max(id) FROM message WHERE recipient_id IS NULL), 0), "
@@ -196,7 +196,6 @@ def newest_id(connection: sqlite3.Connection, user_id: int) -> int:
 
 # -- pages ------------------------------------------------------------------------------------------------------------
 def missed_page(connection: sqlite3.Connection, user_id: int, up_to: int, limit: int) -> Page:
-    """Direct messages to the user not yet seen, up to an id, oldest first."""
     return read_page(
         connection,
         f"{_MISSED} WHERE m.recipient_id = :user AND m.seen_at IS NULL AND m.id <= :up_to ORDER BY m.id LIMIT :limit",
@@ -212,10 +211,6 @@ def history_page(
     after: int | None,
     limit: int,
 ) -> Page:
-    """The public room, or the `talk` of two users: from `after` on, oldest first; else back, newest first.
-
-    `before` and `after` are exclusive.
-    """
     order = "DESC" if after is None else "ASC"
     values: dict[str, object] = {"after": after or 0, "before": MAX_ID if before is None else before}
     if talk is None:
@@ -230,8 +225,8 @@ def history_page(
 
 
 def read_page(connection: sqlite3.Connection, statement: str, values: dict[str, object], limit: int) -> Page:
-    """What a statement made of SELECT gives, which ends with LIMIT :limit."""
-    # One row more than asked for tells whether there are more. All rows are fetched: an open cursor would keep the WAL
-    # from shrinking.
+    """Runs a statement made of SELECT that ends with LIMIT :limit."""
+    # One extra row tells whether there are more. All rows are fetched, because an open cursor would keep the WAL from
+    # shrinking.
     rows = connection.execute(statement, values | {"limit": limit + 1}).fetchall()
     return Page([Message(*row) for row in rows[:limit]], more=len(rows) > limit)

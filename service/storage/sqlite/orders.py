@@ -1,4 +1,4 @@
-"""An operator's orders for accounts: the same with a service, whose writer does them, and without one."""
+"""An operator's orders for accounts, for a running service's storage and for a database without a service."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Orders:
-    """The orders as writes. A subclass says how a write is done."""
+    """The orders as writes. A subclass defines how a write is done."""
 
     def submit(
         self, work: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, done: Done[T] = None, refused: Failed = None
@@ -48,10 +48,10 @@ class Orders:
 
 
 class OfflineStorage(Orders):
-    """A database that no service has open; each order is done at once, in a transaction of its own."""
+    """A database that no service has open; each order is done at once, in its own transaction."""
 
     def __init__(self, path: Path) -> None:
-        """Locks and upgrades it. Raises SchemaError, and FileError if another program has it."""
+        """Locks and upgrades the database. Raises SchemaError, and FileError if another program holds the lock."""
         self._path = path.resolve()
         self._file_lock = FileLock(self._path)
         try:
@@ -63,7 +63,6 @@ class OfflineStorage(Orders):
     def submit(
         self, work: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, done: Done[T] = None, refused: Failed = None
     ) -> Write[T]:
-        """Does it here and now."""
         write: Write[T] = Write(done, refused)
         try:
             with database.all_translated(), closing(database.connect_writer(self._path)) as connection:
@@ -85,5 +84,4 @@ class OfflineStorage(Orders):
         return write.result
 
     def close(self) -> None:
-        """Lets other programs have the database."""
         self._file_lock.close()

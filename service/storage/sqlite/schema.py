@@ -1,6 +1,6 @@
-"""Brings a database file to this program's schema, or refuses it untouched. The migrations are the schema's one source.
+"""Brings a database file to this program's schema, or refuses it untouched. The migrations are the schema's source.
 
-The running service imports Alembic only when there is something to upgrade: it costs a quarter of a second.
+Alembic is imported only for an upgrade: the import takes a quarter of a second.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MIGRATIONS: Final = Path(__file__).resolve().parents[3] / "migrations"
-APPLICATION_ID: Final = 0x43484154  # "CHAT", in the file's header; `file chat.db` shows it
+APPLICATION_ID: Final = 0x43484154  # "CHAT" in the file's header; `file chat.db` shows it
 
 
 def revisions(migrations: Path = MIGRATIONS) -> list[str]:
-    """The revisions that this program knows, oldest first: the numbers that the files in versions/ begin with."""
+    """Returns the revisions that this program knows, oldest first: the numbers at the start of the files' names."""
     return sorted(path.name.split("_")[0] for path in (migrations / "versions").glob("[0-9]*_*.py"))
 
 
 def init_db(path: Path) -> str:
-    """As `prepare`, for a database that a service may have open: one that is current is left alone.
+    """As `prepare`, but does not touch a current database, because a service may have it open.
 
-    Raises FileError where something is to be done and another program has it.
+    Raises FileError if there is work to do and another program holds the lock.
     """
     path = path.resolve()
     if read_revision(path) == revisions()[-1]:
@@ -41,10 +41,10 @@ def init_db(path: Path) -> str:
 
 
 def prepare(path: Path, migrations: Path = MIGRATIONS) -> str:
-    """Makes, upgrades or accepts the database at `path`; says which: "created", "upgraded" or "current".
+    """Creates, upgrades or accepts the database at `path`; returns "created", "upgraded" or "current".
 
-    The caller holds its lock. Raises SchemaError with one line for the operator if the file is newer, foreign, no
-    database, or cannot be made or opened, FileError if it is damaged; the file is then as it was.
+    The caller holds its lock. Raises SchemaError with one line for the operator if the file is newer, another
+    program's, no database, or cannot be created or opened; FileError if it is damaged. The file is unchanged then.
     """
     known = revisions(migrations)
     found = read_revision(path, known)
@@ -70,9 +70,10 @@ def prepare(path: Path, migrations: Path = MIGRATIONS) -> str:
 
 
 def read_revision(path: Path, known: Sequence[str] | None = None) -> str | None:
-    """The file's revision; None if it is not there or holds nothing yet. Changes nothing.
+    """Returns the file's revision; None if the file is missing or empty. Changes nothing.
 
-    Raises SchemaError if the file is newer, foreign, no database, or cannot be opened, FileError if it is damaged.
+    Raises SchemaError if the file is newer, another program's, no database, or cannot be opened; FileError if it is
+    damaged.
     """
     known = revisions() if known is None else known
     if path.is_dir():
@@ -82,7 +83,7 @@ def read_revision(path: Path, known: Sequence[str] | None = None) -> str | None:
     if not path.exists():
         return None
     try:
-        # A crash within a first start leaves a -journal, which only a connection that may write rolls back.
+        # A crash during the first start leaves a -journal. Only a connection that may write can roll it back.
         interrupted = path.with_name(f"{path.name}-journal").exists()
         with closing(database.connect(path, read_only=not interrupted)) as connection:
             return _read_revision(connection, path, known)
@@ -111,7 +112,7 @@ def _read_revision(connection: sqlite3.Connection, path: Path, known: Sequence[s
 
 
 def _upgrade(path: Path, migrations: Path) -> None:
-    """Runs what is missing in one transaction. Two at once are safe: the second finds nothing to do."""
+    """Runs the missing migrations in one transaction. Two at once are safe: the second finds nothing to do."""
     import alembic.command  # noqa: PLC0415 (see the module's first lines)
     import alembic.config  # noqa: PLC0415
     import sqlalchemy  # noqa: PLC0415

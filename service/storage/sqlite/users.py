@@ -1,4 +1,7 @@
-"""Statements about accounts and their tokens. Each takes a connection; none begins or ends a transaction."""
+"""Statements about accounts and their tokens. Each takes a connection; none begins or ends a transaction.
+
+contract.py describes those that are one of its methods.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ if TYPE_CHECKING:
 
     from service.storage.contract import Shown
 
-# A `1` in a look is an i or an l, too, so one look can be alike to two that are not alike: `zig1` to `zigi` and `zigl`.
-# The index finds those that are the same with all three as l, and a pattern tells which of them are meant.
+# A `1` in a look is also an i or an l, so a look can resemble two that differ: `zig1` resembles `zigi` and `zigl`. The
+# index finds looks that are equal with all three as l; the pattern selects those that really match.
 _ALIKE: Final = (
     "SELECT 1 FROM user WHERE replace(replace(look, '1', 'l'), 'i', 'l') = replace(replace(?, '1', 'l'), 'i', 'l') "
     "AND look GLOB ? LIMIT 1"
@@ -34,13 +37,11 @@ _PATTERN: Final = str.maketrans({"1": "[1il]", "i": "[1i]", "l": "[1l]", **{char
 
 
 def find_user(connection: sqlite3.Connection, name: str) -> User | None:
-    """The account of that (mapped) name."""
     row = connection.execute("SELECT id, name, password_hash, disabled_at FROM user WHERE name = ?", (name,)).fetchone()
     return None if row is None else User(*row)
 
 
 def check_free(connection: sqlite3.Connection, name: str, look: str) -> None:
-    """Refuses a name that is taken, or that can be mistaken for one that is. Raises NameTaken, LooksAlike."""
     if find_user(connection, name) is not None:
         raise NameTaken(name)
     if connection.execute(_ALIKE, (look, look.translate(_PATTERN))).fetchone() is not None:
@@ -48,7 +49,6 @@ def check_free(connection: sqlite3.Connection, name: str, look: str) -> None:
 
 
 def add(connection: sqlite3.Connection, name: str, look: str, password_hash: str, now: str) -> int:
-    """Makes an account and gives its id; all public messages so far count as read. Raises Refused."""
     check_free(connection, name, look)
     (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
     user_id = connection.execute(
@@ -56,7 +56,7 @@ def add(connection: sqlite3.Connection, name: str, look: str, password_hash: str
         "VALUES (?, ?, ?, ?, ?, ?, 0)",
         (name, look, password_hash, now, now, newest),
     ).lastrowid
-    assert user_id is not None  # noqa: S101 (an INSERT that raised nothing has a row)
+    assert user_id is not None  # noqa: S101 (an INSERT that did not raise has added a row)
     return user_id
 
 
@@ -69,13 +69,11 @@ def register(
     now: str,
     expires_at: str,
 ) -> Login:
-    """Makes an account, as `add` does, logged in by a first token. Raises Refused."""
     user_id = add(connection, name, look, password_hash, now)
     return _log_in(connection, user_id, name, token_hash, now, expires_at)
 
 
 def log_in(connection: sqlite3.Connection, user: User, token_hash: bytes, now: str, expires_at: str) -> Login:
-    """Notes a login whose password was right, with a new token. Raises PasswordChanged, AccountDisabled."""
     current = find_user(connection, user.name)
     (current or user).check_enabled()
     if current != user:
@@ -84,7 +82,6 @@ def log_in(connection: sqlite3.Connection, user: User, token_hash: bytes, now: s
 
 
 def resume(connection: sqlite3.Connection, token_hash: bytes, now: str, expires_at: str) -> Login:
-    """Logs in by token, which then expires later. Raises UnknownToken."""
     row = connection.execute(
         "SELECT u.id, u.name FROM token AS t JOIN user AS u ON u.id = t.user_id WHERE t.hash = ? AND t.expires_at > ?",
         (token_hash, now),
@@ -104,7 +101,7 @@ def _log_in(
         (token_hash, user_id, now, expires_at),
     )
     connection.execute(
-        # Never the one of this login: where the clock was set back it seems to be the oldest.
+        # The new token must stay: after the clock was set back it seems to be the oldest.
         "DELETE FROM token WHERE user_id = :user AND hash <> :hash AND hash IN "
         "(SELECT hash FROM token WHERE user_id = :user ORDER BY expires_at DESC LIMIT -1 OFFSET :kept)",
         {"user": user_id, "hash": token_hash, "kept": TOKENS_PER_USER},
@@ -114,18 +111,16 @@ def _log_in(
 
 
 def find_token_owner(connection: sqlite3.Connection, token_hash: bytes) -> int | None:
-    """The id of the user whose token that is, or was."""
     row = connection.execute("SELECT user_id FROM token WHERE hash = ?", (token_hash,)).fetchone()
     return None if row is None else int(row[0])
 
 
 def note_presence(connection: sqlite3.Connection, user_id: int, now: str) -> None:
-    """Notes that the user was here at `now`."""
     connection.execute("UPDATE user SET last_seen_at = ? WHERE id = ?", (now, user_id))
 
 
 def move_read_markers(connection: sqlite3.Connection, user_ids: Sequence[int], message_id: int) -> None:
-    """Moves the users' public read markers to that id, never back and never beyond the newest message."""
+    """Moves the users' read markers to that id, never back and never beyond the newest message."""
     connection.execute(
         "UPDATE user SET read_id = max(read_id, min(?, (SELECT coalesce(max(id), 0) FROM message))) "
         "WHERE id IN (SELECT value FROM json_each(?))",
@@ -134,14 +129,12 @@ def move_read_markers(connection: sqlite3.Connection, user_ids: Sequence[int], m
 
 
 def see_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now: str) -> None:
-    """Marks every direct message to the user up to that id as seen, and moves the public read marker there."""
     messages.mark_seen_up_to(connection, user_id, message_id, now)
     move_read_markers(connection, [user_id], message_id)
 
 
 def store_receipts(connection: sqlite3.Connection, shown: Sequence[Shown], now: str) -> None:
-    """Marks what was written to several users: direct messages as seen, public ones as read."""
-    markers: dict[int, list[int]] = {}  # nearly always one: everybody has been sent the same
+    markers: dict[int, list[int]] = {}  # usually one entry: all users were sent the same messages
     for user_id, public_id, direct_ids in shown:
         if public_id:
             markers.setdefault(public_id, []).append(user_id)
@@ -152,7 +145,6 @@ def store_receipts(connection: sqlite3.Connection, shown: Sequence[Shown], now: 
 
 
 def change_password(connection: sqlite3.Connection, user: User, password_hash: str) -> None:
-    """Replaces the hash and deletes every token. Raises PasswordChanged if another session did so meanwhile."""
     changed = connection.execute(
         "UPDATE user SET password_hash = ? WHERE id = ? AND password_hash = ?",
         (password_hash, user.id, user.password_hash),
@@ -163,20 +155,17 @@ def change_password(connection: sqlite3.Connection, user: User, password_hash: s
 
 
 def delete_expired_tokens(connection: sqlite3.Connection, now: str) -> int:
-    """Removes the tokens that have expired; says how many."""
     return connection.execute("DELETE FROM token WHERE expires_at <= ?", (now,)).rowcount
 
 
 # -- for the operator: by name, and giving the account's id -----------------------------------------------------------
 def set_password(connection: sqlite3.Connection, name: str, password_hash: str) -> int:
-    """Replaces the hash and deletes every token. Raises UnknownUser."""
     user = _known_user(connection, name)
     change_password(connection, user, password_hash)
     return user.id
 
 
 def disable(connection: sqlite3.Connection, name: str, now: str) -> int:
-    """Shuts an account out and deletes every token. Raises UnknownUser."""
     user_id = _known_user(connection, name).id
     connection.execute("UPDATE user SET disabled_at = ? WHERE id = ?", (now, user_id))
     connection.execute("DELETE FROM token WHERE user_id = ?", (user_id,))
@@ -184,7 +173,6 @@ def disable(connection: sqlite3.Connection, name: str, now: str) -> int:
 
 
 def enable(connection: sqlite3.Connection, name: str) -> int:
-    """Lets an account in again. Raises UnknownUser."""
     user_id = _known_user(connection, name).id
     connection.execute("UPDATE user SET disabled_at = NULL WHERE id = ?", (user_id,))
     return user_id

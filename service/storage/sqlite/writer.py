@@ -1,7 +1,7 @@
-"""The writer thread: the one connection that writes to or checkpoints the database. Knows no statement of the chat's.
+"""The writer thread: the one connection that writes to or checkpoints the database. Knows no statement of the chat.
 
-Whatever waits in its bounded queue is stored in one transaction (group commit); only after the COMMIT are the results
-handed on, in the order of the writes. What the thread hands on to, and what it does when idle, is injected.
+It stores all that waits in its bounded queue in one transaction (group commit). Only after the COMMIT does it hand the
+results over, in the order of the writes. The receiver and the upkeep when idle are arguments.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ T = TypeVar("T")
 
 
 class Limits(NamedTuple):
-    """How much waits for the writer, and what it takes at once."""
+    """How much may wait for the writer, and how much it takes at once."""
 
-    queue: int = 10_000  # messages and other writes waiting; beyond it connection threads wait, and their clients
-    batch: int = 1_000  # of these in one transaction: 2 ms with FULL; larger ones gain nothing and delay acks
-    quiet: float = 0.2  # seconds without a write before upkeep, so that a conversation does not wait for it
+    queue: int = 10_000  # waiting messages and other writes; beyond it connection threads, and so their clients, wait
+    batch: int = 1_000  # of these in one transaction: 2 ms with FULL; a larger batch gains nothing and delays acks
+    quiet: float = 0.2  # seconds without a write before upkeep, so that a conversation does not wait for upkeep
 
 
 class SqlWrite(Write[T]):
@@ -52,8 +52,9 @@ class SqlWrite(Write[T]):
         *,
         size: int = 1,
     ) -> None:
-        """`size` says how many messages, or other such things, it stores."""
-        # What the base class's __init__ does: calling it is a third of the time, and each batch of messages is a write.
+        """`size`: how many messages, or similar things, it stores."""
+        # This repeats the base class's __init__: calling it takes a third of the time, and each batch of messages is a
+        # write.
         self.done = done
         self.refused = refused
         self.error = None
@@ -65,32 +66,31 @@ class SqlWrite(Write[T]):
 
     @classmethod
     def split(cls, writes: Iterable[Self]) -> list[list[Self]]:
-        """Cuts writes of this kind that follow each other into the pieces that `run` takes."""
+        """Splits consecutive writes of this class into groups for `run`."""
         return [[write] for write in writes]
 
     @classmethod
     def run(cls, connection: sqlite3.Connection, writes: Sequence[Self]) -> None:
-        """Does one piece, and sets the result of each. What it raises is the error of all of them."""
+        """Runs one group, and sets the result of each write. An exception is the error of all of them."""
         for write in writes:
             write.result = write.work(connection, *write.arguments)
 
 
 class GroupWrite(SqlWrite[T]):
-    """One that is done together with those of the same work beside it.
+    """A write that runs together with adjacent writes of the same work.
 
-    The work is called as ``work(connection, list of their arguments)`` and gives their results in order.
+    The work is called as ``work(connection, list of their arguments)`` and returns their results in order.
     """
 
     __slots__ = ()
 
     @classmethod
     def split(cls, writes: Iterable[Self]) -> list[list[Self]]:
-        """A piece for each work."""
+        """Makes one group per work."""
         return [list(group) for _, group in groupby(writes, key=attrgetter("work"))]
 
     @classmethod
     def run(cls, connection: sqlite3.Connection, writes: Sequence[Self]) -> None:
-        """Calls the work once."""
         results = writes[0].work(connection, [write.arguments for write in writes])
         for write, result in zip(writes, results, strict=True):
             write.result = result
@@ -102,11 +102,11 @@ _KIND_OF: Final[Callable[[SqlWrite[Any]], type[SqlWrite[Any]]]] = type
 class Writer:
     """Owns the thread `chat-writer`.
 
-    A work runs inside the transaction and must not begin or end one. A refusal (ChatError) must be raised before its
-    first change: it concerns that work alone. Any other exception that is not SQLite's is a bug: the transaction is
-    rolled back and the others run again without that work. If SQLite itself fails (locked, full, read-only), every work
-    of the batch ends with StorageUnavailable and nothing of it is stored; the next batch tries afresh, on a new
-    connection.
+    A work runs inside the transaction and must not begin or end one. It must raise a refusal (ChatError) before its
+    first change: the refusal concerns that work alone. Any other exception that is not SQLite's is a bug: the
+    transaction is rolled back, and the other works run again without that one. If SQLite itself fails (locked, full,
+    read-only), every work of the batch ends with StorageUnavailable and nothing of it is stored; the next batch uses a
+    new connection.
     """
 
     def __init__(
@@ -117,9 +117,9 @@ class Writer:
         note: Callable[[str], None] | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """`hand_over` gets what each write of a commit tells whom, in order; `when_idle` does a piece of upkeep.
+        """`hand_over` gets the callbacks of a commit's writes, in order; `when_idle` does a piece of upkeep.
 
-        That piece is small and runs in a transaction of its own; it says whether there is more to do. After each commit
+        Such a piece is small and has its own transaction; it returns whether there is more to do. After each commit
         `note` gets the newest ids as lines.
         """
         self._note = note
@@ -127,27 +127,27 @@ class Writer:
         self._path = path
         self._hand_over = hand_over
         self._when_idle = when_idle
-        self._connection: sqlite3.Connection | None = None  # opened by the thread, and again after a failure
-        self._failed: sqlite3.Connection | None = None  # the one before, until then
-        self._trouble = ""  # what the last attempt failed with: said once, not for each batch
-        self._refused = 0  # writes, since that was said
-        self._damage = ""  # why nothing more is stored
+        self._connection: sqlite3.Connection | None = None  # the thread opens it, again after each failure
+        self._failed: sqlite3.Connection | None = None  # the failed connection, until a new one is open
+        self._trouble = ""  # the error of the last attempt, so that it is logged once, not for each batch
+        self._refused = 0  # writes refused since that log line
+        self._damage = ""  # why nothing more is stored; empty if the file is sound
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._space = threading.Condition(self._lock)
         self._queue: deque[SqlWrite[Any]] = deque()
-        self._queued = 0  # their sizes
-        self._idle = False  # the thread waits for a write
+        self._queued = 0  # the sum of their sizes
+        self._idle = False  # whether the thread waits for a write
         self._closing = False
         self._hurrying = False
-        self._given_up: StorageUnavailable | None = None  # while hurrying: why nothing more is tried
+        self._given_up: StorageUnavailable | None = None  # while hurrying: why no more attempts are made
         self._upkeep_due = True
 
     # -- from any thread ----------------------------------------------------------------------------------------------
     def submit(self, write: SqlWrite[Any]) -> None:
         """Queues a write; waits while the queue is full.
 
-        After the end of the service the write fails at once with StorageUnavailable.
+        After the end of the writer the write fails at once with StorageUnavailable.
         """
         with self._lock:
             while self._queued >= self._limits.queue and not self._closing:
@@ -155,32 +155,32 @@ class Writer:
             if not self._closing:
                 self._queue.append(write)
                 self._queued += write.size
-                if self._idle:  # a notify costs a microsecond also when no thread waits
+                if self._idle:  # a notify takes a microsecond even if no thread waits
                     self._arrived.notify()
                 return
         write.error = StorageUnavailable("the service is stopping")
         self._finish([write])
 
     def wait(self, write: Write[Any]) -> None:
-        """Returns once the write has ended and its outcome is handed on."""
+        """Returns once the write has ended and its outcome is handed over."""
         with self._lock:
             finished = None if write.ended else write.waiting_event()
         if finished is not None:
             finished.wait()
 
     def hurry(self) -> None:
-        """Waits no longer for locks: the service is stopping. After the first failure all the rest fails at once."""
+        """Stops waiting for locks, because the service stops. After the first failure all other writes fail at once."""
         self._hurrying = True
 
     def condemn(self, damage: StorageDamaged) -> None:
-        """Stores nothing more, for what is stored in a damaged file may be lost, or do more damage. Says so once."""
+        """Stops all storing, because a damaged file may lose it, or be damaged more by it. Logs that once."""
         with self._lock:
             known, self._damage = self._damage, str(damage)
         if not known:
             _log.critical("nothing more is stored: %s", database.describe_damage(self._path, damage))
 
     def close(self) -> None:
-        """Takes no more writes; the thread ends once the queued ones are done."""
+        """Refuses further writes; the thread ends after the queued ones."""
         with self._lock:
             self._closing = True
             self._arrived.notify_all()
@@ -188,7 +188,7 @@ class Writer:
 
     # -- the thread ---------------------------------------------------------------------------------------------------
     def run(self) -> None:
-        """The thread's loop; ends after `close`. If it breaks down, no thread waits for it in vain."""
+        """The thread's loop; ends after `close`. If it fails, threads that wait for a write are released."""
         batch: list[SqlWrite[Any]] | None = []
         try:
             while (batch := self._take()) is not None:
@@ -204,7 +204,7 @@ class Writer:
             self._abandon(batch or [])
 
     def _abandon(self, batch: list[SqlWrite[Any]]) -> None:
-        """Ends what is left undone: what may or may not be stored is answered as unavailable, and sent again."""
+        """Ends the remaining writes as unavailable: each may or may not be stored, and clients send them again."""
         with self._lock:
             left = [write for write in (*batch, *self._queue) if not write.ended]
             self._queue.clear()
@@ -214,7 +214,7 @@ class Writer:
             self._finish(left)
 
     def _take(self) -> list[SqlWrite[Any]] | None:
-        """What waits, at most a batch; empty when it is time for upkeep; None when all is done."""
+        """Returns the waiting writes, at most a batch; empty when upkeep is due; None at the end."""
         with self._lock:
             while not self._queue:
                 if self._closing:
@@ -247,7 +247,7 @@ class Writer:
                 write.finish()
 
     def _commit(self, batch: list[SqlWrite[Any]]) -> None:
-        """Gives every write of the batch its result or its error."""
+        """Gives each write of the batch its result or its error."""
         pending = batch
         while pending:
             try:
@@ -269,10 +269,10 @@ class Writer:
             self._disconnect()
             pending = [write for write in pending if write not in broken]
             for write in pending:
-                write.error = None  # what was refused may be possible now
+                write.error = None  # a refused write may succeed now
 
     def _note_trouble(self, error: sqlite3.Error | StorageUnavailable, cost: str) -> StorageUnavailable:
-        """Logs what is new: a full disk is met by each batch. Gives the error as the service knows it."""
+        """Logs a new error once, as each batch meets a full disk; returns it as the service's error."""
         trouble = error if isinstance(error, StorageUnavailable) else database.translated(error)
         if isinstance(trouble, StorageDamaged):
             self.condemn(trouble)
@@ -282,7 +282,7 @@ class Writer:
         return trouble
 
     def _attempt(self, batch: list[SqlWrite[Any]]) -> list[SqlWrite[Any]]:
-        """One transaction; gives the writes whose bug spoilt it, if any. Raises sqlite3.Error if SQLite failed."""
+        """Runs one transaction; returns the writes whose bug spoilt it, if any. Raises sqlite3.Error."""
         connection = self._begin()
         for kind, group in groupby(batch, key=_KIND_OF):
             for writes in kind.split(group):
@@ -291,7 +291,7 @@ class Writer:
                 except ChatError as refusal:
                     for write in writes:
                         write.error = refusal
-                except Exception as error:  # a bug in one work must not stop the writer
+                except Exception as error:  # a bug in a work must not stop the writer
                     if isinstance(error, sqlite3.Error) and database.is_unavailable(error):
                         raise
                     _log.exception("a write failed: %s", writes[0].work)
@@ -316,7 +316,7 @@ class Writer:
         return connection
 
     def _keep_up(self) -> None:
-        """Upkeep while nothing waits; its failure is no one's loss, and the next commit tries again."""
+        """Does upkeep while nothing waits. A failure costs nothing: the next commit tries again."""
         self._upkeep_due = False
         if self._damage:
             return
@@ -339,12 +339,10 @@ class Writer:
         return self._connection
 
     def _disconnect(self) -> None:
-        """Gives up the connection, which rolls back; a new one sees the file as it is by then.
+        """Gives the connection up, which rolls back. It stays open until there is a new one.
 
-        It stays open until there is a new one. What a commit whose fsync failed has left in the -wal is overwritten by
-        the next one: but were no connection left open, the next to be opened would take it for stored. A disk that has
-        failed an fsync may have dropped those pages, and say of later ones that they are safe: a hole that, after a
-        power cut, would hide all that follows it.
+        The new connection sees the file's present state. service/README.txt ("The file") says why the old one stays
+        open.
         """
         failed, self._connection = self._connection, None
         if failed is not None:

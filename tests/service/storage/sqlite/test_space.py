@@ -77,12 +77,12 @@ def test_the_log_says_when_there_is_space_again(
     for megabytes in (500, 150, 50, 150, 500):
         monkeypatch.setattr(os, "statvfs", lambda _, free=megabytes: Disk(free * 1_000, 1_000))
         space.check(connection)
-    limit, advice = "its disk but for --keep-free 100M", "Make space, or set another limit"
+    limit, advice = "above --keep-free 100M", "Make space, or set another limit"
     assert [record.getMessage() for record in caplog.records] == [
-        f"50 MB are left for messages of {limit}; then no more are stored. {advice}",
-        f"no more messages are stored: 0 MB are left of {limit}. {advice}",
-        f"50 MB are left for messages of {limit}; then no more are stored. {advice}",
-        f"there is space for messages again: 400 MB of {limit}",
+        f"50 MB are left for messages {limit}; then no more are stored. {advice}",
+        f"no more messages are stored: 0 MB are left {limit}. {advice}",
+        f"50 MB are left for messages {limit}; then no more are stored. {advice}",
+        f"there is space for messages again: 400 MB {limit}",
     ]
 
 
@@ -178,5 +178,5 @@ def test_a_disk_that_is_nearly_full(tmp_path: Path) -> None:
             check_all_but_messages(service.port, alice)
         assert service.stop() == 0
         log = "".join(service.log)
-        assert log.index("MB are left for messages of its disk") < log.index("no more messages are stored")
+        assert log.index("MB are left for messages above") < log.index("no more messages are stored")
         assert "storage unavailable" not in log
