@@ -18,24 +18,28 @@ if TYPE_CHECKING:
 
 @contextmanager
 def reserved(path: Path) -> Iterator[None]:
-    """For who reads `path`, changes it and writes it: others who do so wait meanwhile, in any process. Raises OSError.
+    """Makes other users of `path` wait, in any process, while this one reads, changes and writes it. Raises OSError.
 
-    The lock is a file beside it, as `path` itself is replaced. That file stays: removing it would let two lock two
-    files of one name. On Windows, and on a file system that cannot lock, two who write at once may lose a change.
+    The lock is a file beside it, as `path` itself is replaced. The lock file stays: removing it would let two processes
+    lock two files of one name. On Windows, and on a file system without locks, a change may be lost if two processes
+    write at once.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path.with_name(f"{path.name}-lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if sys.platform != "win32":
             with suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)  # the system drops it when the descriptor is closed
+                fcntl.flock(descriptor, fcntl.LOCK_EX)  # the system unlocks it when the descriptor is closed
         yield
     finally:
         os.close(descriptor)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes `path`, mode 0600, all or nothing; makes a missing folder, mode 0700. Raises OSError."""
+    """Writes the file with mode 0600, completely or not at all; creates a missing folder with mode 0700.
+
+    Raises OSError.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent)  # 0600
     try:

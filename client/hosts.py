@@ -1,4 +1,4 @@
-"""Which server a host means, however it is typed: what is kept of a server must be found again. Asks no name server."""
+"""Which hosts are the same, however they are typed: what is stored for a server must be found again. No DNS."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from contextlib import suppress
 
 
 def canonical(host: str) -> str:
-    """One spelling for all that mean the same host, to compare it by; empty if `host` names none.
+    """Returns one spelling for all that mean the same host, to compare hosts by; empty if `host` names none.
 
-    Only the spelling is made one: `localhost` and `127.0.0.1` stay two. What is connected to is what was typed.
+    It unifies spellings only: `localhost` and `127.0.0.1` stay two hosts. The client still connects to what was typed.
     """
     host = host.lower()
-    # As it will be connected to: `bücher.example` is `xn--bcher-kva.example`. What cannot be a name stays as it is.
+    # The form that a connection uses: `bücher.example` is `xn--bcher-kva.example`. A text that cannot be a name stays
+    # as it is.
     with suppress(UnicodeError):
         host = host.encode("idna").decode("ascii")
-    host = host.removesuffix(".")  # it only says that the name is a whole one
+    host = host.removesuffix(".")  # a final dot only marks the name as complete
     try:
         address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:

@@ -1,6 +1,6 @@
-"""Which server to talk to: profiles out of a file that the user writes, and where the client's own files are.
+"""The profiles that the user writes, each for one server, and where the client's own files are.
 
-The file is read only; nothing here connects or asks.
+The file of profiles is only read. Nothing here connects or asks.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ from platformdirs import user_config_dir, user_state_dir
 from client.hosts import canonical
 from client.text import one_line
 
-DEFAULT: Final = "default"  # the profile of who names none
+DEFAULT: Final = "default"  # the profile if the user names none
 PORT_MAX: Final = 65_535
 
 
 class SettingsError(Exception):
-    """The file of profiles is of no use; `str()` names the line, and what to do."""
+    """The file of profiles cannot be used; `str()` names the line, and what to do."""
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A server, and who one is there. `ca` is a file of certificates, relative to the user's home; it implies `tls`."""
+    """A server, and the user's name there.
+
+    `ca` is a file of certificates, relative to the user's home; it implies `tls`.
+    """
 
     server: str
     port: int
@@ -35,42 +38,41 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_tls(self) -> bool:
-        """Whether the server is talked to in TLS."""
+        """Whether the connection must use TLS."""
         return self.tls or bool(self.ca)
 
 
 def is_first_run(folder: Path) -> bool:
-    """Whether the client runs for the first time, as far as the folder of its state tells; from then on it is not."""
+    """Returns whether the client's state folder is new; creates it, so that the next run is not the first."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / "welcomed").touch(exist_ok=False)
-    except OSError:  # it is there; or nothing can be written, and help at each start would only annoy
+    except OSError:  # it exists; or it cannot be created, and help at each start would only annoy
         return False
     return True
 
 
 def profiles_path() -> Path:
-    """The file of profiles."""
     return Path(user_config_dir("chat")) / "profiles.toml"
 
 
 def pins_path() -> Path:
-    """The file of certificates that the user trusts."""
+    """Returns the file of trusted certificates."""
     return Path(user_config_dir("chat")) / "servers"
 
 
 def state_folder() -> Path:
-    """The folder of what the client writes for itself."""
+    """Returns the folder for the client's own files."""
     return Path(user_state_dir("chat"))
 
 
 def read_profile(path: Path, name: str) -> Profile | None:
-    """The profile of that name; None if the file, or that profile, is not there. Raises SettingsError."""
+    """Returns the profile with that name; None if it or the file is missing. Raises SettingsError."""
     return _read(path).get(name)
 
 
 def tls_profile(path: Path, server: str, port: int) -> str:
-    """The name of a profile by which this server speaks TLS; empty if there is none. Raises SettingsError."""
+    """Returns the name of a profile with TLS for this server; empty if there is none. Raises SettingsError."""
     place = canonical(server), port
     for name, profile in _read(path).items():
         if profile.is_tls and (canonical(profile.server), profile.port) == place:
@@ -81,7 +83,7 @@ def tls_profile(path: Path, server: str, port: int) -> str:
 def _read(path: Path) -> dict[str, Profile]:
     try:
         return parse_profiles(path.read_text(encoding="utf-8"), str(path))
-    except (FileNotFoundError, NotADirectoryError):  # the latter: a service's user, whose home is /dev/null
+    except (FileNotFoundError, NotADirectoryError):  # the latter if the home is /dev/null, as for a daemon
         return {}
     except OSError as error:
         raise SettingsError(f"Cannot read {one_line(str(path))}: {error.strerror}.") from error
@@ -90,7 +92,7 @@ def _read(path: Path) -> dict[str, Profile]:
 
 
 def parse_profiles(text: str, path: str) -> dict[str, Profile]:
-    """The profiles in a text; `path` is for the errors. Raises SettingsError."""
+    """Returns the profiles in a text; errors name `path`. Raises SettingsError."""
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -125,7 +127,7 @@ def _say(text: str, path: str, name: str, key: str, complaint: str) -> str:
 
 
 def _line_of(text: str, name: str, key: str) -> int:
-    """The line where a key of a profile stands; that of the profile's head, if it is found no better."""
+    """Returns the line number of a profile's key; of the profile's head if the key is not found."""
     table, found = "", 1
     for number, line in enumerate(text.splitlines(), 1):
         head = re.match(r"\s*\[\s*[\"']?(.*?)[\"']?\s*\]", line)

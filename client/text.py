@@ -1,7 +1,6 @@
-"""What is shown: lines of styled text that cannot harm a terminal. Everything on show passes through `Line`.
+"""Styled lines that cannot harm a terminal. All that the client shows passes through `Line`.
 
-A message, a name or an error text from the wire may hold escape sequences, invisible characters or false line ends.
-service/visible.py turns them into something visible. Nothing here prints or knows the wire.
+service/visible.py says what may harm one, and makes it visible. Nothing here prints, or knows the wire.
 """
 
 from __future__ import annotations
@@ -21,18 +20,18 @@ Style = Literal["", "time", "own", "direct", "presence", "hint", "trouble", "mat
 Part = tuple[Style, str]
 
 _NAMES: Final[tuple[_Name, ...]] = get_args(_Name)
-CONTINUATION: Final = "\n    | "  # before each further line of a message, so that none looks like a line of its own
-_LONGEST: Final = 100_000  # characters of a message; no service takes longer ones
-_LONGEST_LINE: Final = 1_000  # characters of a name, an error or another text of one line
+CONTINUATION: Final = "\n    | "  # before each further line of a message, so that it cannot look like another message
+_LONGEST: Final = 100_000  # characters of a message; no service accepts longer ones
+_LONGEST_LINE: Final = 1_000  # characters of a name, an error or other text of one line
 
 
 def one_line(text: str) -> str:
-    """`text` for where one line is meant, such as a name: newline, tab and invisible characters are visible too."""
+    """As service/visible.py has it, and cut to a sensible length."""
     return visible.one_line(_cut(text, _LONGEST_LINE))
 
 
 def body(text: str) -> str:
-    """A message's text: its further lines are set in, so that they cannot pass for messages of their own."""
+    """Returns a message's text with its further lines indented, so that they cannot pass for other messages."""
     return safe(_cut(text, _LONGEST).replace("\r\n", "\n")).replace("\n", CONTINUATION)
 
 
@@ -41,26 +40,26 @@ def _cut(text: str, most: int) -> str:
 
 
 def sendable(text: str) -> str:
-    """What was typed, with a `?` for each byte that the terminal sent and that is no UTF-8."""
+    """Returns what was typed, with `?` for each byte from the terminal that is no UTF-8."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def is_sendable(text: str) -> bool:
-    """Whether it can be sent as it is; in a password no byte may be exchanged for another."""
+    """Returns whether a text can be sent unchanged; in a password no byte may be replaced."""
     return sendable(text) == text
 
 
 class Line:
-    """One line to show (of several rows, if a message has several): parts of a style and a safe text each.
+    """One line to show, or several rows of one message: parts with a style and a safe text each.
 
-    The first `head` parts stand before a text that is wrapped under itself. `names` follow the parts, in columns where
-    there is a screen. `calls`: the user should be told, wherever they look.
+    The first `head` parts stand before a text that wraps below itself. `names` follow the parts, in columns on a
+    screen. With `calls` the user is notified, also while they look elsewhere.
     """
 
     __slots__ = ("calls", "head", "names", "parts")
 
     def __init__(self, *parts: Part, head: int = 0, names: Iterable[str] = (), calls: bool = False) -> None:
-        # The parts were made safe one by one already; this is the lock on the last door.
+        # The parts are safe already; this is the last line of defence.
         self.parts: tuple[Part, ...] = tuple((style, safe(text)) for style, text in parts)
         self.names: tuple[str, ...] = tuple(map(one_line, names))
         self.head = head
@@ -68,13 +67,12 @@ class Line:
 
     @property
     def text(self) -> str:
-        """The line without its styles."""
         text = "".join(text for _, text in self.parts)
         return f"{text} {', '.join(self.names)}" if self.names else text
 
     @property
     def is_trouble(self) -> bool:
-        """Whether it tells of something that went wrong; without a terminal, such a line goes to stderr."""
+        """Whether the line reports a problem; without a terminal such lines go to stderr."""
         return any(style == "trouble" for style, _ in self.parts)
 
     def __repr__(self) -> str:
@@ -82,17 +80,17 @@ class Line:
 
 
 def hint(text: str) -> Line:
-    """A line by the client itself."""
+    """Returns a line from the client itself."""
     return Line(("hint", text))
 
 
 def trouble(text: str) -> Line:
-    """A line that says what went wrong and what to do next."""
+    """Returns a line that says what went wrong and what to do next."""
     return Line(("trouble", text))
 
 
 def marked(text: str, words: re.Pattern[str] | None, style: Style = "") -> list[Part]:
-    """A message's text in parts, with what `words` finds in it set off."""
+    """Returns a message's text as parts, with the matches of `words` highlighted."""
     if words is None:
         return [(style, body(text))]
     parts: list[Part] = []
@@ -105,12 +103,12 @@ def marked(text: str, words: re.Pattern[str] | None, style: Style = "") -> list[
 
 
 def named(name: str) -> Part:
-    """A name in its own colour, the same each time."""
+    """Returns a name in its own colour, which never changes."""
     return _NAMES[crc32(name.encode("utf-8", "replace")) % len(_NAMES)], one_line(name)
 
 
 def listed(names: Iterable[str], most: int) -> str:
-    """Names as in a sentence: `bob`, `bob and carol`, `bob, carol and 7 others`; at most `most` of them by name."""
+    """Returns names as in a sentence: `bob`, `bob and carol`, `bob, carol and 7 others`; `most` of them at most."""
     every = list(names)
     names = [one_line(name) for name in every[:most]]
     if surplus := max(0, len(every) - most):

@@ -1,7 +1,7 @@
-"""The tokens of earlier logins, so that no user is asked for a password twice: a file for each server, port and name.
+"""Stores the tokens of earlier logins, so that users need not type passwords again: a file per server, port, name.
 
-A token that came in TLS is never sent without. For a server that is neither in TLS nor on this machine no token is
-kept: the client would hand it to anyone who answers at that address.
+A token that came over TLS is never sent without TLS. For a server without TLS on another machine no token is stored:
+the client would hand it to anyone that answers at that address.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What a file holds, as JSON, in small letters. `server` is as typed where an older client wrote the file."""
+    """What a file holds, as JSON, in lower case. In files of older clients `server` is as the user typed it."""
 
     server: str
     port: int
@@ -36,7 +36,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Tokens:
-    """The tokens for one server, in a folder. Any thread may call; `problem` says what could not be written."""
+    """The tokens for one server, in a folder. Thread-safe; `problem` says what could not be written."""
 
     def __init__(self, folder: Path, server: str, port: int, *, tls: bool) -> None:
         self.problem = ""
@@ -47,12 +47,12 @@ class Tokens:
         self._is_safe = tls or is_here(server)
 
     def find(self, name: str) -> str:
-        """The token for a name; empty if there is none."""
+        """Returns the token for a name; empty if there is none."""
         found = self._find(name)
         return found[1].token if found else ""
 
     def keep(self, name: str, token: str) -> None:
-        """Writes a token down, unless it is there or must not be kept."""
+        """Stores a token, unless it is stored already or must not be."""
         if not self._is_safe or self.find(name) == token:
             return
         kept = Kept(self._server, self._port, self._tls, name.lower(), token)
@@ -65,13 +65,16 @@ class Tokens:
             self.problem = f"You will be asked for the password again: cannot write {where}: {error.strerror}."
 
     def drop(self, name: str) -> None:
-        """Removes a token that the server does not take any more."""
+        """Removes a token that the server has refused."""
         with suppress(OSError):
             if found := self._find(name):
                 found[0].unlink(missing_ok=True)
 
     def forget(self, name: str) -> int:
-        """Removes the tokens for a name ("": for all) at any port of the server; gives how many. Raises OSError."""
+        """Removes the tokens for a name (or for all, if "") at any port of the server; returns how many.
+
+        Raises OSError.
+        """
         paths = [
             path
             for path, kept in self._all()
@@ -82,14 +85,14 @@ class Tokens:
         return len(paths)
 
     def has_tls(self) -> bool:
-        """Whether a token came in TLS from this server, at this port."""
+        """Returns whether a token came over TLS from this server and port."""
         try:
             return bool(self._in_tls())
         except OSError:
-            return False  # what cannot be read was of no use before either
+            return False  # an unreadable token was useless before, too
 
     def forget_tls(self) -> int:
-        """Removes the tokens that came in TLS from this server and port; gives how many. Raises OSError."""
+        """Removes the tokens that came over TLS from this server and port; returns how many. Raises OSError."""
         paths = self._in_tls()
         for path in paths:
             path.unlink(missing_ok=True)
@@ -99,12 +102,12 @@ class Tokens:
         return [path for path, kept in self._all() if self._is_of(kept, tls=True)]
 
     def _find(self, name: str) -> tuple[Path, Kept] | None:
-        if not self._is_safe:  # one for `localhost` is none for `localhost.`, which a name server is asked for
+        if not self._is_safe:  # a token for `localhost` must not go to `localhost.`, which DNS resolves
             return None
         path = self._path(name)
         with suppress(OSError, ValueError):
             return path, msgspec.json.decode(path.read_bytes(), type=Kept)
-        with suppress(OSError):  # an older client has named the file by another spelling of the server
+        with suppress(OSError):  # an older client used another spelling of the server for the file's name
             for path, kept in self._all():
                 if self._is_of(kept, tls=self._tls) and kept.name == name.lower():
                     return path, kept
@@ -114,18 +117,18 @@ class Tokens:
         return (canonical(kept.server), kept.port, kept.tls) == (self._server, self._port, tls)
 
     def _path(self, name: str) -> Path:
-        # A hash, as neither a name nor what was typed for a server need be fit for a file's name.
+        # The file's name is a hash, because a name or a server as typed may not be fit for one.
         key = f"{self._server}\n{self._port}\n{self._tls}\n{name.lower()}"
         return self._folder / hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
     def _all(self) -> Iterator[tuple[Path, Kept]]:
         for path in self._folder.glob("*"):
-            with suppress(ValueError, FileNotFoundError, IsADirectoryError):  # something else, or gone just now
+            with suppress(ValueError, FileNotFoundError, IsADirectoryError):  # not a token's file, or removed meanwhile
                 yield path, msgspec.json.decode(path.read_bytes(), type=Kept)
 
 
 def is_here(server: str) -> bool:
-    """Whether a server is on this machine, by the address typed."""
+    """Returns whether the typed address is this machine's own."""
     try:
         return server.lower() == "localhost" or ipaddress.ip_address(server).is_loopback
     except ValueError:

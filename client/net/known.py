@@ -1,6 +1,7 @@
-"""What tells that a server speaks TLS, so that nobody is talked out of it: a certificate, a login, a profile.
+"""Collects the evidence that a server speaks TLS: a certificate, a login, a profile.
 
-Who is on the way can make any server look as if it had no TLS, or had lost it. Connects to nothing and asks nobody.
+An attacker can make any server look as if it had no TLS; trust.py says what follows. Connects to nothing and asks
+nobody.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Known:
-    """What is known of the server of `profile`; `profiles` is the file of them all."""
+    """The evidence for the server of `profile`; `profiles` is the file of all profiles."""
 
     def __init__(self, profile: Profile, pins: Pins, tokens: Tokens, profiles: Path) -> None:
         self._server, self._port = profile.server, profile.port
@@ -30,10 +31,10 @@ class Known:
         self._profiles = profiles
 
     def why_not_plain(self) -> str:
-        """Why this server must not be talked to without TLS, and what to do; empty if it may be. Raises UntrustedError.
+        """Returns why this server needs TLS, and what to do; empty if it does not. Raises UntrustedError.
 
-        Any name's login counts: the server is the same for all. A file of profiles that cannot be read may have the
-        server in TLS: to overlook it would let a slip of its owner's open the way to plain.
+        A login of any name counts, because the server is the same. If the file of profiles is unreadable it counts as
+        evidence: a slip in the file must not allow a connection without TLS.
         """
         last = "forget it with --forget-server."
         if self._pins.knows(self._server, self._port):
@@ -64,8 +65,8 @@ class Known:
         )
 
     def forget(self) -> str:
-        """Removes what the client has kept of the server's TLS; says what. Raises OSError, UntrustedError."""
-        # The certificate goes last: should something fail, the server is still known.
+        """Removes the stored evidence of the server's TLS; returns what it was. Raises OSError, UntrustedError."""
+        # The certificate goes last: if a step fails, the server still counts as one with TLS.
         logins = self._tokens.forget_tls()
         if not self._pins.forget(self._server, self._port) and not logins:
             return f"Nothing was kept of TLS with {self._place}."

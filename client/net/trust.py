@@ -1,8 +1,8 @@
-"""Whether a server is the one that it should be: certificates, and those pinned on first use. Shows nothing itself.
+"""Decides whether a server is the intended one: by certificates, and by those pinned on first use. Shows nothing.
 
-A certificate must be for the name that was typed, and signed by someone whom this machine trusts or `--tls-ca` names.
-One by nobody known can be trusted by the user's word: from then on that server must show exactly this one, whatever its
-names and dates. And a server that was trusted once is never again talked to without TLS: an attacker need only pretend
+A certificate must be for the typed name, and signed by an authority that this machine trusts or `--tls-ca` names. The
+user may trust any other certificate by hand: from then on that server must show exactly this one, whatever its names
+and dates. A server that was trusted once is never contacted without TLS again, because an attacker need only pretend
 that it has none.
 """
 
@@ -23,45 +23,45 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# What OpenSSL says when nobody known has signed (x509_vfy.h): X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+# OpenSSL's codes for a certificate without a known signer (x509_vfy.h): X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
 # _SELF_SIGNED_CERT_IN_CHAIN, _UNABLE_TO_GET_ISSUER_CERT_LOCALLY, _UNABLE_TO_VERIFY_LEAF_SIGNATURE.
 _SIGNED_BY_NOBODY_KNOWN: Final = {18, 19, 20, 21}
 
 Dial = Callable[[], socket.socket]
 Secured = tuple[socket.socket, TlsChannel]
-# Stands for a fingerprint where the certificate was signed by someone trusted. The port of such a line has _TLS behind
-# it: an older client takes it for a server that nobody can name, and keeps it.
+# Replaces the fingerprint of a certificate that a trusted authority has signed. In such a line _TLS follows the port:
+# older clients take it for a server with an impossible name, and keep the line.
 _SIGNED: Final = "signed"
 _TLS: Final = "/tls"
 
 
 class UntrustedError(Exception):
-    """The server is not to be trusted; `str()` says why, and what to do."""
+    """The server is not trusted; `str()` says why, and what to do."""
 
 
 class DowngradeError(UntrustedError):
-    """The server speaks TLS, as is known here, and was about to be talked to without."""
+    """The server is known to speak TLS, but the connection would not use it."""
 
 
 class Security(Protocol):
-    """How a connection is made safe, as far as it is."""
+    """How a connection is secured."""
 
     def secure(
         self, dial: Dial, host: str, port: int, seconds: float, /
     ) -> tuple[socket.socket, socket.socket | TlsChannel]:
-        """A connection made by `dial`, and what to talk through. Raises UntrustedError, OSError, and as `dial`."""
+        """Calls `dial`; returns the socket, and what to talk through. Raises UntrustedError, OSError, and as `dial`."""
 
 
 class Plain:
-    """No TLS. `why_not` says why there must be some, or nothing; `warn` is called once, before anything is said."""
+    """No TLS. `why_not` returns a reason against that, or ""; `warn` is called once, before any data is sent."""
 
     def __init__(self, why_not: Callable[[], str] | None = None, warn: Callable[[], object] | None = None) -> None:
         self._why_not = why_not
         self._warn = warn
 
     def secure(self, dial: Dial, _host: str, _port: int, _seconds: float, /) -> tuple[socket.socket, socket.socket]:
-        """A connection made by `dial`, as it is. Raises DowngradeError, what `why_not` and `dial` raise."""
-        # Each time: while this client was connected, another one may have learned that there is TLS.
+        """Returns the connection of `dial` as it is. Raises DowngradeError, and what `why_not` and `dial` raise."""
+        # It checks each time: another client may have learned of the server's TLS during this connection.
         if self._why_not and (reason := self._why_not()):
             raise DowngradeError(reason)
         sock = dial()
@@ -72,10 +72,10 @@ class Plain:
 
 
 class Trust:
-    """What a server must show before anything is said to it."""
+    """What a server must prove before any data is sent to it."""
 
     def __init__(self, ca: str, pins: Pins, ask: Callable[[str], bool] | None) -> None:
-        """`ca` is a file of certificates, or empty; `ask` puts a question to the user, where there is one.
+        """`ca` is a file of certificates, or empty; `ask` asks the user, if there is one.
 
         Raises UntrustedError if the file cannot be used.
         """
@@ -84,16 +84,16 @@ class Trust:
         self._ask = ask
         try:
             self._verifying = ssl.create_default_context(cafile=ca or None)
-        except OSError as error:  # an SSLError, too
+        except OSError as error:  # SSLError is an OSError
             raise UntrustedError(f"There are no certificates to read in {one_line(ca)}. Check the file.") from error
         self._verifying.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._seeing = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # takes any certificate, so as to look at it
+        self._seeing = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # accepts any certificate, to look at it
         self._seeing.minimum_version = ssl.TLSVersion.TLSv1_2
         self._seeing.check_hostname = False
         self._seeing.verify_mode = ssl.CERT_NONE
 
     def secure(self, dial: Dial, host: str, port: int, seconds: float) -> Secured:
-        """A connection made by `dial`, in TLS, to a server that is trusted; `seconds` are for one handshake.
+        """Calls `dial` and does the handshake with a trusted server; `seconds` are for one handshake.
 
         Raises UntrustedError, NotTlsError, other OSErrors, and what `dial` raises.
         """
@@ -105,12 +105,11 @@ class Trust:
                 if self._ca or error.verify_code not in _SIGNED_BY_NOBODY_KNOWN:
                     raise UntrustedError(self._explain(host, error.verify_message)) from error
             else:
-                with suppress(
-                    UntrustedError
-                ):  # this connection is safe without it, and a script's home may be read-only
+                with suppress(UntrustedError):  # this connection is safe without the note, and a home may be read-only
                     self._pins.note(host, port)
                 return secured
-            # That handshake is over, and the user may think for long: so each look is a connection of its own.
+            # That handshake has failed, and the user may take long to answer. So each look at a certificate uses a
+            # connection of its own.
             sock, channel = _shake(dial(), self._seeing, host, seconds)
             sock.close()
             pin = self._take_on(host, port, fingerprint(channel.certificate()))
@@ -122,8 +121,8 @@ class Trust:
         return sock, channel
 
     def _take_on(self, host: str, port: int, shown: str) -> str:
-        """The pin, if the user says yes. Raises UntrustedError."""
-        if self._pins.is_signed(host, port):  # a yes is soon said, and this is what an attacker can show, too
+        """Returns the pin if the user agrees. Raises UntrustedError."""
+        if self._pins.is_signed(host, port):  # users agree quickly, and an attacker can show such a certificate, too
             how = (
                 "is signed by nobody known here. The one before was signed by an authority that was trusted.\n"
                 "If you named that authority with --tls-ca FILE, do so again."
@@ -149,40 +148,41 @@ class Trust:
 
 
 class Pins:
-    """A file of certificates that the user trusts, one line a server: host, port, fingerprint. For its owner only.
+    """The file of certificates that the user trusts. Each line has a host, a port and a fingerprint.
 
-    A further line notes that a server speaks TLS with a certificate that was signed: host, port/tls, "signed".
+    Another kind of line notes a server with a signed certificate: host, port/tls, "signed". Only the owner can read the
+    file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
-        self.label: Final = one_line(str(path))  # as it is told
+        self.label: Final = one_line(str(path))  # as messages show it
 
     def find(self, host: str, port: int) -> str | None:
-        """The fingerprint that this server must show, if there is one. Raises UntrustedError."""
+        """Returns the fingerprint that this server must show, if any. Raises UntrustedError."""
         return self._read().get((canonical(host), str(port)))
 
     def add(self, host: str, port: int, pin: str) -> None:
-        """Writes it down, all or nothing. Raises UntrustedError."""
+        """Writes the pin, completely or not at all. Raises UntrustedError."""
         with self._changing() as pins:
             pins[canonical(host), str(port)] = pin
 
     def note(self, host: str, port: int) -> None:
-        """Writes down that this server speaks TLS, with a certificate that was signed. Raises UntrustedError."""
-        if not self.is_signed(host, port):  # nearly always it is, and then nothing need be written
+        """Notes that this server has a signed certificate. Raises UntrustedError."""
+        if not self.is_signed(host, port):  # usually true, so that nothing is written
             with self._changing() as pins:
                 pins[canonical(host), f"{port}{_TLS}"] = _SIGNED
 
     def is_signed(self, host: str, port: int) -> bool:
-        """Whether this server has shown a certificate that was signed. Raises UntrustedError."""
+        """Returns whether this server has shown a signed certificate. Raises UntrustedError."""
         return (canonical(host), f"{port}{_TLS}") in self._read()
 
     def knows(self, host: str, port: int) -> bool:
-        """Whether this server was trusted in TLS. Raises UntrustedError."""
+        """Returns whether this server was trusted with TLS. Raises UntrustedError."""
         return not self._read().keys().isdisjoint(_keys(host, port))
 
     def forget(self, host: str, port: int) -> bool:
-        """Removes what is written of this server; whether something was. Raises UntrustedError."""
+        """Removes this server's lines; returns whether there were any. Raises UntrustedError."""
         if not self.knows(host, port):
             return False
         with self._changing() as pins:
@@ -192,7 +192,7 @@ class Pins:
 
     @contextmanager
     def _changing(self) -> Iterator[dict[tuple[str, str], str]]:
-        """What is in the file, to be changed and then written; another client that would change it waits meanwhile."""
+        """Yields the file's content, and writes it after the change; other clients wait meanwhile."""
         try:
             with reserved(self.path):
                 pins = self._read()
@@ -204,9 +204,12 @@ class Pins:
     def _read(self) -> dict[tuple[str, str], str]:
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines()
-            # Older clients wrote a host as it was typed. Of two spellings with two pins the later line counts.
+            # Older clients wrote a host as the user typed it. If two spellings have two pins, the later line counts.
             return {(canonical(host), port): pin for host, port, pin in map(str.split, lines)}
-        except (FileNotFoundError, NotADirectoryError):  # the latter: a service's user, whose home is /dev/null
+        except (
+            FileNotFoundError,
+            NotADirectoryError,
+        ):  # the latter if the home is /dev/null, as for a daemon
             return {}
         except OSError as error:
             raise UntrustedError(f"Cannot read {self.label}: {error.strerror}. Not connected.") from error
@@ -224,7 +227,7 @@ def _shake(sock: socket.socket, context: ssl.SSLContext, host: str, seconds: flo
     try:
         channel = TlsChannel(sock, context, host)
         channel.handshake(seconds)
-    except BaseException:  # Ctrl-C too
+    except BaseException:  # also for Ctrl-C
         sock.close()
         raise
     return sock, channel
