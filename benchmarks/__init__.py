@@ -1,1 +1,1 @@
-"""What `make bench` runs; see README.txt."""
+"""The benchmarks of `make bench`, `make profile` and `make attacks`; see README.txt."""

@@ -1,6 +1,6 @@
-"""``make bench``: measures all cells, or one, this service and ngircd in turn, and prints a table.
+"""``make bench``: measures one cell or all, with this service and ngircd in turn, and prints a table.
 
-A run of all writes it down: results.json and chart.svg beside this file, and the table in README.txt.
+A run of all cells also writes results.json and chart.svg beside this file, and the table in README.txt.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TABLE: Final = re.compile(r"(?<=\n    \$ make bench\n)(?:    .+\n)+")  # in READ
 
 
 def main(chosen: str, peer: str) -> int:
-    """Measures one cell, or "all"; `peer` is "ngircd" or "none". Gives the exit status: 1 if a cell failed."""
+    """Measures one cell, or "all"; `peer` is "ngircd" or "none". Returns the exit status: 1 if a cell failed."""
     if chosen not in ("all", *CELLS) or peer not in ("ngircd", "none"):
         sys.stderr.write("PEER is ngircd or none; CELL is all, or one of these:\n")
         sys.stderr.writelines(f"  {name:12} {cell.description}\n" for name, cell in CELLS.items())
@@ -53,8 +53,8 @@ def main(chosen: str, peer: str) -> int:
 
 
 def write_down(report: Report) -> None:
-    """Keeps the results where the project shows them."""
-    from benchmarks.chart import draw  # noqa: PLC0415 (matplotlib is needed here only, and takes a second)
+    """Writes the results to the files that the project shows."""
+    from benchmarks.chart import draw  # noqa: PLC0415 (only this needs matplotlib, whose import takes a second)
 
     RESULTS.write_text(json.dumps(report, indent=1) + "\n")
     draw(report, CHART)

@@ -1,8 +1,8 @@
-"""The cell bare50: what bare Python threads can do in direct50. It bounds what the service can do there.
+"""The cell bare50: what bare Python threads achieve in direct50. It is an upper bound for the service there.
 
-As a program (python -m benchmarks.bare) a relay with the service's threads and nothing else: one for each client that
-receives, one that takes what they have gathered, one that sends an ack and the message. No line is decoded, checked or
-stored.
+As a program (python -m benchmarks.bare) this is a relay with the service's threads and nothing else: a receiving thread
+for each client, one thread that takes what they have gathered, one that sends an ack and the message. It does not
+decode, check or store lines.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.peers import Peer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# As long as the service's.
+# As long as the service's time.
 _TIME: Final = b'"time":"2026-11-21T09:30:00.123Z"'
 _ACK: Final = b'{"type":"ack","command":"dm","id":1234567,%s,"to":"user10","status":"delivered"}\n' % _TIME
 _DIRECT: Final = b'{"type":"direct","id":1234567,%s,"from":"user11","to":"user10","message":"%s"}\n' % (
@@ -32,17 +32,17 @@ _DIRECT: Final = b'{"type":"direct","id":1234567,%s,"from":"user11","to":"user10
 
 
 class Relay:
-    """Passes each line on to the sender's partner: the clients are paired in the order in which they came."""
+    """Passes each line to the sender's partner. Clients are paired in the order of their connections."""
 
     def __init__(self) -> None:
         self._clients: list[socket.socket] = []
-        self._received: deque[tuple[int, int]] = deque()  # (whose, how many lines)
+        self._received: deque[tuple[int, int]] = deque()  # (client, number of lines)
         self._gathered: deque[list[tuple[int, int]]] = deque()
         self._arrived = threading.Condition()
         self._handed_over = threading.Event()
 
     def run(self) -> None:
-        """Until the process is ended."""
+        """Runs until the process is ended."""
         for work in (self._gather, self._deliver):
             threading.Thread(target=work, daemon=True).start()
         with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
@@ -82,7 +82,7 @@ class Relay:
 class Bare(Peer):
     """The relay as a program under test."""
 
-    name = "chat"  # in the column of what is written in Python
+    name = "chat"  # shown in the column of the Python program
     entered = b"in"
     ack = b'"type":"ack"'
     direct = b'"type":"direct"'
@@ -92,11 +92,11 @@ class Bare(Peer):
         self.port = int(self.await_line(r"listening on (\d+),")[1])
 
     def entry(self, name: str) -> bytes:
-        """Any line will do."""
+        """Returns any line; the relay needs no login."""
         return name.encode() + b"\n"
 
     def private(self, to: str, text: str) -> bytes:
-        """As long as the service's command."""
+        """Returns a line as long as the service's command."""
         return f'{{"command": "dm", "to": "{to}", "message": "{text}"}}\n'.encode()
 
 

@@ -1,6 +1,6 @@
-"""What a cell is: something to measure, and what its figures must be. Measures nothing, prints nothing.
+"""What a cell is: something to measure, and targets for its figures. Measures nothing, prints nothing.
 
-A cell gives a mapping from metrics to numbers. A metric is named as it is shown, with its unit: "messages/s", "p99 ms".
+A cell returns a mapping from metrics to numbers. A metric's name is its label with its unit: "messages/s", "p99 ms".
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 class Target(NamedTuple):
-    """What this service's `metric` must be: at least, or at most, `number`, in its unit or in that peer's figure."""
+    """A bound for this service's `metric`: a `number` in its unit, or that many times a peer's figure."""
 
     metric: str
     comparison: Literal[">=", "<="]
     number: float
-    of: str = ""  # a peer: `number` is how many times that peer's figure it must be
+    of: str = ""  # a peer, if `number` is a multiple of that peer's figure
 
     def __str__(self) -> str:
         return f"{self.comparison} {self.number:,g}{f' x {self.of}' if self.of else ''}"
 
     def holds(self, results: Results) -> bool | None:
-        """Whether a cell's results meet it; None if the peer was not measured."""
+        """Returns whether a cell's results meet the target; None if the peer was not measured."""
         figure = results["chat"][self.metric]
         if self.of:
             if not (of_peer := results.get(self.of, {}).get(self.metric)):
@@ -37,9 +37,9 @@ class Target(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """Something to measure. `measure` is called with each peer in turn, a fresh one for each run.
+    """Something to measure. `measure` is called with each peer in turn, a new one for each run.
 
-    Without peers it is called with None, once, and starts what it measures by itself; its figures are this service's.
+    Without peers it is called once, with None, and starts what it measures itself; its figures are this service's.
     """
 
     description: str

@@ -1,4 +1,4 @@
-"""The results as a chart, an SVG that is the same for the same results. The only module that needs matplotlib."""
+"""Draws the results as an SVG; equal results give an equal file. The only module that needs matplotlib."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _COLOURS: Final = {"chat": "#1f6f8b", "ngircd": "#c9a66b"}
 _CLIENTS: Final = {"fan10": "10", "fan100": "100", "fan1000": "1,000"}
-# Of each panel: its title, the metric, by what the figures are divided, and cells with what they are called.
+# Each panel: its title, the metric, a divisor for the figures, and the cells with their labels.
 _PANELS: Final = (
     ("million deliveries/s\nby clients; more is better", "deliveries/s", 1e6, _CLIENTS),
     ("CPU s per million deliveries\nby clients; less is better", "CPU s/million", 1.0, _CLIENTS),
@@ -24,7 +24,6 @@ _PANELS: Final = (
 
 
 def draw(report: Report, path: Path) -> None:
-    """Writes the chart."""
     mpl.rcParams.update({"svg.hashsalt": "chat", "svg.fonttype": "none", "font.size": 9, "axes.titlesize": 9})
     machine, cells = report["machine"], report["cells"]
     programs = {"chat": "this service", "ngircd": f"ngircd {machine['ngircd']}"}

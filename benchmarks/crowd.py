@@ -1,6 +1,6 @@
-"""Very many clients of this service in one process: lets them come and go, and sees when what is said has reached all.
+"""Very many clients in one process: connects and drops them, and measures when a message has reached all.
 
-Reads whatever comes into one large buffer and drops it, but for what is looked for.
+It reads all input into one large buffer, looks for a mark and drops the rest.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from benchmarks.peers import CellError, Client
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-ENTERING: Final = 200  # clients at a time between connecting and being logged in; the service's backlog takes 1,024
-PATIENCE: Final = 90.0  # seconds for any one thing to happen
+ENTERING: Final = 200  # clients that log in at once; the service's backlog holds 1,024 connections
+PATIENCE: Final = 90.0  # seconds for each step
 READ: Final = 1 << 20  # bytes
-OVERLAP: Final = 64  # bytes of the last read that are looked at again, so that a mark is found across two reads
+OVERLAP: Final = 64  # bytes of the last read that are searched again, to find a mark across two reads
 USERS: Final = b'{"type":"users"'
 
 
 class Guest(Client):
-    """A client that asks to be let in by its token, and does not wait for it."""
+    """A client that sends its token and does not wait for the login."""
 
     def __init__(self, port: int, name: str, token: str) -> None:
         super().__init__(port, name)
         self.token = token
         self.is_in = False
-        self.lists = 0  # users lists that came, or began to come
+        self.lists = 0  # users lists received, also partly
         self.socket.settimeout(0)
         self.socket.send(json.dumps({"command": "resume", "token": token}).encode() + b"\n")
 
 
 class Hall:
-    """The guests, and the buffer that they all are read into."""
+    """The guests, and the buffer for all their input."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -45,11 +45,11 @@ class Hall:
         self._guests: dict[int, Guest] = {}  # by descriptor
         self.entering = 0
         self._mark = b""
-        self.unaware: set[int] = set()  # descriptors of those whom the mark has not reached
+        self.unaware: set[int] = set()  # descriptors of guests without the mark
 
     # -- coming and going ---------------------------------------------------------------------------------------------
     def enter(self, name: str, token: str) -> Guest:
-        """Connects, and asks to be let in."""
+        """Connects a guest and starts its login."""
         guest = Guest(self._port, name, token)
         self._guests[guest.socket.fileno()] = guest
         self._poll.register(guest.socket, select.EPOLLIN)
@@ -57,7 +57,7 @@ class Hall:
         return guest
 
     def enter_all(self, entries: Sequence[tuple[str, str]]) -> list[Guest]:
-        """Lets them all in, by name and token, as fast as the service takes them."""
+        """Logs all in, by name and token, as fast as the service accepts them."""
         guests: list[Guest] = []
         for name, token in entries:
             self.wait(lambda: self.entering < ENTERING, f"login {len(guests)} of {len(entries)}")
@@ -66,26 +66,25 @@ class Hall:
         return guests
 
     def leave(self, guest: Guest) -> None:
-        """Drops the connection."""
+        """Drops the guest's connection."""
         descriptor = guest.socket.fileno()
         del self._guests[descriptor]
         self.unaware.discard(descriptor)
         guest.socket.close()
 
     def close(self) -> None:
-        """Drops all connections."""
         self._poll.close()
         for guest in self._guests.values():
             guest.socket.close()
 
     # -- what is said -------------------------------------------------------------------------------------------------
     def look_for(self, mark: bytes, *but: Guest) -> None:
-        """From now on looks for these bytes, at most OVERLAP of them, at all who are in but those."""
+        """Starts a search for `mark`, of at most OVERLAP bytes, in the input of all logged-in guests except `but`."""
         self._mark = mark
         self.unaware = {descriptor for descriptor, guest in self._guests.items() if guest.is_in and guest not in but}
 
     def say(self, sender: Guest, number: int) -> float:
-        """A public message, to be looked for at everyone else; gives when it was sent."""
+        """Sends a public message and searches for it at all other guests; returns the time of sending."""
         mark = f"MESSAGE-{number:06}-"
         self.look_for(mark.encode(), sender)
         sent_at = time.perf_counter()
@@ -93,12 +92,12 @@ class Hall:
         return sent_at
 
     def wait_for_all(self, what: str) -> float:
-        """Waits until everyone has what is looked for; gives when that was."""
+        """Waits until the mark has reached all guests; returns that time."""
         self.wait(lambda: not self.unaware, what)
         return time.perf_counter()
 
     def wait(self, done: Callable[[], bool], what: str) -> None:
-        """Reads until it is done. Raises CellError after PATIENCE."""
+        """Reads until `done` holds. Raises CellError after PATIENCE."""
         give_up = time.monotonic() + PATIENCE
         while not done():
             self.read(0.1)
@@ -106,7 +105,7 @@ class Hall:
                 raise CellError(f"{what}: not within {PATIENCE:g} s; {len(self.unaware)} have not heard of it")
 
     def read(self, timeout: float) -> None:
-        """Reads what is there, waiting for the first of it up to `timeout` seconds."""
+        """Reads all pending input; waits up to `timeout` seconds for the first."""
         for descriptor, _ in self._poll.poll(timeout):
             guest = self._guests[descriptor]
             kept = len(guest.rest)
@@ -119,6 +118,6 @@ class Hall:
             if descriptor in self.unaware and self._buffer.find(self._mark, 0, size) >= 0:
                 self.unaware.discard(descriptor)
             guest.lists += self._buffer.count(USERS, max(0, kept - len(USERS) + 1), size)
-            if not guest.is_in and self._buffer.find(b'"token":', 0, size) >= 0:  # near the end of login_ok
+            if not guest.is_in and self._buffer.find(b'"token":', 0, size) >= 0:  # this stands near the end of login_ok
                 guest.is_in = True
                 self.entering -= 1

@@ -1,8 +1,8 @@
-"""Makes a database with a long history: ``python3 -m benchmarks.generate [1000000 /tmp/million.db]``.
+"""Creates a database with a long history: ``python3 -m benchmarks.generate [1000000 /tmp/million.db]``.
 
-Nine messages in ten are public, by 1,000 of 2,000 users; the others belong to 10,000 direct conversations. The newest
-hundredth has not been seen. A text has 10 to 15 of 50,000 made-up words, common and rare ones as in a language.
-Everyone is called user1, user2 … and has the password "password". The same number of messages gives the same texts.
+Nine in ten messages are public, by 1,000 of 2,000 users; the others belong to 10,000 direct conversations. The newest
+hundredth is unseen. A text has 10 to 15 of 50,000 invented words, common and rare ones as in a language. The users are
+user1, user2 … with the password "password". Equal numbers of messages give equal texts.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _DIRECT: Final = 0.1  # of all messages
 _SEEN: Final = 0.99  # of all messages
 _PACE: Final = 12_000  # milliseconds from one message to the next, at most
 _END: Final = datetime(2026, 11, 21, tzinfo=UTC)  # about the time of the newest message
-_POOL: Final = 2_000_000  # words in a row, of which each text is a piece: drawing each word anew takes half a minute
+_POOL: Final = 2_000_000  # random words in a row; each text is a piece of it, as drawing each word takes half a minute
 _AT_ONCE: Final = 20_000  # messages
 _BAR: Final = 40  # characters
 
-# id, time, sender, recipient, text, nonce, when it was seen
+# id, time, sender, recipient, text, nonce, seen_at
 _Row = tuple[int, str, int, "int | None", str, str, "str | None"]
 
 
 def history(count: int = MESSAGES) -> Path:
-    """The database with so many messages; made unless a run before left it. One of an older schema is removed."""
+    """Returns the database with `count` messages; creates it if missing. Removes one with an older schema."""
     path = FOLDER / f"history-{count}-{schema.revisions()[-1]}.db"
     if not path.exists():
         for old in FOLDER.glob(f"history-{count}-*"):
@@ -56,12 +56,12 @@ def history(count: int = MESSAGES) -> Path:
 
 
 def make(path: Path, count: int) -> None:
-    """A new database with so many messages, indexed for the search. It says on stderr how far it has come."""
+    """Creates a database with `count` messages, indexed for the search. Reports its progress on stderr."""
     SqliteStorage(path, lambda _: None).close()
     password_hash = passwords.make_hash("password", 4)
     progress = _Progress(count)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        # A file that was not finished is thrown away, so nothing need be safe.
+        # An incomplete file is discarded, so nothing needs to be safe.
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -400000"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         connection.execute("BEGIN")
@@ -84,7 +84,7 @@ def _add_messages(connection: sqlite3.Connection, count: int, password_hash: str
     ).fetchall()
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}")
-    connection.execute("PRAGMA defer_foreign_keys = ON")  # the users come last: they know of their newest messages
+    connection.execute("PRAGMA defer_foreign_keys = ON")  # the users come last: their rows name newest messages
     newest = [0] * (USERS + 1)
     rows = _make_rows(count, newest)
     while batch := list(islice(rows, _AT_ONCE)):
@@ -94,11 +94,11 @@ def _add_messages(connection: sqlite3.Connection, count: int, password_hash: str
             batch,
         )
         progress.show("messages", batch[-1][0])
-    for number, (_, sql) in enumerate(indexes):  # an index that is made from all rows is sorted once
+    for number, (_, sql) in enumerate(indexes):  # an index built from all rows is sorted once
         progress.show("indexes", count * number // len(indexes))
         connection.execute(sql)
     connection.execute("INSERT INTO era SELECT DISTINCT id >> 15 FROM message WHERE recipient_id IS NOT NULL")
-    # The one half has read everything, the other up to some message; the last one nothing.
+    # Half of the users have read everything, the others up to some message; the last user has read nothing.
     now = _END.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     connection.executemany(
         "INSERT INTO user (id, name, password_hash, created_at, last_seen_at, read_id, direct_id) "
@@ -111,7 +111,7 @@ def _add_messages(connection: sqlite3.Connection, count: int, password_hash: str
 
 
 def make_words() -> list[str]:
-    """Always the same; the common words, which are short, first."""
+    """Returns the same words each time; the common, short ones come first."""
     generator = random.Random(WORDS)  # noqa: S311
     syllables = [first + second for first in "bcdfghjklmnprstvwz" for second in "aeiou"]
     words: dict[str, None] = {}
@@ -122,7 +122,7 @@ def make_words() -> list[str]:
 
 
 def _make_rows(count: int, newest: list[int]) -> Iterator[_Row]:
-    """The messages; notes in `newest`, by user, which direct one was the last to be sent or seen."""
+    """Yields the messages; `newest` gets, by user, the last direct message sent or seen."""
     generator = random.Random(count)  # noqa: S311
     words = make_words()
     often = list(accumulate(1 / (rank + 2.7) for rank in range(WORDS)))  # Zipf's law, with Mandelbrot's shift
@@ -153,9 +153,9 @@ def _make_rows(count: int, newest: list[int]) -> Iterator[_Row]:
 
 
 class _Progress:
-    """On a terminal a bar, else a line for each tenth."""
+    """Shows a bar on a terminal, else a line for each tenth."""
 
-    # What part of the time each takes.
+    # The share of the time of each part.
     _PARTS: Final = {"messages": 0.4, "indexes": 0.15, "counts": 0.05, "search index": 0.4}
 
     def __init__(self, count: int) -> None:
@@ -165,7 +165,7 @@ class _Progress:
         self._step = 1 if sys.stderr.isatty() else 10  # percent
 
     def show(self, part: str, done: int) -> None:
-        """So many of the messages have been through that part, and all through those before it."""
+        """Reports that `done` messages have passed this part, and all have passed the parts before it."""
         before = sum(list(self._PARTS.values())[: list(self._PARTS).index(part)])
         percent = int(100 * (before + self._PARTS[part] * min(done / self._count, 1)))
         if percent // self._step <= self._shown:
@@ -179,7 +179,6 @@ class _Progress:
         sys.stderr.flush()
 
     def end(self, path: Path) -> None:
-        """All is done."""
         start = "\r\033[K" if self._step == 1 else ""
         seconds, size = time.perf_counter() - self._started_at, path.stat().st_size / 1e9
         sys.stderr.write(f"{start}{self._count:,} messages made in {seconds:.0f} s: {size:.2f} GB\n")

@@ -1,6 +1,6 @@
-"""The cells with ten million messages in the database: pages, searches, logins, inserts, the start of the service.
+"""Cells with ten million messages in the database: pages, searches, logins, inserts, the start of the service.
 
-All but the last call the storage layer as the service does. The file is in the machine's memory, as far as it fits.
+All but the last call the storage as the service does. The file is in the page cache, as far as it fits.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
     from benchmarks.peers import Peer
 
-TIMES: Final = 300  # that each page is read, and each user logs in
+TIMES: Final = 300  # reads of each page, and logins of each user
 SEARCHES: Final = 40  # of each kind
 STARTS: Final = 5
 INSERTS: Final = 32_000  # messages of a kind in a round
 ROUNDS: Final = 7
-BATCHES: Final = (64, 1000)  # messages in a transaction: of one client, and as many as the writer takes
-Batch = list[tuple[int, list[Post]]]  # who stores what
+BATCHES: Final = (64, 1000)  # messages in a transaction: one client's, and as many as the writer takes
+Batch = list[tuple[int, list[Post]]]  # sender ids with their messages
 FOREVER: Final = "9999-12-31T00:00:00.000Z"
 
 
@@ -49,7 +49,7 @@ FOREVER: Final = "9999-12-31T00:00:00.000Z"
 def _opened(path: Path) -> Iterator[SqliteStorage]:
     with path.open("rb") as file:
         while file.read(1 << 24):
-            pass  # what was read is in the machine's memory
+            pass  # the pages that were read are now in the page cache
     storage = SqliteStorage(path, lambda _: None)
     try:
         yield storage
@@ -58,7 +58,7 @@ def _opened(path: Path) -> Iterator[SqliteStorage]:
 
 
 def _time(count: int, work: Callable[[], object]) -> list[float]:
-    """How long each of so many calls took, in milliseconds."""
+    """Returns how long each of `count` calls took, in milliseconds."""
     times = []
     for _ in range(count):
         started_at = time.perf_counter()
@@ -72,7 +72,7 @@ def _p99(times: list[float]) -> float:
 
 
 def _draw_talk(connection: sqlite3.Connection, choose: random.Random) -> tuple[int, int]:
-    """Who writes directly, and to whom."""
+    """Returns a random sender and recipient of direct messages."""
     (newest,) = connection.execute("SELECT max(id) FROM message").fetchone()
     row = connection.execute(
         "SELECT sender_id, recipient_id FROM message WHERE recipient_id IS NOT NULL AND id > ? LIMIT 1",
@@ -82,7 +82,7 @@ def _draw_talk(connection: sqlite3.Connection, choose: random.Random) -> tuple[i
 
 
 def pages(path: Path) -> dict[str, float]:
-    """A page of 50: of the room and of a talk, the newest and any other; and of what somebody missed."""
+    """Measures pages of 50: the newest and any other of the public room and of a talk; and unseen messages."""
     choose = random.Random(1)  # noqa: S311
     with _opened(path) as storage:
         (newest,) = storage.read(lambda c: c.execute("SELECT max(id) FROM message").fetchone())
@@ -110,7 +110,7 @@ def pages(path: Path) -> dict[str, float]:
 
 
 def searches(path: Path) -> dict[str, float]:
-    """Words and their beginnings, common and rare; and what somebody would search for who means harm."""
+    """Measures words and beginnings, common and rare ones; and searches that an attacker would send."""
     choose = random.Random(1)  # noqa: S311
     words = generate.make_words()
     common, some, rare = words[:10], words[300:3000], words[-5000:]
@@ -138,7 +138,7 @@ def searches(path: Path) -> dict[str, float]:
         for kind, draw in kinds.items():
 
             def search(draw: Callable[[], str] = draw, partner: int | None = other if "talk" in kind else None) -> None:
-                with suppress(Refused):  # the answer to what takes too long
+                with suppress(Refused):  # a search that takes too long is refused
                     storage.search_page(draw(), me, partner, None, DEFAULT_SEARCH_PAGE)
                 storage.release()
 
@@ -150,7 +150,7 @@ def searches(path: Path) -> dict[str, float]:
 
 
 def logins(path: Path) -> dict[str, float]:
-    """The whole transaction of a login by token: of the first user, who has read everything, and the last, nothing."""
+    """Measures a login by token, the whole transaction: of a user who has read all, and of one who has read nothing."""
     figures: dict[str, float] = {}
     with _opened(path), closing(database.connect_writer(path)) as connection:
         for user_id, unread in ((1, "0 unread"), (generate.USERS, "9M unread")):
@@ -171,14 +171,14 @@ def logins(path: Path) -> dict[str, float]:
 
 
 def inserts(path: Path) -> dict[str, float]:
-    """Messages stored a second, and how many times the speed at zero messages that is; with nonces."""
+    """Measures messages stored a second, with nonces, and as a share of the speed in an empty database."""
     seconds: dict[
         str, list[list[float]]
-    ] = {}  # by kind and size, then by round: in the full database, in the empty one
+    ] = {}  # by kind and size, then by round: seconds in the full database, in the empty one
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         full, empty = Path(folder, "full.db"), Path(folder, "empty.db")
         shutil.copyfile(path, full)
-        os.sync()  # what the copy has written must not be waited for in the first commits
+        os.sync()  # or the first commits would wait for the copy's data
         choose = random.Random(1)  # noqa: S311
         with closing(database.connect_writer(full)) as connection:
             talks = [_draw_talk(connection, choose) for _ in range(generate.TALKS)]
@@ -196,18 +196,18 @@ def inserts(path: Path) -> dict[str, float]:
 
 
 def _make_batch(kind: str, size: int, choose: random.Random, talks: list[tuple[int, int]]) -> Batch:
-    """For store_all: a message of anybody's to everyone, or to somebody whom they write to."""
+    """Returns a batch for store_all: messages of random users, to all or to partners of their talks."""
     batch: Batch = []
     for _ in range(size):
         sender, recipient = choose.choice(talks)
-        # As clients of ours make them.
+        # In the form of our client's nonces.
         nonce = f"{time.time_ns() // 1_000_000:x}-{choose.getrandbits(64):016x}"
         batch.append((sender, [Post(recipient if kind == "direct" else None, "x" * 100, nonce)]))
     return batch
 
 
 def _connect_empty(path: Path, model: sqlite3.Connection) -> sqlite3.Connection:
-    """To a new database with the same users and no messages."""
+    """Connects to a new database with the same users and no messages."""
     for old in path.parent.glob(f"{path.name}*"):
         old.unlink()
     schema.prepare(path)
@@ -224,10 +224,10 @@ def _connect_empty(path: Path, model: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _store_in_turn(batches: list[Batch], *connections: sqlite3.Connection) -> list[float]:
-    """Stores each batch in one database after the other, and says how many seconds each took for all."""
+    """Stores each batch in each database in turn; returns each database's total seconds."""
     seconds = [0.0] * len(connections)
     gc.collect()
-    gc.disable()  # a collection takes as long as ten batches, in one or the other
+    gc.disable()  # a collection takes as long as ten batches, and would slow one database only
     for number, batch in enumerate(batches):
         for side in range(len(connections))[:: 1 if number % 2 else -1]:
             started_at = time.perf_counter()
@@ -240,7 +240,7 @@ def _store_in_turn(batches: list[Batch], *connections: sqlite3.Connection) -> li
 
 
 def _read_all(connection: sqlite3.Connection) -> None:
-    """Everyone sees what they were sent, as those do who are there."""
+    """Marks all messages as seen by their recipients, as for users who are online."""
     connection.execute("BEGIN IMMEDIATE")
     for user_id in range(1, generate.USERS + 1):
         users.see_up_to(connection, user_id, MAX_ID, format_time(utcnow()))
@@ -249,7 +249,7 @@ def _read_all(connection: sqlite3.Connection) -> None:
 
 
 def starts(path: Path) -> dict[str, float]:
-    """From the start of the program until it listens."""
+    """Measures the time from the start of the program until it listens."""
     times = []
     for _ in range(STARTS):
         started_at = time.perf_counter()
@@ -258,7 +258,7 @@ def starts(path: Path) -> dict[str, float]:
         ) as program:
             assert program.stderr is not None
             log = [program.stderr.readline()]
-            while log[-1] and "listening on" not in log[-1]:  # it may have something to say before
+            while log[-1] and "listening on" not in log[-1]:  # other lines may come first
                 log.append(program.stderr.readline())
             times.append(time.perf_counter() - started_at)
             program.send_signal(signal.SIGTERM)

@@ -1,7 +1,7 @@
-"""The cell idle10000: very many clients who mostly listen.
+"""The cell idle10000: very many clients that mostly listen.
 
-How long they take to come in, what each costs, and how soon a message, and the newest users list, is with all of them:
-in quiet, and while people come and go all the time.
+It measures how long their logins take, what each client costs, and how soon a message and the newest users list reach
+all: in quiet, and while clients leave and return all the time.
 """
 
 from __future__ import annotations
@@ -30,14 +30,17 @@ if TYPE_CHECKING:
 COUNT: Final = 10_000  # clients
 MESSAGES: Final = 20  # in quiet
 STORM: Final = 8.0  # seconds
-LEAVING: Final = 1 / 50  # seconds from one client's leaving to the next one's
-AWAY: Final = 0.2  # seconds until it comes back
-SAYING: Final = 0.4  # seconds from one message of the storm to the next, at least
-NEWCOMER: Final = "zz"  # stands last in the users list, so that its coming and going is seen there
+LEAVING: Final = 1 / 50  # seconds between two clients' leaving
+AWAY: Final = 0.2  # seconds until a client returns
+SAYING: Final = 0.4  # seconds between two messages of the storm, at least
+NEWCOMER: Final = "zz"  # last in the users list, so that its coming and going shows there
 
 
 def make_accounts(folder: Path, names: Sequence[str], bcrypt_cost: int = 4) -> list[tuple[str, str]]:
-    """A database with these accounts, chat.db in `folder`; gives each name with a token. The password is "password"."""
+    """Creates chat.db in `folder` with these accounts; returns each name with a token.
+
+    The password is "password".
+    """
     storage = open_storage(folder / "chat.db", lambda _: None)
     try:
         accounts = Accounts(storage, Settings(bcrypt_cost=bcrypt_cost))
@@ -51,7 +54,7 @@ def make_accounts(folder: Path, names: Sequence[str], bcrypt_cost: int = 4) -> l
 
 
 def idle(count: int, storm_seconds: float) -> dict[str, float]:
-    """Everything about `count` clients; the service is started here, as their accounts must be there before."""
+    """Measures `count` clients; starts the service here, because their accounts must exist first."""
     with tempfile.TemporaryDirectory() as folder:
         names = [f"user{number:05}" for number in range(count)]
         *entries, newcomer = make_accounts(Path(folder), [*names, NEWCOMER])
@@ -85,7 +88,7 @@ def idle(count: int, storm_seconds: float) -> dict[str, float]:
 
 
 def _in_quiet(hall: Hall, sender: Guest) -> dict[str, float]:
-    """The times until a message has reached everyone, one message after the other."""
+    """Measures the time until a message has reached all, one message after the other."""
     times = []
     for number in range(MESSAGES):
         sent_at = hall.say(sender, number)
@@ -94,16 +97,16 @@ def _in_quiet(hall: Hall, sender: Guest) -> dict[str, float]:
 
 
 class _Storm:
-    """Clients who leave and come back all the time."""
+    """Clients that leave and return all the time."""
 
     def __init__(self, hall: Hall, guests: Sequence[Guest]) -> None:
         self._hall = hall
         self._staying = deque(guests)
-        self._away: deque[tuple[float, Guest]] = deque()  # (when to come back, who)
+        self._away: deque[tuple[float, Guest]] = deque()  # (time of return, guest)
         self._leave_at = time.perf_counter()
 
     def blow(self, now: float) -> None:
-        """Does what is due."""
+        """Does what is due at `now`."""
         while now >= self._leave_at:
             self._leave_at += LEAVING
             guest = self._staying.popleft()
@@ -112,16 +115,16 @@ class _Storm:
         self.bring_back(now)
 
     def bring_back(self, now: float) -> None:
-        """Lets those in again who have been away for long enough."""
+        """Logs the guests in again that have been away for AWAY seconds."""
         while self._away and now >= self._away[0][0]:
             _, guest = self._away.popleft()
             self._staying.append(self._hall.enter(guest.name, guest.token))
 
 
 def _in_storm(hall: Hall, guests: Sequence[Guest], peer: Peer, cpu_of_list: float, seconds: float) -> dict[str, float]:
-    """The same while clients leave and come back; and the service's CPU, as a share of its core.
+    """As `_in_quiet`, while clients leave and return; also the service's CPU, as a share of its core.
 
-    The users list's part of it is what one list to everyone takes in quiet, times the number of lists in the storm.
+    The users list's part of the CPU is that of one list to all in quiet, times the number of lists in the storm.
     """
     sender, witness = guests[:2]
     storm = _Storm(hall, guests[2:])
@@ -153,7 +156,7 @@ def _in_storm(hall: Hall, guests: Sequence[Guest], peer: Peer, cpu_of_list: floa
 
 
 def measure(_: Peer | None) -> dict[str, float]:
-    """Cells are measured with a peer; this one starts its own."""
+    """Measures the cell, without a peer: it starts its own."""
     return idle(COUNT, STORM)
 
 

@@ -1,9 +1,9 @@
-"""The load generator: puts a load on a peer and measures; it counts lines in large reads, so as not to be the limit.
+"""The load generator: puts a load on a peer and measures. It counts lines in large reads, to be no bottleneck.
 
-Who sends is read at once, as the next message waits for it. Who only listens is read every so often, then all that has
-come by then: the kernel holds it meanwhile, as it would on the listeners' own machines. (Reading each line as it comes
-would keep this process's core busy and have the peer wake it up for each.) Times of single deliveries are taken with
-everyone read at once.
+It reads a sender at once, because the next message waits for that. It reads a mere listener at intervals, and then all
+that has come: the kernel holds it meanwhile, as it would on the listeners' own machines. (Reading each line as it comes
+would keep this process's core busy, and would make the peer wake it up for each line.) For the times of single
+deliveries it reads all clients at once.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from benchmarks.peers import Client, Peer
 
 WARM_UP, DURATION = 0.8, 2.5  # seconds
-GATHER: Final = 0.001, 10  # seconds; and so many times as long between two reads of one listener
+GATHER: Final = 0.001, 10  # seconds between reads; and a factor for the time between two reads of one listener
 READ: Final = 1 << 20  # bytes
 TEXT: Final = "x" * 100  # of every message
 
 
 class Meter:
-    """Counts from the end of the warm-up on."""
+    """Counts after the end of the warm-up."""
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self.messages = self.deliveries = 0
-        self.times: list[float] = []  # of single deliveries, in seconds
+        self.times: list[float] = []  # seconds of single deliveries
         self._end = time.perf_counter() + WARM_UP + DURATION
         self._warm_at: float | None = self._end - DURATION
         self._from = self._cpu = self._own = 0.0
 
     def goes_on(self) -> bool:
-        """False once the time is over."""
+        """Returns False once the time is over."""
         now = time.perf_counter()
         if self._warm_at is not None and now >= self._warm_at:
             self._warm_at = None
@@ -48,7 +48,7 @@ class Meter:
         return now < self._end
 
     def metrics(self) -> dict[str, float]:
-        """What was measured; the CPU is the peer's, the generator's share is of one core."""
+        """Returns the figures; the CPU is the peer's, the generator's share is that of one core."""
         elapsed = time.perf_counter() - self._from
         cpu, own = self._peer.cpu_seconds() - self._cpu, time.process_time() - self._own
         metrics = {"messages/s": self.messages / elapsed}
@@ -63,18 +63,18 @@ class Meter:
 
 
 class Reader:
-    """Reads what has come for a client, into one buffer for all."""
+    """Reads a client's input into one buffer for all clients."""
 
     def __init__(self) -> None:
         self._buffer = bytearray(READ)
         self._view = memoryview(self._buffer)
 
     def count_lines(self, client: Client) -> int:
-        """How many line ends have come."""
+        """Returns how many line ends have come."""
         return self._buffer.count(b"\n", 0, client.socket.recv_into(self._buffer))
 
     def count_marked(self, client: Client, mark: bytes) -> tuple[int, int]:
-        """How many whole lines have come, and in how many of them the mark is."""
+        """Returns how many whole lines have come, and how many of them hold the mark."""
         size = len(client.rest)
         if size:
             self._view[:size] = client.rest
@@ -87,7 +87,7 @@ class Reader:
 
 
 class Crowd:
-    """Clients who are read together."""
+    """Clients that are read together."""
 
     def __init__(self, clients: Sequence[Client]) -> None:
         self._poll = select.epoll()
@@ -97,18 +97,17 @@ class Crowd:
             self._poll.register(client.socket, select.EPOLLIN)
 
     def ready(self, timeout: float, most: int = -1) -> list[Client]:
-        """Those for whom something has come, waiting for the first up to `timeout` seconds; each in its turn."""
+        """Returns clients with pending input, in turn; waits up to `timeout` seconds for the first."""
         return [self._clients[descriptor] for descriptor, _ in self._poll.poll(timeout, most)]
 
     def close(self) -> None:
-        """Drops all connections."""
         self._poll.close()
         for client in self._clients.values():
             client.socket.close()
 
 
 def fan_out(peer: Peer | None, count: int, senders: int, in_flight: int) -> dict[str, float]:
-    """`senders` of `count` clients send public messages, each with `in_flight` unacknowledged."""
+    """Measures public messages of `senders` among `count` clients, each with `in_flight` unacknowledged messages."""
     assert peer is not None
     clients = peer.log_in(count)
     sending, listening = Crowd(clients[:senders]), Crowd(clients[senders:])
@@ -125,7 +124,8 @@ def fan_out(peer: Peer | None, count: int, senders: int, in_flight: int) -> dict
             if acks:
                 client.socket.send(message * acks)
             elif senders < count:
-                # ngircd leaves TCP_NODELAY off: its PONG would wait until the kernel acknowledges this, 40 ms later.
+                # ngircd leaves TCP_NODELAY off: without this its PONG would wait 40 ms for the kernel's
+                # acknowledgement.
                 client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         if (now := time.perf_counter()) >= gather_at:
             gather_at = now + pause
@@ -138,7 +138,7 @@ def fan_out(peer: Peer | None, count: int, senders: int, in_flight: int) -> dict
 
 
 def ping_pong(peer: Peer | None, pairs: int) -> dict[str, float]:
-    """Pairs of clients write to each other directly, each as soon as the other's message is there."""
+    """Measures pairs of clients that write to each other, each after the other's message."""
     assert peer is not None
     clients = peer.log_in(2 * pairs)
     crowd, reader, meter = Crowd(clients), Reader(), Meter(peer)
@@ -158,7 +158,7 @@ def ping_pong(peer: Peer | None, pairs: int) -> dict[str, float]:
 
 
 def paced(peer: Peer | None, count: int, rate: float) -> dict[str, float]:
-    """One client sends `rate` messages a second to `count`; measured is the time from sending to receiving."""
+    """Measures the time from sending to receiving: one client sends `rate` messages a second to `count`."""
     assert peer is not None
     clients = peer.log_in(count)
     crowd, reader, meter = Crowd(clients), Reader(), Meter(peer)

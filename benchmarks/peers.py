@@ -1,6 +1,6 @@
-"""The programs that are measured: how to start each, log in, and say something. Knows nothing of what is measured.
+"""The measured programs: how to start each, log in and send messages. Knows nothing of what is measured.
 
-`Chat` is this service; `Ngircd` is an IRC server in C that stores nothing, for the same load beside it.
+`Chat` is this service; `Ngircd` is an IRC server in C that stores nothing, for comparison under the same load.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-CORES: Final = sorted(os.sched_getaffinity(0))  # the program has the first, the load generator the last
+CORES: Final = sorted(os.sched_getaffinity(0))  # the program gets the first, the load generator the last
 CONNECTS: Final = 8  # at a time: ngircd's backlog is 10
 PATIENCE: Final = 20.0  # seconds for a program to start, and for a line of the log-in
 
 
 def use_all_descriptors() -> None:
-    """Lets this process have as many file descriptors as there are to be had."""
+    """Raises this process's limit of file descriptors to the maximum."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class CellError(Exception):
-    """A cell could not be measured; the text says how far it came."""
+    """A cell could not be measured; the text says how far it got."""
 
 
 class Client:
-    """One connection, logged in; non-blocking from then on."""
+    """One connection, logged in; then non-blocking."""
 
     def __init__(self, port: int, name: str) -> None:
         self.name = name
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.rest = b""  # of a line whose end has not come
+        self.rest = b""  # of an incomplete line
 
     def read_until(self, word: bytes) -> bytes:
-        """Reads up to and with the line that has that word, while logging in."""
+        """Reads through the line that has that word, during the login."""
         while True:
             line, end, rest = self.rest.partition(b"\n")
             if end:
@@ -57,14 +57,14 @@ class Client:
 
 
 class Peer:
-    """A running program under test. Some of its lines are told by a mark."""
+    """A running program under test. Marks identify some of its lines."""
 
     name: str
     port: int
-    entered: bytes  # the client is in
-    ack: bytes  # the sender's message is done
+    entered: bytes  # the client is logged in
+    ack: bytes  # the sender's message is acknowledged
     direct: bytes  # a direct message
-    has_one_core = True  # to itself; else it takes what there is
+    has_one_core = True  # whether it has a core to itself; else it uses all cores
 
     def __init__(self, command: list[str], log: Path) -> None:
         self.log = log
@@ -73,9 +73,9 @@ class Peer:
             self.program = subprocess.Popen([*pin, *command], cwd=ROOT, stdout=output, stderr=output)
 
     def await_line(self, pattern: str) -> re.Match[str]:
-        """Waits until its log has this; a probe by connecting would disturb the order of the clients.
+        """Waits for a line of its log. A test connection instead would change the order of the clients.
 
-        Raises CellError, with the log, if it does not.
+        Raises CellError, with the log, if the line does not come.
         """
         give_up = time.monotonic() + PATIENCE
         while not (found := re.search(pattern, self.log.read_text())):
@@ -85,7 +85,7 @@ class Peer:
         return found
 
     def log_in(self, count: int) -> list[Client]:
-        """Clients who hear each other; in each run in the same order."""
+        """Returns clients that receive each other's messages, in the same order in each run."""
         clients: list[Client] = []
         for first in range(0, count, CONNECTS):
             group = [Client(self.port, f"user{number}") for number in range(first, min(first + CONNECTS, count))]
@@ -97,34 +97,33 @@ class Peer:
         return clients
 
     def entry(self, name: str) -> bytes:
-        """The bytes that let a new client in."""
+        """Returns the bytes that log a new client in."""
         raise NotImplementedError
 
     def public(self, text: str) -> bytes:
-        """The bytes of a public message whose end is acknowledged."""
+        """Returns the bytes of a public message that is acknowledged."""
         raise NotImplementedError
 
     def private(self, to: str, text: str) -> bytes:
-        """The bytes of a direct message."""
+        """Returns the bytes of a direct message."""
         raise NotImplementedError
 
     def cpu_seconds(self) -> float:
-        """What the program has used so far."""
-        return time.clock_gettime((~self.program.pid << 3) | 2)  # Linux's number for that process's CPU clock
+        """Returns the program's CPU time so far."""
+        return time.clock_gettime((~self.program.pid << 3) | 2)  # the number of that process's CPU clock in Linux
 
     def memory(self) -> int:
-        """What it holds of the machine's memory (RSS), in KiB."""
+        """Returns the program's resident memory (RSS) in KiB."""
         status = Path(f"/proc/{self.program.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0])
 
     def stop(self) -> None:
-        """Ends it."""
         self.program.terminate()
         self.program.wait()
 
 
 class Chat(Peer):
-    """This service; its database is chat.db in `folder`, made if it is not there."""
+    """This service; its database is chat.db in `folder`, created if missing."""
 
     name = "chat"
     entered = b'"type":"login_ok"'
@@ -138,23 +137,21 @@ class Chat(Peer):
         self.port = int(self.await_line(r"listening on .*:(\d+),")[1])
 
     def entry(self, name: str) -> bytes:
-        """Makes an account of its own."""
+        """Registers a new account for each client."""
         return json.dumps({"command": "register", "username": name, "password": "password"}).encode() + b"\n"
 
     def public(self, text: str) -> bytes:
-        """One command; the ack comes by itself."""
         return json.dumps({"command": "pm", "message": text}).encode() + b"\n"
 
     def private(self, to: str, text: str) -> bytes:
-        """One command."""
         return json.dumps({"command": "dm", "to": to, "message": text}).encode() + b"\n"
 
 
 class Ngircd(Peer):
-    """ngircd with its flood limits off; everyone is in one channel."""
+    """ngircd without its flood limits; all clients are in one channel."""
 
     name = "ngircd"
-    entered = b" 366 "  # the end of the names in the room
+    entered = b" 366 "  # the end of the channel's list of names
     ack = b" PONG "
     direct = b" PRIVMSG user"
 
@@ -173,7 +170,7 @@ class Ngircd(Peer):
 
     @staticmethod
     def version() -> str | None:
-        """Of the one that is installed here; None if there is none."""
+        """Returns the version of the installed ngircd; None if it is not installed."""
         if (path := _find_ngircd()) is None:
             return None
         shown = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
@@ -181,24 +178,23 @@ class Ngircd(Peer):
         return found[1] if found else "of unknown version"
 
     def log_in(self, count: int) -> list[Client]:
-        """In the way that is best for it."""
-        self._relaxed = count > 10  # a quarter more messages with 100 clients, a tenth fewer with 10
+        """Logs the clients in, in the mode that suits ngircd best."""
+        self._relaxed = count > 10  # this gives a quarter more messages with 100 clients, a tenth fewer with 10
         return super().log_in(count)
 
     def entry(self, name: str) -> bytes:
-        """Maybe as an operator with the mode F: then ngircd takes ten commands of a client at a time, not three."""
+        """In the relaxed mode an operator with mode F: ngircd then takes ten commands of a client at once, not 3."""
         mode = f"OPER benchmark benchmark\r\nMODE {name} +F\r\n" if self._relaxed else ""
         return f"NICK {name}\r\nUSER {name} 0 * :{name}\r\n{mode}JOIN #room\r\n".encode()
 
     def public(self, text: str) -> bytes:
-        """The message and a PING, whose answer tells that the message is done."""
+        """Returns the message and a PING, whose answer acknowledges the message."""
         return f"PRIVMSG #room :{text}\r\nPING x\r\n".encode()
 
     def private(self, to: str, text: str) -> bytes:
-        """One line."""
         return f"PRIVMSG {to} :{text}\r\n".encode()
 
 
 def _find_ngircd() -> str | None:
-    """Debian puts it where only root's PATH leads."""
+    """Debian installs it where only root's PATH leads."""
     return shutil.which("ngircd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")

@@ -1,7 +1,7 @@
-"""``make profile``: where this service's time goes under the load of a cell.
+"""``make profile``: shows where this service spends its time under the load of a cell.
 
-Three recordings by py-spy in one run of the cell: of threads that run, or could if they had a core; of those that hold
-Python's lock (GIL); and a flame graph. The kernel adds what each thread had of a core.
+It makes three recordings with py-spy in one run of the cell: of threads that run, or are ready to; of those that hold
+Python's lock (GIL); and a flame graph. The kernel reports the CPU time of each thread.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.peers import Client
 
 SECONDS: Final = 5  # of each recording
-OVERHEAD: Final = 4  # seconds that py-spy may take to begin and to end one
+OVERHEAD: Final = 4  # seconds that py-spy may take to start and end a recording
 RATE: Final = 100  # samples a second
 SHOWN: Final = 25  # functions
 FLAME_GRAPH: Final = Path(__file__).with_name("profile.svg")
@@ -37,22 +37,22 @@ class Sample(NamedTuple):
 
 
 class ProfiledChat(Chat):
-    """This service, recorded once everyone is logged in."""
+    """This service, recorded once all clients are logged in."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.running, self.locked = folder / "running.txt", folder / "locked.txt"
-        self.cpu: Counter[int] = Counter()  # nanoseconds by thread id, during the first recording
+        self.cpu: Counter[int] = Counter()  # nanoseconds by thread id, in the first recording
         self._recorder = threading.Thread(target=self._record, name="recorder")
 
     def log_in(self, count: int) -> list[Client]:
-        """Starts the recordings as well."""
+        """Logs the clients in, and starts the recordings."""
         clients = super().log_in(count)
         self._recorder.start()
         return clients
 
     def stop(self) -> None:
-        """Ends it after the last recording."""
+        """Stops the service after the last recording."""
         if self._recorder.ident is not None:
             self._recorder.join()
         super().stop()
@@ -77,7 +77,7 @@ class ProfiledChat(Chat):
 
 
 def parse(stacks: str) -> tuple[Counter[Sample], dict[int, str]]:
-    """The samples by the function at work, and the names of the threads, from py-spy's raw lines.
+    """Returns the samples by the running function, and the threads' names, from py-spy's raw lines.
 
     Such a line is ``thread (4711): chat-conn-12;outer (file.py:1);inner (file.py:2) 17``.
     """
@@ -94,7 +94,7 @@ def parse(stacks: str) -> tuple[Counter[Sample], dict[int, str]]:
 
 
 def render(running: Counter[Sample], locked: Counter[Sample], cpu: Counter[str]) -> str:
-    """Two tables, of threads and of functions by their own time; 100 % is one thread all the time."""
+    """Returns two tables, of threads and of functions by their own time; 100 % is one thread all the time."""
     total = sum(cpu.values())
     lines = [f"{'thread':16} {'share of the CPU':>16} {'with GIL':>9}"]
     for thread, nanoseconds in cpu.most_common():
@@ -108,7 +108,7 @@ def render(running: Counter[Sample], locked: Counter[Sample], cpu: Counter[str])
 
 
 def main(name: str) -> int:
-    """Profiles one cell; gives the exit status."""
+    """Profiles one cell; returns the exit status."""
     known = [name for name, cell in CELLS.items() if "chat" in cell.peers]
     if name not in known:
         sys.stderr.write(f"CELL is one of {', '.join(known)}\n")

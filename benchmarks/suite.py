@@ -1,4 +1,4 @@
-"""All the cells, and how they are run: each peer in turn, a fresh one each time, and the medians. Prints nothing."""
+"""All cells, and how they run: each peer in turn, a new one each time, and the medians. Prints nothing."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ CELLS: Final[dict[str, Cell]] = load.CELLS | bare.CELLS | idle.CELLS | history.C
 
 
 def prepare_machine() -> None:
-    """Gives this process a core of its own, and as many file descriptors as there are to be had."""
+    """Gives this process its own core, and the maximum number of file descriptors."""
     use_all_descriptors()
     os.sched_setaffinity(0, {CORES[-1]})
 
 
 def describe_machine() -> dict[str, str]:
-    """What the figures are from."""
+    """Returns what the figures were measured on."""
     model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return {
         "CPU": model[1] if model else platform.machine(),
@@ -44,7 +44,7 @@ def describe_machine() -> dict[str, str]:
 
 
 def run(cell: Cell, peers: Collection[str], runs: int = RUNS) -> Results:
-    """What was measured of each program; of `peers` those that take part in the cell. Raises CellError."""
+    """Returns the figures of each program; takes those of `peers` that the cell measures. Raises CellError."""
     if not cell.peers:
         return {"chat": dict(cell.measure(None))}
     kinds = [PEERS[name] for name in cell.peers if name in peers]

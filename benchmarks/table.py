@@ -1,4 +1,4 @@
-"""The results as text: every figure, beside it the target, if it has one, and whether that holds."""
+"""The results as text: each figure, with its target, if any, and whether that holds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Report(TypedDict):
 
 
 def render(report: Report) -> str:
-    """The whole: the machine, a line for each figure, how many targets hold. No line is empty."""
+    """Returns the machine, a line for each figure, and how many targets hold. No line is empty."""
     lines = [render_machine(report["machine"]), HEADING]
     held: list[bool | None] = []
     for name, results in report["cells"].items():
@@ -34,14 +34,14 @@ def render(report: Report) -> str:
 
 
 def render_machine(machine: Mapping[str, str]) -> str:
-    """In one line."""
+    """Returns one line."""
     cpu, cores, system, *versions = machine
     programs = ", ".join(f"{name} {machine[name]}" for name in versions)
     return f"{machine[cpu]}, {machine[cores]} {cores}, {machine[system]}; {programs}"
 
 
 def render_cell(name: str, cell: Cell, results: Results) -> Iterator[str]:
-    """A line for each of its figures."""
+    """Yields a line for each figure."""
     for position, (metric, figure) in enumerate(results["chat"].items()):
         of_peer = results.get("ngircd", {}).get(metric)
         line = f"{name if position == 0 else '':10} {metric:16} {_number(figure):>11}"
@@ -56,5 +56,5 @@ _VERDICTS: Final = {True: "holds", False: "MISSED", None: "not measured"}
 
 
 def _number(value: float) -> str:
-    """With about three digits."""
+    """Formats with about three digits."""
     return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}"

@@ -1,1 +1,1 @@
-"""What `make attacks` runs: hostile load on a service of our own, on this machine; see ../README.txt."""
+"""The attacks of `make attacks`: hostile load on a service of our own, on this machine; see ../README.txt."""

@@ -1,6 +1,6 @@
-"""``make attacks``: runs each attack, or one, against a fresh service of our own, and prints a table.
+"""``make attacks``: runs one attack or all, each against a new service of our own, and prints a table.
 
-Nothing leaves this machine, and everything ends by itself.
+No traffic leaves this machine, and everything ends by itself.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from benchmarks.peers import CellError, use_all_descriptors
 from benchmarks.suite import describe_machine
 from benchmarks.table import render_machine
 
-EACH: Final = 15  # seconds that an attack takes at most, with the starts and ends of all that it needs
+EACH: Final = 15  # seconds that an attack takes at most, with the starts and ends of its processes
 
 
 def main(chosen: str) -> int:
-    """Runs one attack, or "all". Gives the exit status: 1 if an attack could not be run, whatever the targets."""
+    """Runs one attack, or "all". Returns the exit status: 1 if an attack could not run; missed targets do not count."""
     if chosen not in ("all", *ATTACKS):
         sys.stderr.write("CELL is all, or one of these:\n")
         sys.stderr.writelines(f"  {name:17} {plan.description}\n" for name, plan in ATTACKS.items())

@@ -1,4 +1,4 @@
-"""The attacker, a process of its own: one thread that works only when the service takes or gives something."""
+"""The attacker, a process of its own: one thread that works only when the service accepts or sends something."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from benchmarks.attacks.cells import Attack
     from benchmarks.attacks.links import Ground
 
-NICE: Final = 10  # gives way to the service and the victims, with whom it shares the machine
-MOST_SECONDS: Final = 40.0  # ends by itself then, whatever becomes of who started it
+NICE: Final = 10  # it yields to the service and the victims on the same machine
+MOST_SECONDS: Final = 40.0  # it ends by then, whatever becomes of the process that started it
 
 
 class Done(NamedTuple):
-    """What came of it."""
+    """The result of an attack."""
 
     done: float
     refused: int
-    cpu: float  # share of a core
+    cpu: float  # as a share of a core
 
 
 def attack(plan: Attack, ground: Ground, control: Connection) -> None:
-    """Attacks until something comes at `control`, or that is closed; then sends Done."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it closes `control` then
+    """Attacks until `control` has input or is closed; then sends Done."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it then closes `control`
     os.nice(NICE)
     use_all_descriptors()
     tally = Tally()
@@ -41,7 +41,7 @@ def attack(plan: Attack, ground: Ground, control: Connection) -> None:
     crew = Crew([(link, persist(link, plan.script)) for link in links], control.fileno())
     started_at, cpu = time.monotonic(), time.process_time()
     try:
-        with suppress(ConnectionError):  # nobody wants to know any more
+        with suppress(ConnectionError):  # the other process has gone
             control.send("begun")
             crew.run(MOST_SECONDS)
             elapsed = time.monotonic() - started_at

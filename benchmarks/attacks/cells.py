@@ -1,4 +1,4 @@
-"""The attacks: each with its name, what it is, and the script of its connections. Measures nothing."""
+"""The attacks: each with its name, its description, and the script of its connections. Measures nothing."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
 
 ATTACKER: Final = "127.0.0.2"
 TEN: Final = tuple(f"127.0.1.{number}" for number in range(1, 11))
-SHORT: Final = 2_000  # messages in the database, where it is not about a long history
+SHORT: Final = 2_000  # messages in the database, unless the attack needs a long history
 LONG: Final = 400_000
-LARGE: Final = scripts.line("pm", message="\U0001f600" * 4_096)  # as long as a message may be, 16 KiB
+LARGE: Final = scripts.line("pm", message="\U0001f600" * 4_096)  # the longest message, 16 KiB
 DIRECT: Final = scripts.line("dm", to=scripts.VICTIM, message=scripts.TEXT)
 
 
 class Attack(NamedTuple):
-    """Something that a hostile client may do."""
+    """What a hostile client may do."""
 
     description: str
     script: Callable[..., Any]
-    unit: str  # of what the attacker gets done
+    unit: str  # what the attacker's success is counted in
     connections: int = 200
     addresses: tuple[str, ...] = (ATTACKER,)
     speaks_tls: bool = False
     history: int = SHORT  # messages
-    letters: tuple[tuple[str, str], ...] = ()  # direct messages of bea's before it begins: to whom, the text
-    counts_stored: bool = False  # what it gets done is the messages that it has stored
-    must_do_nothing: bool = False  # what it gets done is a target, too
+    letters: tuple[tuple[str, str], ...] = ()  # direct messages from bea before the attack: recipient and text
+    counts_stored: bool = False  # whether the stored messages are its success
+    must_do_nothing: bool = False  # whether a target says that it must not succeed
 
 
 def _messages(description: str, script: Callable[..., Any], connections: int) -> Attack:
@@ -50,7 +50,7 @@ def _converse(description: str, make_lines: Callable[[], bytes]) -> Attack:
 
 
 QUIET: Final = Attack("nobody attacks", scripts.stay, "", connections=0)
-_LETTERS_TO_ATTACKER: Final = (("mallory", "x" * 200),) * 200  # as many as a page has
+_LETTERS_TO_ATTACKER: Final = (("mallory", "x" * 200),) * 200  # one page of them
 
 ATTACKS: Final[dict[str, Attack]] = {
     "quiet": QUIET,

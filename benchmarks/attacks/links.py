@@ -1,7 +1,7 @@
 """The attacker's connections: many in one thread, each driven by a script. Knows no attack.
 
-A script is a generator that yields what it waits for. All sockets are non-blocking: where the service does not take
-what is sent, its script waits, and costs nothing. Every address is this machine's own (127.0.0.0/8).
+A script is a generator that yields what it waits for. All sockets are non-blocking: while the service does not accept
+its data, a script waits at no cost. All addresses are this machine's own (127.0.0.0/8).
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVICE: Final = "127.0.0.1"
-READ: Final = 1 << 18  # bytes: what a connection takes at once
-RETRY: Final = 0.2  # seconds that a connection waits after it was refused or cut off
+READ: Final = 1 << 18  # bytes of one receive
+RETRY: Final = 0.2  # seconds that a connection waits after a refusal or cut-off
 LOOK: Final = 0.2  # seconds: the longest wait for an event
-_BIND_ADDRESS_NO_PORT: Final = 24  # Linux's IP_BIND_ADDRESS_NO_PORT: the port is found when the target is known
+_BIND_ADDRESS_NO_PORT: Final = 24  # Linux's number: bind leaves the choice of the port to connect
 
 
-class Gone(Exception):  # noqa: N818 (an event; the service may well be right)
-    """The service has closed the connection, or refused it."""
+class Gone(Exception):  # noqa: N818 (an event, not an error)
+    """The service has closed or refused the connection."""
 
 
 class Wait(NamedTuple):
-    """What a script waits for: that its socket is ready for one of these, or so many seconds."""
+    """What a script waits for: one of these events on its socket, or so many seconds."""
 
     events: int = 0
     seconds: float = 0.0
@@ -45,35 +45,34 @@ Script = "Generator[Wait, None, None]"
 
 
 class Tally:
-    """What the attacker got done, in the unit of its attack."""
+    """The attacker's success, in the unit of its attack."""
 
     def __init__(self) -> None:
         self.done = 0.0
-        self.refused = 0  # connections refused or cut off, and commands refused for their number
+        self.refused = 0  # connections refused or cut off, and commands refused by a limit
 
 
 class Ground(NamedTuple):
-    """Where the attack goes to."""
+    """The target of the attack."""
 
     port: int
-    token: str  # of the attacker's account
-    folder: Path  # for files of its own
+    token: str  # the attacker's
+    folder: Path  # for the attacker's files
 
 
 class Link:
-    """One connection after the other, from one address."""
+    """A sequence of connections from one address."""
 
     def __init__(self, ground: Ground, number: int, address: str, tally: Tally) -> None:
         self.ground = ground
         self.number = number
         self.tally = tally
         self._address = address
-        self._rest = b""  # of a line whose end has not come
+        self._rest = b""  # of an incomplete line
         self._refs = itertools.count()
         self.socket: socket.socket | None = None
 
     def fileno(self) -> int:
-        """Of the connection that is open now."""
         return self._open_socket().fileno()
 
     def _open_socket(self) -> socket.socket:
@@ -102,14 +101,14 @@ class Link:
             self.socket = None
 
     def try_send(self, data: bytes | memoryview) -> int:
-        """How many of the bytes the kernel takes now. Raises OSError."""
+        """Returns how many of the bytes the kernel takes now. Raises OSError."""
         try:
             return self._open_socket().send(data)
         except BlockingIOError:
             return 0
 
     def try_receive(self) -> bytes:
-        """What is there now, maybe nothing. Raises Gone, OSError."""
+        """Returns pending input, maybe none. Raises Gone, OSError."""
         try:
             data = self._open_socket().recv(READ)
         except BlockingIOError:
@@ -119,19 +118,19 @@ class Link:
         return data
 
     def send(self, data: bytes) -> Generator[Wait, None, None]:
-        """Sends all of it."""
+        """Sends all bytes."""
         rest = memoryview(data)
         while rest := rest[self.try_send(rest) :]:
             yield WRITABLE
 
     def receive(self) -> Generator[Wait, None, bytes]:
-        """What comes next."""
+        """Returns the next input."""
         while not (data := self.try_receive()):
             yield READABLE
         return data
 
     def read_line(self, mark: bytes) -> Generator[Wait, None, bytes]:
-        """The next line that has the mark; those before it are dropped."""
+        """Returns the next line with the mark; drops the lines before it."""
         while True:
             whole, _, self._rest = self._rest.rpartition(b"\n")
             found = whole.find(mark) if whole else -1
@@ -143,18 +142,18 @@ class Link:
             self._rest += yield from self.receive()
 
     def greet(self) -> Generator[Wait, None, None]:
-        """Waits for the greeting. Raises Gone if another line comes in its place."""
+        """Waits for the greeting. Raises Gone if another line comes instead."""
         if b'"type":"hello"' not in (yield from self.read_line(b"")):
             raise Gone
 
     def ask(self, command: str, **fields: Any) -> Generator[Wait, None, bytes]:
-        """Sends a command, and gives the line that answers it."""
+        """Sends a command; returns the line that answers it."""
         ref = f"r{next(self._refs)}"
         yield from self.send(json.dumps({"command": command, "ref": ref, **fields}).encode() + b"\n")
         return (yield from self.read_line(b'"ref":"%s"' % ref.encode()))
 
     def enter(self) -> Generator[Wait, None, None]:
-        """Logs in to the attacker's account. Raises Gone if that is refused."""
+        """Logs in to the attacker's account. Raises Gone on a refusal."""
         yield from self.greet()
         reply = yield from self.ask("resume", token=self.ground.token, confirm=True)
         if b'"type":"login_ok"' not in reply:
@@ -162,7 +161,7 @@ class Link:
 
 
 def persist(link: Link, behave: Callable[[Link], Generator[Wait, None, None]]) -> Generator[Wait, None, None]:
-    """Connects and behaves, again and again; after a refusal there is a pause."""
+    """Connects and behaves, again and again; pauses after a refusal."""
     while True:
         pause = 0.0
         try:
@@ -176,7 +175,7 @@ def persist(link: Link, behave: Callable[[Link], Generator[Wait, None, None]]) -
 
 
 class Crew:
-    """Drives the scripts of links until something comes at `stop`, or is closed there, or the time is over."""
+    """Runs the scripts of links until `stop` has input or is closed, or the time is over."""
 
     def __init__(self, scripts: Iterable[tuple[Link, Generator[Wait, None, None]]], stop: int) -> None:
         self._ready = deque(scripts)
@@ -188,7 +187,7 @@ class Crew:
         self._count = itertools.count()  # so that the heap never compares scripts
 
     def run(self, seconds: float) -> None:
-        """So long at most. The connections stay open."""
+        """Runs for at most so many seconds. The connections stay open."""
         deadline = time.monotonic() + seconds
         while (now := time.monotonic()) < deadline:
             while self._sleeping and self._sleeping[0][0] <= now:
@@ -211,7 +210,7 @@ class Crew:
             self._waiting[descriptor] = task
             try:
                 self._poll.modify(descriptor, wait.events | select.EPOLLONESHOT)
-            except FileNotFoundError:  # a new socket: the kernel forgets one that is closed
+            except FileNotFoundError:  # a new socket: the kernel has forgotten the closed one
                 self._poll.register(descriptor, wait.events | select.EPOLLONESHOT)
         else:
             heapq.heappush(self._sleeping, (time.monotonic() + wait.seconds, next(self._count), task))

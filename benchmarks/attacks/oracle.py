@@ -1,7 +1,7 @@
-"""Learns words that others write in private by what a search does not find: letter by letter.
+"""Learns words of other users' private messages from what a search does not find: letter by letter.
 
-A beginning of more words than some number is searched for as a word of its own. Who has written exactly so many words
-with that beginning, and is given none of them, knows that somebody else has written one more.
+If a beginning matches more words than some number, only the word itself is searched for. An attacker writes exactly
+that many words with a beginning: if the search then finds none of them, another user has written one more.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
     from benchmarks.attacks.links import Link
 
-KNOWN: Final = "x"  # no word of the made-up history begins so
-SECRET: Final = "xqvkzj"  # in a direct message from one to another
-MOST: Final = 600  # words with one beginning, all in one message; the number looked for is below
+KNOWN: Final = "x"  # no word of the generated history begins so
+SECRET: Final = "xqvkzj"  # in a direct message between two other users
+MOST: Final = 600  # words with one beginning, all in one message; more than the number that the attack searches
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
-_ENDINGS: Final = 0x4E00  # the first of many characters that are letters in words, and no _LETTERS
+_ENDINGS: Final = 0x4E00  # the first of many characters that are letters of words, but not in _LETTERS
 
 
 def learn(link: Link) -> Generator[Wait, None, None]:
-    """Counts the letters after KNOWN that were found."""
+    """Counts the letters after KNOWN that it has found."""
     yield from link.enter()
     count = yield from _find_number(link)
     found = KNOWN
@@ -35,12 +35,12 @@ def learn(link: Link) -> Generator[Wait, None, None]:
                 break
         else:
             break
-    while True:  # once is enough
+    while True:  # nothing more to learn
         yield Wait(seconds=1)
 
 
 def _find_number(link: Link) -> Generator[Wait, None, int]:
-    """How many words may share a beginning that is searched for; 0 if it cannot be told."""
+    """Returns how many words may share a beginning that is searched for; 0 if it cannot be found out."""
     given, not_given = 0, MOST
     if (yield from _is_given(link, "q", MOST)):
         return 0
@@ -56,7 +56,7 @@ def _find_number(link: Link) -> Generator[Wait, None, int]:
 
 
 def _is_given(link: Link, beginning: str, count: int) -> Generator[Wait, None, bool]:
-    """Whether a search gives any of so many words, written for it, with that beginning."""
+    """Writes `count` words with that beginning; returns whether a search finds any of them."""
     words = " ".join(f"{beginning}{chr(_ENDINGS + number)}" for number in range(count))
     yield from link.ask("dm", to="mallory", message=words)
     page = yield from link.ask("search", query=beginning, limit=1)

@@ -1,4 +1,4 @@
-"""Somebody honest, with an address and a connection, who comes again when it is cut off. Times nothing."""
+"""An honest client with its own address, which reconnects after a cut-off. Takes no times."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 ADDRESSES: Final = {VICTIM: "127.0.0.3", "bea": "127.0.0.4", "elsewhere": "127.0.0.5", "carl": "127.0.0.6"}
-NAMES: Final = (VICTIM, "bea", "carl")  # their accounts; elsewhere the victim logs in by password
-CONNECTING: Final = 5.0  # seconds until another try
-LOOK: Final = 0.25  # seconds: the longest wait between two looks at the clock
+NAMES: Final = (VICTIM, "bea", "carl")  # the accounts; the victim also logs in elsewhere by password
+CONNECTING: Final = 5.0  # seconds until the next attempt
+LOOK: Final = 0.25  # seconds: the longest wait between two checks of the clock
 READ: Final = 1 << 18  # bytes
-MOST_SECONDS: Final = 60.0  # all ends by itself then
+MOST_SECONDS: Final = 60.0  # everything ends by then
 
 
 class Plan(NamedTuple):
-    """Where the service is."""
+    """How to reach the service."""
 
     port: int
     tokens: Mapping[str, str]  # by name
-    certificate: str  # a file; empty without TLS
+    certificate: str  # a file's name; empty without TLS
 
 
 class Over(Exception):  # noqa: N818 (nothing is wrong)
@@ -38,14 +38,14 @@ class Over(Exception):  # noqa: N818 (nothing is wrong)
 
 
 class Clock:
-    """What part of the time counts."""
+    """The measured part of the time."""
 
     def __init__(self) -> None:
         self.counts_from = float("inf")
         self.end = time.perf_counter() + MOST_SECONDS
 
     def left(self) -> float:
-        """Seconds. Raises Over."""
+        """Returns the remaining seconds. Raises Over."""
         if (left := self.end - time.perf_counter()) <= 0:
             raise Over
         return left
@@ -56,7 +56,7 @@ class Clock:
 
 
 class Party:
-    """Somebody with a connection. What is not an answer is read and dropped."""
+    """An honest client. It reads and drops all input that is not an answer."""
 
     def __init__(self, plan: Plan, who: str, clock: Clock) -> None:
         self._plan, self._who, self._clock = plan, who, clock
@@ -64,7 +64,7 @@ class Party:
         if plan.certificate:
             self._tls = ssl.create_default_context(cafile=plan.certificate)
         self._socket: socket.socket | None = None
-        self._rest = b""  # of a line whose end has not come
+        self._rest = b""  # of an incomplete line
         self._refs = itertools.count()
         self.cut_off = 0
 
@@ -80,11 +80,11 @@ class Party:
             self._socket = self._tls.wrap_socket(self._socket, server_hostname=SERVICE)
 
     def enter(self) -> None:
-        """Is logged in by token, however long it takes. Raises Over."""
+        """Logs in by token, however long it takes. Raises Over."""
         self._enter(partial(self.ask_once, "resume", token=self._plan.tokens[self._who], confirm=True))
 
     def enter_by_password(self) -> None:
-        """The same as the victim, by password."""
+        """Logs in as the victim, by password."""
         self._enter(partial(self.ask_once, "login", username=VICTIM, password=PASSWORD, confirm=True))
 
     def _enter(self, ask: Callable[[], bytes]) -> None:
@@ -96,7 +96,7 @@ class Party:
             self._clock.pause(RETRY)
 
     def ask(self, command: str, **fields: Any) -> None:
-        """Asks until there is an answer that is no error, on another connection where one is cut off. Raises Over."""
+        """Asks until an answer is no error; reconnects after a cut-off. Raises Over."""
         while True:
             try:
                 if b'"type":"error"' not in self.ask_once(command, **fields):
@@ -107,13 +107,13 @@ class Party:
                 self._clock.pause(RETRY)
 
     def come_back(self) -> None:
-        """After the connection was cut off. Raises Over."""
-        self._clock.left()  # at the end they are cut off from here
+        """Reconnects after a cut-off. Raises Over."""
+        self._clock.left()  # at the end this process cuts them off itself
         self.cut_off += 1
         self.enter()
 
     def ask_once(self, command: str, **fields: Any) -> bytes:
-        """The line that answers. Raises Over, OSError if the connection ends before."""
+        """Returns the answer's line. Raises Over, and OSError if the connection ends first."""
         assert self._socket is not None
         ref = f"r{next(self._refs)}"
         self._set_timeout(self._clock.left())
@@ -125,13 +125,13 @@ class Party:
                     return line
 
     def _lines(self, seconds: float) -> Iterator[bytes]:
-        """The lines of the next receive, which waits so long at most: whole ones, but only those with a `ref`."""
+        """Yields the whole lines with a `ref` from the next receive, which waits at most so long."""
         self._rest += self.receive(seconds)
         whole, _, self._rest = self._rest.rpartition(b"\n")
         return (line for line in whole.split(b"\n") if b'"ref":' in line)
 
     def receive(self, seconds: float, most: int = READ) -> bytes:
-        """What comes next; nothing if that takes longer. Raises OSError at the end."""
+        """Returns the next input; empty after so many seconds. Raises OSError at the end."""
         assert self._socket is not None
         self._set_timeout(min(seconds, LOOK))
         try:
@@ -147,7 +147,7 @@ class Party:
         self._socket.settimeout(max(seconds, 0.001))  # 0 would not wait at all
 
     def drop_until(self, moment: float) -> None:
-        """Reads and drops what comes until then. Raises Over."""
+        """Reads and drops input until that moment. Raises Over."""
         while (left := min(moment - time.perf_counter(), self._clock.left())) > 0:
             try:
                 self._lines(left)
@@ -155,13 +155,12 @@ class Party:
                 self.come_back()
 
     def cut(self) -> None:
-        """Ends whatever waits for this connection. From any thread."""
+        """Ends all waits for this connection. For any thread."""
         if (connected := self._socket) is not None:
             with suppress(OSError):
-                socket.socket.shutdown(connected, socket.SHUT_RDWR)  # SSLSocket's own is not for another thread
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)  # SSLSocket's own shutdown is not thread-safe
 
     def close(self) -> None:
-        """Drops the connection."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

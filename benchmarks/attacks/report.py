@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from benchmarks.attacks.cells import Attack
     from benchmarks.attacks.stage import Row
 
-NOTHING: Final = Target("done", "<=", 0)  # for some attacks
+NOTHING: Final = Target("done", "<=", 0)  # for the attacks with must_do_nothing
 TARGETS: Final = (
     Target("ack p50 ms", "<=", 50),
     Target("ack max ms", "<=", 500),
@@ -21,8 +21,8 @@ TARGETS: Final = (
     Target("RSS MB", "<=", 300),
     Target("cut off", "<=", 0),
 )
-LARGE_SHARE: Final = 50  # % of a core from which on the generator's own use is shown
-# What stands in a column, and how wide it is.
+LARGE_SHARE: Final = 50  # % of a core; from there the generator's own use is shown
+# The content and the width of each column.
 _COLUMNS: Final = {
     "ack p50 ms": 7,
     "ack max ms": 8,
@@ -37,7 +37,7 @@ _START: Final = 46  # characters before the first of them
 
 
 def heading() -> str:
-    """Two lines."""
+    """Returns two lines."""
     above, below = f"{'attack':17} {'conns':>5} {'the attacker got done':>22}", " " * _START
     for column, width in _COLUMNS.items():
         first, _, last = column.removesuffix(" ms").partition(" ")
@@ -47,7 +47,7 @@ def heading() -> str:
 
 
 def render_row(name: str, plan: Attack, row: Row) -> str:
-    """One line. A figure that was not over at the end has a >."""
+    """Returns one line. A > marks a figure of something that was unfinished at the end."""
     done = f"{_number(row.figures['done'])} {plan.unit}" if plan.connections else "-"
     cells = ""
     for column, width in _COLUMNS.items():
@@ -64,18 +64,18 @@ def render_row(name: str, plan: Attack, row: Row) -> str:
 
 
 def verdicts(plan: Attack, row: Row) -> list[tuple[Target, bool]]:
-    """Each target, and whether it holds."""
+    """Returns each target, and whether it holds."""
     targets = (*TARGETS, NOTHING) if plan.must_do_nothing else TARGETS
     return [(target, bool(target.holds({"chat": row.figures}))) for target in targets]
 
 
 def render_end(results: Sequence[tuple[Attack, Row]]) -> str:
-    """How many targets hold, and what they are."""
+    """Returns how many targets hold, and what they are."""
     held = [holds for plan, row in results for _, holds in verdicts(plan, row)]
     targets = ", ".join(f"{target.metric} {target}" for target in TARGETS)
     return f"{sum(held)} of {len(held)} targets hold. For each attack: {targets}."
 
 
 def _number(value: float) -> str:
-    """With about three digits."""
+    """Formats with about three digits."""
     return f"{value:,.{0 if value >= 10 or value == int(value) else 1}f}"

@@ -1,4 +1,4 @@
-"""What the attackers' connections do without TLS, each as a script for `persist`. No time is taken here."""
+"""The scripts of the attackers' connections without TLS, for `persist`. Takes no times."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
     from benchmarks.attacks.links import Link
 
-CHUNK: Final = 1 << 16  # bytes: what is offered at once where there is no answer to wait for
-LINES: Final = 64  # in a chunk, where each is another one
-WORDS: Final = 16  # beginnings in one search: as many as it takes
+CHUNK: Final = 1 << 16  # bytes offered at once where no answer is awaited
+LINES: Final = 64  # different lines in a chunk
+WORDS: Final = 16  # beginnings in one search: the maximum
 PASSWORD: Final = "password"  # of all accounts
 VICTIM: Final = "victim"
 TEXT: Final = "x" * 100
 
 
 def line(command: str, **fields: Any) -> bytes:
-    """A command as it is sent, each character in UTF-8."""
+    """Returns a command's bytes, each character in UTF-8."""
     return json.dumps({"command": command, **fields}, ensure_ascii=False).encode() + b"\n"
 
 
 # -- before the login -------------------------------------------------------------------------------------------------
 def flood(link: Link, piece: bytes) -> Generator[Wait, None, None]:
-    """Nothing but this, without an end, and nothing is read; counts MB."""
+    """Sends `piece` without end and reads nothing; counts MB."""
     chunk = piece * (CHUNK // len(piece))
     while True:
         sent = link.try_send(chunk)
@@ -40,7 +40,7 @@ def flood(link: Link, piece: bytes) -> Generator[Wait, None, None]:
 
 
 def converse(link: Link, make_lines: Callable[[], bytes]) -> Generator[Wait, None, None]:
-    """Sends lines as fast as they are read, and reads all that comes; counts lines that come."""
+    """Sends lines as fast as the service reads them, and reads all input; counts received lines."""
     rest = memoryview(b"")
     while True:
         rest = rest or memoryview(make_lines())
@@ -50,34 +50,34 @@ def converse(link: Link, make_lines: Callable[[], bytes]) -> Generator[Wait, Non
 
 
 def greet_and_converse(link: Link, make_lines: Callable[[], bytes]) -> Generator[Wait, None, None]:
-    """The same, and counts the answers only."""
+    """As `converse`, but counts the answers only."""
     yield from link.greet()
     yield from converse(link, make_lines)
 
 
 def empty_commands() -> bytes:
-    """For `converse`."""
+    """Returns lines for `converse`."""
     return b"{}\n" * LINES
 
 
 def probes() -> bytes:
-    """Is there somebody of that name? For `converse`."""
+    """Asks whether names are registered. For `converse`."""
     return b"".join(line("login", username=f"n{random.getrandbits(64):x}") for _ in range(LINES))
 
 
 def bad_tokens() -> bytes:
-    """For `converse`."""
+    """Returns lines for `converse`."""
     return b"".join(line("resume", token=f"{random.getrandbits(256):064x}") for _ in range(LINES))
 
 
 def knock(link: Link) -> Generator[Wait, None, None]:
-    """One command, and goes; counts connections that were made."""
+    """Sends one command and leaves; counts connections."""
     yield from link.send(b"{}\n")
     link.tally.done += 1
 
 
 def stay(link: Link) -> Generator[Wait, None, None]:
-    """Takes a place and says nothing; counts places that are held."""
+    """Takes a place and stays silent; counts the places it holds."""
     yield from link.greet()
     link.tally.done += 1
     try:
@@ -89,7 +89,7 @@ def stay(link: Link) -> Generator[Wait, None, None]:
 
 
 def keep_silent(link: Link) -> Generator[Wait, None, None]:
-    """Says nothing until it is cut off, and comes again; counts connections that were made."""
+    """Stays silent until it is cut off, and reconnects; counts connections."""
     link.tally.done += 1
     while True:
         yield from link.receive()
@@ -97,7 +97,7 @@ def keep_silent(link: Link) -> Generator[Wait, None, None]:
 
 # -- logins -----------------------------------------------------------------------------------------------------------
 def _count(link: Link, reply: bytes, good: bytes) -> Generator[Wait, None, None]:
-    """Counts a reply that is as wanted; after a refusal waits a moment."""
+    """Counts a reply if it is `good`; else waits a moment."""
     if good in reply:
         link.tally.done += 1
     else:
@@ -106,14 +106,14 @@ def _count(link: Link, reply: bytes, good: bytes) -> Generator[Wait, None, None]
 
 
 def log_in(link: Link) -> Generator[Wait, None, None]:
-    """With the right password, and goes; counts logins."""
+    """Logs in with the right password, and leaves; counts logins."""
     yield from link.greet()
     reply = yield from link.ask("login", username="mallory", password=PASSWORD)
     yield from _count(link, reply, b'"login_ok"')
 
 
 def guess_password(link: Link) -> Generator[Wait, None, None]:
-    """Wrong passwords for the victim's account; counts those that were checked."""
+    """Sends wrong passwords for the victim's account; counts those that were checked."""
     yield from link.greet()
     while True:
         reply = yield from link.ask("login", username=VICTIM, password=secrets.token_hex(8))
@@ -121,7 +121,7 @@ def guess_password(link: Link) -> Generator[Wait, None, None]:
 
 
 def change_password(link: Link) -> Generator[Wait, None, None]:
-    """The right old password and a new one that is too short; counts those that were checked."""
+    """Sends the right old password and a new one that is too short; counts those that were checked."""
     yield from link.enter()
     while True:
         reply = yield from link.ask("password", old=PASSWORD, new="x")
@@ -129,7 +129,7 @@ def change_password(link: Link) -> Generator[Wait, None, None]:
 
 
 def register(link: Link) -> Generator[Wait, None, None]:
-    """A new name, and goes; counts registrations."""
+    """Registers a new name, and leaves; counts registrations."""
     yield from link.greet()
     reply = yield from link.ask("register", username=f"n{secrets.token_hex(8)}", password=PASSWORD)
     yield from _count(link, reply, b'"login_ok"')
@@ -137,7 +137,7 @@ def register(link: Link) -> Generator[Wait, None, None]:
 
 # -- after the login --------------------------------------------------------------------------------------------------
 def search(link: Link) -> Generator[Wait, None, None]:
-    """For as many single letters as a search takes, always other ones; counts answers."""
+    """Searches for as many single letters as allowed, always others; counts answers."""
     yield from link.enter()
     for first in itertools.count(link.number):
         letters = (chr(ord("a") + (first + number) % 26) for number in range(WORDS))
@@ -146,7 +146,7 @@ def search(link: Link) -> Generator[Wait, None, None]:
 
 
 def repeat(link: Link, command: str, **fields: Any) -> Generator[Wait, None, None]:
-    """The same command as soon as it is answered; counts answers."""
+    """Sends the same command after each answer; counts answers."""
     yield from link.enter()
     while True:
         yield from link.ask(command, **fields)
@@ -154,12 +154,12 @@ def repeat(link: Link, command: str, **fields: Any) -> Generator[Wait, None, Non
 
 
 def talk(link: Link, message: bytes) -> Generator[Wait, None, None]:
-    """The same message as fast as it is taken, and reads all that comes."""
+    """Sends the same message as fast as the service accepts it, and reads all input."""
     yield from link.enter()
     yield from converse(link, lambda: message)
 
 
 def talk_deaf(link: Link, message: bytes) -> Generator[Wait, None, None]:
-    """The same message as fast as it is taken, and reads nothing."""
+    """Sends the same message as fast as the service accepts it, and reads nothing."""
     yield from link.enter()
     yield from flood(link, message)

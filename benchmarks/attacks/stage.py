@@ -1,6 +1,6 @@
-"""One attack from beginning to end: a fresh service with its default settings, the victims, the attacker; the figures.
+"""Runs one attack: a new service with its default settings, the victims, the attacker; returns the figures.
 
-The service, the victims and the attacker are a process each. All listen and connect within this machine.
+The service, the victims and the attacker are a process each. All of them stay within this machine.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ if TYPE_CHECKING:
 
     from benchmarks.attacks.cells import Attack
 
-RAMP: Final = 2.0  # seconds of attack before anything counts
-SECONDS: Final = 8.0  # that are measured: some 80 acks, 25 pages, 12 logins in quiet
-PATIENCE: Final = 20.0  # seconds for a process to say something
-STOPPING: Final = 8.0  # seconds that the service may take to stop: it promises five
+RAMP: Final = 2.0  # seconds of attack before the measurement
+SECONDS: Final = 8.0  # of measurement: some 80 acks, 25 pages, 12 logins in quiet
+PATIENCE: Final = 20.0  # seconds for a process to answer
+STOPPING: Final = 8.0  # seconds for the service to stop; it promises five
 ATTACKER: Final = "mallory"
-_TURNS: Final = 5  # hashes, of which the quickest is a turn: others on this machine only lengthen it
+_TURNS: Final = 5  # hashes; the fastest one counts, as other processes only slow one down
 
 
 class Row(NamedTuple):
-    """The figures of one attack, by what they are called."""
+    """The figures of one attack, by their labels."""
 
     figures: Mapping[str, float]
-    at_least: frozenset[str]  # figures of what was not over at the end: it took so long, or longer
-    cut_off: Mapping[str, int]  # how often the service closed a connection of one of the four, by whose it was
+    at_least: frozenset[str]  # figures of what was unfinished at the end: it took so long, or longer
+    cut_off: Mapping[str, int]  # how often the service closed an honest connection, by its user
 
 
 class Service(Peer):
-    """This service as it is without any option, but for where its database is, and TLS."""
+    """This service with only the options for its database and TLS."""
 
     name = "chat"
     entered = b'"type":"login_ok"'
@@ -64,12 +64,12 @@ class Service(Peer):
         options = ["--db", str(folder / "chat.db")]
         if speaks_tls:
             options += ["--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem")]
-        bound = ["setpriv", "--pdeathsig", "TERM"]  # it ends with this process, whatever becomes of that
+        bound = ["setpriv", "--pdeathsig", "TERM"]  # it ends with this process, however that ends
         super().__init__([*bound, sys.executable, "-m", "service", "0", *options], folder / "chat.log")
         self.port = int(self.await_line(r"listening on .*:(\d+),")[1])
 
     def peak_memory(self) -> float:
-        """The most that it has held of the machine's memory (RSS), in MB."""
+        """Returns the maximum of its resident memory (RSS), in MB."""
         status = Path(f"/proc/{self.program.pid}/status").read_text()
         found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
         if found is None:
@@ -77,7 +77,7 @@ class Service(Peer):
         return int(found[1]) * 1024 / 1e6
 
     def stop(self) -> None:
-        """Ends it, the hard way if it takes too long."""
+        """Stops it; kills it if that takes too long."""
         self.program.terminate()
         try:
             self.program.wait(STOPPING)
@@ -87,24 +87,24 @@ class Service(Peer):
 
 
 class Histories:
-    """Databases with made-up messages, each made once."""
+    """Databases with generated messages, each made once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def copy(self, count: int, target: Path) -> None:
-        """A new database with so many messages. Without any there is none."""
+        """Copies a database with `count` messages to `target`; makes none if `count` is 0."""
         if not count:
             return
         path = self._folder / f"history-{count}.db"
         if not path.exists():
             generate.make(path, count)
         shutil.copyfile(path, target)
-        os.sync()  # what the copy has written must not be waited for in the commits that are measured
+        os.sync()  # or measured commits would wait for the copy's data
 
 
 def measure_turn() -> float:
-    """What one hash of a password takes with default settings, in milliseconds; in quiet."""
+    """Returns the time of one password hash with default settings, in milliseconds; in quiet."""
     times = []
     for _ in range(_TURNS):
         started_at = time.perf_counter()
@@ -114,7 +114,7 @@ def measure_turn() -> float:
 
 
 def run(plan: Attack, histories: Histories, turn: float, seconds: float = SECONDS) -> Row:
-    """Raises CellError. `turn` is what one hash takes, in milliseconds."""
+    """Runs the attack. Raises CellError. `turn` is the time of one hash, in milliseconds."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         histories.copy(plan.history, folder / "chat.db")
@@ -134,7 +134,7 @@ def run(plan: Attack, histories: Histories, turn: float, seconds: float = SECOND
 
 
 def _write_letters(service: Service, token: str, plan: Attack) -> None:
-    """Before anybody else is there, so that they are missed."""
+    """Sends the letters before any recipient connects, so that they are missed."""
     if not plan.letters:
         return
     client = Client(service.port, "bea")
@@ -168,7 +168,7 @@ def _attack(
 
 @contextmanager
 def _process(work: Callable[..., None], *arguments: object) -> Iterator[Connection]:
-    """Another process; the connection to it, whose closing ends it."""
+    """Starts another process; yields the connection to it, whose closing ends the process."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=work, args=(*arguments, there), name=work.__name__)

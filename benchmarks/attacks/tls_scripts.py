@@ -1,4 +1,4 @@
-"""What the attackers' connections do in TLS."""
+"""The scripts of the attackers' connections with TLS."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     from benchmarks.attacks.links import Link, Wait
 
-RECORDS: Final = 500  # made at once, so that the other connections have their turn
-# OpenSSL takes 32 records without content in a row; one with content between lets it go on.
+RECORDS: Final = 500  # built at once, so that the other connections get their turn
+# OpenSSL accepts 32 empty records in a row; a record with content resets the count.
 EMPTY_IN_A_ROW: Final = 30
 
 
 def make_context() -> ssl.SSLContext:
-    """Of somebody who trusts anybody: it is our own service."""
+    """Returns a context that trusts any certificate: it is our own service."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -31,7 +31,7 @@ _context: Final = make_context()
 
 
 def shake_hands(link: Link, context: ssl.SSLContext) -> Generator[Wait, None, str]:
-    """The handshake; gives the name of the cipher suite. Raises OSError."""
+    """Does the handshake; returns the name of the cipher suite. Raises OSError."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing)
     is_done = False
@@ -50,18 +50,18 @@ def shake_hands(link: Link, context: ssl.SSLContext) -> Generator[Wait, None, st
 
 
 def shake_and_go(link: Link) -> Generator[Wait, None, None]:
-    """A handshake, and goes; counts them."""
+    """Does a handshake, and leaves; counts handshakes."""
     yield from shake_hands(link, _context)
     link.tally.done += 1
 
 
 def update_keys(link: Link) -> Generator[Wait, None, None]:
-    """New keys in each record, and asks for new ones of the service; counts records in thousands."""
+    """Sends new keys in each record, and asks the service for new ones; counts records in thousands."""
     yield from _send_records(link, lambda writer: b"".join(writer.update_keys(asks=True) for _ in range(RECORDS)))
 
 
 def send_nothing(link: Link) -> Generator[Wait, None, None]:
-    """Records without content, and a line end where one must be; counts records in thousands."""
+    """Sends empty records, and a line end where content is needed; counts records in thousands."""
 
     def make(writer: RecordWriter) -> bytes:
         contents = (b"" if number % (EMPTY_IN_A_ROW + 1) else b"\n" for number in range(RECORDS))
@@ -71,7 +71,7 @@ def send_nothing(link: Link) -> Generator[Wait, None, None]:
 
 
 def _send_records(link: Link, make: Callable[[RecordWriter], bytes]) -> Generator[Wait, None, None]:
-    """What `make` gives, RECORDS at a time, as fast as it is taken; what comes is dropped."""
+    """Sends the records from `make`, RECORDS at a time, as fast as accepted; drops all input."""
     context = make_context()
     key_log = link.ground.folder / f"keys-{link.number}"
     context.keylog_filename = str(key_log)

@@ -1,6 +1,6 @@
-"""Those who suffer, a process of their own: four people, a thread and an address each, who time what they do.
+"""The victims, a process of their own: four users, each with a thread and an address, measure what they do.
 
-What is asked and not yet answered at the end counts with the time that it has taken by then.
+A request without an answer at the end counts with the time that it has taken by then.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
 
     from benchmarks.attacks.party import Plan
 
-SENDING: Final = 0.1  # seconds from one message to the next
-READING_PAGES: Final = 0.3  # seconds from one page to the next
-LOGGING_IN: Final = 0.4  # seconds from one login to the next
-PACE: Final = 2_000_000  # bytes a second that the honest reader takes, as over a slow line
-TICK: Final = 0.05  # seconds between two looks of that reader
-TEXT: Final = "0" + "x" * 99  # begins as no word does that a search asks for
+SENDING: Final = 0.1  # seconds between two messages
+READING_PAGES: Final = 0.3  # seconds between two pages
+LOGGING_IN: Final = 0.4  # seconds between two logins
+PACE: Final = 2_000_000  # bytes a second that the slow reader takes
+TICK: Final = 0.05  # seconds between two reads of the slow reader
+TEXT: Final = "0" + "x" * 99  # begins as no searched word does
 
 
 class Times(NamedTuple):
-    """What was measured of one kind, in milliseconds, in the order in which it was asked."""
+    """The measurements of one kind, in milliseconds, in the order of the requests."""
 
     times: list[float]
-    is_cut_short: bool  # the last one had no answer yet
+    is_cut_short: bool  # whether the last request had no answer yet
 
 
 class Suffered(NamedTuple):
-    """All that was measured."""
+    """All measurements."""
 
     acks: Times
     pages: Times
     logins: Times
-    cut_off: dict[str, int]  # times that the service closed an honest connection, by whose it was
+    cut_off: dict[str, int]  # how often the service closed an honest connection, by its user
 
 
 class Series:
-    """Times of one kind: of what was answered while it counted."""
+    """The times of one kind: of answers within the measured time."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -55,7 +55,7 @@ class Series:
         self._times: list[float] = []
 
     def time(self, work: Callable[[], object]) -> None:
-        """Does it. Raises Over."""
+        """Does the work and measures it. Raises Over."""
         self._asked_at = time.perf_counter()
         work()
         now = time.perf_counter()
@@ -64,14 +64,14 @@ class Series:
         self._asked_at = None
 
     def result(self) -> Times:
-        """After the end."""
+        """Returns the times, after the end."""
         if self._asked_at is None or self._asked_at >= self._clock.end:
             return Times(self._times, is_cut_short=False)
         return Times([*self._times, (self._clock.end - self._asked_at) * 1e3], is_cut_short=True)
 
 
 class Sufferers:
-    """The four at work."""
+    """The four users at work."""
 
     def __init__(self, plan: Plan) -> None:
         self._clock = Clock()
@@ -81,14 +81,14 @@ class Sufferers:
         self._threads = [threading.Thread(target=self._work, args=(work,), name=work.__name__) for work in works]
 
     def start(self) -> None:
-        """All but one are in once this is over."""
+        """Logs all but one in before it returns."""
         for who in NAMES:
             self._parties[who].enter()
         for thread in self._threads:
             thread.start()
 
     def measure(self, seconds: float) -> Suffered:
-        """What happens from now on counts."""
+        """Measures for so many seconds from now."""
         now = time.perf_counter()
         self._clock.counts_from, self._clock.end = now, now + seconds
         time.sleep(seconds)
@@ -98,7 +98,7 @@ class Sufferers:
         return Suffered(*results, cut_off)
 
     def end(self) -> None:
-        """Ends the time, and drops all connections. May be called twice."""
+        """Ends the time, and drops all connections. Idempotent."""
         self._clock.end = min(self._clock.end, time.perf_counter())
         for party in self._parties.values():
             party.cut()
@@ -138,7 +138,7 @@ class Sufferers:
         due, credit = time.perf_counter(), 0.0
         while True:
             due += TICK
-            credit = min(credit + PACE * TICK, PACE * TICK)  # what was not used is not saved up
+            credit = min(credit + PACE * TICK, PACE * TICK)  # unused credit is not saved
             while credit >= 1 and (left := min(due - time.perf_counter(), self._clock.left())) > 0:
                 try:
                     credit -= len(party.receive(left, int(credit)))
@@ -149,12 +149,12 @@ class Sufferers:
 
 
 def suffer(plan: Plan, control: Connection) -> None:
-    """Says at `control` that all are in; measures for the seconds that come there, and sends Suffered."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it closes `control` then
+    """Reports on `control` that all are logged in; measures for the seconds received there, and sends Suffered."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it then closes `control`
     sufferers = Sufferers(plan)
     try:
         sufferers.start()
-        with suppress(EOFError, ConnectionError):  # nobody wants to know any more
+        with suppress(EOFError, ConnectionError):  # the other process has gone
             control.send("in")
             if control.poll(MOST_SECONDS):
                 control.send(sufferers.measure(control.recv()))
