@@ -1,4 +1,4 @@
-"""The first schema: accounts, tokens, messages, their search index, and the views promised to people with sqlite3."""
+"""The first schema: accounts, tokens, messages, their search index, and the views for people with sqlite3."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ revision = "0001"
 down_revision = None
 
 # Times are UTC text with milliseconds, as on the wire. Messages are never renumbered, and AUTOINCREMENT never gives a
-# number twice, so that an id stays what a client remembers it as. Of a user, read_id is the public read marker, and
-# direct_id the newest direct message that was sent or has been seen: with the unseen ones it tells the newest of all,
-# at less cost than an index by sender and another by recipient.
+# number twice, so clients can remember ids. In user, read_id is the public read marker, and direct_id the newest direct
+# message that the user has sent or seen. Together with the unseen messages direct_id gives the user's newest direct
+# message, at less cost than an index by sender and another by recipient.
 STATEMENTS = (
     """
     CREATE TABLE user (
@@ -45,15 +45,15 @@ STATEMENTS = (
     ) STRICT
     """,
     "CREATE UNIQUE INDEX message_nonce ON message (sender_id, nonce) WHERE nonce IS NOT NULL",
-    # Each index below ends with the id that its pages are ordered by.
+    # Each index below ends with the id that orders its pages.
     "CREATE INDEX message_public ON message (id, sender_id, recipient_id) WHERE recipient_id IS NULL",
     """
     CREATE INDEX message_talk ON message (min(sender_id, recipient_id), max(sender_id, recipient_id), id)
         WHERE recipient_id IS NOT NULL
     """,
     "CREATE INDEX message_missed ON message (recipient_id, id) WHERE recipient_id IS NOT NULL AND seen_at IS NULL",
-    # The text stands in message only. The writer thread indexes it soon after the commit, in id order: indexing within
-    # the insert takes five times the insert.
+    # Only message holds the text. The writer thread indexes it soon after the commit, in id order, because indexing
+    # within the insert makes inserts five times slower.
     """
     CREATE VIRTUAL TABLE message_search USING fts5 (
         body, content = 'message', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
@@ -72,6 +72,5 @@ STATEMENTS = (
 
 
 def upgrade() -> None:
-    """Makes the tables in an empty database."""
     for statement in STATEMENTS:
         op.execute(statement)

@@ -1,6 +1,6 @@
-"""For ten million messages: counts of public messages, talks and nonces in the order of time, a search by who may read.
+"""For ten million messages: counts of public messages, indexes that grow at their end, a search by reader.
 
-Takes some 3 seconds for a million messages. The search index is then filled anew, by the service as it runs.
+Takes some 3 seconds for a million messages. After that the running service fills the search index again.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ revision = "0002"
 down_revision = "0001"
 
 STATEMENTS = (
-    # An index whose new entries fall anywhere costs a page read and two written for each message, once it is large: at
-    # ten million messages inserts took four times as long. So each begins with something that grows: a nonce with the
-    # time, as clients of ours make them, and a talk with its era of 32,768 ids.
+    # An index whose new entries fall anywhere costs a page read and two page writes for each message, once it is large:
+    # with ten million messages inserts took four times as long. So each index begins with something that grows: a nonce
+    # with the time, as our clients make them, and a talk with its era of 32,768 ids.
     "DROP INDEX message_nonce",
     "CREATE UNIQUE INDEX message_nonce ON message (nonce, sender_id) WHERE nonce IS NOT NULL",
     "DROP INDEX message_talk",
@@ -21,12 +21,12 @@ STATEMENTS = (
     CREATE INDEX message_talk ON message (id >> 15, min(sender_id, recipient_id), max(sender_id, recipient_id), id)
         WHERE recipient_id IS NOT NULL
     """,
-    # The eras that have direct messages: a page of a talk looks into one after the other.
+    # The eras with direct messages: a page of a talk searches one after the other.
     "CREATE TABLE era (id INTEGER PRIMARY KEY) STRICT",
     "INSERT INTO era SELECT DISTINCT id >> 15 FROM message WHERE recipient_id IS NOT NULL",
-    # How many public messages each sender has, and all have (sender 0), in each block of ids that is complete. A block
-    # has 4,096 ids on level 0, and 16 blocks of the level below on the next. Thus a login counts what is unread from a
-    # few rows, and an insert writes them side by side.
+    # The number of public messages of each sender, and of all (sender 0), in each complete block of ids. A block on
+    # level 0 has 4,096 ids; one on the next level has 16 blocks of the level below. So a login counts unread messages
+    # from a few rows, and an insert writes rows that are adjacent.
     """
     CREATE TABLE tally (
         level     INTEGER NOT NULL,
@@ -57,10 +57,11 @@ STATEMENTS = (
             WHERE level = {level} - 1 AND block >> 4 < (SELECT max(id) >> (12 + 4 * {level}) FROM message)
             GROUP BY block >> 4, sender_id
         """  # noqa: S608
-        for level in range(1, 13)  # 2^60 ids: there cannot be more
+        for level in range(1, 13)  # 2^60 ids: enough for all
     ),
-    # Beside the text stands who may read it: U+E000 for everyone, U+E000 and a number for a user, U+E000 and two for a
-    # talk. A word of a text has no such character, unless somebody types it on purpose; column filters tell them apart.
+    # The column readers says who may read the text: U+E000 for everyone, U+E000 and a number for a user, U+E000 and two
+    # numbers for a talk. Words of a text do not have this character, unless a user types it on purpose; column filters
+    # tell them apart.
     "DROP TABLE message_search",
     """
     CREATE VIEW searchable (id, body, readers) AS
@@ -77,12 +78,12 @@ STATEMENTS = (
         body, readers, content = 'searchable', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
     )
     """,
-    # Which words there are.
+    # The words of the index.
     "CREATE VIRTUAL TABLE message_word USING fts5vocab (message_search, instance)",
 )
 
 
 def upgrade() -> None:
-    """Makes the new tables and indexes, from the messages that there are."""
+    """Creates the new tables and indexes from the existing messages."""
     for statement in STATEMENTS:
         op.execute(statement)

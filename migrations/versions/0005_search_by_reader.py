@@ -1,6 +1,6 @@
-"""A search that looks only at words of messages that its asker may read: an index of the room, and one of each user's.
+"""A search that sees only what its user may read: one index of the public room, and one of each user's words.
 
-Takes some 2 seconds for a million messages. Both indexes are then filled, by the service as it runs.
+Takes some 2 seconds for a million messages. After that the running service fills both indexes.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
-# Until now all texts were in one index, with a column that said who may read them. Which words begin as one that is
-# asked for was looked up among the words of all, and cut where they are too many: so the cut told of others' words.
+# Before this all texts were in one index, with a column for their readers. The words with a given beginning were looked
+# up among all words, and cut where there were too many: so the cut depended on other users' words.
 STATEMENTS = (
     "DROP TABLE message_word",
     "DROP TABLE message_search",
@@ -23,15 +23,16 @@ STATEMENTS = (
     )
     """,
     "CREATE VIRTUAL TABLE message_word USING fts5vocab (message_search, instance)",
-    # The service puts in each word of a direct message twice, as a word of the one user's and one of the other's: the
-    # user's id, U+00B7, and the word as the index above has it. And a word for the talk: both ids. To the index above
-    # U+00B7 stands between words; to this one it is a letter, as is all beyond ASCII, so that no word is cut again.
+    # The service adds each word of a direct message twice, once for each of the two users: the user's id, U+00B7, and
+    # the word as the public index has it. It also adds a word for the talk: both ids. The public index takes U+00B7 for
+    # a gap between words. To this index U+00B7 is a letter, as are all characters beyond ASCII, so it never splits a
+    # word again.
     "CREATE VIRTUAL TABLE direct_search USING fts5 (words, content = '', tokenize = 'ascii')",
     "CREATE VIRTUAL TABLE direct_word USING fts5vocab (direct_search, instance)",
 )
 
 
 def upgrade() -> None:
-    """Puts two empty indexes in the place of the old one."""
+    """Replaces the old index by two empty ones."""
     for statement in STATEMENTS:
         op.execute(statement)
