@@ -1,4 +1,4 @@
-"""The client, as it were on 21 November 2026 at noon: for screens that are the same each time."""
+"""Runs the client as if it were noon on 21 November 2026, so that screens are the same each time."""
 
 import sys
 from datetime import UTC, datetime

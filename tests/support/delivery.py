@@ -1,6 +1,6 @@
-"""What the tests of the delivery share: a delivery that stands still, clients of it, and events that say their bytes.
+"""Shared parts of the delivery's tests: a delivery whose thread stands still, clients, and events with their bytes.
 
-The delivery thread stands still until the test says `go`: till then the test may do that thread's work, step by step.
+The delivery thread stands still until the test calls `go`. Until then the test may do that thread's work, step by step.
 """
 
 from __future__ import annotations
@@ -28,45 +28,44 @@ if TYPE_CHECKING:
     from service.wire.protocol import AnyCommand, StoredMessage
 
 SLOW: Final = b"bye slow\n"
-FILLER: Final = b"f" * 600_000 + b"\n"  # more than the small buffers of a connection here take
-SMALL_BUFFER: Final = 4_096  # bytes; the kernel makes some more of it
-BOUND: Final = 1 << 20  # bytes of an outbox
+FILLER: Final = b"f" * 600_000 + b"\n"  # more than a connection's small buffers hold here
+SMALL_BUFFER: Final = 4_096  # bytes; the kernel rounds it up
+BOUND: Final = 1 << 20  # bytes: the limit of an outbox
 
 
 class Line(Event):
-    """An event that says itself what its bytes are."""
+    """An event that holds its own bytes."""
 
     text: bytes
 
 
 class Plain:
-    """A codec for these lines, and for a `bye`."""
+    """A codec for `Line` and `bye` events."""
 
     def encode(self, event: Event, /) -> bytes:
-        """The line."""
         if isinstance(event, ByeReply):
             return b"bye %b\n" % event.reason.encode()
         assert isinstance(event, Line)
         return event.text
 
     def decode(self, _line: bytes, /) -> AnyCommand:
-        """Nothing is decoded here."""
+        """Never called here."""
         raise NotImplementedError
 
     def size(self, _message: StoredMessage, /) -> NoReturn:
-        """Nothing is measured here."""
+        """Never called here."""
         raise NotImplementedError
 
 
 class Toy(Plain):
-    """Another codec. It keeps the lines that it has made."""
+    """A second codec, which keeps the lines that it has encoded."""
 
     def __init__(self, prefix: bytes = b"toy ") -> None:
         self.made: list[bytes] = []
         self._prefix = prefix
 
     def encode(self, event: Event, /) -> bytes:
-        """The line, after the prefix."""
+        """Returns the line, after the prefix."""
         line = self._prefix + super().encode(event)
         self.made.append(line)
         return line
@@ -76,7 +75,7 @@ PLAIN: Final = Plain()
 
 
 class StillDelivery(Delivery):
-    """A delivery whose thread waits within its first action until `go`."""
+    """A delivery whose thread waits in its first action until `go`."""
 
     def __init__(self, **limits: Any) -> None:
         self.snapshot: Callable[[], bytes] = lambda: b""
@@ -97,30 +96,30 @@ class StillDelivery(Delivery):
         self._may_go.wait(PATIENCE)
 
     def go(self) -> None:
-        """Lets the thread work; again and again does no harm."""
+        """Lets the thread work. Idempotent."""
         self._may_go.set()
 
     def flushed(self) -> None:
-        """Returns when all that was posted has run and was sent as far as possible."""
+        """Returns when all posted work is done and sent, as far as possible."""
         self.settle()
-        self.settle()  # runs in a later round than the first, and so after its sends
+        self.settle()  # it runs in a later round, and so after the sends of the first
 
     def connect(
         self, make_stream: Callable[..., Stream] = Stream, *, codec: Codec = PLAIN, confirms: bool = False
     ) -> Peer:
-        """A new client, whose end is closed when the test is over. One that confirms wants no notes."""
+        """Returns a new client, whose end is closed after the test. A client that confirms gets no notes."""
         self.peers.append(Peer(self, make_stream, codec, confirms=confirms))
         return self.peers[-1]
 
     def connect_members(self, count: int, codec: Codec = PLAIN) -> list[Peer]:
-        """So many new clients that get what is for everyone."""
+        """Returns `count` new clients that get what is for everyone."""
         peers = [self.connect(codec=codec) for _ in range(count)]
         for peer in peers:
             self.join(peer.outbox)
         return peers
 
     def say(self, sender: Peer | None, public_id: int) -> None:
-        """Sends `line_of(public_id)` to everyone but the sender, if there is one, who gets `ack_of(public_id)`."""
+        """Sends `line_of(public_id)` to all but the sender, who gets `ack_of(public_id)`."""
         if sender is None:
             self.broadcast(Line(line_of(public_id)), public_id)
         else:
@@ -148,7 +147,7 @@ class Peer:
 
     @property
     def told(self) -> Note:
-        """What all its notes together say was written to it."""
+        """Returns the sum of its notes: all that was written to it."""
         return sum_up(self.notes)
 
     def append(self, line: bytes, note: Note | None = None) -> None:
@@ -160,24 +159,24 @@ class Peer:
         self.outbox.reply(Line(line))
 
     def finish(self, line: bytes | None = None) -> None:
-        """Ends its outbox, with that line, on the delivery thread."""
+        """Ends its outbox with that line, on the delivery thread."""
         self.outbox.finish(*([] if line is None else [Line(line)]))
 
     def block(self, filler: bytes = FILLER) -> None:
-        """Fills the kernel's buffers, so that a part of these bytes waits in the outbox."""
+        """Fills the kernel's buffers, so that some of these bytes wait in the outbox."""
         self.append(filler)
         self.outbox.flush()
         assert self.outbox.waiting
 
     def fill(self, left: int) -> bytes:
-        """Fills the kernel's buffers and the outbox, so that so many bytes more may wait there; says with what."""
+        """Fills the kernel's buffers and the outbox, up to `left` bytes; returns the filler."""
         self.block()
         more = b"m" * (BOUND - left - self.outbox.waiting - 1) + b"\n"
         self.append(more)
         return FILLER + more
 
     def read(self, size: int) -> bytes:
-        """So many bytes."""
+        """Reads exactly `size` bytes."""
         data = b""
         while len(data) < size:
             more = self.socket.recv(size - len(data))
@@ -186,21 +185,21 @@ class Peer:
         return data
 
     def read_to_end(self) -> bytes:
-        """All that comes until the service ends its side."""
+        """Reads all bytes until the service ends its side."""
         data = b""
         while more := self.socket.recv(1 << 20):
             data += more
         return data
 
     def reset(self) -> None:
-        """Goes without a goodbye, and returns when the service's side knows."""
+        """Resets the connection, and returns when the service's side has noticed."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
         assert self.stream.receive() == b""
 
 
 class Noticed(threading.Event):
-    """An event that lets the test act just before somebody waits for it."""
+    """An event that calls a function of the test just before a thread waits for it."""
 
     def __init__(self, before_wait: Callable[[], None]) -> None:
         super().__init__()
@@ -208,7 +207,6 @@ class Noticed(threading.Event):
         self.waits = 0
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits, after the test's part."""
         self.waits += 1
         self._before_wait()
         return super().wait(timeout)
@@ -216,10 +214,9 @@ class Noticed(threading.Event):
 
 @contextmanager
 def still_delivery(**limits: Any) -> Iterator[StillDelivery]:
-    """A delivery whose bound is handy, and that cuts nobody off by time; at the end it closes all that is open.
+    """Yields a delivery with a small bound and no time limits; closes everything at the end.
 
-    `limits` are other values for named arguments of Delivery, fields of Limits, and the `pace` of snapshots, in
-    seconds.
+    `limits` replace named arguments of Delivery, fields of Limits, and the `pace` of snapshots in seconds.
     """
     delivery = StillDelivery(**limits)
     try:
@@ -237,17 +234,17 @@ def with_limits(**limits: Any) -> pytest.MarkDecorator:
 
 
 def line_of(public_id: int) -> bytes:
-    """What everyone gets."""
+    """Returns the line that everyone gets."""
     return b"line %d\n" % public_id
 
 
 def ack_of(public_id: int) -> bytes:
-    """What its sender gets instead."""
+    """Returns the line that the sender gets instead."""
     return b"ack %d\n" % public_id
 
 
 def sum_up(notes: Iterable[Note | None]) -> Note:
-    """The newest public id, or 0, and the direct ids in their order."""
+    """Returns the newest public id, or 0, and the direct ids in order."""
     given = [note for note in notes if note is not None]
     public_id = max((note.public_id for note in given), default=0)
     return Note(public_id, tuple(id_ for note in given for id_ in note.direct_ids))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-TIMEOUT = 10.0  # seconds; only a test that fails waits so long
+TIMEOUT = 10.0  # seconds; only a failing test waits so long
 TIME = "2026-11-21T09:30:00.000Z"
 HELLO = {
     "type": "hello",
@@ -31,10 +31,10 @@ class Peer:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._file = sock.makefile("rb")
-        self.seen: list[dict[str, Any]] = []  # the `seen` commands so far; they come in their own time
+        self.seen: list[dict[str, Any]] = []  # the `seen` commands so far, which may come at any time
 
     def raw(self, data: bytes) -> None:
-        """Sends bytes as they are."""
+        """Sends bytes unchanged."""
         self._socket.sendall(data)
 
     def say(self, **fields: Any) -> None:
@@ -45,7 +45,7 @@ class Peer:
         self.say(**{**HELLO, **changes})
 
     def hear(self) -> dict[str, Any]:
-        """The next command; EOFError if the client is gone."""
+        """Returns the next command. Raises EOFError if the client is gone."""
         line = self._file.readline()
         if not line:
             raise EOFError
@@ -53,7 +53,7 @@ class Peer:
         return command
 
     def expect(self, name: str) -> dict[str, Any]:
-        """The next command, which must be `name`; `seen` commands on the way are noted."""
+        """Returns the next command, which must be `name`; collects `seen` commands before it."""
         while (command := self.hear())["command"] == "seen" != name:
             self.seen.append(command)
         assert command["command"] == name, command
@@ -64,7 +64,7 @@ class Peer:
         self.say(**fields, ref=command["ref"])
 
     def log_in(self, name: str = "alice", **changes: Any) -> dict[str, Any]:
-        """Greets, and lets `name` in at her first login with a password; gives that command."""
+        """Greets, and accepts `name` at the first login with a password; returns that command."""
         self.greet()
         command = self.expect("login")
         if "password" not in command:
@@ -88,7 +88,7 @@ class Peer:
 
 
 class FakeServer:
-    """Listens on a free port; the first client's connection is given to `script`. Its failure is raised at the end."""
+    """Listens on a free port, and runs `script` with the first client. Its failure is raised at the end."""
 
     def __init__(self, script: Callable[[Peer], object], tls: ssl.SSLContext | None = None) -> None:
         self._script = script
@@ -108,7 +108,7 @@ class FakeServer:
                 sock = self._tls.wrap_socket(sock, server_side=True)
             peer = Peer(sock)
             self._script(peer)
-        except BaseException as error:  # noqa: BLE001  # raised again in the test's thread
+        except BaseException as error:  # noqa: BLE001  # raised again on the test's thread
             self._failure = error
         finally:
             if peer:
@@ -128,7 +128,7 @@ class FakeServer:
 
 
 def login_ok(name: str = "alice", **changes: Any) -> dict[str, Any]:
-    """The fields of a `login_ok`."""
+    """Returns the fields of a `login_ok`."""
     return {
         "type": "login_ok",
         "username": name,

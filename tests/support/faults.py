@@ -1,7 +1,7 @@
-"""Disk faults on purpose: what the kernel answers the writer thread is set from outside. Holds no test.
+"""Injects disk faults: the test sets what the kernel answers to the writer thread. Holds no test.
 
-seccomp hands some calls of that one thread to another thread, which gives an errno or lets them go on. It needs no
-rights and no compiler. The thread keeps the filter until it ends.
+seccomp passes some system calls of that one thread to another thread, which returns an errno or lets them continue. It
+needs no privileges and no compiler. The thread keeps the filter until it ends.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _SYSCALLS: Final = {
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _SET_MODE_FILTER, _NEW_LISTENER = 1, 1 << 3  # linux/seccomp.h
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101  # ioctls SECCOMP_IOCTL_NOTIF_RECV and _SEND
-_NOTICE_BYTES: Final = 80  # struct seccomp_notif: its id first, the call's number at 16
+_NOTICE_BYTES: Final = 80  # struct seccomp_notif: the id at 0, the call's number at 16
 _GO_ON: Final = 1  # SECCOMP_USER_NOTIF_FLAG_CONTINUE
 _LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06  # linux/bpf_common.h
 _ALLOW, _NOTIFY = 0x7FFF0000, 0x7FC00000
 
 
 def _install() -> int:
-    """Puts the filter on the calling thread; gives the descriptor on which its calls arrive. Raises OSError."""
+    """Puts the filter on the calling thread; returns the descriptor for its calls. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     numbers = [number for name, number in _SYSCALLS.items() if name != "seccomp"]
     steps = [(_LOAD, 0, 0, 0)]  # the call's number
@@ -52,7 +52,7 @@ def _install() -> int:
 
 
 def _supervise(listener: int, faults: Path) -> None:
-    """Answers the calls with the errno that `faults` names for them, if it names one, until their thread ends."""
+    """Answers calls with the errno that the file `faults` names for them, if any, until their thread ends."""
     names = {number: name for name, number in _SYSCALLS.items()}
     poll = select.poll()
     poll.register(listener, select.POLLIN)
@@ -67,7 +67,7 @@ def _supervise(listener: int, faults: Path) -> None:
 
 
 def put_under_faults(faults: str) -> None:
-    """From now on a Writer's thread meets what is in that file: {"name of a system call": "name of an errno"}."""
+    """Makes writer threads obey that file from now on: {"name of a system call": "name of an errno"}."""
     from service.storage.sqlite.writer import Writer
 
     run = Writer.run
@@ -81,7 +81,7 @@ def put_under_faults(faults: str) -> None:
 
 
 def can_inject() -> bool:
-    """Whether this system lets a process do that to itself."""
+    """Returns whether this system lets a process do that to itself."""
     outcomes: list[OSError | None] = []
 
     def attempt() -> None:
@@ -98,7 +98,7 @@ def can_inject() -> bool:
 
 
 class FaultyProcess(Process):
-    """The service on a disk that fails when it is told to."""
+    """The service on a disk that fails on demand."""
 
     def __init__(self, folder: Path, *, storage_timeout: float = 2.0) -> None:
         self.faults = folder / "faults.json"
@@ -111,7 +111,7 @@ class FaultyProcess(Process):
         super().__init__(folder, prelude=prelude)
 
     def set_faults(self, **faults: str) -> None:
-        """What each system call fails with from now on; the others work."""
+        """Sets the error of each system call from now on; the others work."""
         new = self.faults.with_suffix(".new")
         new.write_text(json.dumps(faults))
         new.replace(self.faults)

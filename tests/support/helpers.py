@@ -1,4 +1,4 @@
-"""What several tests need: a running server, and a client that speaks raw lines. Holds no test and asserts little."""
+"""Helpers for many tests: a running server, and a client that speaks raw lines. Holds no test."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PASSWORD: Final = "correct horse"
-PATIENCE: Final = 20.0  # seconds until a test gives up on a line; never a measure of speed
+PATIENCE: Final = 20.0  # seconds until a test gives up; no measure of speed
 
-# Cheap passwords, and no limits for what one address or client may do.
+# Cheap passwords, and no limits for one address or client.
 FAST: Final = ("--bcrypt-cost", "4", "--max-per-address", "0", "--login-rate", "0", "--rate", "0")
 
 Line = dict[str, Any]
 
 
 def seconds() -> float:
-    """A clock for limits that stands still and moves on with the wall clock, where a test has stopped that."""
+    """A clock for limits. In a test with a stopped wall clock it moves only with that."""
     return utcnow().timestamp()
 
 
 def make_settings(folder: Path, **more: Any) -> Settings:
-    """Settings for a test: a free port, a database in `folder`, the cheapest bcrypt, no limits for many at once."""
+    """Returns settings for a test: a free port, a database in `folder`, the cheapest bcrypt, hardly any limits."""
     unlimited = {"max_per_address": 0, "login_rate": 0, "rate": 0}
     return Settings(**{"port": 0, "db": str(folder / "chat.db"), "bcrypt_cost": 4, **unlimited, **more})
 
 
 @contextmanager
 def running_server(folder: Path, **settings: Any) -> Iterator[Server]:
-    """A server in this process, stopped at the end."""
+    """Yields a server in this process; stops it at the end."""
     server = Server(make_settings(folder, **settings), seconds)
     try:
         yield server
@@ -54,14 +54,14 @@ def running_server(folder: Path, **settings: Any) -> Iterator[Server]:
 
 
 def call_back(told: Iterable[tuple[Callable[[Any], None], Any]]) -> None:
-    """For a storage without a delivery: calls back on the writer thread."""
+    """A `hand_over` for a storage without a delivery: calls back on the writer thread."""
     for callback, argument in told:
         callback(argument)
 
 
 @contextmanager
 def open_storage(path: Path, **more: Any) -> Iterator[SqliteStorage]:
-    """A storage without a service."""
+    """Yields a storage without a service."""
     storage = SqliteStorage(path, call_back, **more)
     try:
         yield storage
@@ -71,7 +71,7 @@ def open_storage(path: Path, **more: Any) -> Iterator[SqliteStorage]:
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Returns when it holds, which another thread or process brings about; fails if that takes too long."""
+    """Waits until another thread or process makes the condition true; fails after PATIENCE."""
     deadline, pause = time.monotonic() + PATIENCE, threading.Event()
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain: {condition.__code__.co_names}"
@@ -79,7 +79,7 @@ def until(condition: Callable[[], object]) -> None:
 
 
 class Process:
-    """The service as its own program, on a free port."""
+    """The service as a program, on a free port."""
 
     def __init__(self, folder: Path, *options: str, prelude: str = "", port: int = 0) -> None:
         """Starts it, after the Python statements `prelude`, and waits until it listens."""
@@ -95,19 +95,19 @@ class Process:
         self.port = int(self.log[-1].split("listening on ")[1].split(",")[0].rpartition(":")[2])
 
     def read_log(self, words: str) -> None:
-        """Waits for a line of the log with these words."""
+        """Reads the log up to a line with these words."""
         assert self.program.stderr is not None
         while not self.log or words not in self.log[-1]:
             self.log.append(self.program.stderr.readline())
             assert self.log[-1], self.log
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Sends a signal and waits for the end; gives the exit status, and the rest of the log in `log`."""
+        """Sends a signal and waits for the end; returns the exit status. `log` gets the rest of the log."""
         self.program.send_signal(number)
         return self.wait()
 
     def wait(self) -> int:
-        """Waits for the end; gives the exit status, and the rest of the log in `log`."""
+        """Waits for the end; returns the exit status. `log` gets the rest of the log."""
         _, rest = self.program.communicate(timeout=PATIENCE)
         self.log += rest.splitlines()
         return self.program.returncode
@@ -126,9 +126,9 @@ class Wire:
     def __init__(
         self, port: int, *, greet: bool = True, tls: ssl.SSLContext | None = None, source: str = "127.0.0.1"
     ) -> None:
-        """Connects, in TLS if there is a context for it; reads the greeting into `hello` unless told not to.
+        """Connects, with TLS if given a context; reads the greeting into `hello` unless told not to.
 
-        `source` is the address that it comes from: any in 127.0.0.0/8.
+        `source` is its own address: any in 127.0.0.0/8.
         """
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0))
         if tls is not None:
@@ -143,19 +143,19 @@ class Wire:
         self.close()
 
     def close(self) -> None:
-        """Drops the connection without a word."""
+        """Closes the connection without an `ex`."""
         self.socket.close()
 
     def send_bytes(self, data: bytes) -> None:
-        """Sends bytes as they are."""
+        """Sends bytes unchanged."""
         self.socket.sendall(data)
 
     def send(self, *commands: Line) -> None:
-        """Sends commands, all in one packet."""
+        """Sends the commands, all in one packet."""
         self.send_bytes(b"".join(json.dumps(command).encode() + b"\n" for command in commands))
 
     def read(self) -> Line:
-        """The next line; raises EOFError at the end."""
+        """Returns the next line. Raises EOFError at the end."""
         while b"\n" not in self._received:
             data = self.socket.recv(65_536)
             if not data:
@@ -166,13 +166,13 @@ class Wire:
         return decoded
 
     def read_type(self, kind: str) -> Line:
-        """The next line of that type; others before it are dropped."""
+        """Returns the next line of that type; drops others before it."""
         while (line := self.read())["type"] != kind:
             pass
         return line
 
     def ask(self, command: str, **fields: Any) -> Line:
-        """Sends one command and reads its reply; pushed lines before it are dropped."""
+        """Sends a command and returns its reply; drops pushed lines before it."""
         ref = f"ask-{command}"
         self.send({"command": command, "ref": ref, **fields})
         while (line := self.read()).get("ref") != ref:
@@ -181,7 +181,7 @@ class Wire:
         return line
 
     def read_until_pong(self) -> list[Line]:
-        """What was said to this client so far, users lists left out: all that comes before the answer to a `ping`."""
+        """Returns the lines sent to this client so far, without users lists; a `ping` marks the end."""
         self.send({"command": "ping", "ref": "barrier"})
         lines = []
         while (line := self.read()).get("ref") != "barrier":
@@ -190,7 +190,7 @@ class Wire:
         return lines
 
     def read_to_end(self) -> list[Line]:
-        """All that comes until the service closes."""
+        """Returns all lines until the service closes."""
         lines = []
         while True:
             try:
@@ -207,7 +207,7 @@ def enter(
     source: str = "127.0.0.1",
     **fields: Any,
 ) -> Wire:
-    """A client that is logged in, registered if the name is new; its `login_ok` is in `hello`."""
+    """Returns a client that is logged in, and registered if the name is new; `hello` has its `login_ok`."""
     wire = Wire(port, tls=tls, source=source)
     reply = wire.ask("login", username=name, password=password, **fields)
     if reply["type"] == "password_required":

@@ -1,4 +1,4 @@
-"""The papers, and the limits that they tell of, for the tests that hold them to what the programs do."""
+"""The papers, and the limits that they quote, for tests that compare them with the programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAPERS: Final = {  # by name: README.txt, docs/client.txt, service/README.txt â€
 
 
 def limit(name: str) -> Any:
-    """The value of a constant of the service's, in whichever module it stands, private there or not."""
+    """Returns the value of a constant of the service, in any module, private or not."""
     modules = [importlib.import_module(module.name) for module in pkgutil.walk_packages(service.__path__, "service.")]
     (value,) = {vars(module)[each] for module in modules for each in (name, f"_{name}") if each in vars(module)}
     return value

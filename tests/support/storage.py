@@ -1,4 +1,4 @@
-"""What the tests of service/storage share: accounts, messages, the plans of statements. Holds no test."""
+"""Shared parts of the storage's tests: accounts, messages, plans of statements. Holds no test."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ EXPIRY: Final = "2026-12-21T09:30:00.000Z"
 
 
 def token_of(name: str) -> bytes:
-    """The hash of the token that an account is made with."""
+    """Returns the hash of the token that `add` stores."""
     return name.encode().ljust(32, b".")
 
 
 def add(storage: Storage, name: str) -> int:
-    """A new account's id."""
+    """Adds an account; returns its id."""
     return storage.result(storage.register(name, name, f"hash of {name}", token_of(name), NOW, EXPIRY)).user_id
 
 
 def make_chat(path: Path) -> Path:
-    """A database there with alice and her five messages, indexed and closed."""
+    """Creates a database with alice and her five messages, indexed and closed."""
     with open_storage(path) as storage:
         alice = add(storage, "alice")
         for n in range(5):
@@ -42,49 +42,49 @@ def make_chat(path: Path) -> Path:
 
 
 def say(storage: Storage, sender: int, text: str, to: str | None = None, nonce: str | None = None) -> int:
-    """A stored message's id."""
+    """Stores a message; returns its id."""
     stored = store(storage, sender, text, to, nonce)
     assert isinstance(stored, Stored)
     return stored.id
 
 
 def store_posts(storage: Storage, sender: int, *posts: Post) -> list[Outcome]:
-    """What came of storing these, all at once."""
+    """Stores messages in one write; returns their outcomes."""
     outcomes = storage.result(storage.store_posts(sender, posts))
     return list(outcomes)
 
 
 def store(storage: Storage, sender: int, text: str, to: str | None = None, nonce: str | None = None) -> Outcome:
-    """What came of storing one message."""
+    """Stores one message; returns its outcome."""
     user = storage.find_user(to) if to else None
     return store_posts(storage, sender, Post(user.id if user else None, text, nonce))[0]
 
 
 def ids_of(page: Page) -> list[int]:
-    """A page's messages, by id."""
+    """Returns the ids of a page's messages."""
     return [message.id for message in page.messages]
 
 
 def count_readers(storage: Storage) -> int:
-    """How many read connections are open."""
+    """Returns how many read connections are open."""
     assert isinstance(storage, SqliteStorage)
     return len(storage._readers)
 
 
 def skip_ids(storage: SqliteStorage, count: int) -> None:
-    """The next message's id is so many larger than it would be."""
+    """Skips `count` ids before the next message."""
     storage.call(lambda c: c.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'message'", (count,)))
 
 
 def explain(storage: SqliteStorage, work: Callable[..., object], *arguments: Any) -> list[str]:
-    """How SQLite goes about each statement of `work`: the steps of EXPLAIN QUERY PLAN."""
+    """Returns SQLite's plan for each statement of `work`: the steps of EXPLAIN QUERY PLAN."""
 
     def run(connection: sqlite3.Connection) -> list[str]:
         statements: list[str] = []
         connection.set_trace_callback(statements.append)
         work(connection, *arguments)
         connection.set_trace_callback(None)
-        # What FTS5 asks of its own tables is its own business.
+        # FTS5's queries of its own tables do not count.
         ours = [sql for sql in statements if not re.search("'main'.'(message|direct)_search_|^--", sql)]
         return [row[3] for sql in ours for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
 

@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 
 class Pair(NamedTuple):
-    """A certificate and its key, as files."""
+    """The files of a certificate and its key."""
 
     cert: str
     key: str
 
     def context(self) -> ssl.SSLContext:
-        """For a server of the test's own."""
+        """Returns a context for a server of the test's own."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.cert, self.key)
         return context
 
     @property
     def fingerprint(self) -> str:
-        """As the service logs it."""
+        """Returns the fingerprint as the service logs it."""
         with open(self.cert, encoding="ascii") as file:  # noqa: PTH123
             return fingerprint(ssl.PEM_cert_to_DER_cert(file.read()))
 
 
 class Authority:
-    """Signs certificates, for clients that trust it."""
+    """Signs certificates for clients that trust it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -49,7 +49,7 @@ class Authority:
         self._authority.cert_pem.write_to_path(self.file)
 
     def issue(self, *names: str, not_after: datetime | None = None) -> Pair:
-        """A new certificate; for this machine if no name is given."""
+        """Returns a new certificate; for this machine if no name is given."""
         self._count += 1
         pair = Pair(*(str(self._folder / f"{kind} {self._count}.pem") for kind in ("certificate", "key")))
         leaf = self._authority.issue_cert(*(names or ("localhost", "127.0.0.1")), not_after=not_after)
@@ -58,7 +58,7 @@ class Authority:
         return pair
 
     def trusting(self, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
-        """For a client that speaks up to that version, and takes no end for one that is not said in TLS."""
+        """Returns a context for a client of that TLS version at most, which insists on a close_notify."""
         context = ssl.create_default_context(cafile=self.file)
         context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
         context.maximum_version = version
@@ -67,6 +67,6 @@ class Authority:
 
 @contextmanager
 def tls_server(folder: Path, pair: Pair, **settings: object) -> Iterator[Server]:
-    """A server in this process that speaks TLS."""
+    """Yields a server in this process that speaks TLS."""
     with running_server(folder, tls_cert=pair.cert, tls_key=pair.key, **settings) as server:
         yield server

@@ -1,4 +1,4 @@
-"""Clients of one server for a test, closed at its end, and what such tests ask of them."""
+"""Clients of one server for a test, closed at its end, and functions that such tests share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Wires:
-    """Opens clients and closes them all."""
+    """Opens clients and closes all of them."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -42,7 +42,7 @@ def away(wires: Wires, name: str, **fields: Any) -> None:
 
 
 def read_users(wire: Wire, *names: str) -> Line:
-    """The next users list of exactly these names; older ones before it are dropped."""
+    """Returns the next users list of exactly these names; drops older lists."""
     while (line := wire.read_type("users"))["users"] != list(names):
         pass
     return line
