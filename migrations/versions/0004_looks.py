@@ -28,7 +28,7 @@ def upgrade() -> None:
     op.execute("CREATE INDEX user_look ON user (replace(replace(look, '1', 'l'), 'i', 'l'), look)")
 
 
-# -- looks as of this revision: Unicode TS 39
+# -- looks as of this revision: Unicode TS 39 -------------------------------------------------------------------------
 # -----------------------------------------------------------------------------
 OVERLAY = 1  # the combining class of marks through a letter
 DOT = re.compile("(?<=[ij])\u0307")  # a second dot on a letter is invisible
@@ -45,7 +45,7 @@ def look_of(name: str, prototypes: dict[str, str]) -> str:
 
 def make_prototypes() -> dict[str, str]:
     """Maps each character that looks like another one, or like several in a row, to the one for all that look so."""
-    from confusable_homoglyphs.confusables import confusables_data  # noqa: PLC0415  # takes 0.06 s; a new file needs none
+    from confusable_homoglyphs.confusables import confusables_data  # noqa: PLC0415  # 0.06 s; a new file needs none
 
     table = {char: [other["c"] for other in others] for char, others in confusables_data.items()}
     prototypes: dict[str, str] = {}
