@@ -1,1 +1,1 @@
-"""What the chat does with a command and says to its clients. No socket, no SQL."""
+"""What the chat does with commands, and what it sends to clients. No socket, no SQL."""

@@ -1,7 +1,8 @@
-"""What each command does after the login. No socket, no thread: a function gets the session and the decoded command.
+"""What each command does after the login. No socket, no thread: a function gets the session and the command.
 
-They run on the connection thread of their client. Each gives back its reply, or a function that makes it on the
-delivery thread, or the message to store; dispatch.py sees to the rest. None: the reply is sent, or follows a write.
+The functions run on their client's connection thread. Each returns its reply, or a function that makes the reply on the
+delivery thread, or the message to store; dispatch.py does the rest. None means that the reply is sent already, or
+follows a write.
 """
 
 from __future__ import annotations
@@ -34,20 +35,21 @@ if TYPE_CHECKING:
     from service.turns import Turns
 
 _log: Final = logging.getLogger("chat.session")
-# Of a page's line: its names, the query or the name repeated in it, and a `ref`. A query's own length comes on top.
+# The size of a page without its messages: names, the query or the name repeated in it, and a `ref`. A query's own
+# length is added.
 _PAGE_OVERHEAD: Final = 1024  # bytes
 
 
 # -- messages ---------------------------------------------------------------------------------------------------------
 def pm(session: Session, command: protocol.Pm) -> Posted | protocol.ReadyReply:
-    """A public message, or the question whether one may follow."""
+    """Returns a public message to store, or the reply that one may follow."""
     if command.message is UNSET:
         return protocol.ReadyReply(command="pm")
     return _make_post(session, command, command.message, None)
 
 
 def dm(session: Session, command: protocol.Dm) -> Posted | Callable[[], protocol.ReadyReply]:
-    """A direct message, or the question whom one could write to."""
+    """Returns a direct message to store, or a reply with the users online."""
     if command.message is UNSET:
         return lambda: protocol.ReadyReply(command="dm", users=session.services.roster.names())
     if command.to is UNSET:
@@ -69,17 +71,17 @@ def _make_post(session: Session, command: protocol.Pm | protocol.Dm, text: str, 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
 def list_users(session: Session, _: protocol.Users) -> Callable[[], protocol.UsersReply]:
-    """Who is online."""
+    """Returns a function that lists the users online."""
     return partial(users_reply, session.services.roster)
 
 
 def missed(session: Session, command: protocol.Missed) -> None:
-    """Direct messages not yet seen."""
+    """Sends a page of direct messages that the user has not seen."""
     account = session.logged_in_account()
     session.settle()
     session.settle_receipts(account.id)
     session.settle()
-    # A client that does not confirm has, or will have, all after the seam live: missed must not tell it twice.
+    # A client that does not confirm gets all messages after the seam live; `missed` must not repeat them.
     up_to = MAX_ID if account.confirm else account.last_id
     with _turn(session, session.services.pages):
         page = session.services.storage.missed_page(account.id, up_to, command.limit)
@@ -88,7 +90,7 @@ def missed(session: Session, command: protocol.Missed) -> None:
 
 
 def history(session: Session, command: protocol.History) -> protocol.HistoryReply:
-    """A page of the public room or of a talk."""
+    """Returns a page of the public room or of a talk."""
     account = session.logged_in_account()
     session.settle()
     partner_id, partner = _find_partner(session, command.with_)
@@ -106,14 +108,14 @@ def history(session: Session, command: protocol.History) -> protocol.HistoryRepl
 
 
 def search(session: Session, command: protocol.Search) -> protocol.SearchReply:
-    """Messages with all the words, newest first."""
+    """Returns a page of messages with all the words, newest first."""
     account = session.logged_in_account()
     session.settle()
     partner_id, partner = _find_partner(session, command.with_)
     storage = session.services.storage
-    # One at a time fills the index: many would hold up who writes. Whoever does, or waits for it, takes no place of
-    # those who search; who has waited mostly finds it full.
-    with _turn(session, session.services.indexing), suppress(StorageUnavailable):  # then what is indexed has to do
+    # Only one thread at a time fills the index, because several would delay other writers. That thread, and threads
+    # that wait for it, take no place of running searches. After the wait the index usually is complete.
+    with _turn(session, session.services.indexing), suppress(StorageUnavailable):  # then older messages are found
         storage.index_search()
     with _turn(session, session.services.searches):
         page = storage.search_page(
@@ -129,7 +131,7 @@ def search(session: Session, command: protocol.Search) -> protocol.SearchReply:
 
 @contextmanager
 def _turn(session: Session, turns: Turns) -> Iterator[None]:
-    """Round what waits for others of this client's address and account, and for one of each other network."""
+    """Wraps work that takes turns: with this client's account and address, and with other networks."""
     account = session.logged_in_account()
     try:
         with turns.turn(session.origin, account.name, session.services.storage.release):
@@ -139,7 +141,7 @@ def _turn(session: Session, turns: Turns) -> Iterator[None]:
 
 
 def _find_partner(session: Session, name: str | UnsetType) -> tuple[int | None, str | UnsetType]:
-    """The id and the mapped name of the user a page is about; neither for the public room."""
+    """Returns the id and the mapped name of the user of a page; None and UNSET for the public room."""
     if name is UNSET:
         return None, UNSET
     known = _known_name(name)
@@ -154,7 +156,7 @@ def _find_id(session: Session, name: str) -> int:
 
 
 def _known_name(text: str) -> str:
-    """The name that `text` means. What can be no name is no user either."""
+    """Returns the name that `text` means. An invalid name is an unknown user."""
     try:
         return map_name(text)
     except PeerError:
@@ -167,7 +169,6 @@ def _fit(session: Session, page: Page, *, extra: int = 0) -> tuple[list[protocol
 
 # -- the rest ---------------------------------------------------------------------------------------------------------
 def seen(session: Session, command: protocol.Seen) -> None:
-    """Marks messages as seen."""
     account, now = session.logged_in_account(), format_time(utcnow())
     done, refused = partial(_acknowledge_seen, session, command), partial(_refuse_seen, session, command)
     if (command.id is UNSET) == (command.ids is UNSET):
@@ -180,19 +181,19 @@ def seen(session: Session, command: protocol.Seen) -> None:
 
 
 def _acknowledge_seen(session: Session, command: protocol.Seen, _: None) -> None:
-    """On the delivery thread, after the commit."""
+    """Runs on the delivery thread, after the commit."""
     session.outbox.append(AckReply(command="seen", id=command.id, ids=command.ids, ref=command.ref))
 
 
 def _refuse_seen(session: Session, command: protocol.Seen, error: Exception) -> None:
-    """On the delivery thread, where nothing was stored."""
+    """Runs on the delivery thread, if nothing was stored."""
     session.outbox.append(explain(error, command, session.peer))
 
 
 def change_password(session: Session, command: protocol.Password) -> AckReply:
-    """Changes the password, and ends all that the old one opened."""
+    """Changes the password, and ends all other sessions of the account."""
     account, accounts = session.logged_in_account(), session.services.accounts
-    password = accounts.check_new_password(command.new)  # first: it costs nothing
+    password = accounts.check_new_password(command.new)  # checked first, because it costs nothing
     with session.services.door.login(account.name, session.origin, hashes=2):  # the old one's and the new one's
         user = accounts.verify(account.name, command.old, session.origin)
     if user is None:
@@ -205,17 +206,15 @@ def change_password(session: Session, command: protocol.Password) -> AckReply:
 
 
 def _end_others(session: Session, user_id: int, _: None) -> None:
-    """On the delivery thread, after the commit."""
+    """Runs on the delivery thread, after the commit."""
     for other in list(session.services.roster.sessions_of(user_id)):
         if other is not session:
             other.kick("password_changed")
 
 
 def ping(_session: Session, _: protocol.Ping) -> protocol.PongReply:
-    """Gives a sign of life."""
     return protocol.PongReply(time=format_time(utcnow()))
 
 
 def leave(session: Session, command: protocol.Ex) -> None:
-    """Says goodbye."""
     session.end("exit", command.ref)

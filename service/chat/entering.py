@@ -1,7 +1,7 @@
-"""Login, register and resume: how a client becomes a session of an account.
+"""Login, register and resume: how a client gets a session of an account.
 
-Each is a function on the connection thread, which checks and hashes, and has the writer thread note the login. `_join`
-is what follows on the delivery thread.
+Each is a function on the connection thread: it checks and hashes, and the writer thread stores the login. `_join`
+follows on the delivery thread.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _log: Final = logging.getLogger("chat.session")
 
 # -- on the connection thread -----------------------------------------------------------------------------------------
 def log_in(session: Session, command: Login) -> PasswordRequiredReply | None:
-    """With a password: logs in. Without: says whether to ask for one."""
+    """With a password: logs in. Without one: returns whether a password is needed."""
     accounts = session.services.accounts
     name = map_name(command.username)
     if command.password is UNSET:
@@ -46,7 +46,7 @@ def log_in(session: Session, command: Login) -> PasswordRequiredReply | None:
 
 
 def register(session: Session, command: Register) -> None:
-    """Makes an account and logs in."""
+    """Creates an account and logs in."""
     accounts = session.services.accounts
     name = map_new_name(command.username)
     look = look_of(name)
@@ -62,12 +62,11 @@ def register(session: Session, command: Register) -> None:
 
 
 def resume(session: Session, command: Resume) -> None:
-    """Logs in with a token."""
     session.is_entering = True
     storage = session.services.storage
     token = session.services.accounts.renew_token(command.token)
-    # A read, but by the writer: a turn of its takes half as long as opening a connection to read with, and when
-    # thousands of clients come back at once they do not wait for the few places for these.
+    # This is a read, but the writer does it: that takes half as long as opening a connection. And when thousands of
+    # clients return at once, they need not wait for the few read connections.
     owner_id = storage.result(storage.find_token_owner(token.hash))
     if owner_id is not None:
         session.settle_receipts(owner_id)
@@ -75,15 +74,15 @@ def resume(session: Session, command: Resume) -> None:
 
 
 def _enter(session: Session, login: Write[contract.Login]) -> None:
-    """Waits until the writer has noted the login: so the counts, the seam and the first live message fit together."""
+    """Waits until the login is stored: so the counts, the seam and the first live message fit together."""
     session.services.storage.result(login)
-    session.services.delivery.settle()  # until `_join` is done: the next command needs the account
+    session.services.delivery.settle()  # waits for `_join`: the next command needs the account
     _log.info("login %s %s", session.logged_in_account().name, session.peer)
 
 
 # -- on the delivery thread -------------------------------------------------------------------------------------------
 def _join(session: Session, command: Login | Register | Resume, token: NewToken, login: contract.Login) -> None:
-    """Lets the session in; the reply is the first that it is sent as a member."""
+    """Lets the session in; the reply is the first event that it gets as a member."""
     services = session.services
     arrived = session.enter(Account(login.user_id, login.name, login.last_id, command.confirm))
     session.outbox.append(

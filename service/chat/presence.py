@@ -1,4 +1,4 @@
-"""Who is online. All here belongs to the delivery thread, which alone calls it; it holds no thread, lock or socket."""
+"""The users online. Only the delivery thread uses this module; it has no thread, lock or socket."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Member = TypeVar("Member")  # a logged-in session
 
 
 class Roster(Generic[Member]):
-    """The logged-in sessions by account. An account with several of them is one name."""
+    """The logged-in sessions by account. An account with several sessions is listed once."""
 
     def __init__(self) -> None:
-        self._sessions: dict[int, dict[Member, None]] = {}  # a dict for its order: the same for everyone, each time
+        self._sessions: dict[int, dict[Member, None]] = {}  # a dict keeps the order, which is the same for everyone
         self._names: dict[int, str] = {}
-        self._sorted: list[str] = []  # kept so: sorting ten thousand names at each login would take its time
+        self._sorted: list[str] = []  # kept sorted, because sorting ten thousand names takes too long for each login
 
     def add(self, user_id: int, name: str, member: Member) -> bool:
-        """Takes a session in; true if the name is new in the list."""
+        """Adds a session; returns whether the name is new in the list."""
         arrived = user_id not in self._names
         if arrived:
             self._names[user_id] = name
@@ -32,7 +32,7 @@ class Roster(Generic[Member]):
         return arrived
 
     def remove(self, user_id: int, member: Member) -> bool:
-        """Takes a session out; true if the name left the list. One that is not in changes nothing."""
+        """Removes a session; returns whether the name left the list. An unknown session changes nothing."""
         sessions = self._sessions.get(user_id, {})
         if member not in sessions:
             return False
@@ -43,14 +43,13 @@ class Roster(Generic[Member]):
         return True
 
     def names(self) -> list[str]:
-        """The active users, sorted."""
+        """Returns the users online, sorted."""
         return self._sorted.copy()
 
     def sessions_of(self, user_id: int | None) -> Collection[Member]:
-        """This account's sessions; none if it is not online."""
+        """Returns this account's sessions; none if it is offline."""
         return self._sessions.get(user_id, {}) if user_id is not None else ()
 
 
 def users_reply(roster: Roster[Member]) -> UsersReply:
-    """Who is online now."""
     return UsersReply(users=roster.names(), time=format_time(utcnow()))

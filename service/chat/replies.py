@@ -1,4 +1,4 @@
-"""What is said of the service, of failures and of stored messages, as events. Sends nothing; knows no session."""
+"""Greetings, errors and stored messages as events. Sends nothing; knows no session."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LOGGED_REFUSALS: Final[frozenset[ErrorCode]] = frozenset(
 
 
 def greeting(settings: Settings) -> HelloEvent:
-    """What this service is and allows."""
+    """Returns the event that describes this service and its limits."""
     return HelloEvent(
         protocol=PROTOCOL_VERSION,
         server=settings.name,
@@ -42,9 +42,9 @@ def greeting(settings: Settings) -> HelloEvent:
 
 
 def explain(error: Exception, command: Command | None, peer: str) -> ErrorReply:
-    """The reply for what went wrong with a command, or with the connection from `peer` where there is none.
+    """Returns the reply for an error of a command, or of the connection from `peer` if there is no command.
 
-    A failure of the service is logged with an id that the reply carries.
+    A failure of the service is logged with an id that the reply names.
     """
     if isinstance(error, Refused):
         error = to_peer_error(error)
@@ -75,12 +75,11 @@ def explain(error: Exception, command: Command | None, peer: str) -> ErrorReply:
 
 
 def refusal(error: PeerError) -> tuple[ErrorReply, ByeReply]:
-    """The last words to a client that gets no session, or loses its place."""
+    """Returns the last events for a client that gets no session, or loses its place."""
     return ErrorReply(code=error.code, message=str(error), fatal=True), ByeReply(reason="kicked")
 
 
 def stored_message(message: Message) -> StoredMessage:
-    """A message of the database as an entry of a page."""
     return StoredMessage(
         id=message.id,
         time=message.time,
@@ -91,9 +90,9 @@ def stored_message(message: Message) -> StoredMessage:
 
 
 def fit(page: Page, space: int, size_of: Callable[[StoredMessage], int]) -> tuple[list[StoredMessage], bool]:
-    """As many entries of the page, from its start, as fit into `space` bytes, and whether others follow.
+    """Returns the first entries of the page that fit into `space` bytes, and whether others follow.
 
-    The first one always goes, or a page could never be passed. `size_of` gives the bytes of an entry.
+    The first entry is always among them, or a client could never get past it. `size_of` returns an entry's bytes.
     """
     shown: list[StoredMessage] = []
     for message in page.messages:

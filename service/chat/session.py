@@ -1,4 +1,4 @@
-"""What one client's session is: its account, what it has taken, the order of its replies, and its end.
+"""One client's session: its account, its shares, the order of its replies, and its end.
 
 No socket, no thread, no command: replies go to the client's outbox.
 """
@@ -40,71 +40,70 @@ _log: Final = logging.getLogger("chat.session")
 
 
 class Account(NamedTuple):
-    """The account that a session is logged in to, and how."""
+    """The account of a session, and how the client logged in."""
 
     id: int
     name: str
-    last_id: int  # the seam: what came later was sent live
-    confirm: bool  # the client says itself what was seen
+    last_id: int  # the seam: later messages are sent live
+    confirm: bool  # the client reports itself what the user has seen
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What every session works with."""
+    """The parts of the service that sessions use."""
 
     settings: Settings
     storage: Storage
     pages: Turns
     searches: Turns
-    indexing: Turns  # for who brings the search index up before a search
+    indexing: Turns  # for threads that fill the search index before a search
     accounts: Accounts
     door: Door
     shares: Shares | None
     receipts: Receipts
     delivery: Delivery
     roster: Roster[Session]
-    now: Callable[[], float]  # seconds, never set back: for what is limited by the second
+    now: Callable[[], float]  # a monotonic clock in seconds, for rates
 
 
 class Session:
-    """One client, from the greeting to the last word.
+    """One client, from the greeting to the last event.
 
-    Its connection thread calls everything here, except what stands under "on the delivery thread".
+    Its connection thread calls everything here, except the methods under "on the delivery thread".
     """
 
     def __init__(self, services: Services, outbox: Outbox, peer: str, origin: Origin) -> None:
-        """`peer` is for the log; `origin` is what counts as one address in the limits."""
+        """`peer` is for the log; `origin` is the address for the limits."""
         self.services = services
         self.outbox = outbox
         self.peer = peer
         self.origin = origin
-        self.account: Account | None = None  # set by `enter`, and then for good
-        self.is_entering = False  # a password or token is looked at: up to the answer the client keeps its place
-        self.is_late = False  # its time to log in is over: the command under way is the last, unless it logs in
-        self.last_write: Write[Any] | None = None  # the newest one whose reply may be on its way
+        self.account: Account | None = None  # `enter` sets it once
+        self.is_entering = False  # during a check of a password or token: the client keeps its place until the answer
+        self.is_late = False  # its login time is over: the current command is the last, unless it logs in
+        self.last_write: Write[Any] | None = None  # the newest write whose reply may be under way
         self.ended = False
-        self._debt = Debt(services.now)  # for what was taken beyond the shares
+        self._debt = Debt(services.now)  # for costs beyond the shares
 
     def greet(self) -> None:
-        """Says what this service is."""
         self.reply(greeting(self.services.settings))
 
     def logged_in_account(self) -> Account:
-        """The account; for commands that need a login."""
-        assert self.account is not None  # noqa: S101 (the table of commands says so)
+        """Returns the account; for commands that need a login."""
+        assert self.account is not None  # noqa: S101 (the table of commands ensures it)
         return self.account
 
     # -- what it takes ------------------------------------------------------------------------------------------------
     def delay(self) -> float:
-        """Seconds that nothing more should be read from this client: more was taken than its shares hold."""
+        """Returns the seconds for which the client must not be read from, because its shares are used up."""
         return self._debt.left()
 
     def charge_bytes(self, size: int, records: int) -> None:
-        """Takes what was received out of the shares, before it is looked at: bytes, and TLS records."""
+        """Charges received bytes and TLS records to the shares, before they are processed."""
         self.charge(RECEIVE_COST + size / RECEIVE_COST_BYTES + records * RECORD_COST)
 
     def charge(self, cost: float) -> None:
-        """Takes what is no message out of the shares: that many commands. Before the login everything is of these."""
+        """Charges so many commands to the shares. Before the login all costs count as commands."""
         shares = self.services.shares
         if shares is None:
             return
@@ -114,7 +113,7 @@ class Session:
             self._debt.owe(shares.read(self.origin, self.account.id, cost))
 
     def charge_message(self, size: int) -> None:
-        """Takes a message of so many bytes out of the shares."""
+        """Charges a message of so many bytes to the shares."""
         if self.account is None:
             self.charge(1)
         elif self.services.shares is not None:
@@ -123,25 +122,25 @@ class Session:
 
     # -- the order of replies -----------------------------------------------------------------------------------------
     def settle(self) -> None:
-        """Waits until this session's writes are stored and their replies on their way."""
+        """Waits until this session's writes are stored and their replies under way."""
         if self.last_write is not None:
             self.services.storage.wait(self.last_write)
             self.last_write = None
 
     def settle_receipts(self, user_id: int) -> None:
-        """Submits what the user's sessions have been sent and did not confirm; what is written next comes after it."""
+        """Submits the notes of what the user's sessions were sent and did not confirm; later writes follow it."""
         receipts = self.services.receipts
         if receipts.are_expected(user_id):
-            # A client can have read a line before the delivery thread, on its way back from sending it, has taken note.
+            # A client can have read a line before the delivery thread has noted that it was sent.
             self.services.delivery.settle()
         self.last_write = receipts.store(user_id) or self.last_write
 
     def reply(self, event: Event, note: Note | None = None) -> None:
-        """Sends an event, after the replies to all earlier commands. `note` is what it shows."""
+        """Sends an event, after the replies to all earlier commands. `note` says what it shows."""
         self.settle()
         self.outbox.reply(event, note)
         if self.outbox.must_wait():
-            self.services.storage.release()  # a client that does not read must not keep others from the database
+            self.services.storage.release()  # a client that does not read must not block readers of the database
             self.outbox.wait_for_space()
 
     def reply_to(self, command: Command, reply: Reply, note: Note | None = None) -> None:
@@ -150,25 +149,25 @@ class Session:
         self.reply(reply, note)
 
     def reply_live(self, command: Command, make_reply: Callable[[], Reply]) -> None:
-        """Sends a reply that the delivery thread makes: made here, it could reach the client after newer news."""
+        """Sends a reply that the delivery thread makes: made here it could arrive after newer events."""
         self.settle()
         self.services.delivery.run(self._append_live, (command, make_reply))
 
     # -- the end ------------------------------------------------------------------------------------------------------
     def refuse(self, error: PeerError) -> None:
-        """Ends a session that is not logged in, for a fault of its client's."""
+        """Ends a session without a login, for a fault of its client."""
         if not self.ended:
             self.reply(explain(error, None, self.peer))
             self.end("kicked")
 
     def fail(self, error: Exception) -> None:
-        """Ends a session that a bug outside a command makes impossible; the client is told, if that is possible."""
+        """Ends a session after a bug outside a command; tells the client, if possible."""
         reply = explain(error, None, self.peer)
         reply.fatal = True
         self.services.delivery.post(self._leave, (reply, ByeReply(reason="kicked")))
 
     def end(self, reason: Literal["exit", "kicked"] | None = None, ref: str | UnsetType = UNSET) -> None:
-        """Ends the session, with a `bye` if there is a reason; what was accepted is stored first. Idempotent."""
+        """Ends the session, with a `bye` if there is a reason; stores all accepted messages first. Idempotent."""
         if self.ended:
             return
         self.ended = True
@@ -181,9 +180,9 @@ class Session:
 
     # -- on the delivery thread ---------------------------------------------------------------------------------------
     def enter(self, account: Account) -> bool:
-        """Lets the client in: from now on it is in the roster and gets what is for everyone.
+        """Lets the client in: it joins the roster, and gets what is for everyone from now on.
 
-        True if the name is new in the roster.
+        Returns whether the name is new in the roster.
         """
         self.account = account
         if not account.confirm:
@@ -200,14 +199,14 @@ class Session:
         self._leave((ByeReply(reason=reason),))
 
     def give_way(self) -> None:
-        """Ends the session from outside, as its place is needed and its account has many others."""
+        """Ends the session from outside, because its place is needed and its account has many others."""
         if not self.outbox.closing:
             _log.info("ended %s: its place was needed, and its account has many", self.peer)
             reason = "this account is logged in many times and others needed a place; its oldest session ends"
             self._leave(refusal(PeerError("too_many_connections", reason)))
 
     def drop(self, last_events: Sequence[Event]) -> bool:
-        """Ends the session from outside at once, as its place is needed; false if it has just begun to log in."""
+        """Ends the session from outside at once, because its place is needed; returns False during a login."""
         if self.account is not None or self.is_entering:
             return False
         if not self.outbox.closing:
@@ -217,9 +216,9 @@ class Session:
         return True
 
     def expire(self) -> None:
-        """Ends a session whose time to log in is over; one that logs in just now may finish that line, and no other.
+        """Ends a session whose login time is over; a login under way may finish, but no other command.
 
-        The caller comes again while it is not ended.
+        The caller repeats this until the session has ended.
         """
         self.is_late = True
         if self.account is None and not self.is_entering and not self.outbox.closing:

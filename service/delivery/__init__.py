@@ -1,1 +1,1 @@
-"""How lines reach the clients: one thread, and an outbox for each client."""
+"""Sends lines to the clients: one thread, and an outbox for each client."""

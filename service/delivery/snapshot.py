@@ -1,7 +1,7 @@
-"""A snapshot of the whole, such as who is online, for everyone: the newest only, in slices, at a pace set by its cost.
+"""Sends a snapshot, such as the users online, to everyone: only the newest, in slices, at a pace set by its cost.
 
-Pushing a list of n names to n clients costs n², so a fixed pace would stall a large service under a storm of changes.
-Belongs to the delivery thread. Does not know what the snapshot means.
+Sending a list of n names to n clients costs n², so with a fixed pace a storm of changes would stall a large service. It
+belongs to the delivery thread, and does not know what the snapshot means.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from service.wire.protocol import Event
 
 NEVER: Final = float("inf")
-PACE_MIN: Final = 0.1  # seconds between two pushes of the users list, when they cost little
-PACE: Final = 0.5  # seconds, at most: the last change is to arrive within one second,
-PACE_CROWD: Final = 4.4  # and within five seconds where more than
-CROWD: Final = 2_000  # clients get it
-SHARE: Final = 0.1  # of a core's time that pushes may take, up to those longest paces
-REST: Final = 0.0005  # seconds between two slices, in which the threads that take in messages get their turn
-SLICE_BYTES: Final = 1 << 21  # of users lists between two looks at the messages: some milliseconds' worth
+PACE_MIN: Final = 0.1  # seconds between two pushes of the users list, while they cost little
+PACE: Final = 0.5  # seconds at most between two pushes: the last change arrives within one second
+PACE_CROWD: Final = 4.4  # seconds, for more than CROWD clients: within five seconds
+CROWD: Final = 2_000  # clients
+SHARE: Final = 0.1  # the share of a core for pushes, within these paces
+REST: Final = 0.0005  # seconds between two slices, for the threads that receive messages
+SLICE_BYTES: Final = 1 << 21  # bytes of users lists before messages have their turn: some milliseconds
 
 
 class Member(Protocol):
@@ -36,40 +36,40 @@ class Member(Protocol):
 
 
 class SnapshotPush:
-    """Gives each newest snapshot to all members, one slice of them at a time."""
+    """Sends each newest snapshot to all members, one slice of them at a time."""
 
     def __init__(self, *, pace_min: float = PACE_MIN, pace: float = PACE, slice_bytes: int = SLICE_BYTES) -> None:
         self._pace_min = pace_min
         self._pace = pace
         self._slice_bytes = slice_bytes
-        self.is_due = False  # things have changed since the last one was made
-        self._lines: dict[Codec, bytes] = {}  # the newest, for each codec in use
-        self._left: list[Member] = []  # those that have not got it yet
-        self._members = 0  # of the present push
+        self.is_due = False  # whether something has changed since the last snapshot
+        self._lines: dict[Codec, bytes] = {}  # the newest snapshot in each codec
+        self._left: list[Member] = []  # members without the newest snapshot
+        self._members = 0  # in the current push
         self._slice_at = self._began_at = 0.0  # monotonic
         self._next_at = 0.0  # monotonic
-        self._cost = 0.0  # seconds of this thread that the present push has taken so far
+        self._cost = 0.0  # CPU seconds of the current push so far
 
     @property
     def is_under_way(self) -> bool:
-        """Whether some have not got the newest one yet."""
+        """Whether some members lack the newest snapshot."""
         return bool(self._left)
 
     def due_at(self) -> float:
-        """When there is something to do, monotonic."""
+        """The monotonic time of the next step."""
         if self._left:
             return self._slice_at
         return self._next_at if self.is_due else NEVER
 
     def begin(self, snapshot: Event, members: Mapping[Codec, Collection[Member]], now: float) -> None:
-        """A new push, of that snapshot to these, who are given by codec."""
+        """Starts to push that snapshot to these members, given by codec."""
         self._lines = {codec: codec.encode(snapshot) for codec in members}
         self._left = [member for sharers in members.values() for member in sharers]
         self._members, self._slice_at, self._began_at, self._cost = len(self._left), now, now, 0.0
         self._set_pace()
 
     def push_slice(self) -> None:
-        """Sends it to some of those who have not got it; messages go between two slices."""
+        """Sends it to some members that lack it; messages are sent between two slices."""
         began, size = time.thread_time(), 0
         while self._left and size < self._slice_bytes:
             member = self._left.pop()
@@ -81,7 +81,7 @@ class SnapshotPush:
         self._slice_at = time.monotonic() + REST
 
     def charge(self, seconds: float) -> None:
-        """Adds to what the present push has taken, such as for the rest of lines that did not fit at first."""
+        """Adds CPU seconds to the current push, such as for the rest of lines that did not fit at first."""
         self._cost += seconds
         self._set_pace()
 
