@@ -89,10 +89,10 @@ def search_page(
     with _bounded(connection, seconds):
         if with_id is not None:
             return _find(connection, _DIRECT, [(_name_talk(user_id, with_id),)], own, values, limit, endings)
-        room = _find(connection, _PUBLIC, [], words, values, limit, endings)
+        public = _find(connection, _PUBLIC, [], words, values, limit, endings)
         direct = _find(connection, _DIRECT, [], own, values, limit, endings)
-    found = sorted(room.messages + direct.messages, key=attrgetter("id"), reverse=True)
-    return Page(found[:limit], more=room.more or direct.more or len(found) > limit)
+    found = sorted(public.messages + direct.messages, key=attrgetter("id"), reverse=True)
+    return Page(found[:limit], more=public.more or direct.more or len(found) > limit)
 
 
 @contextmanager
