@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from service.accounts.authentication import Accounts
-from service.accounts.limiter import Door
+from service.accounts.limiter import Limiter
 from service.accounts.shares import Shares
 from service.admin import control
 from service.admin.control import Control
@@ -95,7 +95,7 @@ class Server:
             searches=Turns(search_places() if settings.rate else READERS, QueueLimits(UNLIMITED)),
             indexing=Turns(1, QueueLimits(UNLIMITED)),
             accounts=Accounts(storage, settings),
-            door=Door(settings, now),
+            limiter=Limiter(settings, now),
             shares=Shares(settings, now) if settings.rate else None,
             receipts=Receipts(storage),
             delivery=self.delivery,
@@ -231,11 +231,11 @@ class Server:
         """Gives a client its thread, or says why not."""
         stream = Stream(connected, address) if self._tls is None else TlsStream(connected, address, self._tls)
         origin = origin_of(str(address[0]))
-        if not self.services.door.admit(origin):
+        if not self.services.limiter.admit(origin):
             self._refuse(connected, address, "too many clients from your address; close one, or try again later")
             return
         if not self._make_place(origin.network):
-            self.services.door.leave(origin)
+            self.services.limiter.leave(origin)
             self._refuse(connected, address, _CROWDED)
             return
         outbox = self.delivery.open_outbox(stream, JSON_LINES)
@@ -317,7 +317,7 @@ class Server:
             self._members.add(connection)
 
     def _forget(self, connection: Connection) -> None:
-        self.services.door.leave(connection.session.origin)
+        self.services.limiter.leave(connection.session.origin)
         with self._lock:
             self._connections.discard(connection)
             self._strangers.discard(connection)

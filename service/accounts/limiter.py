@@ -33,7 +33,7 @@ REGISTER_BURST: Final = 200  # registrations at once from one address: a class's
 _MINUTE: Final = 60.0  # seconds
 
 
-class Door:
+class Limiter:
     """The limits of Settings for one address or account; 0 means no limit."""
 
     def __init__(self, settings: Settings, now: Callable[[], float]) -> None:

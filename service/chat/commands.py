@@ -194,7 +194,7 @@ def change_password(session: Session, command: protocol.Password) -> AckReply:
     """Changes the password, and ends all other sessions of the account."""
     account, accounts = session.logged_in_account(), session.services.accounts
     password = accounts.check_new_password(command.new)  # checked first, because it costs nothing
-    with session.services.door.login(account.name, session.origin, hashes=2):  # the old one's and the new one's
+    with session.services.limiter.login(account.name, session.origin, hashes=2):  # the old one's and the new one's
         user = accounts.verify(account.name, command.old, session.origin)
     if user is None:
         raise PeerError("bad_credentials", "this account is gone")

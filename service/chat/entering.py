@@ -34,7 +34,7 @@ def log_in(session: Session, command: Login) -> PasswordRequiredReply | None:
     if command.password is UNSET:
         return PasswordRequiredReply(name, accounts.is_registered(name))
     session.is_entering = True
-    with session.services.door.login(name, session.origin):
+    with session.services.limiter.login(name, session.origin):
         user = accounts.verify(name, command.password, session.origin)
     if user is None:
         return PasswordRequiredReply(name, registered=False)
@@ -53,7 +53,7 @@ def register(session: Session, command: Register) -> None:
     accounts.check_registration(name, look)
     password = accounts.check_new_password(command.password)
     session.is_entering = True
-    session.services.door.register(session.origin)
+    session.services.limiter.register(session.origin)
     password_hash = accounts.hash(password, name, session.origin)
     token = accounts.new_token()
     joined = partial(_join, session, command, token)

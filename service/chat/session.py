@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from service.accounts.authentication import Accounts
-    from service.accounts.limiter import Door
+    from service.accounts.limiter import Limiter
     from service.accounts.shares import Shares
     from service.chat.presence import Roster
     from service.chat.receipts import Receipts
@@ -58,7 +58,7 @@ class Services:
     searches: Turns
     indexing: Turns  # for threads that fill the search index before a search
     accounts: Accounts
-    door: Door
+    limiter: Limiter
     shares: Shares | None
     receipts: Receipts
     delivery: Delivery

@@ -11,7 +11,7 @@ import bcrypt
 import pytest
 from freezegun import freeze_time
 
-from service.accounts.limiter import Door
+from service.accounts.limiter import Limiter
 from service.chat.session import Account
 from service.config import LEAVING_AT_ONCE, Settings
 from service.listeners.places import Members, Strangers
@@ -248,17 +248,17 @@ def test_the_order_in_which_members_go(monkeypatch: pytest.MonkeyPatch, accounts
 
 def test_networks_of_many_addresses_count_as_one() -> None:
     """Who has a whole network of IPv6 has places for a few addresses; another network is free."""
-    door, most = Door(Settings(max_per_address=3), seconds), 3
+    limiter, most = Limiter(Settings(max_per_address=3), seconds), 3
 
     def admit(origin: Origin, count: int) -> int:
-        return sum(door.admit(origin) for _ in range(count))
+        return sum(limiter.admit(origin) for _ in range(count))
 
     households = [origin_of(f"2001:db8:1:{number}::1") for number in range(10)]
     assert sum(admit(household, 5) for household in households) == NETWORK_SHARE * most
     assert admit(origin_of("2001:db8:2::1"), 5) == most
     assert admit(origin_of("192.0.2.1"), 5) == most
-    door.leave(households[0])
-    assert [door.admit(households[1]), door.admit(households[9])] == [False, True]
+    limiter.leave(households[0])
+    assert [limiter.admit(households[1]), limiter.admit(households[9])] == [False, True]
 
 
 def test_only_so_many_are_on_their_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.accounts.limiter import ACCOUNT_SHARE, CHECK_BURST, CHECK_RATE, LOGIN_BURST, REGISTER_BURST, Door
+from service.accounts.limiter import ACCOUNT_SHARE, CHECK_BURST, CHECK_RATE, LOGIN_BURST, REGISTER_BURST, Limiter
 from service.accounts.shares import READ_BURST, SHARE_BURST
 from service.config import SEARCH_COST, Settings
 from service.errors import PeerError
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 HERE, THERE = origin_of("192.0.2.1"), origin_of("192.0.2.2")
 
 
-def fail_login(door: Door, name: str = "alice", address: Origin = HERE) -> PeerError:
+def fail_login(limiter: Limiter, name: str = "alice", address: Origin = HERE) -> PeerError:
     """One more wrong password; gives the error that the client sees."""
-    with pytest.raises(PeerError) as caught, door.login(name, address):
+    with pytest.raises(PeerError) as caught, limiter.login(name, address):
         raise PeerError("bad_credentials", "wrong")
     return caught.value
 
@@ -32,32 +32,32 @@ def fail_login(door: Door, name: str = "alice", address: Origin = HERE) -> PeerE
 # -- failed logins ----------------------------------------------------------------------------------------------------
 def test_an_address_that_guesses_is_refused_and_forgiven(clock: FrozenDateTimeFactory) -> None:
     """After so many wrong passwords nothing is checked any more, until time has refilled the budget."""
-    door = Door(Settings(login_rate=6), seconds)
-    assert {fail_login(door).code for _ in range(LOGIN_BURST)} == {"bad_credentials"}
-    refused = fail_login(door, "bob")
+    limiter = Limiter(Settings(login_rate=6), seconds)
+    assert {fail_login(limiter).code for _ in range(LOGIN_BURST)} == {"bad_credentials"}
+    refused = fail_login(limiter, "bob")
     assert (refused.code, refused.retry_after) == ("rate_limited", 10)
     clock.tick(timedelta(seconds=10))
-    assert [fail_login(door, "bob").code for _ in range(2)] == ["bad_credentials", "rate_limited"]
+    assert [fail_login(limiter, "bob").code for _ in range(2)] == ["bad_credentials", "rate_limited"]
 
 
 def test_other_addresses_can_still_log_in_to_an_account_under_attack(clock: FrozenDateTimeFactory) -> None:
     """One address that guesses keeps no one else out; only as many as ACCOUNT_SHARE together do."""
-    door = Door(Settings(login_rate=6), seconds)
+    limiter = Limiter(Settings(login_rate=6), seconds)
     for attacker in range(ACCOUNT_SHARE):
-        with door.login("alice", THERE):
+        with limiter.login("alice", THERE):
             pass
         for _ in range(LOGIN_BURST):
-            fail_login(door, address=origin_of(f"198.51.100.{attacker}"))
-    assert fail_login(door, address=THERE).code == "rate_limited"
-    with door.login("bob", THERE):
+            fail_login(limiter, address=origin_of(f"198.51.100.{attacker}"))
+    assert fail_login(limiter, address=THERE).code == "rate_limited"
+    with limiter.login("bob", THERE):
         pass
 
 
-def log_in(door: Door, name: str, origin: Origin, most: int = 10_000) -> int:
+def log_in(limiter: Limiter, name: str, origin: Origin, most: int = 10_000) -> int:
     """How many logins with the right password there are until one is refused."""
     for count in range(most):
         try:
-            with door.login(name, origin):
+            with limiter.login(name, origin):
                 pass
         except PeerError:
             return count
@@ -66,17 +66,17 @@ def log_in(door: Door, name: str, origin: Origin, most: int = 10_000) -> int:
 
 def test_right_passwords_are_counted_as_well(clock: FrozenDateTimeFactory) -> None:
     """One account, again and again, is slowed alone: not its neighbours, nor its owner elsewhere; then it goes on."""
-    door = Door(Settings(), seconds)
-    assert log_in(door, "mallory", HERE) == CHECK_BURST
-    assert [log_in(door, "alice", HERE, 1), log_in(door, "mallory", THERE, 1)] == [1, 1]
+    limiter = Limiter(Settings(), seconds)
+    assert log_in(limiter, "mallory", HERE) == CHECK_BURST
+    assert [log_in(limiter, "alice", HERE, 1), log_in(limiter, "mallory", THERE, 1)] == [1, 1]
     clock.tick(timedelta(seconds=10))
-    assert log_in(door, "mallory", HERE) == 10 * CHECK_RATE
+    assert log_in(limiter, "mallory", HERE) == 10 * CHECK_RATE
 
 
 def test_a_change_of_password_counts_for_two(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
     """It checks the old one and hashes the new one; so does the next, as long as there is anything left."""
     with running_server(tmp_path, rate=20, login_rate=10) as server, enter(server.port, "alice") as alice:
-        counted = server.services.door._account_checks
+        counted = server.services.limiter._account_checks
         counted.spend(("127.0.0.1", "alice"), CHECK_BURST - 4)  # the login by which she registered was one
         codes = [alice.ask("password", old=PASSWORD, new=PASSWORD).get("code") for _ in range(3)]
     assert codes == [None, None, "rate_limited"]
@@ -85,58 +85,58 @@ def test_a_change_of_password_counts_for_two(tmp_path: Path, clock: FrozenDateTi
 def test_an_address_has_so_many_passwords_checked(clock: FrozenDateTimeFactory) -> None:
     """A class of 200 and more at once, whatever the accounts; then so many a second; a network four times as many."""
     settings = Settings()
-    door, share = Door(settings, seconds), settings.address_share
+    limiter, share = Limiter(settings, seconds), settings.address_share
     at_once = SHARE_BURST * share * CHECK_BURST
     assert at_once > 200
     accounts = range(int(at_once) // CHECK_BURST + 1)
-    assert sum(log_in(door, f"n{n}", HERE) for n in accounts) == at_once
-    assert log_in(door, "alice", THERE, 1) == 1
+    assert sum(log_in(limiter, f"n{n}", HERE) for n in accounts) == at_once
+    assert log_in(limiter, "alice", THERE, 1) == 1
     clock.tick(timedelta(seconds=10))
-    assert log_in(door, "alice", HERE) == 10 * share * CHECK_RATE
+    assert log_in(limiter, "alice", HERE) == 10 * share * CHECK_RATE
     households = [origin_of(f"2001:db8:1:{number}::1") for number in range(NETWORK_SHARE + 1)]
-    assert sum(log_in(door, f"n{n}", one) for one in households for n in accounts) == NETWORK_SHARE * at_once
+    assert sum(log_in(limiter, f"n{n}", one) for one in households for n in accounts) == NETWORK_SHARE * at_once
 
 
 @pytest.mark.parametrize("unlimited", [{"rate": 0}, {"login_rate": 0}, {"address_share": 0}])
 def test_without_limits_no_right_password_is_counted(unlimited: dict[str, float]) -> None:
     """An operator who wants no limit for an address has none for this either."""
-    assert log_in(Door(Settings(**unlimited), seconds), "alice", HERE, 1_000) == 1_000  # type: ignore[arg-type]
+    assert log_in(Limiter(Settings(**unlimited), seconds), "alice", HERE, 1_000) == 1_000  # type: ignore[arg-type]
 
 
 def test_an_address_with_hardly_a_share_can_log_in() -> None:
     """However small --address-share is."""
-    assert log_in(Door(Settings(address_share=0.001), seconds), "alice", HERE, 3) == 3
+    assert log_in(Limiter(Settings(address_share=0.001), seconds), "alice", HERE, 3) == 3
 
 
 def test_a_right_password_costs_nothing(clock: FrozenDateTimeFactory) -> None:
     """Of what wrong ones may: a class behind one router may log in all at once, and again."""
-    door = Door(Settings(login_rate=6), seconds)
+    limiter = Limiter(Settings(login_rate=6), seconds)
     for number in range(3 * LOGIN_BURST):
-        with door.login(f"pupil{number}", HERE):
+        with limiter.login(f"pupil{number}", HERE):
             pass
-    assert fail_login(door).code == "bad_credentials"
+    assert fail_login(limiter).code == "bad_credentials"
 
 
 def test_registrations_of_one_address_are_limited(clock: FrozenDateTimeFactory) -> None:
     """So many new names at once, then some a minute; another address is free."""
-    door = Door(Settings(login_rate=6), seconds)
+    limiter = Limiter(Settings(login_rate=6), seconds)
     for _ in range(REGISTER_BURST):
-        door.register(HERE)
+        limiter.register(HERE)
     with pytest.raises(PeerError, match="new names from your address; try again in 10 seconds") as caught:
-        door.register(HERE)
+        limiter.register(HERE)
     assert (caught.value.code, caught.value.retry_after) == ("rate_limited", 10)
-    door.register(THERE)
+    limiter.register(THERE)
     clock.tick(timedelta(seconds=10))
-    door.register(HERE)
+    limiter.register(HERE)
 
 
 def test_zero_means_no_limit(clock: FrozenDateTimeFactory) -> None:
     """With a rate of 0 nothing is ever refused."""
-    door = Door(Settings(login_rate=0, max_per_address=0), seconds)
-    assert {fail_login(door).code for _ in range(200)} == {"bad_credentials"}
-    assert all(door.admit(HERE) for _ in range(500))
+    limiter = Limiter(Settings(login_rate=0, max_per_address=0), seconds)
+    assert {fail_login(limiter).code for _ in range(200)} == {"bad_credentials"}
+    assert all(limiter.admit(HERE) for _ in range(500))
     for _ in range(200):
-        door.register(HERE)
+        limiter.register(HERE)
 
 
 def test_guessing_over_the_wire(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
