@@ -18,34 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 MAX_PASSWORD: Final = 1024  # bytes of UTF-8: a longer one costs time and gains no strength
-LOGIN_LINE: Final = 8_192  # bytes of a line before the login: a password of 1,024 escapes such as \u00e9, a name, a ref
 POSTS_AT_ONCE: Final = 64  # messages of one client that the writer gets together: as many as one INSERT takes
 READERS: Final = 16  # read connections at once, 2 or 3 descriptors each; a wait for one takes some milliseconds
-PAGES_AT_ONCE: Final = 8  # of READERS, for pages, in turns between addresses; the others are for logins and searches
-RECEIPTS_INTERVAL: Final = 2.0  # seconds between two writes of receipts, for clients that do not confirm
-RECEIPTS_PACE: Final = 0.1  # seconds instead, while more than a batch of direct messages is among them
-PURGE_INTERVAL: Final = 3600.0  # seconds between removals of expired tokens
-STOP_TIMEOUT: Final = (
-    2.0  # seconds for clients to leave at shutdown, after the wait for a locked database; in all under 5
-)
 SEARCH_COST: Final = 10  # commands that a search counts as; the worst search takes as long as a hundred pages
 RECEIVE_COST: Final = 0.1  # commands that a receive counts as: bytes that come one by one cost as much as lines
 RECEIVE_COST_BYTES: Final = 4_096  # received bytes that count as a command, whatever their content
 RECORD_COST: Final = 0.1  # commands that a TLS record counts as: even an empty one may ask for new keys, 16 us of CPU
 MESSAGE_BYTES: Final = 2_048  # bytes of a line that count as one message: a long one counts as several, 40 KiB/s in all
-ACCOUNT_PLACES: Final = 8  # sessions of an account that keep their places when all are taken: its devices and scripts
-# When all places are taken, a new client replaces one of its own address that is not logged in, if that address has the
-# most of these. Without a limit a flood would replace them at the speed of accept, before any can log in.
-OWN_PLACES_RATE: Final = 10.0  # replacements a second; with 200 clients each has 20 seconds for its login
-OWN_PLACES_BURST: Final = 200  # replacements at once: a class behind one router comes in the same minute
-LOGIN_LOOK: Final = 0.25  # seconds at least between two checks for late logins; a check of 10,000 clients takes 2 ms
-REFUSED_KEPT: Final = 16  # refused sockets that stay open a while, so that the error line arrives before a reset
-SWITCH_INTERVAL: Final = 0.005  # seconds that a thread may keep the interpreter while others wait; CPython's default
-SWITCH_PER_CLIENT: Final = 20e-6  # seconds, used instead if larger: each waiting thread wakes once in it, 50,000/s
-LEAVING_AT_ONCE: Final = 32  # clients beyond --max-connections: replaced ones that are still leaving
-# File descriptors for neither clients nor readers: writer, listener, refused, log, libraries; and LEAVING_AT_ONCE.
-DESCRIPTORS_OWN: Final = 64 + LEAVING_AT_ONCE
-DESCRIPTORS_PER_READER: Final = 3  # database, -wal and -shm; or a descriptor that SQLite may not close yet
 
 _PORT_MAX: Final = 65_535
 _UNITS: Final = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000, "T": 1_000_000_000_000}

@@ -32,7 +32,7 @@ os.environ |= {"XDG_CONFIG_HOME": str(CONFIG.parent), "XDG_STATE_HOME": str(STAT
 # The delivery thread measures waits (a peer that lingers, the pace of the users list), not the time of day: these go on
 # while a test has stopped the clock.
 freezegun.configure(
-    extend_ignore_list=["service.delivery.loop", "service.listeners.connection", "service.server", "service.net.tls"]
+    extend_ignore_list=["service.delivery.loop", "service.listeners", "service.server", "service.net.tls"]
 )
 
 # How long an example takes says something of the machine, not of the code: it decides no test.

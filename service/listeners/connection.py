@@ -9,10 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from service.chat.dispatch import Dispatcher
-from service.config import LOGIN_LINE
 from service.errors import PeerError
 from service.net.tls import HANDSHAKE, NotTlsError
-from service.wire.framing import LineDecoder, Oversize
+from service.wire.framing import Oversize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
     from service.chat.session import Account, Services, Session
     from service.delivery.outbox import Outbox
     from service.net.transport import Stream
+    from service.wire.framing import LineDecoder
+
+LOGIN_LINE: Final = 8_192  # bytes of a line before the login: a password of 1,024 escapes such as \u00e9, a name, a ref
 
 _log: Final = logging.getLogger("chat.connection")
 _LONGEST_PAUSE: Final = 1.0  # seconds between two looks at the wall clock, which may be set
@@ -33,17 +35,20 @@ class Connection:
         number: int,
         services: Services,
         stream: Stream,
+        framing: Callable[[int], LineDecoder],
         outbox: Outbox,
         session: Session,
+        *,
         on_login: Callable[[Connection], None],
         on_end: Callable[[Connection], None],
     ) -> None:
-        """`on_login` is called once its client has logged in, `on_end` at the end."""
+        """`framing` makes the decoder. `on_login` is called once the client has logged in, `on_end` at the end."""
         self._services = services
         self._stream = stream
+        self._framing = framing
         self._outbox = outbox
         self.session = session
-        self.login_by = time.monotonic() + services.settings.login_timeout  # the server sees to it
+        self.login_by = time.monotonic() + services.settings.login_timeout  # the listener sees to it
         self._dispatcher = Dispatcher(session)
         self._on_login = on_login
         self._on_end = on_end
@@ -52,7 +57,7 @@ class Connection:
         self.thread = threading.Thread(target=self._run, name=f"chat-conn-{number}")
 
     def stop(self) -> None:
-        """Does no further line; the thread ends once the session was told to and its client is gone. From any thread.
+        """Does no further line. From any thread. The own thread ends once the session was ended and the client is gone.
 
         What comes meanwhile is read and dropped: closing with unread input would reset the connection, and take the
         last lines with it.
@@ -77,13 +82,13 @@ class Connection:
     def _charge(self, size: int, records: int) -> None:
         """Takes what was received out of the client's shares; returns when it may be looked at."""
         if self._outbox.closing:
-            return  # what comes is dropped, and soon no more: who would not wait must not run up debts for others
+            return  # what comes is dropped, and soon ends: a client that need not wait must not run up debts for others
         self.session.charge_bytes(size, records)
         if self.session.delay():
             self._slow_down()
 
     def _open(self) -> bool:
-        """Makes the stream ready and greets; whether there is a client to serve."""
+        """Makes the stream ready and greets. False: there is no client to serve."""
         self.session.charge(1)  # a connection costs as much as a command
         if self.session.delay():
             self._slow_down()
@@ -109,9 +114,9 @@ class Connection:
 
     def _work(self) -> None:
         settings = self._services.settings
-        decoder = LineDecoder(min(LOGIN_LINE, settings.max_line))
+        decoder = self._framing(min(LOGIN_LINE, settings.max_line))
         charge = self._charge if self._services.shares is not None else None
-        talks = False  # has said more than who it is
+        talks = False  # has sent something after its login
         while True:
             data = self._stream.receive(charge)
             if not data:
@@ -124,7 +129,7 @@ class Connection:
             self._outbox.wait_for_space()
 
     def _do_lines(self, decoder: LineDecoder, data: bytes) -> None:
-        """Has the commands done of the lines that `data` completes. A line that is no command is answered, too."""
+        """Does the commands in the lines that `data` completes. A line that is no command is answered, too."""
         session, outbox, dispatcher = self.session, self._outbox, self._dispatcher
         for line in decoder.feed(data):
             is_late = session.is_late and session.account is None
@@ -147,7 +152,7 @@ class Connection:
                 self._slow_down()
 
     def _begins_to_talk(self, data: bytes) -> bool:
-        """Whether this is something after the login; what came before it may be TLS, which this port does not speak."""
+        """Whether this comes after the login. What comes before may be TLS, which this port does not speak."""
         if self.session.account is not None:
             self._stream.send_at_once()
             return True
@@ -156,7 +161,7 @@ class Connection:
         return False
 
     def _slow_down(self) -> None:
-        """Returns when the client is back within its shares: TCP pushes back meanwhile, and nothing is refused."""
+        """Returns when the client is back within its shares. Meanwhile TCP pushes back, and nothing is refused."""
         self._services.storage.release()
         self._dispatcher.submit_posts()
         while (seconds := self.session.delay()) and not self._stopping and not self._outbox.closing:

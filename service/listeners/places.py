@@ -1,30 +1,158 @@
-"""Who gives up his place when --max-connections are in. Chooses only; it ends nobody and holds no lock.
+"""The places for clients, which all listeners share: who has one, and which client gives up its place for a newcomer.
 
-The server's lock guards what is in here.
+Accepts nobody and reads nothing. A client that has to go is ended on the delivery thread.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+import sys
+import threading
+from typing import TYPE_CHECKING, Final
 
-from service.config import ACCOUNT_PLACES
+from service.chat.replies import refusal
+from service.errors import PeerError
+from service.token_bucket import TokenBuckets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.delivery.loop import Delivery
     from service.listeners.connection import Connection
+
+ACCOUNT_PLACES: Final = 8  # sessions of an account that keep their places when all are taken: its devices and scripts
+# When all places are taken, a new client replaces one of its own address that is not logged in, if that address has the
+# most of these. Without a limit a flood would replace them at the speed of accept, before any can log in.
+OWN_PLACES_RATE: Final = 10.0  # replacements a second; with 200 clients each has 20 seconds for its login
+OWN_PLACES_BURST: Final = 200  # replacements at once: a class behind one router comes in the same minute
+LEAVING_AT_ONCE: Final = 32  # clients beyond --max-connections: replaced ones that are still leaving
+SWITCH_INTERVAL: Final = 0.005  # seconds that a thread may keep the interpreter while others wait; CPython's default
+SWITCH_PER_CLIENT: Final = 20e-6  # seconds, used instead if larger: each waiting thread wakes once in it, 50,000/s
+
+CROWDED: Final = "too many clients here just now; try again later"
+
+_log: Final = logging.getLogger("chat.listener")
+
+
+class Places:
+    """The connections of all listeners. Safe for several threads."""
+
+    def __init__(
+        self,
+        most: int,
+        delivery: Delivery,
+        now: Callable[[], float],
+        *,
+        account_places: int = ACCOUNT_PLACES,
+        own_burst: float = OWN_PLACES_BURST,
+        switch_per_client: float = SWITCH_PER_CLIENT,
+    ) -> None:
+        """There are `most` places. The named arguments are as the constants say."""
+        self._most = most
+        self._delivery = delivery
+        self._switch_per_client = switch_per_client
+        self._own_places = TokenBuckets(OWN_PLACES_RATE, own_burst, now)
+        self._lock = threading.Lock()  # guards the next three
+        self._connections: set[Connection] = set()
+        self._strangers = Strangers()  # those of them that have not logged in
+        self._members = Members(account_places)  # those that have
+
+    def connections(self) -> list[Connection]:
+        """Those that there are at this moment."""
+        with self._lock:
+            return list(self._connections)
+
+    def make_place(self, network: str) -> bool:
+        """Whether there is a place for one more client, from `network`; if all are taken, one that may be takes leave.
+
+        That is a client that has not logged in, or else a session of an account that has many. A listener adds its
+        client after this. If several listeners do so in the same moment, each may add one, and LEAVING_AT_ONCE covers
+        these.
+        """
+        with self._lock:
+            excess = len(self._connections) - self._most
+            if excess < 0:
+                return True
+            if excess >= LEAVING_AT_ONCE:  # those that give up their places are still there for a moment
+                return False
+            leaver = self._strangers.choose(network)
+            end: Callable[[Connection], None] = self._drop
+            if leaver is None:
+                leaver, end = self._members.choose(), _give_way
+            elif not self._may_replace(leaver, network):
+                return False
+            if leaver is None:
+                return False
+            self._strangers.discard(leaver)
+            self._members.discard(leaver)
+        self._delivery.post(end, leaver)
+        return True
+
+    def add(self, connection: Connection) -> None:
+        """Gives a new client its place."""
+        with self._lock:
+            self._connections.add(connection)
+            self._strangers.add(connection)
+            self._share_interpreter()
+
+    def note_login(self, connection: Connection) -> None:
+        """The client has logged in: from now on it keeps its place, unless its account has many."""
+        with self._lock:
+            self._strangers.discard(connection)
+            self._members.add(connection)
+
+    def remove(self, connection: Connection) -> None:
+        """The client is gone, and its place is free."""
+        with self._lock:
+            self._connections.discard(connection)
+            self._strangers.discard(connection)
+            self._members.discard(connection)
+            self._share_interpreter()
+
+    def _may_replace(self, stranger: Connection, network: str) -> bool:
+        """Whether a newcomer may have that place. One of its own address it may have only so often: see above."""
+        if stranger.session.origin.network != network:
+            return True
+        if self._own_places.wait_for_one(network):
+            return False
+        self._own_places.spend(network)
+        return True
+
+    def _drop(self, stranger: Connection) -> None:
+        """Ends a stranger, on the delivery thread. One that has just begun to log in stays, and is a stranger again."""
+        if stranger.session.drop(refusal(PeerError("too_many_connections", CROWDED, fatal=True))):
+            _log.info("refused %s: its place was needed", stranger.session.peer)
+            return
+        with self._lock:
+            # With an account it may be noted as a member already. If it gets one later, `note_login` takes it out.
+            if stranger in self._connections and stranger.session.account is None:
+                self._strangers.add(stranger)
+
+    def _share_interpreter(self) -> None:
+        """Sets how often a thread that waits for the interpreter wakes up to ask for it.
+
+        When thousands of clients drop at once, thousands of threads wait. At CPython's interval they would do little
+        else than ask: 10,000 took 43 s to end, in place of 2.
+        """
+        sys.setswitchinterval(max(SWITCH_INTERVAL, len(self._connections) * self._switch_per_client))
+
+
+def _give_way(member: Connection) -> None:
+    member.session.give_way()
 
 
 class Strangers:
-    """The connections that have not logged in, by address."""
+    """The connections that have not logged in, by address. The lock of Places guards them."""
 
     def __init__(self) -> None:
         self._by_network: dict[str, dict[Connection, None]] = {}  # each in the order in which they came
 
     def add(self, connection: Connection) -> None:
-        """Takes one in."""
+        """Adds one."""
         self._by_network.setdefault(connection.session.origin.network, {})[connection] = None
 
     def discard(self, connection: Connection) -> None:
-        """Takes one out, if it is in."""
+        """Removes one, if it is there."""
         network = connection.session.origin.network
         there = self._by_network.get(network, {})
         there.pop(connection, None)
@@ -32,9 +160,10 @@ class Strangers:
             self._by_network.pop(network, None)
 
     def choose(self, network: str) -> Connection | None:
-        """The oldest of the address that has most, for a newcomer from `network`; none whose password is looked at.
+        """The stranger to go for a newcomer from `network`: the oldest of the address that has most.
 
-        An address that has as many as any other makes room for its own: else several would grow at each other's cost.
+        Never one whose password or token is being checked. Where no address has more than that of the newcomer, one of
+        its own goes: otherwise several addresses would grow at each other's cost.
         """
         own = self._by_network.get(network, {})
         larger = [there for there in self._by_network.values() if len(there) > len(own)]
@@ -46,34 +175,36 @@ class Strangers:
 
 
 class Members:
-    """The connections that have logged in, by account."""
+    """The connections that have logged in, by account. The lock of Places guards them."""
 
-    def __init__(self) -> None:
+    def __init__(self, account_places: int = ACCOUNT_PLACES) -> None:
+        """So many connections of an account keep their places."""
+        self._account_places = account_places
         self._by_account: dict[int, dict[Connection, None]] = {}  # each in the order in which they logged in
-        self._crowded: set[int] = set()  # accounts with more than ACCOUNT_PLACES, mostly none: only these are compared
+        self._crowded: set[int] = set()  # accounts with more than that, mostly none: only these are compared
 
     def add(self, connection: Connection) -> None:
-        """Takes one in."""
+        """Adds one."""
         user_id = connection.session.logged_in_account().id
         there = self._by_account.setdefault(user_id, {})
         there[connection] = None
-        if len(there) > ACCOUNT_PLACES:
+        if len(there) > self._account_places:
             self._crowded.add(user_id)
 
     def discard(self, connection: Connection) -> None:
-        """Takes one out, if it is in."""
+        """Removes one, if it is there."""
         account = connection.session.account
         there = self._by_account.get(account.id, {}) if account is not None else {}
         if account is None or connection not in there:
             return
         del there[connection]
-        if len(there) <= ACCOUNT_PLACES:
+        if len(there) <= self._account_places:
             self._crowded.discard(account.id)
         if not there:
             del self._by_account[account.id]
 
     def choose(self) -> Connection | None:
-        """The oldest of the account that has most, if that is more than ACCOUNT_PLACES."""
+        """The oldest of the account that has most, if that is more than may keep their places."""
         if not self._crowded:
             return None
         most = max(self._crowded, key=lambda user_id: len(self._by_account[user_id]))

@@ -25,11 +25,11 @@ HANDSHAKE_TIMEOUT: Final = 5.0  # seconds for TLS; less than our client waits, s
 _DONT_WAIT: Final = int(socket.MSG_DONTWAIT)  # an int: a member of the enum costs more at each call
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, backlog: int = LISTEN_BACKLOG) -> socket.socket:
     """Returns a listening socket. Raises ConfigError with one line that tells the operator what to do."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=LISTEN_BACKLOG)
+        return socket.create_server(address[:2], family=family, backlog=backlog)
     except (socket.gaierror, UnicodeError) as error:
         raise ConfigError(f"cannot listen on {host!r}: no such address of this machine") from error
     except OSError as error:

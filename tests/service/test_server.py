@@ -1,9 +1,8 @@
-"""service/server.py: the users list, who is accepted, and the end."""
+"""service/server.py: what is done for all clients, and the end."""
 
 from __future__ import annotations
 
 import socket
-import sys
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -12,8 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 from freezegun import freeze_time
 
-from service import server as server_module
-from service.config import SWITCH_INTERVAL
 from service.errors import ConfigError, SchemaError
 from service.server import Server
 from tests.support.helpers import Wire, enter, make_settings, running_server
@@ -95,37 +92,6 @@ def test_after_a_storm_the_last_list_is_the_true_one(tmp_path: Path) -> None:
             wire.close()
         while len(lists[-1]) > 1:
             lists.append(alice.read_type("users")["users"])
-
-
-# -- who is accepted --------------------------------------------------------------------------------------------------
-def test_one_connection_too_many_is_refused(tmp_path: Path) -> None:
-    """At the limit a client gets a fatal error and the end; when another goes there is room again."""
-    with running_server(tmp_path, max_connections=2) as server, enter(server.port, "alice") as alice:
-        with enter(server.port, "bob"):
-            late = Wire(server.port, greet=False)
-            late.send({"command": "ping"})
-            refusal, bye = late.read_to_end()
-            assert (refusal["code"], refusal["fatal"]) == ("too_many_connections", True)
-            assert bye == {"type": "bye", "reason": "kicked"}
-            late.close()
-        read_users(alice, "alice")
-        with enter_when_there_is_room(server.port) as carol:
-            assert carol.hello["type"] == "hello"
-
-
-def enter_when_there_is_room(port: int) -> Wire:
-    """A connection that was let in: a place is free a moment after its last client's name has left the list."""
-    while True:
-        wire = Wire(port)
-        if wire.hello["type"] == "hello":
-            return wire
-        wire.close()
-
-
-def test_zero_means_no_limit(tmp_path: Path) -> None:
-    """With 0 nobody is refused for their number."""
-    with running_server(tmp_path, max_connections=0) as server, Wire(server.port) as wire:
-        assert wire.hello["type"] == "hello"
 
 
 # -- the end ----------------------------------------------------------------------------------------------------------
@@ -248,16 +214,3 @@ def test_a_client_is_told_of_no_one_else_at_a_stop(tmp_path: Path) -> None:
         for wire in (alice, bob):
             wire.close()
         stopper.join()
-
-
-def test_the_interpreter_is_asked_for_less_often_by_many(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A thread that waits asks at CPython's interval; with many clients at a longer one, and when they go as before."""
-    monkeypatch.setattr(server_module, "SWITCH_PER_CLIENT", 2 * SWITCH_INTERVAL)
-    with running_server(tmp_path) as server:
-        wires = [Wire(server.port) for _ in range(3)]
-        assert sys.getswitchinterval() == pytest.approx(6 * SWITCH_INTERVAL)
-        for wire in wires:
-            wire.close()
-        while sys.getswitchinterval() > 1.1 * SWITCH_INTERVAL:  # until the connection threads have noticed
-            threading.Event().wait(0.01)
-        assert not server._connections

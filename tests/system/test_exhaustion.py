@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import resource
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from service import server as server_module
 from service.accounts import authentication
-from service.config import DESCRIPTORS_OWN, DESCRIPTORS_PER_READER, READERS, cores
+from service.config import READERS, cores
 from service.errors import ConfigError
-from service.net import transport
+from service.listeners.descriptors import DESCRIPTORS_OWN, DESCRIPTORS_PER_READER
+from service.listeners.listener import Listener
+from service.net.transport import listen
 from service.origin import origin_of
 from service.server import Server
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Process, Wire, enter, make_settings, running_server, until
@@ -85,25 +86,6 @@ def test_too_few_descriptors_for_anyone_are_explained(tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("limits", "asked", "room"),
-    [
-        ((1_024, 1_024), 2_000, 1_024 - OWN),
-        ((1_024, 4_096), 2_000, 2_000),
-        ((256, resource.RLIM_INFINITY), 2_000, 2_000),
-        ((1_024, 1_024), 0, 1_024 - OWN),
-        ((1_024, 4_096), 0, 4_096 - OWN),
-        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 0, sys.maxsize),
-        ((OWN + 1, OWN + 1), 2_000, 1),
-    ],
-)
-def test_the_room_for_clients(monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], asked: int, room: int) -> None:
-    """It is what was asked for, or what the system's hard limit leaves."""
-    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
-    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
-    assert server_module._make_room(asked) == room
-
-
 def test_the_papers_say_how_many_the_service_needs() -> None:
     """An operator can count by it."""
     assert f"the service {OWN} for itself" in " ".join((ROOT / "docs" / "operating.txt").read_text().split())
@@ -129,7 +111,7 @@ def no_descriptor_left() -> Iterator[None]:
 def test_a_client_without_a_descriptor_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When even accepting fails, a spare descriptor serves to say so, again and again; who is in talks on."""
     accepted, may_go = threading.Event(), threading.Event()
-    admit = Server._admit
+    admit = Listener._admit
 
     def admit_later(*arguments: Any) -> None:
         accepted.set()
@@ -137,7 +119,7 @@ def test_a_client_without_a_descriptor_is_refused(tmp_path: Path, monkeypatch: p
         admit(*arguments)
 
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:
-        monkeypatch.setattr(Server, "_admit", admit_later)
+        monkeypatch.setattr(Listener, "_admit", admit_later)
         late = [Wire(server.port, greet=False) for _ in range(6)]
         assert accepted.wait(PATIENCE)
         with no_descriptor_left():
@@ -170,7 +152,7 @@ def test_a_client_without_a_thread_is_refused(tmp_path: Path, monkeypatch: pytes
             alice.ask("pm", message="hi")
             assert bob.read_type("broadcast")["message"] == "hi"
         assert try_enter(server.port)
-        until(lambda: len(server._connections) == 2)
+        until(lambda: len(server.places.connections()) == 2)
 
 
 @pytest.mark.parametrize("place", ["service.storage.sqlite.messages.history_page", "service.wire.json_lines.decode"])
@@ -200,7 +182,7 @@ def test_out_of_memory_outside_a_command_ends_that_connection(
             exhausted.setattr(place, fail)
             victim.send({"command": "ping"}, {"command": "ping"})
             victim.read_to_end()
-            until(lambda: len(server._connections) < 2)
+            until(lambda: len(server.places.connections()) < 2)
         with suppress(EOFError):  # alice may have waited in the very function that failed
             assert alice.ask("ping")["type"] == "pong"
         assert try_enter(server.port)
@@ -247,9 +229,9 @@ def read_outcome(wire: Wire) -> Line:
 
 def test_a_full_backlog_is_worked_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More connects at once than the kernel keeps waiting: none is lost, they come in when it is their turn."""
-    monkeypatch.setattr(transport, "LISTEN_BACKLOG", 8)
+    monkeypatch.setattr("service.server.listen", partial(listen, backlog=8))
     with running_server(tmp_path) as server, ThreadPoolExecutor(16) as pool:
-        with server._lock:
+        with server.places._lock:
             coming = [pool.submit(try_enter, server.port) for _ in range(16)]
             until(lambda: all(future.running() for future in coming))
         assert all(future.result(PATIENCE) for future in coming)

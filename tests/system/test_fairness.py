@@ -196,7 +196,9 @@ def test_a_flood_cuts_off_no_honest_reader(tmp_path: Path, clock: FrozenDateTime
         for wire in flood:
             wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
             wire.send_bytes(line * 26)  # the kernel has it all, also with the buffers that most systems allow
-        sessions = [c.session for c in server._connections if c.session.account and c.session.account.name == "mallory"]
+        sessions = [
+            c.session for c in server.places.connections() if c.session.account and c.session.account.name == "mallory"
+        ]
         until(lambda: all(session.delay() for session in sessions))
         bob = wires.enter_context(enter(server.port, "bob", source=ELSEWHERE))
         assert bob.ask("pm", message="I talk on")["type"] == "ack"
@@ -236,5 +238,5 @@ def test_a_class_behind_one_router_comes_at_nine(tmp_path: Path, clock: FrozenDa
         for wire in there:
             wires.enter_context(wire)
         list(pool.map(talk, there))
-        assert len(server._connections) == len(names)
-        assert {connection.session.delay() for connection in server._connections} == {0.0}
+        assert len(server.places.connections()) == len(names)
+        assert {connection.session.delay() for connection in server.places.connections()} == {0.0}

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
 import bcrypt
-import pytest
 from freezegun import freeze_time
 
-from service.accounts.limiter import Limiter
-from service.chat.session import Account
-from service.config import LEAVING_AT_ONCE, Settings
-from service.listeners.places import Members, Strangers
-from service.origin import NETWORK_SHARE, origin_of
-from tests.support.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, seconds, until
+from service.listeners.places import LEAVING_AT_ONCE, Places
+from tests.support.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from service.origin import Origin
+    import pytest
 
 ONE, TWO, THREE = (f"127.0.0.{number}" for number in (2, 3, 4))
 PLACES: Final = 6
@@ -39,7 +35,7 @@ def enter_for_good(port: int, name: str, source: str) -> Wire:
     return wire
 
 
-def test_who_says_nothing_makes_room(tmp_path: Path) -> None:
+def test_a_client_that_says_nothing_gives_up_its_place(tmp_path: Path) -> None:
     """The oldest of the address with the most gives up its place, and is told why; a newcomer comes in and logs in."""
     with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
         few = [wires.enter_context(Wire(server.port, source=ONE)) for _ in range(2)]
@@ -53,7 +49,7 @@ def test_who_says_nothing_makes_room(tmp_path: Path) -> None:
 
 
 def test_who_is_logged_in_keeps_the_place(tmp_path: Path) -> None:
-    """With all places taken by those who belong, a newcomer is refused; when one goes there is room."""
+    """With all places taken by those who belong, a newcomer is refused; when one goes there is a place."""
     with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
         all_in = [wires.enter_context(enter_for_good(server.port, f"user{n}", TWO)) for n in range(PLACES)]
         with Wire(server.port, greet=False, source=ONE) as late:
@@ -61,7 +57,7 @@ def test_who_is_logged_in_keeps_the_place(tmp_path: Path) -> None:
         for wire in all_in:
             assert wire.ask("ping")["type"] == "pong"
         all_in[0].close()
-        until(lambda: len(server._connections) < PLACES)
+        until(lambda: len(server.places.connections()) < PLACES)
         enter(server.port, "late", source=ONE).close()
 
 
@@ -76,7 +72,7 @@ def test_who_comes_with_a_password_keeps_the_place(tmp_path: Path, monkeypatch: 
 
     with running_server(tmp_path, max_connections=2) as server, ExitStack() as wires:
         enter(server.port, "alice").close()
-        until(lambda: not server._connections)
+        until(lambda: not server.places.connections())
         monkeypatch.setattr(bcrypt, "checkpw", check_later)
         alice = wires.enter_context(Wire(server.port, source=ONE))
         alice.send({"command": "login", "username": "alice", "password": PASSWORD})
@@ -87,9 +83,7 @@ def test_who_comes_with_a_password_keeps_the_place(tmp_path: Path, monkeypatch: 
         assert alice.read()["type"] == "login_ok"
 
 
-def test_who_was_spared_for_a_login_that_fails_makes_room_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_spared_for_a_login_that_fails_goes_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who began to log in when his place was asked for keeps it while his password is checked, and no longer."""
     may_drop, may_go, checking = Event(), Event(), Event()
 
@@ -103,12 +97,12 @@ def test_who_was_spared_for_a_login_that_fails_makes_room_later(
 
     with running_server(tmp_path, max_connections=1) as server, ExitStack() as wires:
         enter(server.port, "alice").close()
-        until(lambda: not server._connections)
+        until(lambda: not server.places.connections())
         monkeypatch.setattr(bcrypt, "checkpw", check_in_vain)
         mallory = wires.enter_context(Wire(server.port))
         server.delivery.post(hold_up)
         first = wires.enter_context(Wire(server.port, greet=False))
-        until(lambda: len(server._connections) > 1)  # mallory is to go
+        until(lambda: len(server.places.connections()) > 1)  # mallory is to go
         mallory.send({"command": "login", "username": "alice", "password": PASSWORD})
         assert checking.wait(PATIENCE)
         may_drop.set()
@@ -121,51 +115,9 @@ def test_who_was_spared_for_a_login_that_fails_makes_room_later(
         assert last_words(mallory) == ["too_many_connections", "kicked"]
 
 
-class Visitor:
-    """As much of a connection as the order of strangers asks for."""
-
-    def __init__(self, host: str, *, is_entering: bool = False) -> None:
-        self.session = self
-        self.origin = origin_of(host)
-        self.is_entering = is_entering
-
-
-@pytest.mark.parametrize(
-    ("hosts", "comer", "gone"),
-    [
-        ("abbc", "z", "1023"),
-        ("aabbb", "z", "20314"),
-        ("A", "z", ""),
-        ("AAb", "z", "2"),
-        ("aAa", "z", "02"),
-        ("abb", "b", "120"),  # the address with most
-        ("aabb", "b", "2031"),  # one of those with most
-        ("aaab", "b", "0132"),  # not it, until it has as many
-        ("AAbbb", "a", "2"),  # never at the cost of who has no more
-        ("a", "b", "0"),
-    ],
-)
-def test_the_order_in_which_strangers_go(hosts: str, comer: str, gone: str) -> None:
-    """The oldest of the address with most of them; of whom a password is checked, never. Upper case: such a one."""
-    strangers = Strangers()
-    visitors = [Visitor(address_of(host), is_entering=host.isupper()) for host in hosts]
-    for visitor in visitors:
-        strangers.add(visitor)  # type: ignore[arg-type]
-    order = ""
-    while (stranger := strangers.choose(address_of(comer))) is not None:
-        strangers.discard(stranger)
-        order += str(visitors.index(stranger))  # type: ignore[arg-type]
-    assert order == gone
-
-
-def address_of(host: str) -> str:
-    """An address for each letter."""
-    return f"192.0.2.{ord(host.lower())}"
-
-
 def test_a_flood_replaces_its_own_only_so_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The address with most is refused beyond that; another one comes in, and so does the first one some time later."""
-    monkeypatch.setattr("service.server.OWN_PLACES_BURST", 2)
+    monkeypatch.setattr("service.server.Places", partial(Places, own_burst=2))
     start = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
     with (
         freeze_time(start) as clock,
@@ -188,16 +140,16 @@ def test_a_flood_replaces_its_own_only_so_often(tmp_path: Path, monkeypatch: pyt
         assert last_words(second[1]) == ["too_many_connections", "kicked"]
 
 
-def test_an_account_in_many_places_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_in_many_places_gives_some_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When nobody else can go its oldest sessions do, and are told why; those that an account may have all stay."""
-    monkeypatch.setattr("service.listeners.places.ACCOUNT_PLACES", 2)
+    monkeypatch.setattr("service.server.Places", partial(Places, account_places=2))
     with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
         many = [wires.enter_context(enter_for_good(server.port, "mallory", TWO)) for _ in range(PLACES - 2)]
         few = [wires.enter_context(enter_for_good(server.port, "alice", THREE)) for _ in range(2)]
         for number, name in enumerate(("bob", "carol")):
             few.append(wires.enter_context(enter_for_good(server.port, name, ONE)))
             assert last_words(many[number])[-2:] == ["too_many_connections", "kicked"]
-        until(lambda: len(server._connections) == PLACES)
+        until(lambda: len(server.places.connections()) == PLACES)
         with Wire(server.port, greet=False, source=ONE) as late:
             assert last_words(late) == ["too_many_connections", "kicked"]
         for wire in (*many[2:], *few):
@@ -206,7 +158,7 @@ def test_an_account_in_many_places_makes_room(tmp_path: Path, monkeypatch: pytes
 
 def test_a_stranger_goes_before_an_account_in_many_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is logged in gives up nothing while somebody is not."""
-    monkeypatch.setattr("service.listeners.places.ACCOUNT_PLACES", 2)
+    monkeypatch.setattr("service.server.Places", partial(Places, account_places=2))
     with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
         many = [wires.enter_context(enter_for_good(server.port, "mallory", TWO)) for _ in range(PLACES - 1)]
         stranger = wires.enter_context(Wire(server.port, source=THREE))
@@ -216,51 +168,6 @@ def test_a_stranger_goes_before_an_account_in_many_places(tmp_path: Path, monkey
             assert wire.ask("ping")["type"] == "pong"
 
 
-class Guest:
-    """As much of a logged-in connection as the order of members asks for."""
-
-    def __init__(self, user_id: int) -> None:
-        self.session = self
-        self.account = Account(user_id, f"user{user_id}", 0, confirm=False)
-
-    def logged_in_account(self) -> Account:
-        return self.account
-
-
-@pytest.mark.parametrize(
-    ("accounts", "gone"), [("", ""), ("abc", ""), ("aabb", ""), ("aaabb", "0"), ("abaaaab", "023"), ("abbbbcc", "12")]
-)
-def test_the_order_in_which_members_go(monkeypatch: pytest.MonkeyPatch, accounts: str, gone: str) -> None:
-    """The oldest of the account that has most, where that is more than each may keep."""
-    monkeypatch.setattr("service.listeners.places.ACCOUNT_PLACES", 2)
-    members, guests = Members(), [Guest(ord(account)) for account in accounts]
-    for guest in guests:
-        members.add(guest)  # type: ignore[arg-type]
-    order = ""
-    while (chosen := members.choose()) is not None:
-        members.discard(chosen)
-        order += str(guests.index(chosen))  # type: ignore[arg-type]
-    assert order == gone
-    for guest in guests:
-        members.discard(guest)  # type: ignore[arg-type]
-    assert members._by_account == {}
-
-
-def test_networks_of_many_addresses_count_as_one() -> None:
-    """Who has a whole network of IPv6 has places for a few addresses; another network is free."""
-    limiter, most = Limiter(Settings(max_per_address=3), seconds), 3
-
-    def admit(origin: Origin, count: int) -> int:
-        return sum(limiter.admit(origin) for _ in range(count))
-
-    households = [origin_of(f"2001:db8:1:{number}::1") for number in range(10)]
-    assert sum(admit(household, 5) for household in households) == NETWORK_SHARE * most
-    assert admit(origin_of("2001:db8:2::1"), 5) == most
-    assert admit(origin_of("192.0.2.1"), 5) == most
-    limiter.leave(households[0])
-    assert [limiter.admit(households[1]), limiter.admit(households[9])] == [False, True]
-
-
 def test_only_so_many_are_on_their_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who gives up a place is there for a moment; beyond so many a newcomer is refused, for descriptors are counted."""
     with running_server(tmp_path, max_connections=1) as server, ExitStack() as wires:
@@ -268,7 +175,7 @@ def test_only_so_many_are_on_their_way_out(tmp_path: Path, monkeypatch: pytest.M
         comers: list[Wire] = []
         for _ in range(1 + LEAVING_AT_ONCE):
             comers.append(wires.enter_context(Wire(server.port, greet=False, source=ONE)))
-            until(lambda: len(server._connections) == len(comers))
+            until(lambda: len(server.places.connections()) == len(comers))
         with Wire(server.port, greet=False, source=ONE) as late:
             assert last_words(late) == ["too_many_connections", "kicked"]
         monkeypatch.undo()

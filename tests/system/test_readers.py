@@ -107,7 +107,7 @@ def test_clients_that_do_not_read_keep_no_one_from_reading(tmp_path: Path) -> No
         stalled = [wires.enter_context(enter(server.port, "stalled")) for _ in range(READERS)]
         for wire in stalled:
             wire.send(*[{"command": "history", "limit": 15}] * 200)
-        waiting = [c.session.outbox for c in server._connections if c.session.outbox.is_member]
+        waiting = [c.session.outbox for c in server.places.connections() if c.session.outbox.is_member]
         while sum(outbox.waiting > OUTBOX_PAUSE_BYTES for outbox in waiting) < READERS:
             threading.Event().wait(0.005)
         assert len(alice.ask("history", limit=15)["messages"]) == 15

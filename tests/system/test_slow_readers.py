@@ -35,7 +35,7 @@ OTHERS: Final = 50
 
 def outbox_of(server: Server, name: str) -> Outbox:
     """The outbox of the one session of that name, which has had an answer after its login."""
-    (connection,) = [c for c in server._connections if c.session.account and c.session.account.name == name]
+    (connection,) = [c for c in server.places.connections() if c.session.account and c.session.account.name == name]
     return connection.session.outbox
 
 

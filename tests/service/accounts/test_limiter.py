@@ -222,3 +222,18 @@ def test_a_slowed_client_does_not_hold_up_the_end(tmp_path: Path, clock: FrozenD
         alice.read_type("ack")
         server.stop()
         assert alice.read_to_end()[-1] == {"type": "bye", "reason": "shutdown"}
+
+
+def test_networks_of_many_addresses_count_as_one() -> None:
+    """Who has a whole network of IPv6 has places for a few addresses; another network is free."""
+    limiter, most = Limiter(Settings(max_per_address=3), seconds), 3
+
+    def admit(origin: Origin, count: int) -> int:
+        return sum(limiter.admit(origin) for _ in range(count))
+
+    households = [origin_of(f"2001:db8:1:{number}::1") for number in range(10)]
+    assert sum(admit(household, 5) for household in households) == NETWORK_SHARE * most
+    assert admit(origin_of("2001:db8:2::1"), 5) == most
+    assert admit(origin_of("192.0.2.1"), 5) == most
+    limiter.leave(households[0])
+    assert [limiter.admit(households[1]), limiter.admit(households[9])] == [False, True]

@@ -107,7 +107,7 @@ def test_without_a_rate_nobody_waits(tmp_path: Path, clock: FrozenDateTimeFactor
                     pass
                 for _ in range(round(SHARE * KNOCK_BURST) - 1):
                     assert sender.read()["type"] == "error"
-        assert {connection.session.delay() for connection in server._connections} == {0.0}
+        assert {connection.session.delay() for connection in server.places.connections()} == {0.0}
 
 
 # -- over the wire ----------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def test_lines_before_the_login_are_slowed(tmp_path: Path, clock: FrozenDateTime
             wire.send_bytes(flood * round(SHARE * KNOCK_BURST))
         with Wire(server.port, source=ELSEWHERE) as other:
             assert other.ask("ping")["type"] == "pong"
-        sessions = [connection.session for connection in server._connections]
+        sessions = [connection.session for connection in server.places.connections()]
         until(lambda: sum(session.delay() > 0 for session in sessions) == 3)
         shares = server.services.shares
         assert shares is not None
@@ -138,7 +138,7 @@ def test_lines_before_the_login_are_slowed(tmp_path: Path, clock: FrozenDateTime
 def test_bytes_that_say_nothing_are_slowed(tmp_path: Path, clock: FrozenDateTimeFactory, flood: bytes) -> None:
     """Line ends, and a line without an end, are paid for by the bytes, before anybody looks at them."""
     with running_server(tmp_path, rate=20) as server, Wire(server.port) as wire:
-        (connection,) = server._connections
+        (connection,) = server.places.connections()
         size = round(SHARE * KNOCK_BURST) * RECEIVE_COST_BYTES
         wire.socket.setblocking(False)
         sent, data = 0, flood * (65_536 // len(flood))
@@ -172,7 +172,7 @@ def test_who_is_on_the_way_out_leaves_no_debt(tmp_path: Path, clock: FrozenDateT
         with suppress(OSError):  # it is cut off at some time
             for _ in range(200):
                 wire.send_bytes(b"x" * 65_536)
-        until(lambda: not server._connections)
+        until(lambda: not server.places.connections())
         shares = server.services.shares
         assert shares is not None
         assert shares.knock(origin_of("127.0.0.1"), 0) == 0
@@ -250,7 +250,7 @@ def test_records_that_say_nothing_are_slowed(
         Wire(server.port, tls=logging_keys(authority, key_log)) as wire,
     ):
         writer = write_records(wire, key_log)
-        (connection,) = server._connections
+        (connection,) = server.places.connections()
         for number in range(round(KNOCK_BURST / RECORD_COST)):
             if kind == "new keys":
                 record = writer.update_keys(asks=True)
@@ -281,7 +281,7 @@ def test_who_reads_no_answers_is_given_up(
         Wire(server.port, tls=logging_keys(authority, key_log)) as wire,
     ):
         writer = write_records(wire, key_log)
-        (connection,) = server._connections
+        (connection,) = server.places.connections()
         channel = connection._stream._channel  # type: ignore[attr-defined]
         with channel._send_lock:  # as if the kernel took nothing
             send_raw(wire, b"".join(writer.update_keys(asks=True) for _ in range(200)))

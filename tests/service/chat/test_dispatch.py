@@ -90,7 +90,7 @@ def test_every_command_of_the_protocol_is_in_the_table() -> None:
 def dispatcher(server: Server, wires: Wires) -> Dispatcher:
     """That of a client that is logged in and says nothing, so that the test may speak for it."""
     wires.enter("alice").read_until_pong()
-    (connection,) = server._connections
+    (connection,) = server.places.connections()
     return connection._dispatcher
 
 

@@ -166,4 +166,4 @@ def test_a_client_keeps_its_place_only_while_its_password_is_looked_at(server: S
     assert wire.ask("login", username="alice")["type"] == "password_required"
     wires.enter("alice").read_until_pong()
     assert wire.ask("login", username="alice", password="wrong password")["code"] == "bad_credentials"
-    until(lambda: not any(connection.session.is_entering for connection in server._connections))
+    until(lambda: not any(connection.session.is_entering for connection in server.places.connections()))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def session_of(server: Server) -> Session:
     """The session of the only client there is."""
-    (connection,) = server._connections
+    (connection,) = server.places.connections()
     return connection.session
 
 
@@ -38,7 +38,7 @@ def test_a_session_ends_once(server: Server, wires: Wires, caplog: pytest.LogCap
     assert [line for line in alice.read_to_end() if line["type"] != "users"] == [
         {"type": "bye", "reason": "exit", "ref": "r"}
     ]
-    until(lambda: not server._connections)
+    until(lambda: not server.places.connections())
     assert caplog.text.count("logout alice") == 1
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import bcrypt
 import pytest
 
-from service.config import LOGIN_LINE, MAX_PASSWORD
+from service.config import MAX_PASSWORD
+from service.listeners.connection import LOGIN_LINE
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, until
 from tests.support.wires import read_users
 
@@ -41,7 +42,7 @@ def test_a_line_that_is_no_command(wires: Wires, data: bytes, code: str) -> None
 
 def test_who_does_not_log_in_is_sent_away(tmp_path: Path) -> None:
     """After the time to log in comes a fatal error and the end, however busy the client was; others stay."""
-    with running_server(tmp_path, login_timeout=0.3) as server, enter(server.port, "alice") as alice:
+    with running_server(tmp_path, login_timeout=1) as server, enter(server.port, "alice") as alice:
         idle, half = Wire(server.port), Wire(server.port)
         half.send_bytes(b'{"command":"pi')
         for wire in (idle, half):
@@ -79,7 +80,7 @@ def test_who_is_slowed_before_the_login_is_sent_away_in_time(tmp_path: Path) -> 
 def test_who_reads_nothing_before_the_login_is_sent_away_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The service waits for no room with a client whose time is over."""
+    """The service does not wait for space with a client whose time is over."""
     monkeypatch.setattr("service.delivery.outbox.OUTBOX_PAUSE_BYTES", -1)  # it always seems to have too much unread
     with running_server(tmp_path, login_timeout=0.3) as server, Wire(server.port) as wire:
         *_, error, bye = wire.read_to_end()
@@ -90,10 +91,10 @@ def test_a_password_that_is_looked_at_in_time_is_the_last(tmp_path: Path, monkey
     """When the time is over the login under way is answered, and those behind it are not begun."""
     with running_server(tmp_path, login_timeout=0.3) as server:
         enter(server.port, "alice").close()
-        until(lambda: not server._connections)
+        until(lambda: not server.places.connections())
 
         def check_late(*_: bytes) -> bool:
-            until(lambda: all(connection.session.is_late for connection in server._connections))
+            until(lambda: all(connection.session.is_late for connection in server.places.connections()))
             return False
 
         monkeypatch.setattr(bcrypt, "checkpw", check_late)
@@ -151,7 +152,7 @@ def test_a_bug_at_the_end_of_a_connection_ends_only_that_one(tmp_path: Path, mon
             monkeypatch.setattr("service.chat.session.Session.settle", lambda _: 1 / 0)
         read_users(alice, "alice")
         monkeypatch.undo()
-        while len(server._connections) > 1:
+        while len(server.places.connections()) > 1:
             assert alice.ask("ping")["type"] == "pong"
 
 
@@ -163,7 +164,7 @@ def test_lines_go_at_once_to_who_talks(tmp_path: Path) -> None:
             connection.session.account.name: connection._stream._socket.getsockopt(
                 socket.IPPROTO_TCP, socket.TCP_NODELAY
             )
-            for connection in server._connections
+            for connection in server.places.connections()
             if connection.session.account is not None
         }
         assert no_delay == {"alice": 1, "bob": 0}

@@ -354,7 +354,7 @@ def test_bytes_of_a_record_put_off_no_deadline(tmp_path: Path, authority: Author
             with suppress(OSError):
                 sock.sendall(b"\0")
             threading.Event().wait(0.02)  # so that the record is not whole before the patience of this test ends
-            return not server._connections
+            return not server.places.connections()
 
         until(drip)
 
@@ -413,7 +413,7 @@ def test_a_handshake_has_a_deadline(
                     break
                 sock.sendall(b"\0")
         sock.close()
-        while server._connections:
+        while server.places.connections():
             threading.Event().wait(0.01)
     assert "the TLS handshake failed: timed out" in caplog.text
     assert HANDSHAKE_TIMEOUT < 10  # our client waits so long for a greeting
@@ -590,7 +590,7 @@ def test_listening_for_all_without_tls_warns(tmp_path: Path, pair: Pair, caplog:
     """In words, with what to do; not on loopback, and not in TLS."""
     everywhere = "0.0.0.0"  # noqa: S104
     with running_server(tmp_path, host=everywhere):
-        assert "without TLS whoever is on the way reads passwords and messages" in caplog.text
+        assert "without TLS everyone on the way can read passwords and messages" in caplog.text
     caplog.clear()
     with tls_server(tmp_path, pair, host=everywhere), running_server(tmp_path / ".."):
         assert "without TLS" not in caplog.text
