@@ -135,9 +135,17 @@ class Stream:
 class TlsStream(Stream):
     """One client over TLS. Nothing can be sent before the end of the handshake: `send` then raises ConnectionError."""
 
-    def __init__(self, connected: socket.socket, address: tuple[object, ...], context: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        connected: socket.socket,
+        address: tuple[object, ...],
+        context: ssl.SSLContext,
+        handshake_timeout: float = HANDSHAKE_TIMEOUT,
+    ) -> None:
+        """The handshake may take so many seconds."""
         super().__init__(connected, address)
         self._channel: TlsChannel | None = TlsChannel(connected, context)
+        self._handshake_timeout = handshake_timeout
         self._send = _too_early
 
     def handshake(self) -> None:
@@ -147,7 +155,7 @@ class TlsStream(Stream):
         """
         assert self._channel is not None  # noqa: S101 (called once)
         try:
-            self._channel.handshake(HANDSHAKE_TIMEOUT)
+            self._channel.handshake(self._handshake_timeout)
         except NotTlsError:
             self._channel = None
             self._send = self._socket.send

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # -- the users list ---------------------------------------------------------------------------------------------------
 def test_a_login_and_a_logout_are_pushed_to_all(tmp_path: Path) -> None:
-    """Everyone who is logged in gets the new list, also the one who came."""
+    """All that are logged in get the new list, the newcomer, too."""
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
         read_users(alice, "alice")
         with enter(server.port, "bob") as bob:
@@ -33,7 +33,7 @@ def test_a_login_and_a_logout_are_pushed_to_all(tmp_path: Path) -> None:
 
 
 def test_a_dropped_connection_is_pushed(tmp_path: Path) -> None:
-    """Who vanishes without a word leaves the list as well."""
+    """A client that vanishes without a word leaves the list as well."""
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
         with enter(server.port, "bob"):
             read_users(alice, "alice", "bob")
@@ -117,7 +117,7 @@ def test_a_stop_says_bye_and_stores_what_was_accepted(tmp_path: Path) -> None:
 
 
 def test_direct_messages_wait_over_a_restart(tmp_path: Path) -> None:
-    """Who was away finds them after the service was stopped and started."""
+    """A user that was away finds them after the service was stopped and started."""
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
         with enter(server.port, "bob"):
             pass

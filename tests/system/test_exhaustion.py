@@ -1,4 +1,4 @@
-"""When descriptors, threads, memory or places run out: who is in goes on, who comes is told, and it passes."""
+"""When descriptors, threads, memory or places run out: clients go on, newcomers are told, and it passes."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def no_descriptor_left() -> Iterator[None]:
 
 
 def test_a_client_without_a_descriptor_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When even accepting fails, a spare descriptor serves to say so, again and again; who is in talks on."""
+    """When even accepting fails, a spare descriptor serves to say so, again and again; the others talk on."""
     accepted, may_go = threading.Event(), threading.Event()
     admit = Listener._admit
 
@@ -137,7 +137,7 @@ def test_a_client_without_a_descriptor_is_refused(tmp_path: Path, monkeypatch: p
 
 # -- threads and memory -----------------------------------------------------------------------------------------------
 def test_a_client_without_a_thread_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While no thread can be started who comes is told so and who is in talks on; then it passes."""
+    """While no thread can be started newcomers are told so and the others talk on; then it passes."""
     start = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
@@ -238,7 +238,7 @@ def test_a_full_backlog_is_worked_off(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_connects_during_a_stop_do_not_hang(tmp_path: Path) -> None:
-    """Whoever comes while it stops is greeted and told, or gets no connection; nothing is left behind."""
+    """Clients that come while it stops are greeted and told, or get no connection; nothing is left behind."""
     with running_server(tmp_path) as server:
         coming, ended = threading.Event(), list[str]()
 

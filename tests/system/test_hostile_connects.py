@@ -85,7 +85,7 @@ def storm(port: int, ways: tuple[Callable[[socket.socket], None], ...]) -> None:
 
 
 def test_ten_thousand_connects_leave_nothing_behind(tmp_path: Path) -> None:
-    """Threads, descriptors and memory are back after 10,000 clients; one who is logged in is answered all along."""
+    """Threads, descriptors and memory are back after 10,000 clients; one that is logged in is answered all along."""
     with (
         Process(tmp_path, "--login-timeout", "0.5") as service,
         enter(service.port, "alice") as alice,

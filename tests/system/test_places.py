@@ -1,4 +1,4 @@
-"""The places of --max-connections: for those who belong, and otherwise fair between addresses."""
+"""The places of --max-connections: for users that are logged in, and otherwise fair between addresses."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_client_that_says_nothing_gives_up_its_place(tmp_path: Path) -> None:
 
 
 def test_who_is_logged_in_keeps_the_place(tmp_path: Path) -> None:
-    """With all places taken by those who belong, a newcomer is refused; when one goes there is a place."""
+    """With all places taken by users that are logged in, a newcomer is refused; when one goes there is a place."""
     with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
         all_in = [wires.enter_context(enter_for_good(server.port, f"user{n}", TWO)) for n in range(PLACES)]
         with Wire(server.port, greet=False, source=ONE) as late:
@@ -62,7 +62,7 @@ def test_who_is_logged_in_keeps_the_place(tmp_path: Path) -> None:
 
 
 def test_who_comes_with_a_password_keeps_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a password is checked nobody takes the place of who gave it."""
+    """While a password is checked nobody takes the place of the client that gave it."""
     check, may_go, checking = bcrypt.checkpw, Event(), Event()
 
     def check_later(password: bytes, hashed: bytes) -> bool:
@@ -84,7 +84,7 @@ def test_who_comes_with_a_password_keeps_the_place(tmp_path: Path, monkeypatch: 
 
 
 def test_a_client_spared_for_a_login_that_fails_goes_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who began to log in when his place was asked for keeps it while his password is checked, and no longer."""
+    """A client that began to log in when its place was needed keeps it while the password is checked, and no longer."""
     may_drop, may_go, checking = Event(), Event(), Event()
 
     def hold_up(_: object) -> None:
@@ -157,7 +157,7 @@ def test_an_account_in_many_places_gives_some_up(tmp_path: Path, monkeypatch: py
 
 
 def test_a_stranger_goes_before_an_account_in_many_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is logged in gives up nothing while somebody is not."""
+    """A client that is logged in gives up nothing while another is not."""
     monkeypatch.setattr("service.server.Places", partial(Places, account_places=2))
     with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
         many = [wires.enter_context(enter_for_good(server.port, "mallory", TWO)) for _ in range(PLACES - 1)]
@@ -169,7 +169,7 @@ def test_a_stranger_goes_before_an_account_in_many_places(tmp_path: Path, monkey
 
 
 def test_only_so_many_are_on_their_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who gives up a place is there for a moment; beyond so many a newcomer is refused, for descriptors are counted."""
+    """Clients that give up a place are there for a moment; beyond so many a newcomer is refused."""
     with running_server(tmp_path, max_connections=1) as server, ExitStack() as wires:
         monkeypatch.setattr(server.delivery, "post", lambda *_: None)  # so that nobody goes
         comers: list[Wire] = []

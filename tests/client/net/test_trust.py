@@ -14,6 +14,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,7 @@ import pytest
 from client.files import reserved
 from client.net.connection import CannotConnectError, Connection, Greeted, connect, new_nonce
 from client.net.trust import Pins, Trust, UntrustedError
-from service.net import transport
+from service.net.transport import TlsStream
 from service.wire.protocol import AckReply, AnyEvent, BroadcastEvent, Pm
 from tests.support.fake_server import TIMEOUT, FakeServer, Peer
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, enter, running_server
@@ -345,7 +346,7 @@ def test_in_tls_at_a_plain_port(tmp_path: Path, authority: Authority, pins: Pins
 
 def test_in_plain_at_a_tls_port(tmp_path: Path, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """The person learns what to add."""
-    monkeypatch.setattr(transport, "HANDSHAKE_TIMEOUT", 0.1)
+    monkeypatch.setattr("service.listeners.listener.TlsStream", partial(TlsStream, handshake_timeout=0.1))
     with tls_server(tmp_path, pair) as server, pytest.raises(CannotConnectError, match=r"speaks only TLS.*: --tls"):
         connect("localhost", server.port)
 

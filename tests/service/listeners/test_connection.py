@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import bcrypt
 import pytest
 
 from service.config import MAX_PASSWORD
+from service.delivery.loop import Delivery
+from service.delivery.outbox import Limits
 from service.listeners.connection import LOGIN_LINE
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, until
 from tests.support.wires import read_users
@@ -81,7 +84,8 @@ def test_who_reads_nothing_before_the_login_is_sent_away_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service does not wait for space with a client whose time is over."""
-    monkeypatch.setattr("service.delivery.outbox.OUTBOX_PAUSE_BYTES", -1)  # it always seems to have too much unread
+    limits = Limits(pause_bytes=-1)  # it always seems to have too much unread
+    monkeypatch.setattr("service.server.Delivery", partial(Delivery, limits=limits))
     with running_server(tmp_path, login_timeout=0.3) as server, Wire(server.port) as wire:
         *_, error, bye = wire.read_to_end()
     assert (error["code"], bye["reason"]) == ("login_timeout", "kicked")

@@ -178,7 +178,7 @@ def test_an_address_replaces_its_own_only_so_often() -> None:
 
 
 def test_only_so_many_are_on_their_way_out() -> None:
-    """Beyond LEAVING_AT_ONCE of them a newcomer gets no place, whoever it is; when one is gone it does."""
+    """Beyond LEAVING_AT_ONCE of them no newcomer gets a place; when one of them is gone it does."""
     house = House(1)
     visitors = [house.come(chr(ord("a") + number)) for number in range(1 + LEAVING_AT_ONCE)]
     assert [visitor.end for visitor in visitors if visitor] == ["dropped"] * LEAVING_AT_ONCE + [""]

@@ -20,7 +20,6 @@ from service.delivery.loop import Delivery
 from service.delivery.run import Note
 from service.errors import ConfigError
 from service.net import tls as tls_module
-from service.net import transport
 from service.net.tls import NotTlsError, TlsChannel, load_certificate
 from service.net.transport import HANDSHAKE_TIMEOUT, TlsStream, is_loopback, listen
 from tests.support.delivery import BOUND, FILLER, SLOW, Peer, StillDelivery
@@ -380,8 +379,8 @@ def test_a_stalled_handshake_holds_up_nobody(
     tmp_path: Path, authority: Authority, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While others hang in half a ClientHello people come and chat; a stop cuts them off, and waits for no timer."""
-    for timer in ("net.transport.HANDSHAKE_TIMEOUT", "server.STOP_TIMEOUT"):
-        monkeypatch.setattr(f"service.{timer}", 3_600.0)
+    monkeypatch.setattr("service.server.STOP_TIMEOUT", 3_600.0)
+    monkeypatch.setattr("service.listeners.listener.TlsStream", partial(TlsStream, handshake_timeout=3_600.0))
     monkeypatch.setattr("service.server.Delivery", partial(Delivery, linger=3_600.0))
     with tls_server(tmp_path, pair) as server:
         stalled = [socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) for _ in range(20)]
@@ -402,7 +401,7 @@ def test_a_handshake_has_a_deadline(
 ) -> None:
     """However the bytes of a ClientHello drip, at the deadline the connection ends, and the log says so."""
     caplog.set_level("INFO")
-    monkeypatch.setattr(transport, "HANDSHAKE_TIMEOUT", 0.3)
+    monkeypatch.setattr("service.listeners.listener.TlsStream", partial(TlsStream, handshake_timeout=0.3))
     with tls_server(tmp_path, pair) as server:
         sock = socket.create_connection(("127.0.0.1", server.port), timeout=0.02)
         sock.sendall(HALF_HELLO)
@@ -451,7 +450,7 @@ def test_a_plain_client_at_a_tls_port_is_told(
     """At its first byte, or at the deadline if it waits for a greeting, it is told in plain; so is the log."""
     caplog.set_level("INFO")
     if not words:
-        monkeypatch.setattr(transport, "HANDSHAKE_TIMEOUT", 0.1)
+        monkeypatch.setattr("service.listeners.listener.TlsStream", partial(TlsStream, handshake_timeout=0.1))
     with tls_server(tmp_path, pair) as server:
         with Wire(server.port, greet=False) as wire:
             wire.send_bytes(words)
