@@ -161,6 +161,15 @@ def test_an_account_keeps_some_places() -> None:
     assert [member.end for member in members if member] == [""] * KEPT
 
 
+def test_each_newcomer_takes_another_place_of_an_account() -> None:
+    """A session that was told to go, and is still there, is not counted on again."""
+    house = House(KEPT + 2)
+    members = [house.come("a", user_id=1) for _ in range(KEPT + 2)]
+    assert None not in [house.come("B"), house.come("C")]
+    assert house.come("D") is None
+    assert [member.end for member in members if member] == ["gave way", "gave way", "", ""]
+
+
 def test_an_address_replaces_its_own_only_so_often() -> None:
     """Beyond that it gets no place until some time has gone; another address gets one."""
     house = House(1)
