@@ -7,10 +7,11 @@ Its records are structs of msgspec, which are made in a fraction of the time tha
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from service.wire.protocol import Event
 
 
-class Note(Struct):
+class Note(Struct, gc=False):  # it can be in no circle, and one is made for each message
     """What lines show: the newest public id, or 0, and the ids of direct messages."""
 
     public_id: int = 0
@@ -41,13 +42,19 @@ class Shown(Struct):
         return Note(max(note.public_id for note in notes), [id_ for note in notes for id_ in note.direct_ids])
 
 
-class Mark(Struct):
-    """A line for one client alone: before the shared line at `position` or, if it `replaces` that one, in its stead."""
+class Insertion(Struct):
+    """A line for one client alone, before the shared line at `position`."""
 
     position: int
     line: bytes
-    note: Note | None = None
-    replaces: bool = False
+    note: Note | None
+
+
+class Changes(Struct):
+    """What one client gets otherwise than the others: lines in place of the shared ones at some positions, and more."""
+
+    replaced: dict[int, bytes] = field(default_factory=dict)
+    inserted: list[Insertion] = field(default_factory=list)  # in the order of their positions
 
 
 class Member(Protocol):
@@ -65,57 +72,58 @@ class Run:
     def __init__(self, codecs: Iterable[Codec]) -> None:
         """`codecs` are those of the members; a member that joins or leaves ends the run."""
         self.count = 0  # of the lines
-        self.size = 0  # their bytes, in the codec that makes most of them
+        self.size = 0  # their bytes, in all codecs
         self._lines: dict[Codec, list[bytes]] = {codec: [] for codec in codecs}
         self._notes: list[Note | None] = []
-        self._marks: dict[Member, list[Mark]] = {}
+        self._changes: defaultdict[Member, Changes] = defaultdict(Changes)
 
     def add(self, event: Event, public_id: int) -> None:
         """Adds a public message."""
-        longest = 0
+        size = self.size
         try:
             for codec, lines in self._lines.items():
                 line = codec.encode(event)
                 lines.append(line)
-                longest = max(longest, len(line))
+                size += len(line)
         except BaseException:  # in no codec, if one fails
             for lines in self._lines.values():
                 del lines[self.count :]
             raise
         self._notes.append(Note(public_id))
         self.count += 1
-        self.size += longest
+        self.size = size
 
     def add_for(self, member: Member, line: bytes, note: Note | None) -> None:
         """Adds a line for one member alone, after the shared ones so far."""
-        self._marks.setdefault(member, []).append(Mark(self.count, line, note))
+        self._changes[member].inserted.append(Insertion(self.count, line, note))
 
     def replace_last_for(self, member: Member, line: bytes) -> None:
         """Gives one member that line in place of the last shared one."""
-        self._marks.setdefault(member, []).append(Mark(self.count - 1, line, replaces=True))
+        self._changes[member].replaced[self.count - 1] = line
 
     def end(self, members: Mapping[Codec, Iterable[Member]]) -> None:
         """Puts it into the buffers of the members, which are given by codec."""
-        marks = self._marks
-        for member, own in marks.items():
-            self._give_marked(member, own)
+        changed = self._changes
+        for member, changes in changed.items():
+            self._give_changed(member, changes)
         for codec, sharers in members.items():
             lines = self._lines[codec]
             joined, last, shown = b"".join(lines), self._notes[-1], Shown(lines, self._notes)
             for member in sharers:
-                if member not in marks:
+                if member not in changed:
                     member.take(joined, last, shown)
 
-    def _give_marked(self, member: Member, marks: list[Mark]) -> None:
+    def _give_changed(self, member: Member, changes: Changes) -> None:
         """Gives a member the run with the lines for it alone, and without the lines that they replace."""
         lines, notes = self._lines[member.codec].copy(), self._notes.copy()
-        for mark in reversed(marks):
-            if mark.replaces:
-                lines[mark.position], notes[mark.position] = mark.line, mark.note
-            else:
-                lines.insert(mark.position, mark.line)
-                notes.insert(mark.position, mark.note)
-        directs = [id_ for mark in marks if mark.note is not None for id_ in mark.note.direct_ids]
+        for position, line in changes.replaced.items():
+            lines[position], notes[position] = line, None
+        for insertion in reversed(changes.inserted):  # from the end on, so that the positions hold
+            lines.insert(insertion.position, insertion.line)
+            notes.insert(insertion.position, insertion.note)
+        directs = [
+            id_ for insertion in changes.inserted if insertion.note is not None for id_ in insertion.note.direct_ids
+        ]
         # Its own messages are not among these: writing does not mean that one has read what came before.
         public_id = next((note.public_id for note in reversed(notes) if note is not None and note.public_id), 0)
         member.take(b"".join(lines), Note(public_id, directs), Shown(lines, notes))
