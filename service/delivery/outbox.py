@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from service.delivery.send_buffer import SEND_BYTES, SendBuffer
@@ -61,24 +60,13 @@ class Loop(Protocol):
         """Its stream is closed."""
 
 
-class _Phase(Enum):
-    OPEN = "takes lines"
-    CLOSING = "sends what it has, and takes no more"
-    DONE = "sends nothing more"
-
-
-# An attribute of an enum costs more than a name, and `take` and `flush` look for each client and run.
-_OPEN: Final = _Phase.OPEN
-_CLOSING: Final = _Phase.CLOSING
-_DONE: Final = _Phase.DONE
-
-
 class Outbox:
     """The way to one client. It carries the client's codec."""
 
     def __init__(self, loop: Loop, stream: Stream, codec: Codec, limits: Limits) -> None:
         self.codec = codec
         self.is_member = False  # gets what is for everyone; the loop sets it
+        self.closing = False  # takes no more lines; no property, as it is asked for with each line that comes or goes
         self._loop = loop
         self._stream = stream
         self._outbox_bytes, self._pause_bytes, send_bytes = limits
@@ -86,7 +74,7 @@ class Outbox:
         self._snapshot = b""  # the newest; replaces an older one that was not sent
         self._on_written: Callable[[Note], None] | None = None
         self._at_close: Callable[[], None] | None = None
-        self._phase: _Phase = _OPEN
+        self._done = False  # sends nothing more; it is closing, too
         self._released = False  # the receiving thread is done with the stream
         self._dirty = False  # the loop will flush it
         self._blocked = False  # the kernel's buffer is full; the selector says when to go on
@@ -96,11 +84,6 @@ class Outbox:
         self._hurrying = False
 
     # -- from any thread ----------------------------------------------------------------------------------------------
-    @property
-    def closing(self) -> bool:
-        """Whether no more lines are taken."""
-        return self._phase is not _OPEN
-
     @property
     def waiting(self) -> int:
         """How many bytes wait here; those of replies that are still on their way do not count."""
@@ -166,7 +149,7 @@ class Outbox:
 
     def take(self, data: bytes, note: Note | None = None, shown: Shown | None = None) -> None:
         """Adds a line, or several that `shown` tells apart; the loop's present run comes after it."""
-        if self._phase is not _OPEN:
+        if self.closing:
             return
         buffer = self._buffer
         # A line alone may pass the bound, so that no setting of the largest message cuts everyone off.
@@ -178,7 +161,7 @@ class Outbox:
 
     def push_snapshot(self, line: bytes) -> None:
         """Sends the newest snapshot, after what waits; an older one that still waits is dropped for it."""
-        if self._phase is _OPEN:
+        if not self.closing:
             self._snapshot = line
             if not self._blocked:
                 self._loop.flush(self)
@@ -189,7 +172,7 @@ class Outbox:
         self._loop.end_run()  # may end in this outbox's overflow, and so in here
         if self.closing:
             return
-        self._phase = _CLOSING
+        self.closing = True
         self._snapshot = b""
         self._mark_dirty()
         self._loop.linger(self)
@@ -205,10 +188,10 @@ class Outbox:
 
     def give_up(self) -> None:
         """Drops what is left and cuts the connection."""
-        if self._phase is _DONE:
+        if self._done:
             self._stream.cut()
             return
-        self._phase = _DONE
+        self.closing = self._done = True
         self._snapshot = b""
         self._buffer.drop()
         if self._on_written is not None:
@@ -238,14 +221,14 @@ class Outbox:
             return
         finally:
             self._dirty = False
-        if self._on_written is not None:
+        if buffer.notes and self._on_written is not None:
             buffer.tell_written(self._on_written)
         if self._blocked or buffer.rest:
             self._watch_if_blocked()
         if self._is_awaited and buffer.waiting <= self._pause_bytes:
             self._space.set()
-        if self._phase is _CLOSING and not buffer.rest:
-            self._phase = _DONE
+        if self.closing and not self._done and not buffer.rest:
+            self._done = True
             self._stream.end_sending()
             self._close_if_done()
 
@@ -279,7 +262,7 @@ class Outbox:
             self._loop.watch(self, self._stream, blocked=self._blocked)
 
     def _close_if_done(self) -> None:
-        if self._phase is _DONE and self._released:
+        if self._done and self._released:
             self._stream.close()
             self._loop.forget(self)
             at_close, self._at_close = self._at_close, None

@@ -24,20 +24,21 @@ class SendBuffer:
         """At least `send_bytes` are joined for one send, where there are so many."""
         self.waiting = 0  # bytes
         self.rest: bytes | memoryview = b""  # of a send that did not fit; comes first
+        # Not told yet: where it ends in the stream, its size, what it shows, and what shows what in it. A plain tuple:
+        # every client gets one for each run.
+        self.notes: deque[tuple[int, int, Note, Shown | None]] = deque()
         self._send_bytes = send_bytes
         self._lines: list[bytes] = []
         self._within_line = False  # whether what was sent last ends within a line
         self._sent = 0  # bytes since the start
-        # Where it ends in the stream, its size, what it shows, and what shows what in it. A plain tuple: every client
-        # gets one for each run.
-        self._notes: deque[tuple[int, int, Note, Shown | None]] = deque()
 
     def add(self, data: bytes, note: Note | None = None, shown: Shown | None = None) -> None:
         """Adds a line, or several that `shown` tells apart. `note` is of all of them."""
+        size = len(data)
         self._lines.append(data)
-        self.waiting += len(data)
+        self.waiting += size
         if note is not None:
-            self._notes.append((self._sent + self.waiting, len(data), note, shown))
+            self.notes.append((self._sent + self.waiting, size, note, shown))
 
     def send(self, send: Callable[[bytes | memoryview], int]) -> None:
         """Sends with `send`, which says how many bytes it took, until that is not all or nothing waits.
@@ -45,7 +46,13 @@ class SendBuffer:
         What `send` raises goes through; nothing may be sent after that.
         """
         while self.waiting:
-            data = self.rest or self._join_lines()
+            if self.rest:
+                data = self.rest
+            elif self.waiting <= self._send_bytes:  # nearly always
+                data = b"".join(self._lines)
+                self._lines.clear()
+            else:
+                data = self._join_some()
             sent = send(data)
             self._sent += sent
             self.waiting -= sent
@@ -57,13 +64,9 @@ class SendBuffer:
             self.rest = b""
             self._within_line = False
 
-    def _join_lines(self) -> bytes:
-        """The next lines for one send: nearly always all that wait."""
+    def _join_some(self) -> bytes:
+        """The next lines for one send, where more wait."""
         lines = self._lines
-        if self.waiting <= self._send_bytes:
-            data = b"".join(lines)
-            lines.clear()
-            return data
         size = count = 0
         while count < len(lines) and size < self._send_bytes:
             size += len(lines[count])
@@ -74,7 +77,7 @@ class SendBuffer:
 
     def tell_written(self, receiver: Callable[[Note], None]) -> None:
         """Gives the receiver the notes of what is sent whole, each once."""
-        notes, sent = self._notes, self._sent
+        notes, sent = self.notes, self._sent
         while notes:
             end, _, note, _ = notes[0]
             if end > sent:
@@ -103,7 +106,7 @@ class SendBuffer:
 
     def _cut_notes(self, position: int) -> None:
         """Drops the notes of what comes after that position in the stream; of several lines some may come before it."""
-        notes = self._notes
+        notes = self.notes
         while notes:
             end, size, _, shown = notes[-1]
             if end <= position:
