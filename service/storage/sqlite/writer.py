@@ -13,14 +13,14 @@ from collections import deque
 from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from service.errors import ChatError, StorageDamaged, StorageUnavailable
 from service.storage.contract import Write
 from service.storage.sqlite import database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from service.storage.contract import Done, Failed, HandOver
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger("chat.storage")
 _HURRIED_TIMEOUT: Final = 0.5  # seconds to wait for a locked database while the service stops
 T = TypeVar("T")
+_WORK: Final = attrgetter("work")
 
 
 class Limits(NamedTuple):
@@ -42,6 +43,7 @@ class SqlWrite(Write[T]):
     """A write that calls ``work(connection, *arguments)``."""
 
     __slots__ = ("arguments", "size", "work")
+    goes_together: ClassVar[bool] = False  # several of one work that follow each other are one piece for `run`
 
     def __init__(
         self,
@@ -65,11 +67,6 @@ class SqlWrite(Write[T]):
         self.size = size
 
     @classmethod
-    def split(cls, writes: Iterable[Self]) -> list[list[Self]]:
-        """Splits consecutive writes of this class into groups for `run`."""
-        return [[write] for write in writes]
-
-    @classmethod
     def run(cls, connection: sqlite3.Connection, writes: Sequence[Self]) -> None:
         """Runs one group, and sets the result of each write. An exception is the error of all of them."""
         for write in writes:
@@ -83,11 +80,7 @@ class GroupWrite(SqlWrite[T]):
     """
 
     __slots__ = ()
-
-    @classmethod
-    def split(cls, writes: Iterable[Self]) -> list[list[Self]]:
-        """Makes one group per work."""
-        return [list(group) for _, group in groupby(writes, key=attrgetter("work"))]
+    goes_together = True
 
     @classmethod
     def run(cls, connection: sqlite3.Connection, writes: Sequence[Self]) -> None:
@@ -96,7 +89,17 @@ class GroupWrite(SqlWrite[T]):
             write.result = result
 
 
-_KIND_OF: Final[Callable[[SqlWrite[Any]], type[SqlWrite[Any]]]] = type
+def _pieces(batch: Iterable[SqlWrite[Any]]) -> Iterator[list[SqlWrite[Any]]]:
+    """Cuts a batch into what is run at once: those of one work that follow each other if they go together, else each.
+
+    A work is always of one kind of write.
+    """
+    for _, group in groupby(batch, key=_WORK):
+        writes = list(group)
+        if writes[0].goes_together:
+            yield writes
+        else:
+            yield from ([write] for write in writes)
 
 
 class Writer:
@@ -284,20 +287,19 @@ class Writer:
     def _attempt(self, batch: list[SqlWrite[Any]]) -> list[SqlWrite[Any]]:
         """Runs one transaction; returns the writes whose bug spoilt it, if any. Raises sqlite3.Error."""
         connection = self._begin()
-        for kind, group in groupby(batch, key=_KIND_OF):
-            for writes in kind.split(group):
-                try:
-                    kind.run(connection, writes)
-                except ChatError as refusal:
-                    for write in writes:
-                        write.error = refusal
-                except Exception as error:  # a bug in a work must not stop the writer
-                    if isinstance(error, sqlite3.Error) and database.is_unavailable(error):
-                        raise
-                    _log.exception("a write failed: %s", writes[0].work)
-                    for write in writes:
-                        write.error = error
-                    return writes
+        for writes in _pieces(batch):
+            try:
+                writes[0].run(connection, writes)
+            except ChatError as refusal:
+                for write in writes:
+                    write.error = refusal
+            except Exception as error:  # a bug in one work must not stop the writer
+                if isinstance(error, sqlite3.Error) and database.is_unavailable(error):
+                    raise
+                _log.exception("a write failed: %s", writes[0].work)
+                for write in writes:
+                    write.error = error
+                return writes
         ids = database.newest_ids(connection)
         connection.execute("COMMIT")
         if self._note is not None:
