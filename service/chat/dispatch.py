@@ -6,11 +6,12 @@ Called on the connection thread of its client, with one command after the other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from msgspec import Struct
 
 from service.chat import commands, entering
-from service.chat.fanout import Posted, deliver, refuse
+from service.chat.fanout import Batch, Posted
 from service.chat.replies import explain
 from service.config import POSTS_AT_ONCE, SEARCH_COST
 from service.errors import PeerError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Outcome = Posted | protocol.Reply | Callable[[], protocol.Reply] | None
 
 
-class Rule(NamedTuple):
+class Rule(Struct, frozen=True):
     """A command: what does it, what it needs, and what it takes of READ_RATE; 0: it counts as a message."""
 
     handler: Callable[[Session, Any], Outcome]
@@ -100,11 +101,9 @@ class Dispatcher:
             posts, self._posts = self._posts, []
             session = self._session
             sender = session.logged_in_account()
+            batch = Batch(session, sender, posts)
             session.last_write = session.services.storage.store_posts(
-                sender.id,
-                [posted.post for posted in posts],
-                done=partial(deliver, session, sender, posts),
-                refused=partial(refuse, session, posts),
+                sender.id, [posted.post for posted in posts], done=batch.deliver, refused=batch.refuse
             )
 
     def end(self) -> None:

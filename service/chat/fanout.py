@@ -26,21 +26,29 @@ class Posted(Struct, frozen=True):
     post: Post
 
 
-def refuse(session: Session, posts: Sequence[Posted], error: Exception) -> None:
-    """After a failure of the storage: the sender gets it as the answer to each."""
-    for posted in posts:
-        session.outbox.append(explain(error, posted.command, session.peer))
+class Batch(Struct):
+    """Messages of one session that are stored together. Its methods are what follows, on the delivery thread."""
 
+    session: Session
+    sender: Account
+    posts: Sequence[Posted]
 
-def deliver(session: Session, sender: Account, posts: Sequence[Posted], outcomes: Sequence[Outcome]) -> None:
-    """After the commit: the sender gets the acks, and the others the messages, except those that were retries."""
-    for posted, outcome in zip(posts, outcomes, strict=True):
-        if not isinstance(outcome, Stored):
-            session.outbox.append(explain(outcome, posted.command, session.peer))
-        elif posted.to is None or posted.post.recipient_id is None:
-            _deliver_public(session, sender, posted, outcome)
-        else:
-            _deliver_direct(session, sender, posted, outcome, posted.to, posted.post.recipient_id)
+    def refuse(self, error: Exception) -> None:
+        """After a failure of the storage: the sender gets it as the answer to each."""
+        session = self.session
+        for posted in self.posts:
+            session.outbox.append(explain(error, posted.command, session.peer))
+
+    def deliver(self, outcomes: Sequence[Outcome]) -> None:
+        """After the commit: the sender gets the acks, and the others the messages, except those that were retries."""
+        session, sender = self.session, self.sender
+        for posted, outcome in zip(self.posts, outcomes, strict=True):
+            if not isinstance(outcome, Stored):
+                session.outbox.append(explain(outcome, posted.command, session.peer))
+            elif posted.to is None or posted.post.recipient_id is None:
+                _deliver_public(session, sender, posted, outcome)
+            else:
+                _deliver_direct(session, sender, posted, outcome, posted.to, posted.post.recipient_id)
 
 
 def _deliver_public(session: Session, sender: Account, posted: Posted, stored: Stored) -> None:

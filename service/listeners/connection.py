@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from service.chat.dispatch import Dispatcher
 from service.errors import PeerError
 from service.net.tls import HANDSHAKE, NotTlsError
-from service.wire.framing import Oversize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,15 +134,15 @@ class Connection:
             is_late = session.is_late and session.account is None
             if self._stopping or session.ended or is_late or outbox.closing:
                 break
-            if isinstance(line, Oversize):
-                dispatcher.refuse(_too_long(decoder.limit, session.account))
-            else:
+            if isinstance(line, bytes):
                 try:
                     command = outbox.codec.decode(line)
                 except Exception as error:  # noqa: BLE001 (answered, and logged if it is ours)
                     dispatcher.refuse(error)
                 else:
                     dispatcher.handle(command, len(line))
+            else:
+                dispatcher.refuse(_too_long(decoder.limit, session.account))
             if not self._is_known and session.account is not None:
                 self._is_known = True
                 decoder.limit = self._services.settings.max_line
