@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from service.chat.session import Account, Session
+    from service.delivery.outbox import Outbox
     from service.storage.contract import Outcome
 
 
@@ -45,10 +46,10 @@ class Batch(Struct):
         for posted, outcome in zip(self.posts, outcomes, strict=True):
             if not isinstance(outcome, Stored):
                 session.outbox.append(explain(outcome, posted.command, session.peer))
-            elif posted.to is None or posted.post.recipient_id is None:
+            elif posted.to is None:
                 _deliver_public(session, sender, posted, outcome)
             else:
-                _deliver_direct(session, sender, posted, outcome, posted.to, posted.post.recipient_id)
+                _deliver_direct(session, sender, posted, outcome, posted.to)
 
 
 def _deliver_public(session: Session, sender: Account, posted: Posted, stored: Stored) -> None:
@@ -61,11 +62,9 @@ def _deliver_public(session: Session, sender: Account, posted: Posted, stored: S
         session.outbox.append(ack)
 
 
-def _deliver_direct(
-    session: Session, sender: Account, posted: Posted, stored: Stored, to: str, recipient_id: int
-) -> None:
-    roster, command = session.services.roster, posted.command
-    receivers = [other for other in roster.sessions_of(recipient_id) if other is not session]
+def _deliver_direct(session: Session, sender: Account, posted: Posted, stored: Stored, to: str) -> None:
+    roster, command, recipient_id = session.services.roster, posted.command, posted.post.recipient_id
+    receivers = [other.outbox for other in roster.sessions_of(recipient_id) if other is not session]
     session.outbox.append(
         AckReply(
             command="dm",
@@ -79,7 +78,9 @@ def _deliver_direct(
     )
     if not stored.fresh:
         return
-    event, send = DirectEvent(stored.id, stored.time, sender.name, to, posted.post.body), session.services.delivery.send
-    send(event, [other.outbox for other in receivers], Note(direct_ids=(stored.id,)))
+    copies: list[Outbox] = []
     if recipient_id != sender.id:
-        send(event, [other.outbox for other in roster.sessions_of(sender.id) if other is not session])
+        copies = [other.outbox for other in roster.sessions_of(sender.id) if other is not session]
+    if receivers or copies:
+        event = DirectEvent(stored.id, stored.time, sender.name, to, posted.post.body)
+        session.services.delivery.send(event, receivers, Note(0, (stored.id,)), copies)

@@ -168,14 +168,18 @@ class Delivery:
         if run.size >= self._run_bytes:
             self.end_run()
 
-    def send(self, event: Event, outboxes: Iterable[Outbox], note: Note | None = None) -> None:
-        """Sends an event, which shows `note`, to these outboxes."""
+    def send(
+        self, event: Event, outboxes: Iterable[Outbox], note: Note | None = None, copies: Iterable[Outbox] = ()
+    ) -> None:
+        """Sends an event, which shows `note`, to these outboxes; `copies` get it as well, and show nothing new."""
         lines: dict[Codec, bytes] = {}
-        for outbox in outboxes:
-            codec = outbox.codec
-            if codec not in lines:
-                lines[codec] = codec.encode(event)
-            outbox.put(lines[codec], note)
+        for receivers, shown in ((outboxes, note), (copies, None)):
+            for outbox in receivers:
+                codec = outbox.codec
+                line = lines.get(codec)
+                if line is None:
+                    line = lines[codec] = codec.encode(event)
+                outbox.put(line, shown)
 
     def end_run(self) -> None:
         """Puts what is for everyone into the outboxes; the lines that follow come after it."""
