@@ -60,7 +60,7 @@ def nothing_kept() -> None:
 @pytest.fixture
 def clock() -> Iterator[FrozenDateTimeFactory]:
     """Time that stands still until it is moved."""
-    with freezegun.freeze_time() as clock:
+    with freezegun.freeze_time("2026-11-21 09:30:00") as clock:
         assert isinstance(clock, FrozenDateTimeFactory)
         yield clock
 

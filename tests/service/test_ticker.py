@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
-from freezegun import freeze_time
 
 from service.ticker import Ticker
 from tests.support.helpers import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from freezegun.api import FrozenDateTimeFactory
-
-
-@pytest.fixture
-def clock() -> Iterator[FrozenDateTimeFactory]:
-    """A wall clock that only the test moves."""
-    with freeze_time("2026-11-21 09:30:00") as frozen:
-        yield cast("FrozenDateTimeFactory", frozen)
 
 
 @pytest.mark.parametrize(

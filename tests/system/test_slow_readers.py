@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -13,13 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from client.net import connection as client_connection
 from service.delivery.outbox import OUTBOX_BYTES
 from service.delivery.send_buffer import SEND_BYTES
 from service.net import keepalive
-from service.net.keepalive import KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, PEER_TIMEOUT
-from service.net.transport import Stream, listen
-from tests.support.fake_server import FakeServer
 from tests.support.helpers import PASSWORD, Process, Wire, enter, running_server
 
 if TYPE_CHECKING:
@@ -27,7 +22,6 @@ if TYPE_CHECKING:
 
     from service.delivery.outbox import Outbox
     from service.server import Server
-    from tests.support.fake_server import Peer
 
 TEXT: Final = "x" * 4_000
 OTHERS: Final = 50
@@ -134,56 +128,6 @@ def resident_bytes(service: Process) -> int:
 
 
 # -- who has vanished -------------------------------------------------------------------------------------------------
-WATCH: Final = {
-    "TCP_KEEPIDLE": KEEPALIVE_IDLE,
-    "TCP_KEEPINTVL": KEEPALIVE_INTERVAL,
-    "TCP_KEEPCNT": KEEPALIVE_COUNT,
-    "TCP_USER_TIMEOUT": PEER_TIMEOUT * 1_000,
-}
-
-
-def watch_options(connected: socket.socket) -> dict[str, int]:
-    """What the kernel was told of vanished peers; the names that it knows here."""
-    assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-    return {
-        name: connected.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in WATCH if hasattr(socket, name)
-    }
-
-
-def test_the_kernel_watches_every_client() -> None:
-    """Keep-alive and the time for what is unacknowledged are set on a client's socket."""
-    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
-        stream = Stream(*listener.accept())
-        assert watch_options(stream._socket) == {name: WATCH[name] for name in WATCH if hasattr(socket, name)}
-        stream.close()
-
-
-def test_the_kernel_watches_the_clients_server() -> None:
-    """The client's own socket has the same options."""
-
-    def script(peer: Peer) -> None:
-        peer.greet()
-
-    with FakeServer(script) as server:
-        connection = client_connection.connect("127.0.0.1", server.port)
-        assert watch_options(connection.sock) == {name: WATCH[name] for name in WATCH if hasattr(socket, name)}
-        connection.leave()
-
-
-def test_both_ways_of_noticing_take_less_than_ninety_seconds() -> None:
-    """Something may be said just before the last probe fails: it is the sum that counts."""
-    assert max(PEER_TIMEOUT, KEEPALIVE_IDLE + KEEPALIVE_COUNT * KEEPALIVE_INTERVAL) + PEER_TIMEOUT < 90
-
-
-def test_a_system_without_these_options_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the kernel has keep-alive only, that is set."""
-    for name, _ in keepalive.OPTIONS:
-        monkeypatch.delattr(socket, name, raising=False)
-    with socket.socket() as fresh:
-        keepalive.keep_alive(fresh)
-        assert fresh.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-
-
 NEAR, FAR = "10.213.71.1", "10.213.71.2"  # addresses of a private network of the test's own (RFC 1918)
 CLIENT: Final = """
 import json, socket, sys

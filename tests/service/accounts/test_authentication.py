@@ -7,11 +7,10 @@ import hashlib
 import queue
 import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import bcrypt
 import pytest
-from freezegun import freeze_time
 
 from service.accounts.authentication import BCRYPT_PER_ACCOUNT, BCRYPT_PER_ADDRESS, Accounts
 from service.clock import format_time, utcnow
@@ -321,13 +320,6 @@ def test_at_the_end_those_who_wait_are_let_go(storage: Storage, monkeypatch: pyt
 
 
 # -- tokens -----------------------------------------------------------------------------------------------------------
-@pytest.fixture
-def clock() -> Iterator[FrozenDateTimeFactory]:
-    """A wall clock that only the test moves."""
-    with freeze_time("2026-11-21 09:30:00") as frozen:
-        yield cast("FrozenDateTimeFactory", frozen)
-
-
 def resume(storage: Storage, accounts: Accounts, text: str) -> Login:
     """Logs in with a token, as the command does."""
     token = accounts.renew_token(text)

@@ -14,31 +14,13 @@ import pytest
 from service.errors import StorageFull, StorageUnavailable
 from service.storage.contract import MAX_ID, Post, Shown, User
 from service.storage.sqlite import fulltext, messages, unread, users
-from tests.support.helpers import open_storage
-from tests.support.storage import EXPIRY, LATER, NOW, add, explain, say, skip_ids, token_of
+from tests.support.storage import EXPIRY, NOW, add, explain, say, skip_ids, token_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from service.storage.sqlite.engine import SqliteStorage
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[SqliteStorage]:
-    """An empty, open storage."""
-    with open_storage(tmp_path / "chat.db") as storage:
-        yield storage
-
-
-def test_the_first_sight_is_kept(storage: SqliteStorage) -> None:
-    """A message seen again keeps the time at which it was seen first."""
-    alice = add(storage, "alice")
-    add(storage, "bob")
-    message_id = say(storage, alice, "hi", to="bob")
-    for now in (NOW, LATER):
-        storage.result(storage.mark_seen(2, [message_id], now))
-    assert storage.call(lambda c: c.execute("SELECT seen_at FROM message").fetchall()) == [(NOW,)]
 
 
 TALK, PAGE = "message_talk (<expr>=? AND <expr>=? AND <expr>=? AND id>? AND id<?)", "message_public (id>? AND id<?)"

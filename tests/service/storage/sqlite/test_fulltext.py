@@ -16,24 +16,15 @@ from service.errors import StorageUnavailable
 from service.storage.contract import MAX_SEARCH_WORDS, Post, SearchTooSlow, TooManyWords
 from service.storage.sqlite import fulltext
 from service.storage.sqlite.fulltext import INDEX_BATCH, INDEX_CHARACTERS, INDEX_DIRECT, MAX_ENDINGS
-from tests.support.helpers import open_storage
 from tests.support.storage import NOW, add, ids_of, say, store_posts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from service.storage.sqlite.engine import SqliteStorage
 
 
 OF = "\u00b7"  # between a user's id and a word, in the index of direct messages
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[SqliteStorage]:
-    """An empty, open storage."""
-    with open_storage(tmp_path / "chat.db") as storage:
-        yield storage
 
 
 def find(storage: SqliteStorage, query: str, user: int = 1, partner: int | None = None) -> list[str]:

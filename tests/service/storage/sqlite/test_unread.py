@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 
 from service.storage.contract import Post
 from service.storage.sqlite import messages, schema, unread
-from tests.support.helpers import open_storage
 from tests.support.storage import add, say, skip_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from service.storage.sqlite.engine import SqliteStorage
 
@@ -65,13 +63,6 @@ def test_the_count_is_that_of_walking(
             assert unread.count_public(connection, after, user) == walk(connection, after, user)
     connection.execute("ROLLBACK TO example")
     connection.execute("RELEASE example")
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[SqliteStorage]:
-    """An empty, open storage."""
-    with open_storage(tmp_path / "chat.db") as storage:
-        yield storage
 
 
 def counts(storage: SqliteStorage) -> list[tuple[int, ...]]:

@@ -238,36 +238,6 @@ def test_only_the_owner_can_read_the_files(bench: Bench) -> None:
     assert modes == dict.fromkeys(["chat.db", "chat.db-wal", "chat.db-shm", "chat.db-lock"], 0o600)
 
 
-def test_an_acknowledged_write_is_synced(bench: Bench) -> None:
-    """The writer's connection runs in WAL mode with synchronous=FULL."""
-    pragmas = bench.storage.call(
-        lambda connection: [
-            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
-        ]
-    )
-    assert pragmas == ["wal", 2]
-
-
-def test_the_wal_is_not_moved_before_it_is_worth_it(bench: Bench) -> None:
-    """As many pages gather in the -wal as its limit of bytes holds, so that a page written often is moved once."""
-    (pages,) = bench.storage.call(lambda connection: connection.execute("PRAGMA wal_autocheckpoint").fetchone())
-    (page_size,) = bench.storage.call(lambda connection: connection.execute("PRAGMA page_size").fetchone())
-    assert 0.9 * database._JOURNAL_LIMIT < pages * page_size <= database._JOURNAL_LIMIT
-
-
-def test_a_checkpoint_waits_for_no_reader(bench: Bench) -> None:
-    """A query that someone leaves open holds up no write, however long the time-out for locks is."""
-    bench.storage.call(insert, 1)
-    with closing(sqlite3.connect(bench.path)) as other:
-        other.execute("BEGIN")
-        other.execute("SELECT * FROM scratch").fetchall()
-        bench.storage.call(insert, 2)
-        with closing(database.connect_writer(bench.path)) as connection:
-            database.set_timeout(connection, 3600)
-            database.checkpoint(connection)
-            assert connection.execute("PRAGMA busy_timeout").fetchone() == (3_600_000,)
-
-
 def test_a_stop_does_not_try_a_locked_database_again_and_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first failure of a hurried writer all that is queued fails at once."""
     bench.storage.hurry()

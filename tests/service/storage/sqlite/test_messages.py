@@ -1,0 +1,105 @@
+"""Statements about messages: many rows at once, what is noted beside them, and pages across eras."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service.errors import StorageFull
+from service.storage.contract import NonceReused, Post, Stored
+from service.storage.sqlite import messages
+from tests.support.storage import LATER, NOW, add, ids_of, say, skip_ids
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from service.storage.sqlite.engine import SqliteStorage
+
+ERA = 1 << messages._ERA_BITS
+
+
+def direct_ids(storage: SqliteStorage) -> list[int]:
+    """What is noted of each user: the newest direct message that they have sent or seen."""
+    return [n for (n,) in storage.call(lambda c: c.execute("SELECT direct_id FROM user ORDER BY id").fetchall())]
+
+
+def eras(storage: SqliteStorage) -> list[int]:
+    return [n for (n,) in storage.call(lambda c: c.execute("SELECT id FROM era ORDER BY id").fetchall())]
+
+
+@pytest.mark.parametrize("reused", [None, 0, 70, 90])
+def test_any_number_is_stored_in_order(storage: SqliteStorage, reused: int | None) -> None:
+    """However the rows fall to statements; a nonce used before costs no other row its place."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    say(storage, alice, "before", nonce="used")
+    posts = [Post(None, f"{n}", "used" if n == reused else None) for n in range(91)]
+    ours, theirs = storage.call(messages.store_all, [(alice, posts), (bob, [Post(None, "last", None)])])
+    assert [n for n, outcome in enumerate(ours) if isinstance(outcome, NonceReused)] == [reused] * (reused is not None)
+    stored = [outcome for outcome in (*ours, *theirs) if isinstance(outcome, Stored)]
+    texts = [post.body for post in posts if not post.nonce] + ["last"]
+    rows = storage.call(lambda c: c.execute("SELECT id, body FROM message WHERE id > 1 ORDER BY id").fetchall())
+    assert rows == list(zip([outcome.id for outcome in stored], texts, strict=True))
+    assert len({outcome.time for outcome in stored}) == 1
+
+
+def test_a_full_storage_knows_its_retries(storage: SqliteStorage) -> None:
+    """What is stored already is acknowledged again; the new and the changed are refused, each with its reason."""
+    alice, full = add(storage, "alice"), StorageFull("full")
+    say(storage, alice, "hi", nonce="n")
+    posts = [Post(None, "hi", "n"), Post(None, "ho", "n"), Post(None, "new", "m"), Post(None, "new", None)]
+    ((again, changed, *others),) = storage.call(messages.refuse_new, [(alice, posts)], full)
+    assert isinstance(again, Stored)
+    assert (again.id, again.fresh) == (1, False)
+    assert isinstance(changed, NonceReused)
+    assert others == [full, full]
+
+
+def test_the_first_sight_is_kept(storage: SqliteStorage) -> None:
+    """A message seen again keeps the time at which it was seen first."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    message_id = say(storage, alice, "hi", to="bob")
+    for now in (NOW, LATER):
+        storage.result(storage.mark_seen(bob, [message_id], now))
+        storage.call(messages.mark_seen_up_to, bob, message_id, now)
+    assert storage.call(lambda c: c.execute("SELECT seen_at FROM message").fetchall()) == [(NOW,)]
+
+
+def test_the_newest_direct_message_is_noted(storage: SqliteStorage) -> None:
+    """Of the sender at once, of the recipient when it is seen; an older one seen later changes nothing."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    first, second = (say(storage, alice, text, to="bob") for text in ("1", "2"))
+    assert direct_ids(storage) == [second, 0]
+    storage.call(messages.mark_seen, bob, [second], NOW)
+    assert direct_ids(storage) == [second, second]
+    storage.call(messages.mark_seen_up_to, bob, first, NOW)
+    assert direct_ids(storage) == [second, second]
+
+
+def test_a_talk_goes_on_from_era_to_era(storage: SqliteStorage) -> None:
+    """Either way, and past eras without any; only those with a direct message are noted."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    ids = [say(storage, alice, "first", to="bob")]
+    for gap in (ERA, 3 * ERA):
+        skip_ids(storage, gap)
+        say(storage, alice, "public")
+        ids += [say(storage, bob, "direct", to="alice"), say(storage, alice, "direct", to="bob")]
+    assert eras(storage) == [0, 1, 4]
+
+    def page(connection: sqlite3.Connection, before: int | None, after: int | None, limit: int) -> list[int]:
+        return ids_of(messages.history_page(connection, (bob, alice), before, after, limit))
+
+    assert storage.read(page, None, None, 9) == ids[::-1]
+    assert storage.read(page, None, ids[0], 3) == ids[1:4]
+    assert storage.read(page, ids[3], None, 2) == [ids[2], ids[1]]
+
+
+def test_a_page_is_read_to_its_end(storage: SqliteStorage) -> None:
+    """One row more than asked for tells that there are more, and is not given."""
+    alice = add(storage, "alice")
+    for n in range(3):
+        say(storage, alice, f"{n}")
+    statement = f"{messages._PUBLIC} WHERE m.recipient_id IS NULL ORDER BY m.id LIMIT :limit"
+    for limit, expected, more in ((2, [1, 2], True), (3, [1, 2, 3], False), (4, [1, 2, 3], False)):
+        page = storage.read(messages.read_page, statement, {}, limit)
+        assert (ids_of(page), page.more) == (expected, more)

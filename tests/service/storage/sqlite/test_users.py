@@ -1,0 +1,100 @@
+"""Statements about accounts: names that look alike, tokens, and markers of many users at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service.storage.contract import MAX_ID, TOKENS_PER_USER, LooksAlike, PasswordChanged, Shown, User
+from service.storage.sqlite import users
+from tests.support.storage import EXPIRY, LATER, NOW, add, say, token_of
+
+if TYPE_CHECKING:
+    from service.storage.sqlite.engine import SqliteStorage
+
+
+def columns(storage: SqliteStorage, column: str) -> list[object]:
+    """One column of all users, in the order of their ids."""
+    return [
+        value for (value,) in storage.call(lambda c: c.execute(f"SELECT {column} FROM user ORDER BY id").fetchall())
+    ]
+
+
+def tokens(storage: SqliteStorage) -> list[tuple[int, bytes]]:
+    return storage.call(lambda c: c.execute("SELECT user_id, hash FROM token ORDER BY expires_at, hash").fetchall())
+
+
+@pytest.mark.parametrize(
+    ("there", "new", "alike"),
+    [
+        ("zig1", "zigi", True),
+        ("zigl", "zig1", True),
+        ("zigi", "zigl", False),
+        ("z1g1", "zlgi", True),
+        ("a?c", "abc", False),
+        ("abc", "a*", False),
+        ("a[b]", "a[b]", True),
+        ("ab", "a[b]", False),
+    ],
+)
+def test_looks_are_compared_by_the_letter(storage: SqliteStorage, there: str, new: str, *, alike: bool) -> None:
+    """A `1` is an i or an l, which are not each other; what GLOB takes for a wildcard is a character."""
+    storage.call(users.add, "there", there, "x", NOW)
+    if alike:
+        with pytest.raises(LooksAlike):
+            storage.read(users.check_free, "new", new)
+    else:
+        storage.read(users.check_free, "new", new)
+
+
+def test_a_login_is_noted_with_its_token(storage: SqliteStorage) -> None:
+    """By either way; a token that is used again has its new end."""
+    alice = add(storage, "alice")
+    user = User(alice, "alice", "hash of alice", None)
+    storage.call(users.log_in, user, b"l" * 32, LATER, EXPIRY)
+    assert columns(storage, "last_seen_at") == [LATER]
+    later = "2026-12-31T00:00:00.000Z"
+    storage.call(users.resume, token_of("alice"), LATER, later)
+    assert tokens(storage) == [(alice, b"l" * 32), (alice, token_of("alice"))]
+    assert storage.call(lambda c: c.execute("SELECT max(expires_at) FROM token").fetchone()) == (later,)
+
+
+def test_the_oldest_tokens_give_way(storage: SqliteStorage) -> None:
+    """No account has more than so many, however often it logs in; another's stay."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    user = User(alice, "alice", "hash of alice", None)
+    hashes = [b"%032d" % n for n in range(TOKENS_PER_USER + 3)]
+    for n, hash_ in enumerate(hashes):
+        storage.call(users.log_in, user, hash_, NOW, f"2026-12-22T09:30:00.{n:03d}Z")
+    assert tokens(storage) == [(bob, token_of("bob")), *((alice, hash_) for hash_ in hashes[3:])]
+
+
+def test_a_change_of_password_is_done_once(storage: SqliteStorage) -> None:
+    """Of two that checked the same old password the second is refused, and changes neither hash nor tokens."""
+    user = User(add(storage, "alice"), "alice", "hash of alice", None)
+    storage.call(users.change_password, user, "first")
+    storage.call(users.log_in, user._replace(password_hash="first"), b"n" * 32, NOW, EXPIRY)
+    with pytest.raises(PasswordChanged):
+        storage.call(users.change_password, user, "second")
+    assert columns(storage, "password_hash") == ["first"]
+    assert tokens(storage) == [(1, b"n" * 32)]
+
+
+def test_markers_of_many_move_at_once(storage: SqliteStorage) -> None:
+    """Each to its own id, none back, none beyond the newest message, and nobody else's."""
+    ids = [add(storage, name) for name in ("alice", "bob", "carol", "dora")]
+    for n in range(3):
+        say(storage, ids[0], f"{n}")
+    storage.call(users.move_read_markers, [ids[1]], 3)
+    storage.call(users.store_receipts, [Shown(user, 2, []) for user in ids[:2]] + [Shown(ids[2], MAX_ID, [])], NOW)
+    assert columns(storage, "read_id") == [2, 3, 3, 0]
+
+
+def test_expired_tokens_are_counted(storage: SqliteStorage) -> None:
+    """What ends at this very moment goes as well."""
+    for name in ("alice", "bob"):
+        add(storage, name)
+    assert storage.call(users.delete_expired_tokens, NOW) == 0
+    assert storage.call(users.delete_expired_tokens, EXPIRY) == 2
+    assert tokens(storage) == []
