@@ -108,9 +108,16 @@ class Process:
 
     def wait(self) -> int:
         """Waits for the end; returns the exit status. `log` gets the rest of the log."""
-        _, rest = self.program.communicate(timeout=PATIENCE)
-        self.log += rest.splitlines()
-        return self.program.returncode
+        assert self.program.stderr is not None
+        overdue = threading.Timer(PATIENCE, self.program.kill)
+        overdue.start()
+        # Not communicate(), which would lose what came along with the last line that was read.
+        with self.program.stderr as stderr:
+            self.log += stderr.read().splitlines()
+        status = self.program.wait()
+        overdue.cancel()
+        overdue.join()
+        return status
 
     def __enter__(self) -> Self:
         return self
