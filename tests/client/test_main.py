@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import CONFIG, STATE
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Process, enter
-from tests.system.test_end_to_end import terminal
+from tests.support.terminal import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from service.storage.contract import Post, Stored
@@ -10,11 +12,11 @@ from service.storage.sqlite.engine import SqliteStorage
 from tests.support.helpers import open_storage
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
     from service.storage.contract import Outcome, Page, Storage
+    from tests.support.helpers import Line
 
 NOW: Final = "2026-11-21T09:30:00.000Z"
 LATER: Final = "2026-11-21T09:31:00.000Z"
@@ -89,3 +91,16 @@ def explain(storage: SqliteStorage, work: Callable[..., object], *arguments: Any
         return [row[3] for sql in ours for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
     return storage.call(run)
+
+
+def message(nonce: str) -> Line:
+    """The command for a nonce; sent again it is the same."""
+    target = {"to": "away"} if nonce.startswith("dm") else {}
+    return {"command": nonce[:2], "message": f"text of {nonce}", "nonce": nonce} | target
+
+
+def stored(path: Path) -> list[tuple[str, int]]:
+    """The nonce and id of every message, from a file that is sound."""
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return connection.execute("SELECT nonce, id FROM message ORDER BY id").fetchall()

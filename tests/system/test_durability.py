@@ -10,11 +10,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from tests.support.helpers import PATIENCE, Process, enter
+from tests.support.storage import message, stored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.helpers import Line, Wire
+    from tests.support.helpers import Wire
 
 SENDERS, KILLS, ACKS_BEFORE_KILL = 4, 5, 150
 
@@ -37,19 +38,6 @@ class Sender(threading.Thread):
                     self.enough.release()
         except (EOFError, OSError):
             self.wire.close()
-
-
-def message(nonce: str) -> Line:
-    """The command for a nonce; sent again it is the same."""
-    target = {"to": "away"} if nonce.startswith("dm") else {}
-    return {"command": nonce[:2], "message": f"text of {nonce}", "nonce": nonce} | target
-
-
-def stored(path: Path) -> list[tuple[str, int]]:
-    """The nonce and id of every message, from a file that is sound."""
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        return connection.execute("SELECT nonce, id FROM message ORDER BY id").fetchall()
 
 
 def test_every_ack_survives_a_kill(tmp_path: Path) -> None:

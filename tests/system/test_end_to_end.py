@@ -3,97 +3,23 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import termios
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import pexpect
-import pyte
 import pytest
 
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Process, enter
+from tests.support.terminal import ENVIRONMENT, terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-    from service.server import Server
-
-WIDTH, HEIGHT = 80, 24
-ENVIRONMENT = os.environ | {"TERM": "xterm", "TZ": "UTC"}
-
-
-class Terminal:
-    """A client on a terminal of 80 by 24, and the screen that its user sees."""
-
-    def __init__(self, port: int, *name: str, under: tuple[str, ...] = (), server: str = "127.0.0.1") -> None:
-        """Starts it, by the program `under` if there is one."""
-        self._screen = pyte.Screen(WIDTH, HEIGHT)
-        self._stream = pyte.Stream(self._screen)
-        command = [*under, sys.executable, "-m", "client", server, str(port), *name]
-        self.program = pexpect.spawn(
-            command[0],
-            command[1:],
-            cwd=str(ROOT),
-            env=ENVIRONMENT,
-            dimensions=(HEIGHT, WIDTH),
-            encoding="utf-8",
-            timeout=PATIENCE,
-        )
-
-    def type(self, text: str) -> None:
-        """Types without Enter."""
-        self.program.send(text)
-
-    def enter(self, text: str) -> None:
-        """Types a line."""
-        self.program.send(f"{text}\r")
-
-    def lines(self) -> list[str]:
-        """The screen's lines that are not empty."""
-        return [line.rstrip() for line in self._screen.display if line.strip()]
-
-    def wait_for(self, *texts: str) -> None:
-        """Reads until each text stands on the screen; fails with the screen after a while."""
-        self.wait_until(lambda lines: all(any(text in line for line in lines) for text in texts), *texts)
-
-    def wait_until(self, shows: Callable[[list[str]], bool], *texts: str) -> None:
-        """Reads until the screen is as it should be."""
-        while not shows(self.lines()):
-            try:
-                self._stream.feed(self.program.read_nonblocking(4096, timeout=PATIENCE))
-            except (pexpect.TIMEOUT, pexpect.EOF):
-                if shows(self.lines()):  # such as a terminal restored after the last word
-                    return
-                shown = "\n".join(self.lines())
-                pytest.fail(f"{texts} did not appear on:\n{shown}")
-
-    def wait_for_end(self) -> int:
-        """Reads to the end; gives the exit status."""
-        while True:
-            try:
-                self._stream.feed(self.program.read_nonblocking(4096, timeout=PATIENCE))
-            except pexpect.EOF:
-                break
-        self.program.close()
-        assert self.program.exitstatus is not None
-        return self.program.exitstatus
-
-    def register(self, name: str) -> None:
-        """Goes from the first question to the prompt as a new user."""
-        self.wait_for("Your name:")
-        self.enter(name)
-        self.wait_for(f'"{name}" is a new name.', "New password:")
-        self.enter(PASSWORD)
-        self.wait_for("The same again:")
-        self.enter(PASSWORD)
-        self.wait_for(f"You are {name}.", "PM/DM/EX>")
 
 
 @pytest.fixture
@@ -101,18 +27,6 @@ def service(tmp_path: Path) -> Iterator[Process]:
     """The service as its own program."""
     with Process(tmp_path) as service:
         yield service
-
-
-@contextmanager
-def terminal(
-    service: Process | Server, *name: str, under: tuple[str, ...] = (), server: str = "127.0.0.1"
-) -> Iterator[Terminal]:
-    """A client, ended at the end."""
-    opened = Terminal(service.port, *name, under=under, server=server)
-    try:
-        yield opened
-    finally:
-        opened.program.close(force=True)
 
 
 def forget(service: Process, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.helpers import PASSWORD, Process, Wire, enter
-from tests.system.test_end_to_end import ENVIRONMENT, Terminal, terminal
+from tests.support.terminal import ENVIRONMENT, Terminal, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

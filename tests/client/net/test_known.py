@@ -22,7 +22,7 @@ from client.tokens import Tokens
 from tests.conftest import CONFIG, STATE
 from tests.support.fake_server import HELLO, TIMEOUT, FakeServer, Peer
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Process, enter, running_server
-from tests.system.test_end_to_end import terminal
+from tests.support.terminal import terminal
 
 if TYPE_CHECKING:
     import ssl

@@ -26,8 +26,8 @@ from service.net.transport import TlsStream
 from service.wire.protocol import AckReply, AnyEvent, BroadcastEvent, Pm
 from tests.support.fake_server import TIMEOUT, FakeServer, Peer
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, enter, running_server
+from tests.support.terminal import ENVIRONMENT, terminal
 from tests.support.tls import Authority, Pair, tls_server
-from tests.system.test_end_to_end import ENVIRONMENT, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.faults import FaultyProcess, can_inject
 from tests.support.helpers import PATIENCE, Process, enter
-from tests.system.test_durability import message, stored
+from tests.support.storage import message, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
