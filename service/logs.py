@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 LOG_QUEUE: Final = 10_000  # lines waiting to be written, some 2 MB; further lines are dropped and counted
 LOG_MERGE: Final = 10.0  # seconds in which repeated lines are counted instead of written
 LOG_KINDS: Final = 1_000  # different lines remembered to find repeated ones; some 500 KB
+LOG_TICK: Final = 1.0  # seconds between two checks for summaries that are due
 LOG_PATIENCE: Final = 1.0  # seconds to write the last lines at the end
 
 FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
-_TICK: Final = 1.0  # seconds between two checks for summaries that are due
 _PORT: Final = re.compile(
     r"(?<=[0-9\]]):[0-9]{1,5}(?=[\s,]|:\s|:?$)"
 )  # a client's port, which differs for each of its connections
@@ -55,10 +55,21 @@ class _Kind:
 class Log(logging.Handler):
     """Takes lines at once, and writes them when the stream accepts them; drops and counts the surplus."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        queue_lines: int = LOG_QUEUE,
+        merge: float = LOG_MERGE,
+        kinds: int = LOG_KINDS,
+        tick: float = LOG_TICK,
+    ) -> None:
+        """Starts the thread. The limits stand in for the constants of these names; `merge` and `tick` are seconds."""
         super().__init__()
         self.setFormatter(_Formatter(FORMAT))
         self._stream = stream
+        self._queue_lines, self._most_kinds = queue_lines, kinds
+        self._merge, self._tick = merge, tick
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._dropped = 0
         self._kinds: dict[tuple[int, str], _Kind] = {}  # oldest first; guarded by the handler's lock
@@ -68,7 +79,7 @@ class Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Takes one line. `logging` calls it on one thread at a time."""
-        if self._lines.qsize() >= LOG_QUEUE:
+        if self._lines.qsize() >= self._queue_lines:
             self._dropped += 1
             return
         try:
@@ -96,7 +107,7 @@ class Log(logging.Handler):
             kind.count += 1
             return True
         self._kinds[key] = _Kind(record.name)
-        if len(self._kinds) > LOG_KINDS:
+        if len(self._kinds) > self._most_kinds:
             self._end_oldest_kind()
         return False
 
@@ -131,13 +142,13 @@ class Log(logging.Handler):
                 with suppress(OSError, ValueError):  # the stream's reader is gone
                     self._stream.write(f"{line}\n")
                     self._stream.flush()
-            if time.monotonic() >= looked_at + _TICK:
+            if time.monotonic() >= looked_at + self._tick:
                 looked_at = time.monotonic()
-                self._end_old_kinds(LOG_MERGE)
+                self._end_old_kinds(self._merge)
 
     def _take(self) -> str | None:
         """Returns the next line; empty after a second without one; None at the end."""
         try:
-            return self._lines.get(timeout=_TICK if self._kinds else None)
+            return self._lines.get(timeout=self._tick if self._kinds else None)
         except queue.Empty:
             return ""

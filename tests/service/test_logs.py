@@ -12,7 +12,6 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from service import logs
 from service.logs import Log
 from tests.support.helpers import PATIENCE, Process, enter, until
 
@@ -41,11 +40,10 @@ def emit(log: Log, *texts: str) -> None:
         log.handle(logging.makeLogRecord({"msg": text, "levelno": logging.INFO, "levelname": "INFO"}))
 
 
-def test_a_stopped_terminal_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_terminal_holds_up_nobody() -> None:
     """Lines wait, up to the limit; those beyond are dropped and counted, and the log goes on."""
-    monkeypatch.setattr(logs, "LOG_QUEUE", 3)
     terminal = Terminal()
-    log = Log(terminal)
+    log = Log(terminal, queue_lines=3)
     emit(log, "under way")
     assert terminal.stuck.wait(PATIENCE)
     emit(log, "1", "2", "3", "dropped", "dropped")
@@ -126,24 +124,23 @@ def test_other_addresses_are_other_lines() -> None:
     assert shown_of(stream) == [f"INFO {line}" for line in lines]
 
 
-def test_a_line_is_written_anew_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_is_written_anew_after_its_time() -> None:
     """What repeats now and then stays in the log; the count comes without another line that calls for it."""
-    monkeypatch.setattr(logs, "_TICK", 0.01)
     stream = io.StringIO()
-    log = Log(stream)
-    emit(log, "again", "again")
-    monkeypatch.setattr(logs, "LOG_MERGE", 0.0)
+    log = Log(stream, merge=0.0, tick=0.01)
+    assert log.lock is not None
+    with log.lock:  # so that its time is not over between the two
+        emit(log, "again", "again")
     until(lambda: not log._kinds)
     emit(log, "again")
     log.close()
     assert shown_of(stream) == ["INFO again", "INFO \u2026 1 more: again", "INFO again"]
 
 
-def test_only_so_many_kinds_of_lines_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_many_kinds_of_lines_are_remembered() -> None:
     """Memory is bounded: the oldest kind is counted up first."""
-    monkeypatch.setattr(logs, "LOG_KINDS", 2)
     stream = io.StringIO()
-    log = Log(stream)
+    log = Log(stream, kinds=2)
     emit(log, "a", "a", "b", "c", "a")
     log.close()
     assert shown_of(stream) == ["INFO a", "INFO b", "INFO \u2026 1 more: a", "INFO c", "INFO a"]

@@ -66,8 +66,11 @@ def _supervise(listener: int, faults: Path) -> None:
     os.close(listener)
 
 
-def put_under_faults(faults: str) -> None:
-    """Makes writer threads obey that file from now on: {"name of a system call": "name of an errno"}."""
+def put_under_faults(faults: str, lock_timeout: float) -> None:
+    """Makes writer threads obey that file from now on: {"name of a system call": "name of an errno"}.
+
+    They wait `lock_timeout` seconds for a lock.
+    """
     from service.storage.sqlite.writer import Writer
 
     run = Writer.run
@@ -75,6 +78,7 @@ def put_under_faults(faults: str) -> None:
     def run_under_faults(self: Writer) -> None:
         supervisor = threading.Thread(target=_supervise, args=(_install(), Path(faults)), name="faults")
         supervisor.start()
+        self._limits = self._limits._replace(lock_timeout=lock_timeout)
         run(self)
 
     Writer.run = run_under_faults  # type: ignore[method-assign]
@@ -104,9 +108,8 @@ class FaultyProcess(Process):
         self.faults = folder / "faults.json"
         self.set_faults()
         prelude = (
-            f"from service.storage.sqlite import database; database.STORAGE_TIMEOUT = {storage_timeout}\n"
             f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-            f"import {__name__}; {__name__}.put_under_faults({str(self.faults)!r})"
+            f"import {__name__}; {__name__}.put_under_faults({str(self.faults)!r}, {storage_timeout})"
         )
         super().__init__(folder, prelude=prelude)
 

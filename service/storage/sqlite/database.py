@@ -21,7 +21,7 @@ _NEWEST_IDS: Final = "SELECT group_concat(name || ' ' || seq || char(10), '') FR
 _WRITER_CACHE_KIB: Final = 65_536  # of pages at most: enough for the ends of the indexes of a large history
 _READER_CACHE_KIB: Final = 256  # of pages; a reader reads one or two pages of history
 _JOURNAL_LIMIT: Final = 16 << 20  # bytes that the -wal keeps after a checkpoint
-_CHECKPOINT_PAGES: Final = 4_000  # of the -wal, 16 MiB; with SQLite's default of 1,000 the same pages are written often
+CHECKPOINT_PAGES: Final = 4_000  # of the -wal, 16 MiB; with SQLite's default of 1,000 the same pages are written often
 # The files beside a database in use: those of SQLite, lock.py and service/admin/control.py.
 _BESIDE: Final = ("-wal", "-shm", "-journal", "-lock", "-control")
 REMEDY: Final = "With the service stopped, `python3 -m service.admin restore BACKUP --db {}` puts a backup in its place"
@@ -31,14 +31,14 @@ if sys.version_info >= (3, 12):
     _MANUAL["autocommit"] = sqlite3.LEGACY_TRANSACTION_CONTROL
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+def connect(path: Path, *, read_only: bool = False, timeout: float = STORAGE_TIMEOUT) -> sqlite3.Connection:
     """Returns a connection without automatic transactions; the caller closes it. The file must exist.
 
-    It waits STORAGE_TIMEOUT for a lock. Raises sqlite3.Error.
+    It waits `timeout` seconds for a lock. Raises sqlite3.Error.
     """
     mode = "ro" if read_only else "rw"
     connection: sqlite3.Connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=STORAGE_TIMEOUT, **_MANUAL
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=timeout, **_MANUAL
     )
     try:
         connection.execute("PRAGMA foreign_keys = ON")
@@ -48,14 +48,16 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def connect_writer(path: Path) -> sqlite3.Connection:
+def connect_writer(
+    path: Path, *, timeout: float = STORAGE_TIMEOUT, checkpoint_pages: int = CHECKPOINT_PAGES
+) -> sqlite3.Connection:
     """Returns the writer thread's connection. A commit is on disk when it returns, even after a power cut."""
-    connection = connect(path)
+    connection = connect(path, timeout=timeout)
     try:
         connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}")
         connection.execute("PRAGMA temp_store = MEMORY")  # for savepoints: on disk each one creates and removes a file
         connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
     except sqlite3.Error:

@@ -49,7 +49,7 @@ INDEXED: Final = """
     SELECT max(coalesce((SELECT max(id) FROM message_search_docsize), 0),
                coalesce((SELECT max(id) FROM direct_search_docsize), 0))
 """
-_CHECK_EVERY: Final = 1_000  # steps of SQLite's machine; reading a page of the index takes at least one
+CHECK_EVERY: Final = 1_000  # steps of SQLite's machine; reading a page of the index takes at least one
 
 _Word = tuple[str, ...]  # one word of a query as the index cuts it: "e-mail" is two in a row
 
@@ -76,8 +76,9 @@ def search_page(
     *,
     seconds: float = SEARCH_TIME,
     endings: int = MAX_ENDINGS,
+    check_every: int = CHECK_EVERY,
 ) -> Page:
-    """As `Storage.search_page`, within `seconds` of CPU time.
+    """As `Storage.search_page`, within `seconds` of CPU time, checked every `check_every` steps of SQLite's machine.
 
     If a beginning matches more than `endings` different words of an index, only the word itself is searched for there.
     """
@@ -86,7 +87,7 @@ def search_page(
         raise TooManyWords
     own = [tuple(_scope(user_id, word)) for word in words]
     values: dict[str, object] = {"before": MAX_ID if before is None else before}
-    with _bounded(connection, seconds):
+    with _bounded(connection, seconds, check_every):
         if with_id is not None:
             return _find(connection, _DIRECT, [(_name_talk(user_id, with_id),)], own, values, limit, endings)
         public = _find(connection, _PUBLIC, [], words, values, limit, endings)
@@ -96,7 +97,7 @@ def search_page(
 
 
 @contextmanager
-def _bounded(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
+def _bounded(connection: sqlite3.Connection, seconds: float, check_every: int) -> Iterator[None]:
     """Raises SearchTooSlow after too much of this thread's CPU time: for words that are common but rare together."""
     end = time.thread_time() + seconds
     is_late = False
@@ -106,7 +107,7 @@ def _bounded(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
         is_late = time.thread_time() > end
         return is_late
 
-    connection.set_progress_handler(check, _CHECK_EVERY)
+    connection.set_progress_handler(check, check_every)
     try:
         yield
     except sqlite3.OperationalError:

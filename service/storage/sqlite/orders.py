@@ -50,9 +50,13 @@ class Orders:
 class OfflineStorage(Orders):
     """A database that no service has open; each order is done at once, in its own transaction."""
 
-    def __init__(self, path: Path) -> None:
-        """Locks and upgrades the database. Raises SchemaError, and FileError if another program holds the lock."""
+    def __init__(self, path: Path, *, timeout: float = database.STORAGE_TIMEOUT) -> None:
+        """Locks and upgrades the database. Raises SchemaError, and FileError if another program holds the lock.
+
+        `timeout`: seconds that an order waits while another program, such as sqlite3, writes.
+        """
         self._path = path.resolve()
+        self._timeout = timeout
         self._file_lock = FileLock(self._path)
         try:
             schema.prepare(self._path)
@@ -65,7 +69,7 @@ class OfflineStorage(Orders):
     ) -> Write[T]:
         write: Write[T] = Write(done, refused)
         try:
-            with database.all_translated(), closing(database.connect_writer(self._path)) as connection:
+            with database.all_translated(), closing(self._connect()) as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 write.result = work(connection, *args)
                 connection.execute("COMMIT")
@@ -77,6 +81,9 @@ class OfflineStorage(Orders):
         elif write.error is not None and refused is not None:
             refused(write.error)
         return write
+
+    def _connect(self) -> sqlite3.Connection:
+        return database.connect_writer(self._path, timeout=self._timeout)
 
     def result(self, write: Write[T]) -> T:
         if write.error is not None:

@@ -32,11 +32,13 @@ _WORK: Final = attrgetter("work")
 
 
 class Limits(NamedTuple):
-    """How much may wait for the writer, and how much it takes at once."""
+    """How much may wait for the writer, how much it takes at once, and how its connection is set up."""
 
     queue: int = 10_000  # waiting messages and other writes; beyond it connection threads, and so their clients, wait
     batch: int = 1_000  # of these in one transaction: 2 ms with FULL; a larger batch gains nothing and delays acks
     quiet: float = 0.2  # seconds without a write before upkeep, so that a conversation does not wait for upkeep
+    lock_timeout: float = database.STORAGE_TIMEOUT
+    checkpoint_pages: int = database.CHECKPOINT_PAGES
 
 
 class SqlWrite(Write[T]):
@@ -336,7 +338,8 @@ class Writer:
 
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = database.connect_writer(self._path)
+            timeout, pages = self._limits.lock_timeout, self._limits.checkpoint_pages
+            self._connection = database.connect_writer(self._path, timeout=timeout, checkpoint_pages=pages)
             self._close_failed()
         return self._connection
 

@@ -22,7 +22,6 @@ from service.config import (
     RECORD_COST,
     Settings,
 )
-from service.net import tls
 from service.net.tls import _RecordCounter
 from service.origin import NETWORK_SHARE, origin_of
 from tests.support.helpers import PATIENCE, Wire, enter, running_server, seconds, until
@@ -270,12 +269,9 @@ def test_records_are_counted_however_they_are_torn(sizes: list[int], cuts: list[
     assert sum(counter.count(stream[start:end]) for start, end in pairwise(ends)) == len(sizes)
 
 
-def test_who_reads_no_answers_is_given_up(
-    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_reads_no_answers_is_given_up(tmp_path: Path, authority: Authority) -> None:
     """Answers to new keys that nobody reads are not piled up without a bound."""
     key_log = tmp_path / "keys"
-    monkeypatch.setattr(tls, "_ANSWER_BYTES", 1_000)
     with (
         tls_server(tmp_path, authority.issue()) as server,
         Wire(server.port, tls=logging_keys(authority, key_log)) as wire,
@@ -284,6 +280,6 @@ def test_who_reads_no_answers_is_given_up(
         (connection,) = server.places.connections()
         channel = connection._stream._channel  # type: ignore[attr-defined]
         with channel._send_lock:  # as if the kernel took nothing
-            send_raw(wire, b"".join(writer.update_keys(asks=True) for _ in range(200)))
+            send_raw(wire, b"".join(writer.update_keys(asks=True) for _ in range(3_000)))
             connection.thread.join(PATIENCE)
         assert not connection.thread.is_alive()

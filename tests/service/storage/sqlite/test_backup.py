@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.errors import FileError, StorageUnavailable
-from service.storage.sqlite import backup, database, integrity
+from service.storage.sqlite import backup, integrity
 from service.storage.sqlite.backup import Task
 from service.storage.sqlite.writer import Limits
 from tests.support.helpers import ROOT, Process, Wire, enter, open_storage, running_server
@@ -66,11 +66,10 @@ class Chatter(threading.Thread):
 
 
 # -- backup -----------------------------------------------------------------------------------------------------------
-def test_copies_beside_a_busy_writer_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_beside_a_busy_writer_are_whole(tmp_path: Path) -> None:
     """Each is one moment of the chat, however many commits and checkpoints fall into its making."""
-    monkeypatch.setattr(database, "_CHECKPOINT_PAGES", 10)
-    counts = []
-    with open_storage(tmp_path / "chat.db") as storage, Chatter(storage, add(storage, "alice")):
+    counts, limits = [], Limits(checkpoint_pages=10)
+    with open_storage(tmp_path / "chat.db", limits=limits) as storage, Chatter(storage, add(storage, "alice")):
         for n in range(8):
             while storage.read(lambda c: c.execute("SELECT count(*) FROM message").fetchone())[0] < 50 * n:
                 pass

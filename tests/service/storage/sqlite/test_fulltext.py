@@ -181,14 +181,13 @@ def test_a_word_longer_than_the_index_takes_harms_no_search(storage: SqliteStora
     assert find(storage, "a\u65e5") == ["a\u65e5a"] * 2
 
 
-def test_what_takes_too_long_is_refused(storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_takes_too_long_is_refused(storage: SqliteStorage) -> None:
     """The search is given up when its time is over, the connection goes on as before."""
     alice = add(storage, "alice")
     store_posts(storage, alice, *[Post(None, f"common {n}", None) for n in range(500)])
     storage.index_search()
-    monkeypatch.setattr(fulltext, "_CHECK_EVERY", 1)
     with pytest.raises(SearchTooSlow):
-        storage.read(partial(fulltext.search_page, seconds=0.0), "common", alice, None, None, 20)
+        storage.read(partial(fulltext.search_page, seconds=0.0, check_every=1), "common", alice, None, None, 20)
     assert len(storage.history_page(None, None, None, 200).messages) == 200
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from service.errors import FileError, StorageUnavailable
 from service.storage.contract import UnknownUser
-from service.storage.sqlite import database
 from service.storage.sqlite.orders import OfflineStorage
 from tests.support.helpers import open_storage
 from tests.support.storage import NOW, make_chat
@@ -40,11 +39,11 @@ def test_a_refused_order_changes_nothing(tmp_path: Path) -> None:
         assert offline.result(offline.disable("alice", NOW)) == 1
 
 
-def test_a_file_that_cannot_be_used_is_the_error_of_the_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_used_is_the_error_of_the_write(tmp_path: Path) -> None:
     """Whatever SQLite says."""
     path = make_chat(tmp_path / "chat.db")
-    monkeypatch.setattr(database, "STORAGE_TIMEOUT", 0.01)
-    with closing(OfflineStorage(path)) as offline, closing(sqlite3.connect(path, isolation_level=None)) as other:
+    offline = OfflineStorage(path, timeout=0.01)
+    with closing(offline), closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageUnavailable, match="locked"):
             offline.result(offline.enable("alice"))

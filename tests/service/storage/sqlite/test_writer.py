@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import closing
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +18,7 @@ from tests.support.helpers import call_back
 from tests.support.storage import add
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -245,7 +244,7 @@ def test_a_stop_does_not_try_a_locked_database_again_and_again(bench: Bench, mon
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageUnavailable, match="locked"):
             bench.storage.call(insert, 0)
-        monkeypatch.setattr(database, "connect_writer", lambda _: pytest.fail("tried again"))
+        monkeypatch.setattr(database, "connect_writer", lambda *_, **__: pytest.fail("tried again"))
         for n in range(3 * Limits().batch):
             bench.submit(insert, n)
         bench.storage.close()
@@ -285,19 +284,10 @@ def test_the_queue_is_bounded_by_what_its_writes_store(small_bench: Bench) -> No
     assert stored(bench) == [1]
 
 
-def connect_impatiently(connect: Callable[[Path], sqlite3.Connection], path: Path) -> sqlite3.Connection:
-    connection = connect(path)
-    database.set_timeout(connection, 0.001)
-    return connection
-
-
-def test_trouble_is_logged_once_and_its_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_trouble_is_logged_once_and_its_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What stays is met by each batch, and one line says so; a second one that it is over."""
     caplog.set_level("INFO")
-    monkeypatch.setattr(database, "connect_writer", partial(connect_impatiently, database.connect_writer))
-    bench = Bench(tmp_path / "chat.db")
+    bench = Bench(tmp_path / "chat.db", Limits(lock_timeout=0.001))
     with closing(sqlite3.connect(bench.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for n in range(4):
