@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.cells import Cell
-from benchmarks.load import ping_pong
+from benchmarks.load import Span, ping_pong
 from benchmarks.peers import Peer
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _measure(_: Peer | None) -> Mapping[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         relay = Bare(Path(folder))
         try:
-            return ping_pong(relay, 50)
+            return ping_pong(relay, 50, Span())
         finally:
             relay.stop()
 

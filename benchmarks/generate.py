@@ -42,11 +42,11 @@ _BAR: Final = 40  # characters
 _Row = tuple[int, str, int, "int | None", str, str, "str | None"]
 
 
-def history(count: int = MESSAGES) -> Path:
+def history(count: int = MESSAGES, folder: Path = FOLDER) -> Path:
     """Returns the database with `count` messages; creates it if missing. Removes one with an older schema."""
-    path = FOLDER / f"history-{count}-{schema.revisions()[-1]}.db"
+    path = folder / f"history-{count}-{schema.revisions()[-1]}.db"
     if not path.exists():
-        for old in FOLDER.glob(f"history-{count}-*"):
+        for old in folder.glob(f"history-{count}-*"):
             old.unlink()
         unfinished = path.with_name(f"unfinished-{path.name}")
         unfinished.unlink(missing_ok=True)

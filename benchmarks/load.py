@@ -11,41 +11,56 @@ from __future__ import annotations
 import select
 import socket
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from benchmarks.cells import Cell, Target
+from benchmarks.peers import CellError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.peers import Client, Peer
 
-WARM_UP, DURATION = 0.8, 2.5  # seconds
+PATIENCE: Final = 20.0  # seconds to wait for a first delivery once the time is over
 GATHER: Final = 0.001, 10  # seconds between reads; and a factor for the time between two reads of one listener
 READ: Final = 1 << 20  # bytes
 TEXT: Final = "x" * 100  # of every message
 
 
+class Span(NamedTuple):
+    """How long a cell is measured, in seconds."""
+
+    warm_up: float = 0.8
+    duration: float = 2.5
+
+
 class Meter:
     """Counts after the end of the warm-up."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, span: Span) -> None:
         self._peer = peer
         self.messages = self.deliveries = 0
         self.times: list[float] = []  # seconds of single deliveries
-        self._end = time.perf_counter() + WARM_UP + DURATION
-        self._warm_at: float | None = self._end - DURATION
+        self._warm_at: float | None = time.perf_counter() + span.warm_up
+        self._end = self._warm_at + span.duration
         self._from = self._cpu = self._own = 0.0
 
     def goes_on(self) -> bool:
-        """Returns False once the time is over."""
+        """Returns False once the time is over and something was delivered: a slow disk may need half a second to sync.
+
+        Raises CellError if nothing is delivered.
+        """
         now = time.perf_counter()
         if self._warm_at is not None and now >= self._warm_at:
             self._warm_at = None
             self.messages = self.deliveries = 0
             self.times.clear()
             self._from, self._cpu, self._own = now, self._peer.cpu_seconds(), time.process_time()
-        return now < self._end
+        if now < self._end:
+            return True
+        if now > self._end + PATIENCE:
+            raise CellError(f"nothing was delivered within {PATIENCE:g} s")
+        return not (self.messages and self.deliveries)
 
     def metrics(self) -> dict[str, float]:
         """Returns the figures; the CPU is the peer's, the generator's share is that of one core."""
@@ -106,12 +121,12 @@ class Crowd:
             client.socket.close()
 
 
-def fan_out(peer: Peer | None, count: int, senders: int, in_flight: int) -> dict[str, float]:
+def fan_out(peer: Peer | None, count: int, senders: int, in_flight: int, span: Span) -> dict[str, float]:
     """Measures public messages of `senders` among `count` clients, each with `in_flight` unacknowledged messages."""
     assert peer is not None
     clients = peer.log_in(count)
     sending, listening = Crowd(clients[:senders]), Crowd(clients[senders:])
-    message, reader, meter = peer.public(TEXT), Reader(), Meter(peer)
+    message, reader, meter = peer.public(TEXT), Reader(), Meter(peer, span)
     pause, rounds = GATHER
     gather_at = 0.0
     for client in clients[:senders]:
@@ -137,11 +152,11 @@ def fan_out(peer: Peer | None, count: int, senders: int, in_flight: int) -> dict
     return metrics
 
 
-def ping_pong(peer: Peer | None, pairs: int) -> dict[str, float]:
+def ping_pong(peer: Peer | None, pairs: int, span: Span) -> dict[str, float]:
     """Measures pairs of clients that write to each other, each after the other's message."""
     assert peer is not None
     clients = peer.log_in(2 * pairs)
-    crowd, reader, meter = Crowd(clients), Reader(), Meter(peer)
+    crowd, reader, meter = Crowd(clients), Reader(), Meter(peer, span)
     answers = {client: peer.private(clients[number ^ 1].name, TEXT) for number, client in enumerate(clients)}
     for client in clients[::2]:
         client.socket.send(answers[client])
@@ -157,11 +172,11 @@ def ping_pong(peer: Peer | None, pairs: int) -> dict[str, float]:
     return metrics
 
 
-def paced(peer: Peer | None, count: int, rate: float) -> dict[str, float]:
+def paced(peer: Peer | None, count: int, rate: float, span: Span) -> dict[str, float]:
     """Measures the time from sending to receiving: one client sends `rate` messages a second to `count`."""
     assert peer is not None
     clients = peer.log_in(count)
-    crowd, reader, meter = Crowd(clients), Reader(), Meter(peer)
+    crowd, reader, meter = Crowd(clients), Reader(), Meter(peer, span)
     sender, message = clients[0], peer.public(TEXT)
     sent_at = due = time.perf_counter()
     while meter.goes_on():
@@ -180,41 +195,48 @@ def paced(peer: Peer | None, count: int, rate: float) -> dict[str, float]:
 
 
 _BOTH: Final = ("chat", "ngircd")
-CELLS: Final[dict[str, Cell]] = {
-    "fan10": Cell(
-        "10 clients, all send, 16 in flight each",
-        lambda peer: fan_out(peer, 10, 10, 16),
-        _BOTH,
-        (Target("messages/s", ">=", 0.35, "ngircd"),),
-    ),
-    "fan100": Cell(
-        "100 clients, 10 send, 16 in flight each",
-        lambda peer: fan_out(peer, 100, 10, 16),
-        _BOTH,
-        (Target("deliveries/s", ">=", 1.2, "ngircd"), Target("CPU s/million", "<=", 0.8, "ngircd")),
-    ),
-    "fan1000": Cell(
-        "1,000 clients, 10 send, 16 in flight each",
-        lambda peer: fan_out(peer, 1000, 10, 16),
-        _BOTH,
-        (Target("deliveries/s", ">=", 1.8, "ngircd"), Target("CPU s/million", "<=", 0.5, "ngircd")),
-    ),
-    "one100": Cell(
-        "100 clients, 1 sends, 1 in flight",
-        lambda peer: fan_out(peer, 100, 1, 1),
-        _BOTH,
-        (Target("messages/s", ">=", 0.55, "ngircd"),),
-    ),
-    "paced100": Cell(
-        "100 clients, 1 sends 50 messages a second",
-        lambda peer: paced(peer, 100, 50),
-        _BOTH,
-        (Target("p50 ms", "<=", 2, "ngircd"), Target("p99 ms", "<=", 5)),
-    ),
-    "direct50": Cell(
-        "50 pairs, direct messages back and forth, each stored",
-        lambda peer: ping_pong(peer, 50),
-        _BOTH,
-        (Target("messages/s", ">=", 35_000),),
-    ),
-}
+
+
+def make_cells(span: Span) -> dict[str, Cell]:
+    """Returns all cells; each measures for the time of `span`."""
+    return {
+        "fan10": Cell(
+            "10 clients, all send, 16 in flight each",
+            lambda peer: fan_out(peer, 10, 10, 16, span),
+            _BOTH,
+            (Target("messages/s", ">=", 0.35, "ngircd"),),
+        ),
+        "fan100": Cell(
+            "100 clients, 10 send, 16 in flight each",
+            lambda peer: fan_out(peer, 100, 10, 16, span),
+            _BOTH,
+            (Target("deliveries/s", ">=", 1.2, "ngircd"), Target("CPU s/million", "<=", 0.8, "ngircd")),
+        ),
+        "fan1000": Cell(
+            "1,000 clients, 10 send, 16 in flight each",
+            lambda peer: fan_out(peer, 1000, 10, 16, span),
+            _BOTH,
+            (Target("deliveries/s", ">=", 1.8, "ngircd"), Target("CPU s/million", "<=", 0.5, "ngircd")),
+        ),
+        "one100": Cell(
+            "100 clients, 1 sends, 1 in flight",
+            lambda peer: fan_out(peer, 100, 1, 1, span),
+            _BOTH,
+            (Target("messages/s", ">=", 0.55, "ngircd"),),
+        ),
+        "paced100": Cell(
+            "100 clients, 1 sends 50 messages a second",
+            lambda peer: paced(peer, 100, 50, span),
+            _BOTH,
+            (Target("p50 ms", "<=", 2, "ngircd"), Target("p99 ms", "<=", 5)),
+        ),
+        "direct50": Cell(
+            "50 pairs, direct messages back and forth, each stored",
+            lambda peer: ping_pong(peer, 50, span),
+            _BOTH,
+            (Target("messages/s", ">=", 35_000),),
+        ),
+    }
+
+
+CELLS: Final = make_cells(Span())

@@ -114,11 +114,11 @@ def main(name: str) -> int:
         sys.stderr.write(f"CELL is one of {', '.join(known)}\n")
         return 2
     suite.prepare_machine()
-    load.DURATION = 3 * (SECONDS + OVERHEAD)
+    cells = load.make_cells(load.Span(duration=3 * (SECONDS + OVERHEAD)))
     with tempfile.TemporaryDirectory() as folder:
         peer = ProfiledChat(Path(folder))
         try:
-            CELLS[name].measure(peer)
+            (CELLS | cells)[name].measure(peer)
         finally:
             peer.stop()
         if not peer.running.exists() or not peer.locked.exists():

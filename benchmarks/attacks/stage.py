@@ -113,8 +113,11 @@ def measure_turn() -> float:
     return min(times)
 
 
-def run(plan: Attack, histories: Histories, turn: float, seconds: float = SECONDS) -> Row:
-    """Runs the attack. Raises CellError. `turn` is the time of one hash, in milliseconds."""
+def run(plan: Attack, histories: Histories, turn: float, *, ramp: float = RAMP, seconds: float = SECONDS) -> Row:
+    """Runs the attack, and measures `seconds` of it after `ramp` seconds. `turn`: the milliseconds of one hash.
+
+    Raises CellError.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         histories.copy(plan.history, folder / "chat.db")
@@ -124,7 +127,7 @@ def run(plan: Attack, histories: Histories, turn: float, seconds: float = SECOND
         service = Service(folder, speaks_tls=plan.speaks_tls)
         try:
             _write_letters(service, tokens["bea"], plan)
-            suffered, done = _attack(plan, service, tokens, folder, seconds)
+            suffered, done = _attack(plan, service, tokens, folder, ramp, seconds)
             memory = service.peak_memory()
         finally:
             service.stop()
@@ -147,19 +150,19 @@ def _write_letters(service: Service, token: str, plan: Attack) -> None:
 
 
 def _attack(
-    plan: Attack, service: Service, tokens: Mapping[str, str], folder: Path, seconds: float
+    plan: Attack, service: Service, tokens: Mapping[str, str], folder: Path, ramp: float, seconds: float
 ) -> tuple[Suffered, Done]:
     certificate = str(folder / "cert.pem") if plan.speaks_tls else ""
     with _process(suffer, Plan(service.port, tokens, certificate)) as victims:
         _receive(victims, "the victims' logins")
         done = Done(0, 0, 0)
         if not plan.connections:
-            time.sleep(RAMP)
+            time.sleep(ramp)
             victims.send(seconds)
             return _receive(victims, "the victims"), done
         with _process(attack, plan, Ground(service.port, tokens[ATTACKER], folder)) as attacker:
             _receive(attacker, "the attacker's start")
-            time.sleep(RAMP)
+            time.sleep(ramp)
             victims.send(seconds)
             suffered = _receive(victims, "the victims")
             attacker.send("stop")

@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("name", ["pages", "key-updates-1"])
-def test_an_attack_gives_every_figure(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attack_gives_every_figure(name: str, tmp_path: Path) -> None:
     """Against the service itself, for a moment; the attacker gets something done, and so do the victims."""
-    monkeypatch.setattr(stage, "RAMP", 0.3)
-    row = stage.run(
-        ATTACKS[name]._replace(connections=5, history=0), stage.Histories(tmp_path), turn=250.0, seconds=1.0
-    )
+    plan, histories = ATTACKS[name]._replace(connections=5, history=0), stage.Histories(tmp_path)
+    row = stage.run(plan, histories, turn=250.0, ramp=0.3, seconds=1.0)
     assert set(row.figures) > {target.metric for target in report.TARGETS}
     positive = {name for name, figure in row.figures.items() if figure > 0}
     assert positive >= set(row.figures) - {"cut off", "refused"}

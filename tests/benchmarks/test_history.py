@@ -76,12 +76,11 @@ def test_a_finished_file_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         made.append(path)
         path.touch()
 
-    monkeypatch.setattr(generate, "FOLDER", tmp_path)
     monkeypatch.setattr(generate, "make", make)
     (tmp_path / "history-100-0001.db").touch()
-    first = generate.history(100)
+    first = generate.history(100, tmp_path)
     assert [first] == list(tmp_path.iterdir())
-    assert generate.history(100) == first
+    assert generate.history(100, tmp_path) == first
     assert len(made) == 1
 
 
