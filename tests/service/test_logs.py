@@ -48,8 +48,7 @@ def test_a_stopped_terminal_holds_up_nobody() -> None:
     assert terminal.stuck.wait(PATIENCE)
     emit(log, "1", "2", "3", "dropped", "dropped")
     terminal.going.set()
-    while log._lines.qsize():
-        pass
+    until(lambda: not log._lines.qsize())
     emit(log, "on")
     log.close()
     shown = re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ", "", terminal.getvalue(), flags=re.MULTILINE)

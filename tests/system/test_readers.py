@@ -14,7 +14,7 @@ from service.config import READERS
 from service.delivery.outbox import OUTBOX_PAUSE_BYTES
 from service.errors import StorageUnavailable
 from service.storage.sqlite import database
-from tests.support.helpers import PATIENCE, enter, open_storage, running_server
+from tests.support.helpers import PATIENCE, enter, open_storage, running_server, until
 from tests.support.storage import count_readers
 
 if TYPE_CHECKING:
@@ -108,6 +108,5 @@ def test_clients_that_do_not_read_keep_no_one_from_reading(tmp_path: Path) -> No
         for wire in stalled:
             wire.send(*[{"command": "history", "limit": 15}] * 200)
         waiting = [c.session.outbox for c in server.places.connections() if c.session.outbox.is_member]
-        while sum(outbox.waiting > OUTBOX_PAUSE_BYTES for outbox in waiting) < READERS:
-            threading.Event().wait(0.005)
+        until(lambda: sum(outbox.waiting > OUTBOX_PAUSE_BYTES for outbox in waiting) >= READERS)
         assert len(alice.ask("history", limit=15)["messages"]) == 15

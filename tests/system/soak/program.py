@@ -7,14 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.support.helpers import FAST, ROOT
+from tests.support.helpers import FAST, ROOT, until
 
-PATIENCE: Final = 30.0  # seconds to listen, or to end
+PATIENCE: Final = 30.0  # seconds to end
 MIB: Final = 1 << 20
 
 
@@ -43,11 +42,16 @@ class Program:
         with self.log.open("ab") as log:
             told = log.tell()
             self._program = subprocess.Popen([sys.executable, "-m", "service", *options], cwd=ROOT, stderr=log)
-        deadline = time.monotonic() + PATIENCE
-        while b"listening on" not in self.log.read_bytes()[told:]:
-            if time.monotonic() > deadline or self._program.poll() is not None:
-                raise RuntimeError(f"the service does not listen; see {self.log}")
-            time.sleep(0.05)
+            program = self._program
+        until(lambda: program.poll() is not None or b"listening on" in self._read_log(told))
+        if program.poll() is not None:
+            raise RuntimeError(f"the service does not listen; see {self.log}")
+
+    def _read_log(self, start: int) -> bytes:
+        """What the log has from that byte on: all of it, at a run of hours, is long."""
+        with self.log.open("rb") as log:
+            log.seek(start)
+            return log.read()
 
     def end(self, number: signal.Signals) -> int:
         """Sends a signal and waits for the end; gives the exit status."""
