@@ -16,7 +16,7 @@ from freezegun.api import FrozenDateTimeFactory
 from hypothesis import HealthCheck, settings
 
 from tests.support.delivery import Peer, StillDelivery, still_delivery
-from tests.support.tls import Authority
+from tests.support.tls import Authority, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,3 +82,9 @@ def peer(delivery: StillDelivery) -> Peer:
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """One that signs certificates for these tests."""
     return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def pair(authority: Authority) -> Pair:
+    """A certificate for this machine, signed by that authority, and its key."""
+    return authority.issue()

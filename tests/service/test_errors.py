@@ -20,19 +20,16 @@ def test_the_tree_is_the_one_that_is_drawn() -> None:
         name: len(branch) // 4
         for branch, name in re.findall(r"^([ │├└─]*)([A-Z]\w+)(?:  |$)", errors.__doc__ or "", re.MULTILINE)
     }
-    types = [
-        kind for kind in (*vars(errors).values(), Refused) if inspect.isclass(kind) and issubclass(kind, ChatError)
-    ]
-    assert drawn == {kind.__name__: kind.__mro__.index(ChatError) for kind in types}
+    assert drawn == {kind.__name__: kind.__mro__.index(ChatError) for kind in (*TYPES, Refused)}
 
 
 def test_no_error_is_the_peers_and_ours() -> None:
-    """Whose fault it is, its type says."""
+    """The type of an error tells whose fault it is."""
     assert not [kind for kind in TYPES if issubclass(kind, PeerError) and issubclass(kind, ServiceError)]
 
 
 def test_a_peers_error_has_what_its_reply_needs() -> None:
-    """It ends no connection and names no time unless it is told to."""
+    """By default it ends no connection and names no time to wait."""
     plain = PeerError("rate_limited", "Slow down.")
     assert (str(plain), plain.code, plain.fatal, plain.retry_after) == ("Slow down.", "rate_limited", False, None)
     last = PeerError("login_timeout", "Too late.", fatal=True, retry_after=5.0)

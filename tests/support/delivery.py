@@ -228,6 +228,15 @@ def still_delivery(**limits: Any) -> Iterator[StillDelivery]:
         delivery.stop(0)
 
 
+def finish_and_read(delivery: StillDelivery, peer: Peer) -> bytes:
+    """Returns all bytes that the client got; finishes it on the way. What its notes say is known afterwards."""
+    delivery.go()
+    delivery.run(peer.finish)
+    received = peer.read_to_end()
+    delivery.settle()
+    return received
+
+
 def with_limits(**limits: Any) -> pytest.MarkDecorator:
     """Gives a test a `delivery` with other limits, as for `still_delivery`."""
     return pytest.mark.parametrize("delivery", [pytest.param(limits, id="limited")], indirect=True)

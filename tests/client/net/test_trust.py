@@ -36,11 +36,6 @@ if TYPE_CHECKING:
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
-@pytest.fixture(name="pair")
-def new_pair(authority: Authority) -> Pair:
-    return authority.issue()
-
-
 @pytest.fixture(name="pins")
 def new_pins(tmp_path: Path) -> Pins:
     return Pins(tmp_path / "config" / "servers")

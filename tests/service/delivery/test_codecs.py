@@ -10,10 +10,10 @@ from service.delivery.run import Note
 from tests.support.delivery import (
     FILLER,
     Line,
-    Peer,
     StillDelivery,
     Toy,
     ack_of,
+    finish_and_read,
     line_of,
     with_limits,
 )
@@ -38,13 +38,6 @@ class Half:
 def halves(delivery: StillDelivery, count: int = 3) -> tuple[Half, Half]:
     """Twice so many clients."""
     return Half(delivery, b"a:", count), Half(delivery, b"b:", count)
-
-
-def finish_and_read(delivery: StillDelivery, peer: Peer) -> bytes:
-    """All that the client got till now."""
-    delivery.go()
-    delivery.run(peer.finish)
-    return peer.read_to_end()
 
 
 @pytest.mark.parametrize("count", [1, 2, 20])

@@ -21,6 +21,7 @@ from tests.support.delivery import (
     StillDelivery,
     Toy,
     ack_of,
+    finish_and_read,
     line_of,
     still_delivery,
     with_limits,
@@ -31,15 +32,6 @@ if TYPE_CHECKING:
     import pytest
 
     from service.wire.codec import Codec
-
-
-def finish_and_read(delivery: StillDelivery, peer: Peer) -> bytes:
-    """All that the client got; on the way it is finished, and what is noted of it is known."""
-    delivery.go()
-    delivery.run(peer.finish)
-    received = peer.read_to_end()
-    delivery.settle()
-    return received
 
 
 # -- order -------------------------------------------------------------------------------------------------------------

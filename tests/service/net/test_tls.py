@@ -54,11 +54,6 @@ def shake_hands(stream: TlsStream, client: Any) -> Any:
     return result
 
 
-@pytest.fixture(scope="module", name="pair")
-def new_pair(authority: Authority) -> Pair:
-    return authority.issue()
-
-
 @pytest.fixture(params=VERSIONS, ids=lambda version: version.name)
 def ends(request: pytest.FixtureRequest, authority: Authority, pair: Pair) -> Iterator[Ends]:
     ends = Ends(authority, pair, request.param)
