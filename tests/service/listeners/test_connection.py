@@ -93,7 +93,7 @@ def test_who_reads_nothing_before_the_login_is_sent_away_in_time(
 
 def test_a_password_that_is_looked_at_in_time_is_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the time is over the login under way is answered, and those behind it are not begun."""
-    with running_server(tmp_path, login_timeout=0.3) as server:
+    with running_server(tmp_path, login_timeout=1.0) as server:
         enter(server.port, "alice").close()
         until(lambda: not server.places.connections())
 

@@ -330,7 +330,7 @@ def test_a_stop_says_bye(tmp_path: Path, authority: Authority, pair: Pair) -> No
 
 def test_who_does_not_log_in_is_sent_away(tmp_path: Path, authority: Authority, pair: Pair) -> None:
     """The time to log in ends in TLS as in plain."""
-    with tls_server(tmp_path, pair, login_timeout=0.3) as server, Wire(server.port, tls=authority.trusting()) as wire:
+    with tls_server(tmp_path, pair, login_timeout=1.0) as server, Wire(server.port, tls=authority.trusting()) as wire:
         error, bye = wire.read_to_end()
     assert (error["code"], bye["reason"]) == ("login_timeout", "kicked")
 
@@ -338,7 +338,7 @@ def test_who_does_not_log_in_is_sent_away(tmp_path: Path, authority: Authority, 
 def test_bytes_of_a_record_put_off_no_deadline(tmp_path: Path, authority: Authority, pair: Pair) -> None:
     """Who sends one byte of a record now and then, none of them whole, goes at the end of the time to log in."""
     with (
-        tls_server(tmp_path, pair, login_timeout=0.3) as server,
+        tls_server(tmp_path, pair, login_timeout=1.0) as server,
         socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as sock,
     ):
         TlsChannel(sock, authority.trusting(), "localhost").handshake(PATIENCE)
