@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # A shell that starts the tests in the background ignores Ctrl-C, and programs that a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Clients started by a test must neither find nor leave logins and profiles of whoever runs the tests.
+# Clients started by a test must neither find nor leave logins and profiles of the person at this machine.
 _HOME = tempfile.TemporaryDirectory()
 CONFIG, STATE = Path(_HOME.name) / "config" / "chat", Path(_HOME.name) / "state" / "chat"
 os.environ |= {"XDG_CONFIG_HOME": str(CONFIG.parent), "XDG_STATE_HOME": str(STATE.parent)}

@@ -1,4 +1,4 @@
-"""The places for clients, which all listeners share: who has one, and which client gives up its place for a newcomer.
+"""The places for clients, which all listeners share: which are taken, and which client gives way to a newcomer.
 
 Accepts nobody and reads nothing. A client that has to go is ended on the delivery thread.
 """

@@ -58,7 +58,7 @@ class Queue:
 
 
 def test_addresses_take_turns() -> None:
-    """However many of one address wait, who comes from another one is next but one."""
+    """However many of one address wait, a newcomer from another one is next but one."""
     queue = Queue()
     queue.come("a 1", "a 2", "a 3", "b 1", "c 1", "b 2")
     assert queue.let_go() == ["a 1", "b 1", "c 1", "a 2", "b 2", "a 3"]
@@ -151,7 +151,7 @@ def test_a_failure_gives_the_place_back() -> None:
 
 
 def test_the_end_sends_away_who_waits() -> None:
-    """Who works goes on; those who wait, and who comes later, are told."""
+    """Work under way goes on; all that wait or come later are told."""
     queue = Queue()
     queue.come("a 1", "b 1")
     queue.turns.close()

@@ -1,4 +1,4 @@
-"""Read connections are few, so nobody who has one may wait for anything but SQLite."""
+"""Read connections are few, so a thread that has one may wait for nothing but SQLite."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def resident_bytes(service: Process) -> int:
     return int(status.split("VmRSS:")[1].split()[0]) << 10
 
 
-# -- who has vanished -------------------------------------------------------------------------------------------------
+# -- vanished clients -------------------------------------------------------------------------------------------------
 NEAR, FAR = "10.213.71.1", "10.213.71.2"  # addresses of a private network of the test's own (RFC 1918)
 CLIENT: Final = """
 import json, socket, sys
@@ -181,7 +181,7 @@ def cable() -> Iterator[Cable]:
         laid.lay()
     except subprocess.CalledProcessError as error:
         laid.remove()
-        pytest.skip(f"no network namespace to be had: {error.stderr.decode().strip()}")
+        pytest.skip(f"cannot make a network namespace: {error.stderr.decode().strip()}")
     yield laid
     laid.remove()
 

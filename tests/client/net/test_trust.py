@@ -229,7 +229,7 @@ def test_a_write_that_fails_leaves_the_old_pins(pins: Pins, monkeypatch: pytest.
 
 
 def test_clients_that_write_at_once_lose_nothing(pins: Pins) -> None:
-    """Each is a program of its own; whoever comes second reads what the first has written."""
+    """Each is a program of its own; the second reads what the first has written."""
     script = (
         "import sys; from pathlib import Path; from client.net.trust import Pins\n"
         "pins = Pins(Path(sys.argv[1])); print('ready', flush=True); sys.stdin.read(1)\n"

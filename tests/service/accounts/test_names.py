@@ -76,7 +76,7 @@ def test_what_can_be_no_name_is_refused(text: str) -> None:
 @settings(deadline=None, max_examples=300)
 @given(st.text(min_size=1, max_size=40) | st.text(alphabet="aA\u0130\u0307\uff21\u212b\u0345\u1e9e\u03a3", max_size=40))
 def test_a_name_stays_what_it_was_mapped_to(text: str) -> None:
-    """A mapped name maps to itself, so whoever logs in by the name that all see is the same user, and harms nobody."""
+    """A mapped name maps to itself, so a login by the name that all see is the same user, and harms nobody."""
     try:
         name = map_name(text)
     except PeerError:
@@ -104,7 +104,7 @@ def test_a_name_stays_what_it_was_mapped_to(text: str) -> None:
     ids=ascii,
 )
 def test_a_new_name_has_no_loose_marks(text: str) -> None:
-    """Marks through a letter, twice or without one are refused where a name is made; who has such a name keeps it."""
+    """Marks through a letter, twice or without one are refused where a name is made; an older name keeps it."""
     with pytest.raises(PeerError, match="no mark through a letter") as refusal:
         map_new_name(text)
     assert refusal.value.code == "invalid_username"
@@ -133,7 +133,7 @@ def test_a_new_name_may_have_the_marks_of_its_language(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a!ice", "al!", "!an", "alice!", "!", "al\uff01ce"], ids=ascii)
 def test_a_new_name_has_no_exclamation_mark(text: str) -> None:
-    """It is taken for an i, an l, or nothing at all; who has such a name keeps it."""
+    """It is taken for an i, an l, or nothing at all; an older name with it stays."""
     with pytest.raises(PeerError, match="has no !") as refusal:
         map_new_name(text)
     assert refusal.value.code == "invalid_username"

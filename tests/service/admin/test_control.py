@@ -159,7 +159,7 @@ def test_a_look_alike_is_refused_beside_the_real_one(tmp_path: Path, there: str,
 
 
 def test_a_mark_through_a_letter_is_for_older_accounts(tmp_path: Path, run: Run) -> None:
-    """Nobody makes such a name any more; whoever has one logs in, is found, and counts as what it looks like."""
+    """No such name is made any more. An older one logs in, is found, and counts as what it looks like."""
     name = "al\u0335ice"
     with running_server(tmp_path) as server, Wire(server.port) as wire, enter(server.port, "bob") as bob:
         refused = wire.ask("register", username=name, password=PASSWORD)

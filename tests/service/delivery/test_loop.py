@@ -539,7 +539,7 @@ def test_only_members_get_the_state(delivery: StillDelivery) -> None:
 def test_an_action_that_raises_does_not_stop_the_thread(
     delivery: StillDelivery, peer: Peer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A failing action is logged, and the next ones run; who waits for it with `run` goes on."""
+    """A failing action is logged, and the next ones run; a thread that waits for it with `run` goes on."""
 
     def fail(_: object) -> None:
         raise RuntimeError("a bug")

@@ -78,7 +78,7 @@ def test_the_bound_is_exact(delivery: StillDelivery, peer: Peer) -> None:
 
 @with_limits(outbox_bytes=100)
 def test_one_line_over_the_bound_is_sent_to_who_reads(delivery: StillDelivery, peer: Peer) -> None:
-    """A message longer than the bound, which settings allow, cuts nobody off who has nothing unread."""
+    """A message longer than the bound, which settings allow, cuts off no client that has nothing unread."""
     delivery.go()
     peer.reply(b"x" * 500 + b"\n")
     peer.reply(b"the end\n")

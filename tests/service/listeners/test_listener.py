@@ -1,4 +1,4 @@
-"""service/listeners/listener.py: who is accepted, who is refused, and who has to log in by when."""
+"""service/listeners/listener.py: which clients are accepted or refused, and by when they must log in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""service/listeners/places.py: who has a place, and which client gives up its place for a newcomer."""
+"""service/listeners/places.py: the places, and which client gives up its place for a newcomer."""
 
 from __future__ import annotations
 

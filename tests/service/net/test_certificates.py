@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def test_a_pair_is_made_and_serves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The key is its owner's alone; whoever trusts the certificate takes it for each of its names."""
+    """Only the owner can read the key; a client that trusts the certificate takes it for each of its names."""
     folder = tmp_path / "new" / "certs"
     assert admin.main(["certs", str(folder), "--name", "chat.example", "--name", "192.0.2.1"]) == 0
     pair = Pair(str(folder / "cert.pem"), str(folder / "key.pem"))

@@ -591,7 +591,7 @@ def test_listening_for_all_without_tls_warns(tmp_path: Path, pair: Pair, caplog:
 
 
 def test_nothing_at_all_is_told_from_something(authority: Authority, pair: Pair) -> None:
-    """Whoever says nothing in time speaks no TLS; whoever says something else is quoted in the error."""
+    """A server that says nothing in time speaks no TLS; one that says something else is quoted in the error."""
     for words in (b"", b"SSH-2.0\r\n"):
         one, other = socket.socketpair()
         with one, other:

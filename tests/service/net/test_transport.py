@@ -73,7 +73,7 @@ def test_a_busy_client_is_received_from_in_larger_pieces(pair: Pair) -> None:
 
 
 def test_a_reset_is_an_end_to_who_receives_and_an_error_to_who_sends(pair: Pair) -> None:
-    """A client that was cut off looks like one that left, but for sends, which say that nobody takes them."""
+    """A client that was cut off looks like one that left; only a send says that nobody takes it."""
     pair.reset()
     assert pair.stream.receive() == b""
     with pytest.raises(OSError, match=r"Broken pipe|reset"):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("name", ["chat.db", "linked.db", "folder/../chat.db", "linked/chat.db", "relative"])
 def test_a_second_storage_is_refused(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also by another way to the same file; who has it is named."""
+    """Also by another way to the same file; the error names the holder."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "linked.db").symlink_to("chat.db")
     (tmp_path / "linked").symlink_to(tmp_path)

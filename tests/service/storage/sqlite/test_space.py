@@ -102,7 +102,7 @@ def test_at_an_edge_the_log_says_it_once(
 
 
 def test_the_database_has_a_largest_size(tmp_path: Path, connection: sqlite3.Connection) -> None:
-    """Its pages count but for those that are free; with 0 for both there is no limit."""
+    """Its pages count, except free ones; with 0 for both there is no limit."""
     connection.execute("CREATE TABLE filler (bytes BLOB)")
     assert Space(tmp_path / "chat.db", 1_000_000, 0).check(connection) is None
     connection.execute("INSERT INTO filler VALUES (zeroblob(1000000))")
