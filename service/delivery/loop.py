@@ -145,7 +145,7 @@ class Delivery:
         self.present_run = Run(self._members)
 
     def leave(self, outbox: Outbox) -> None:
-        """From now on it gets no more of it."""
+        """From now on it no longer gets what is for everyone."""
         if outbox.is_member:
             self.end_run()
             sharers = self._members[outbox.codec]

@@ -63,7 +63,7 @@ class Places:
             return list(self._connections)
 
     def make_place(self, network: str) -> bool:
-        """Whether there is a place for one more client, from `network`; if all are taken, one that may be takes leave.
+        """Whether there is a place for one more client, from `network`. If all are taken, one client may have to leave.
 
         That is a client that has not logged in, or else a session of an account that has many. A listener adds its
         client after this. If several listeners do so in the same moment, each may add one, and LEAVING_AT_ONCE covers
