@@ -162,9 +162,7 @@ class Session:
 
     def fail(self, error: Exception) -> None:
         """Ends a session after a bug outside a command; tells the client, if possible."""
-        reply = explain(error, None, self.peer)
-        reply.fatal = True
-        self.services.delivery.post(self._leave, (reply, ByeReply(reason="kicked")))
+        self.services.delivery.post(self._leave, self._last_words(error))
 
     def end(self, reason: Literal["exit", "kicked"] | None = None, ref: str | UnsetType = UNSET) -> None:
         """Ends the session, with a `bye` if there is a reason; stores all accepted messages first. Idempotent."""
@@ -223,14 +221,18 @@ class Session:
         self.is_late = True
         if self.account is None and not self.is_entering and not self.outbox.closing:
             seconds = self.services.settings.login_timeout
-            error = PeerError("login_timeout", f"no login within {seconds:g} seconds", fatal=True)
-            self._leave((explain(error, None, self.peer), ByeReply(reason="kicked")))
+            self._leave(self._last_words(PeerError("login_timeout", f"no login within {seconds:g} seconds")))
 
     def _leave(self, last_events: Sequence[Event]) -> None:
         self.services.delivery.leave(self.outbox)
         if self.account is not None and self.services.roster.remove(self.account.id, self):
             self.services.delivery.announce()
         self.outbox.finish(*last_events)
+
+    def _last_words(self, error: Exception) -> Sequence[Event]:
+        reply = explain(error, None, self.peer)
+        reply.fatal = True
+        return reply, ByeReply(reason="kicked")
 
     def _append_live(self, asked: tuple[Command, Callable[[], Reply]]) -> None:
         command, make_reply = asked

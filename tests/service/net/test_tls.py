@@ -7,7 +7,6 @@ import socket
 import ssl
 import sys
 import threading
-import time
 import warnings
 from contextlib import suppress
 from functools import partial
@@ -27,7 +26,7 @@ from tests.support.helpers import PATIENCE, ROOT, Process, Wire, enter, running_
 from tests.support.tls import Authority, Pair, tls_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 VERSIONS: Final = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -193,12 +192,17 @@ class Alone:
         self._thing, self._inside, self._overlaps = thing, inside, overlaps
 
     def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._thing, name)
+        return partial(self._call, name, attribute) if callable(attribute) else attribute
+
+    def _call(self, name: str, method: Callable[..., Any], *arguments: Any) -> Any:
         if not self._inside.acquire(blocking=False):
             self._overlaps.append(name)
-            return getattr(self._thing, name)
-        time.sleep(0)  # lets another thread in, if nothing keeps it out
-        self._inside.release()
-        return getattr(self._thing, name)
+            return method(*arguments)
+        try:
+            return method(*arguments)
+        finally:
+            self._inside.release()
 
 
 def test_threads_that_send_and_one_that_receives_do_not_mix(ends: Ends) -> None:
