@@ -97,6 +97,7 @@ class Settings:
     host: str = _setting("127.0.0.1", _text, "ADDRESS", "address to listen on; 0.0.0.0 for every network")
     db: str = _setting("chat.db", _text, "FILE", "the SQLite file; made or upgraded when needed")
     name: str = _setting("chat", _text, "NAME", "the server's name, as clients are greeted")
+    main_room: str = _setting("all", _text, "NAME", "the name of the room that everyone is in")
     contact: str = _setting("", _text, "TEXT", "whom users may ask, such as for a forgotten password")
     users_interval: float = _setting(
         30.0, _number(0.05, 86_400, float), "SECONDS", "seconds between two pushes of the users list to everyone"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from service.accounts.authentication import Accounts
 from service.accounts.limiter import Limiter
+from service.accounts.names import map_name
 from service.accounts.shares import Shares
 from service.admin import control
 from service.admin.control import Control
@@ -25,7 +26,7 @@ from service.chat.session import Services, Session
 from service.clock import format_time, utcnow
 from service.config import READERS, Settings, search_places
 from service.delivery.loop import Delivery
-from service.errors import ConfigError
+from service.errors import ConfigError, PeerError
 from service.listeners.descriptors import count_places
 from service.listeners.listener import JSON, Listener
 from service.listeners.places import Places
@@ -57,6 +58,7 @@ class Server:
 
     def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
         """`now` is the clock of the limits. Raises ConfigError if it cannot listen or speak TLS, SchemaError."""
+        _check_main_room(settings.main_room)
         most_clients = count_places(settings.max_connections)
         self._tls: ssl.SSLContext | None = None
         self._load_certificate(settings)
@@ -163,6 +165,16 @@ class Server:
 
     def _purge_tokens(self) -> None:
         self.services.storage.delete_expired_tokens(format_time(utcnow()))
+
+
+def _check_main_room(name: str) -> None:
+    """Raises ConfigError."""
+    try:
+        mapped = map_name(name)
+    except PeerError as error:
+        raise ConfigError(f"--main-room: {error}") from error
+    if mapped != name:
+        raise ConfigError(f"--main-room: a room's name has small letters; write {mapped}")
 
 
 def _say_bye(connections: list[Connection]) -> None:

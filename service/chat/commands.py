@@ -64,9 +64,10 @@ def _make_post(session: Session, command: protocol.Pm | protocol.Dm, text: str, 
     if len(text) > limit:
         raise PeerError("message_too_long", f"a message has at most {limit} characters; this one has {len(text)}")
     nonce = None if command.nonce is UNSET else command.nonce
+    kind = None if command.kind is UNSET or command.kind == "text" else command.kind
     if "\0" in text or (nonce is not None and "\0" in nonce):
         raise PeerError("bad_request", "a message and its nonce may not contain NUL")
-    return Posted(command, to, Post(None if to is None else _find_id(session, to), text, nonce))
+    return Posted(command, to, Post(None if to is None else _find_id(session, to), text, nonce, kind))
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -82,7 +83,7 @@ def missed(session: Session, command: protocol.Missed) -> None:
     session.settle_receipts(account.id)
     session.settle()
     # A client that does not confirm gets all messages after the seam live; `missed` must not repeat them.
-    up_to = MAX_ID if account.confirm else account.last_id
+    up_to = MAX_ID if account.confirm or account.quiet else account.last_id
     with _turn(session, session.services.pages):
         page = session.services.storage.missed_page(account.id, up_to, command.limit)
     shown, more = _fit(session, page)

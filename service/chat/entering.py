@@ -84,7 +84,7 @@ def _enter(session: Session, login: Write[contract.Login]) -> None:
 def _join(session: Session, command: Login | Register | Resume, token: NewToken, login: contract.Login) -> None:
     """Lets the session in; the reply is the first event that it gets as a member."""
     services = session.services
-    arrived = session.enter(Account(login.user_id, login.name, login.last_id, command.confirm))
+    arrived = session.enter(Account(login.user_id, login.name, login.last_id, command.confirm, command.quiet))
     session.outbox.append(
         LoginOkReply(
             username=login.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from service.chat.replies import explain
 from service.delivery.run import Note
@@ -56,7 +56,7 @@ def _deliver_public(session: Session, sender: Account, posted: Posted, stored: S
     command = posted.command
     ack = AckReply(command="pm", id=stored.id, time=stored.time, nonce=command.nonce, ref=command.ref)
     if stored.fresh:
-        event = BroadcastEvent(stored.id, stored.time, sender.name, posted.post.body)
+        event = BroadcastEvent(stored.id, stored.time, sender.name, posted.post.body, posted.post.kind or UNSET)
         session.services.delivery.broadcast(event, stored.id, session.outbox, ack)
     else:
         session.outbox.append(ack)
@@ -71,7 +71,7 @@ def _deliver_direct(session: Session, sender: Account, posted: Posted, stored: S
             id=stored.id,
             time=stored.time,
             to=to,
-            status="delivered" if receivers or stored.seen else "stored",
+            status="delivered" if (receivers and roster.is_listed(recipient_id)) or stored.seen else "stored",
             nonce=command.nonce,
             ref=command.ref,
         )
@@ -82,5 +82,5 @@ def _deliver_direct(session: Session, sender: Account, posted: Posted, stored: S
     if recipient_id != sender.id:
         copies = [other.outbox for other in roster.sessions_of(sender.id) if other is not session]
     if receivers or copies:
-        event = DirectEvent(stored.id, stored.time, sender.name, to, posted.post.body)
+        event = DirectEvent(stored.id, stored.time, sender.name, to, posted.post.body, posted.post.kind or UNSET)
         session.services.delivery.send(event, receivers, Note(0, (stored.id,)), copies)

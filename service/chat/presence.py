@@ -15,20 +15,24 @@ Member = TypeVar("Member")  # a logged-in session
 
 
 class Roster(Generic[Member]):
-    """The logged-in sessions by account. An account with several sessions is listed once."""
+    """The logged-in sessions by account.
+
+    An account is listed, once, while it has a session that is not quiet.
+    """
 
     def __init__(self) -> None:
-        self._sessions: dict[int, dict[Member, None]] = {}  # a dict keeps the order, which is the same for everyone
+        # The value says whether the session is quiet. A dict keeps the order, which is the same for everyone.
+        self._sessions: dict[int, dict[Member, bool]] = {}
         self._names: dict[int, str] = {}
         self._sorted: list[str] = []  # kept sorted, because sorting ten thousand names takes too long for each login
 
-    def add(self, user_id: int, name: str, member: Member) -> bool:
+    def add(self, user_id: int, name: str, member: Member, *, quiet: bool = False) -> bool:
         """Adds a session; returns whether the name is new in the list."""
-        arrived = user_id not in self._names
+        arrived = not quiet and user_id not in self._names
         if arrived:
             self._names[user_id] = name
             insort(self._sorted, name)
-        self._sessions.setdefault(user_id, {})[member] = None
+        self._sessions.setdefault(user_id, {})[member] = quiet
         return arrived
 
     def remove(self, user_id: int, member: Member) -> bool:
@@ -36,11 +40,17 @@ class Roster(Generic[Member]):
         sessions = self._sessions.get(user_id, {})
         if member not in sessions:
             return False
-        del sessions[member]
-        if sessions:
+        was_quiet = sessions.pop(member)
+        if not sessions:
+            del self._sessions[user_id]
+        if was_quiet or not all(sessions.values()):
             return False
-        del self._sessions[user_id], self._sorted[bisect_left(self._sorted, self._names.pop(user_id))]
+        del self._sorted[bisect_left(self._sorted, self._names.pop(user_id))]
         return True
+
+    def is_listed(self, user_id: int | None) -> bool:
+        """Whether the account is in the list of users online."""
+        return user_id in self._names
 
     def names(self) -> list[str]:
         """Returns the users online, sorted."""

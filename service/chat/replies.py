@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from service.storage.contract import Message, Page
     from service.wire.protocol import Command
 
+FEATURES: Final = ["kind", "quiet"]  # of the protocol's second part
 _log: Final = logging.getLogger("chat.session")
 _LOGGED_REFUSALS: Final[frozenset[ErrorCode]] = frozenset(
     {"bad_credentials", "bad_token", "rate_limited", "login_timeout"}
@@ -37,6 +38,8 @@ def greeting(settings: Settings) -> HelloEvent:
         registration=settings.registration,
         max_line=settings.max_line,
         max_message=settings.max_message,
+        features=FEATURES,
+        main_room=settings.main_room,
         contact=settings.contact or UNSET,
     )
 
@@ -86,6 +89,8 @@ def stored_message(message: Message) -> StoredMessage:
         from_=message.sender,
         to=UNSET if message.recipient is None else message.recipient,
         message=message.body,
+        kind=message.kind or UNSET,
+        deleted=message.deleted or UNSET,
     )
 
 

@@ -46,6 +46,7 @@ class Account(NamedTuple):
     name: str
     last_id: int  # the seam: later messages are sent live
     confirm: bool  # the client reports itself what the user has seen
+    quiet: bool = False  # the session announces nobody; it is no sign that somebody is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +184,14 @@ class Session:
         Returns whether the name is new in the roster.
         """
         self.account = account
-        if not account.confirm:
+        if not (account.confirm or account.quiet):
             receipts = self.services.receipts
             receipts.expect(account.id)
             self.outbox.report_written(
                 partial(receipts.note, account.id), at_close=partial(receipts.expect_no_more, account.id)
             )
         self.services.delivery.join(self.outbox)
-        return self.services.roster.add(account.id, account.name, self)
+        return self.services.roster.add(account.id, account.name, self, quiet=account.quiet)
 
     def kick(self, reason: Literal["shutdown", "password_changed", "kicked"]) -> None:
         """Ends the session from outside, with a `bye`; its connection thread then finds the end of the stream."""

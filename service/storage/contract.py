@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 MAX_ID: Final = 2**63 - 1  # of a message; an engine's integers hold no larger one
 TOKENS_PER_USER: Final = 50  # an account keeps its newest tokens: a script that logs in each minute fills no table
+SERVER_NAME: Final = "server"  # of the account that speaks for the service itself; it has no password
+SERVER_ID: Final = -1  # its id; those of people begin with 1
 MAX_SEARCH_WORDS: Final = 16  # in one query; each takes up to some 20 ms
 
 
@@ -102,7 +104,9 @@ class Message(NamedTuple):
     time: str
     sender: str
     recipient: str | None
-    body: str
+    body: str  # empty if the message was deleted
+    kind: str | None = None  # "action" or "notice"; None for a text
+    deleted: str | None = None  # when
 
     def __repr__(self) -> str:  # for logs and exceptions: no text
         return f"Message(id={self.id})"
@@ -121,6 +125,7 @@ class Post(Struct, frozen=True):  # creating a Struct takes a quarter of a named
     recipient_id: int | None
     body: str
     nonce: str | None
+    kind: str | None = None
 
     def __repr__(self) -> str:  # for logs and exceptions: no text
         return f"Post(recipient_id={self.recipient_id}, nonce={self.nonce!r})"

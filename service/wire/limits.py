@@ -9,6 +9,7 @@ MAX_REF: Final = 64  # characters
 MAX_NONCE: Final = 64  # characters
 MAX_PAGE: Final = 200  # messages in one page, and ids in one `seen`
 MAX_ID: Final = 2**63 - 1  # the largest id that a database can store
+MAX_REASON: Final = 300  # characters; why somebody deletes or moderates
 MAX_QUERY: Final = 4_096  # characters; cutting this many into words takes 30 ms, 64 KiB would take half a second
 MAX_USERNAME: Final = 32  # characters of the mapped name
 DEFAULT_PAGE: Final = 50  # messages: a few screens

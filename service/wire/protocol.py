@@ -6,12 +6,21 @@ version 1 fixes names and shapes; docs/protocol.txt describes them.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from service.wire.limits import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID, MAX_NONCE, MAX_PAGE, MAX_QUERY, MAX_REF
+from service.wire.limits import (
+    DEFAULT_PAGE,
+    DEFAULT_SEARCH_PAGE,
+    MAX_ID,
+    MAX_NONCE,
+    MAX_PAGE,
+    MAX_QUERY,
+    MAX_REASON,
+    MAX_REF,
+)
 
 Ref = Annotated[str, Meta(max_length=MAX_REF)]
 Nonce = Annotated[str, Meta(max_length=MAX_NONCE)]
@@ -19,6 +28,8 @@ Id = Annotated[int, Meta(ge=0, le=MAX_ID)]  # ids are positive; 0 means "before 
 Count = Annotated[int, Meta(ge=0, le=MAX_ID)]
 Limit = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
 Query = Annotated[str, Meta(max_length=MAX_QUERY)]
+Reason = Annotated[str, Meta(max_length=MAX_REASON)]
+Kind = Literal["text", "action", "notice"]  # "text" is taken as left out
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=MAX_PAGE)]
 
 
@@ -40,33 +51,38 @@ class Command(_Discreet, kw_only=True, tag_field="command", tag=str.lower):
     ref: Ref | UnsetType = UNSET
 
 
-class Login(Command):
+class Entry(Command, kw_only=True):
+    """What a session asks for at its login. `quiet`: it announces nobody, and shows nothing by itself."""
+
+    confirm: bool = False
+    quiet: bool = False
+
+
+class Login(Entry):
     """Logs in. Without a password: asks whether the name is registered."""
 
     username: str
     password: str | UnsetType = UNSET
-    confirm: bool = False
 
 
-class Register(Command):
+class Register(Entry):
     """Creates an account and logs in."""
 
     username: str
     password: str
-    confirm: bool = False
 
 
-class Resume(Command):
+class Resume(Entry):
     """Logs in with the token of an earlier login."""
 
     token: str
-    confirm: bool = False
 
 
 class Pm(Command):
     """Sends a public message. Without a text: asks whether one may follow."""
 
     message: str | UnsetType = UNSET
+    kind: Kind | UnsetType = UNSET
     nonce: Nonce | UnsetType = UNSET
 
 
@@ -75,6 +91,7 @@ class Dm(Command):
 
     to: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
+    kind: Kind | UnsetType = UNSET
     nonce: Nonce | UnsetType = UNSET
 
 
@@ -152,6 +169,8 @@ class HelloEvent(Event, tag="hello"):
     registration: str
     max_line: Count
     max_message: Count
+    features: list[str] | UnsetType = UNSET  # parts of the protocol that not every service of version 1 has
+    main_room: str | UnsetType = UNSET  # the name of the public room
     contact: str | UnsetType = UNSET  # how users reach the operator, such as after they forget a password
 
 
@@ -200,6 +219,7 @@ class BroadcastEvent(Event, tag="broadcast"):
     time: str
     from_: str = msgspec.field(name="from")
     message: str
+    kind: str | UnsetType = UNSET
 
 
 class DirectEvent(Event, tag="direct"):
@@ -210,6 +230,7 @@ class DirectEvent(Event, tag="direct"):
     from_: str = msgspec.field(name="from")
     to: str
     message: str
+    kind: str | UnsetType = UNSET
 
 
 class UsersReply(Reply, tag="users"):
@@ -220,13 +241,15 @@ class UsersReply(Reply, tag="users"):
 
 
 class StoredMessage(_Discreet, kw_only=True):
-    """One message in a page; a public one has no `to`."""
+    """One message in a page; a public one has no `to`. A deleted one has no text, and the time of its deletion."""
 
     id: Id
     time: str
     from_: str = msgspec.field(name="from")
     to: str | UnsetType = UNSET
     message: str
+    kind: str | UnsetType = UNSET
+    deleted: str | UnsetType = UNSET
 
 
 class MissedReply(Reply, tag="missed"):

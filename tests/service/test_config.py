@@ -17,6 +17,7 @@ OTHERS: Final[dict[str, tuple[str, Any]]] = {
     "host": ("0.0.0.0", "0.0.0.0"),  # noqa: S104 (nothing listens here)
     "db": ("/srv/chat.db", "/srv/chat.db"),
     "name": ("our chat", "our chat"),
+    "main_room": ("lab", "lab"),
     "contact": ("the office", "the office"),
     "users_interval": ("2.5", 2.5),
     "bcrypt_cost": ("13", 13),

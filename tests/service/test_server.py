@@ -214,3 +214,10 @@ def test_a_client_is_told_of_no_one_else_at_a_stop(tmp_path: Path) -> None:
         for wire in (alice, bob):
             wire.close()
         stopper.join()
+
+
+@pytest.mark.parametrize("name", ["two words", "Lab", "#lab", "", "x" * 33])
+def test_a_main_room_has_a_name_like_a_user(tmp_path: Path, name: str) -> None:
+    """In small letters, so that it is the one that clients compare with."""
+    with pytest.raises(ConfigError, match="--main-room"):
+        Server(make_settings(tmp_path, main_room=name))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 README: Final = PAPERS["README.txt"]
 CLIENT, SCRIPTING, OPERATING = (PAPERS[f"docs/{name}.txt"] for name in ("client", "scripting", "operating"))
 QUERIES: Final = re.findall(r'^    sqlite3 chat\.db "(SELECT.*)"$', README, re.MULTILINE)
-MADE: Final = ("benchmarks/profile.svg", "benchmarks/history", "migrations/versions/0006_what.py")  # by a command
+MADE: Final = ("benchmarks/profile.svg", "benchmarks/history", "migrations/versions/0007_what.py")  # by a command
 
 
 # -- the examples -----------------------------------------------------------------------------------------------------

@@ -55,6 +55,8 @@ def describe(kind: msgspec.inspect.Type) -> str:
         bounds = "" if kind.max_length is None else f", {kind.min_length} to {kind.max_length}"
         item = kind.item_type
         return f"list of {'messages' if isinstance(item, msgspec.inspect.StructType) else describe(item) + 's'}{bounds}"
+    if isinstance(kind, msgspec.inspect.LiteralType):
+        return "one of a list"
     return {msgspec.inspect.BoolType: "true or false", msgspec.inspect.FloatType: "seconds"}[type(kind)]
 
 

@@ -180,7 +180,7 @@ def _find_misfit(connection: sqlite3.Connection) -> str | None:
 
 
 def count(connection: sqlite3.Connection, revision: str) -> Contents:
-    """Counts the file's contents."""
-    (users,) = connection.execute("SELECT count(*) FROM user").fetchone()
+    """Counts the file's contents. Accounts that nobody can log in to are no users."""
+    (users,) = connection.execute("SELECT count(*) FROM user WHERE password_hash <> ''").fetchone()
     (messages,) = connection.execute("SELECT count(*) FROM message").fetchone()
     return Contents(users, messages, revision)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from service.clock import format_time, utcnow
 from service.config import POSTS_AT_ONCE
-from service.storage.contract import MAX_ID, Message, NonceReused, Page, Stored
+from service.storage.contract import MAX_ID, Message, NonceReused, Page, Post, Stored
 from service.storage.sqlite import unread
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from service.errors import StorageFull
-    from service.storage.contract import Outcome, Post
+    from service.storage.contract import Outcome
 
 
 # The index message_talk uses this number, so a change needs a migration. With eras of 32,768 ids, messages are added to
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _ERA_BITS: Final = 15
 # Selects a page's messages. The text for {} says where the rows `m` come from, and in which order.
 SELECT: Final = """
-    SELECT m.id, m.sent_at, s.name, r.name, m.body
+    SELECT m.id, m.sent_at, s.name, r.name, m.body, m.kind, m.deleted_at
     FROM {} JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id
 """
 _MISSED: Final = SELECT.format("message AS m INDEXED BY message_missed")
@@ -53,7 +53,11 @@ def store_all(connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequenc
     The time is taken here, on the writer thread, so that the order of times is the order of ids.
     """
     now = format_time(utcnow())
-    rows = [(now, sender_id, post.recipient_id, post.body, post.nonce) for sender_id, posts in calls for post in posts]
+    rows = [
+        (now, sender_id, post.recipient_id, post.kind, post.body, post.nonce)
+        for sender_id, posts in calls
+        for post in posts
+    ]
     outcomes: list[Outcome] = []
     while len(outcomes) < len(rows):
         left = len(rows) - len(outcomes)
@@ -73,7 +77,7 @@ def store_all(connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequenc
     return [list(islice(each, len(posts))) for _, posts in calls]
 
 
-_Row = tuple[str, int, "int | None", str, "str | None"]  # time, sender, recipient, text, nonce
+_Row = tuple[str, int, "int | None", "str | None", str, "str | None"]  # time, sender, recipient, kind, text, nonce
 
 
 def _store_rows(connection: sqlite3.Connection, rows: Sequence[_Row]) -> list[Stored | NonceReused]:
@@ -87,52 +91,51 @@ def _store_rows(connection: sqlite3.Connection, rows: Sequence[_Row]) -> list[St
             return [Stored(message_id, rows[0][0], fresh=True, seen=False) for message_id in ids]
         connection.execute("ROLLBACK TO posts")
         connection.execute("RELEASE posts")
-    return [_store(connection, *row) for row in rows]
+    return [_store(connection, row) for row in rows]
 
 
 @cache
 def _insert_statement(rows: int) -> str:
-    places = ", ".join(["(?, ?, ?, ?, ?)"] * rows)
+    places = ", ".join(["(?, ?, ?, ?, ?, ?)"] * rows)
     return (
-        f"INSERT INTO message (sent_at, sender_id, recipient_id, body, nonce) VALUES {places} "  # noqa: S608
+        f"INSERT INTO message (sent_at, sender_id, recipient_id, kind, body, nonce) VALUES {places} "  # noqa: S608
         "ON CONFLICT (sender_id, nonce) WHERE nonce IS NOT NULL DO NOTHING"
     )
 
 
-def _store(
-    connection: sqlite3.Connection, now: str, sender_id: int, recipient_id: int | None, body: str, nonce: str | None
-) -> Stored | NonceReused:
-    cursor = connection.execute(_insert_statement(1), (now, sender_id, recipient_id, body, nonce))
+def _store(connection: sqlite3.Connection, row: _Row) -> Stored | NonceReused:
+    cursor = connection.execute(_insert_statement(1), row)
     if cursor.rowcount:
-        return Stored(cursor.lastrowid or 0, now, fresh=True, seen=False)
-    stored = _find_stored(connection, sender_id, recipient_id, body, nonce)
+        return Stored(cursor.lastrowid or 0, row[0], fresh=True, seen=False)
+    _, sender_id, recipient_id, kind, body, nonce = row
+    stored = _find_stored(connection, sender_id, Post(recipient_id, body, nonce, kind))
     assert stored is not None  # noqa: S101 (its nonce prevented the INSERT)
     return stored
 
 
-def _find_stored(
-    connection: sqlite3.Connection, sender_id: int, recipient_id: int | None, body: str, nonce: str | None
-) -> Stored | NonceReused | None:
-    """Returns a retry's result: the first message with that nonce, or a refusal if it differs; None if none."""
+def _find_stored(connection: sqlite3.Connection, sender_id: int, post: Post) -> Stored | NonceReused | None:
+    """Returns a retry's result: the first message with that nonce, or a refusal if it differs; None if none.
+
+    Of a deleted message nobody can tell any more what it said.
+    """
     first = connection.execute(
-        "SELECT id, sent_at, seen_at, recipient_id, body FROM message WHERE sender_id = ? AND nonce = ?",
-        (sender_id, nonce),
+        "SELECT id, sent_at, seen_at, deleted_at, recipient_id, body, kind FROM message "
+        "WHERE sender_id = ? AND nonce = ?",
+        (sender_id, post.nonce),
     ).fetchone()
     if first is None:
         return None
-    if first[3:] != (recipient_id, body):
+    message_id, sent_at, seen_at, deleted_at, recipient_id, *said = first
+    if recipient_id != post.recipient_id or (deleted_at is None and said != [post.body, post.kind]):
         return NonceReused()
-    return Stored(first[0], first[1], fresh=False, seen=first[2] is not None)
+    return Stored(message_id, sent_at, fresh=False, seen=seen_at is not None)
 
 
 def refuse_new(
     connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[Post]]], reason: StorageFull
 ) -> list[list[Outcome]]:
     """As `store_all`, but stores nothing: a retry gets its stored message, a new message the `reason`."""
-    return [
-        [_find_stored(connection, sender, post.recipient_id, post.body, post.nonce) or reason for post in posts]
-        for sender, posts in calls
-    ]
+    return [[_find_stored(connection, sender, post) or reason for post in posts] for sender, posts in calls]
 
 
 # -- what was seen ----------------------------------------------------------------------------------------------------

@@ -228,3 +228,41 @@ def test_the_limits_are_settings(tmp_path: Path) -> None:
         ping = b'{"command":"ping"}'
         wire.send_bytes(ping.ljust(600) + b"\n" + ping.ljust(600) + b"\r\n" + ping.ljust(601) + b"\n")
         assert [line["type"] for line in wire.read_until_pong()] == ["pong", "pong", "error"]
+
+
+def test_a_kind_comes_with_the_message(wires: Wires) -> None:
+    """Live, in pages and in missed ones; a text has none, whether it says so or not."""
+    alice, bob = wires.enter("alice"), wires.enter("bob", confirm=True)
+    for kind in ("action", "notice"):
+        alice.ask("pm", message="waves", kind=kind)
+        assert bob.read_type("broadcast")["kind"] == kind
+        alice.ask("dm", to="bob", message="waves", kind=kind)
+        assert bob.read_type("direct")["kind"] == kind
+    alice.ask("pm", message="hi", kind="text")
+    assert "kind" not in bob.read_type("broadcast")
+    public, direct = bob.ask("history")["messages"], bob.ask("missed")["messages"]
+    assert [row.get("kind") for row in public] == ["action", "notice", None]
+    assert [row.get("kind") for row in direct] == ["action", "notice"]
+    assert bob.ask("search", query="waves")["messages"][0]["kind"] == "notice"
+
+
+def test_a_retry_has_the_same_kind(wires: Wires) -> None:
+    """Another one is another message; `text` is as none."""
+    alice = wires.enter("alice")
+    first = alice.ask("pm", message="waves", kind="action", nonce="n")
+    assert alice.ask("pm", message="waves", kind="action", nonce="n") == first
+    assert alice.ask("pm", message="waves", nonce="n")["code"] == "nonce_reused"
+    plain = alice.ask("pm", message="hi", nonce="m")
+    assert alice.ask("pm", message="hi", kind="text", nonce="m") == plain
+
+
+def test_a_quiet_session_announces_nobody(wires: Wires) -> None:
+    """It sends and receives; what goes to it is stored for the account, and missed until it is confirmed."""
+    alice, cron = wires.enter("alice"), wires.enter("cron", quiet=True)
+    assert alice.ask("users")["users"] == ["alice"]
+    cron.ask("pm", message="the disk is full")
+    assert alice.read_type("broadcast")["from"] == "cron"
+    assert alice.ask("dm", to="cron", message="thanks")["status"] == "stored"
+    assert cron.read_type("direct")["message"] == "thanks"
+    assert [row["message"] for row in cron.ask("missed")["messages"]] == ["thanks"]
+    assert alice.ask("users")["users"] == ["alice"]

@@ -81,3 +81,17 @@ def test_the_users_list_is_of_now() -> None:
     roster.add(2, "bob", "laptop")
     roster.add(1, "alice", "phone")
     assert users_reply(roster) == UsersReply(users=["alice", "bob"], time="2026-11-21T09:30:00.000Z")
+
+
+def test_a_quiet_session_lists_nobody() -> None:
+    """It is one of the account's sessions; the name comes and goes with the others."""
+    roster: Roster[str] = Roster()
+    assert not roster.add(1, "alice", "cron", quiet=True)
+    assert (roster.names(), roster.is_listed(1), list(roster.sessions_of(1))) == ([], False, ["cron"])
+    assert roster.add(1, "alice", "laptop")
+    assert not roster.add(1, "alice", "bot", quiet=True)
+    assert roster.is_listed(1)
+    assert not roster.remove(1, "bot")
+    assert roster.remove(1, "laptop")
+    assert (roster.names(), list(roster.sessions_of(1))) == ([], ["cron"])
+    assert not roster.remove(1, "cron")

@@ -15,6 +15,7 @@ from service.storage.contract import (
     TOKENS_PER_USER,
     AccountDisabled,
     LooksAlike,
+    Message,
     NameTaken,
     NonceReused,
     PasswordChanged,
@@ -333,8 +334,8 @@ def test_a_page_has_all_of_a_message(storage: Storage) -> None:
     public, direct = store(storage, alice, "all"), store(storage, alice, "you", to="bob")
     assert isinstance(public, Stored)
     assert isinstance(direct, Stored)
-    assert storage.history_page(None, None, None, 9).messages == [(public.id, public.time, "alice", None, "all")]
-    assert storage.missed_page(2, MAX_ID, 9).messages == [(direct.id, direct.time, "alice", "bob", "you")]
+    assert storage.history_page(None, None, None, 9).messages == [Message(public.id, public.time, "alice", None, "all")]
+    assert storage.missed_page(2, MAX_ID, 9).messages == [Message(direct.id, direct.time, "alice", "bob", "you")]
 
 
 def test_a_search_finds_words_that_one_may_read(storage: Storage) -> None:

@@ -56,10 +56,12 @@ def values_of(kind: msgspec.inspect.Type) -> st.SearchStrategy[Any]:
         return st.lists(values_of(kind.item_type), min_size=kind.min_length or 0, max_size=4)
     if isinstance(kind, msgspec.inspect.StructType):
         return messages_of(kind.cls)
-    if isinstance(kind, msgspec.inspect.FloatType):
-        return st.floats(allow_nan=False, allow_infinity=False)
-    assert isinstance(kind, msgspec.inspect.BoolType), kind
-    return st.booleans()
+    others = {
+        msgspec.inspect.FloatType: lambda: st.floats(allow_nan=False, allow_infinity=False),
+        msgspec.inspect.LiteralType: lambda: st.sampled_from(getattr(kind, "values")),  # noqa: B009
+        msgspec.inspect.BoolType: st.booleans,
+    }
+    return others[type(kind)]()
 
 
 def messages_of(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
@@ -240,15 +242,20 @@ WRONG_FIELDS: Final[list[tuple[str, str, list[str | None]]]] = [
     ("login", "username", ["5", "null", "[]", None]),
     ("login", "password", ["5", "null", "true"]),
     ("login", "confirm", ["1", '"true"', "null"]),
+    ("login", "quiet", ["1", '"true"', "null"]),
     ("register", "username", ["{}", None]),
     ("register", "password", ["5", None]),
     ("register", "confirm", ["0"]),
+    ("register", "quiet", ["0"]),
     ("resume", "token", ["5", "null", None]),
     ("resume", "confirm", ['"yes"']),
+    ("resume", "quiet", ['"yes"']),
     ("pm", "message", ["5", "null", '["hi"]']),
+    ("pm", "kind", ["null", "5", '"shout"', '""']),
     ("pm", "nonce", ["5", '"' + "n" * 65 + '"']),
     ("dm", "to", ["5", "null", '["bob"]']),
     ("dm", "message", ["5"]),
+    ("dm", "kind", ["null", "5", '"shout"', '""']),
     ("dm", "nonce", ['"' + "n" * 65 + '"']),
     ("missed", "limit", ["0", "201", "-1", '"5"', "1.5", "1.0", "true", "null", HUGE, "-" + HUGE, "1e999"]),
     ("seen", "id", ["-1", str(MAX_ID + 1), "1e30", '"1"', "true", "null", HUGE]),

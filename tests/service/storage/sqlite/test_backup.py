@@ -271,7 +271,7 @@ def test_the_drill(tmp_path: Path) -> None:
         assert bob.ask("search", query="meeting")["messages"][0]["message"] == "the meeting is at noon"
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("SELECT * FROM history").fetchall() == expected
-            assert connection.execute("SELECT name FROM user ORDER BY id").fetchall() == [("alice",), ("bob",)]
+            assert connection.execute("SELECT name FROM users").fetchall() == [("alice",), ("bob",)]
         assert alice.ask("pm", message="again")["id"] == last + 1
         service.stop()
         assert not [line for line in service.log if "has lost" in line]

@@ -154,14 +154,14 @@ def test_the_promised_views(storage: SqliteStorage, tmp_path: Path) -> None:
     say(storage, alice, "all")
     say(storage, alice, "you", to="bob")
     with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
-        rows = connection.execute("SELECT id, sender, recipient, message FROM history").fetchall()
+        rows = connection.execute("SELECT id, sender, recipient, message, kind FROM history").fetchall()
         names = [
             [column[0] for column in connection.execute(f"SELECT * FROM {view}").description]
             for view in ("history", "users")
         ]
         assert connection.execute("SELECT * FROM users").fetchall() == [("alice", NOW, NOW), ("bob", NOW, NOW)]
-    assert rows == [(1, "alice", None, "all"), (2, "alice", "bob", "you")]
-    assert names == [["id", "time", "sender", "recipient", "message"], ["name", "created", "last_seen"]]
+    assert rows == [(1, "alice", None, "all", "text"), (2, "alice", "bob", "you", "text")]
+    assert names == [["id", "time", "sender", "recipient", "message", "kind"], ["name", "created", "last_seen"]]
 
 
 def test_reads_under_way_end_when_the_service_stops(storage: SqliteStorage) -> None:

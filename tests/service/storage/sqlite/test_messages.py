@@ -21,7 +21,10 @@ ERA = 1 << messages._ERA_BITS
 
 def direct_ids(storage: SqliteStorage) -> list[int]:
     """What is noted of each user: the newest direct message that they have sent or seen."""
-    return [n for (n,) in storage.call(lambda c: c.execute("SELECT direct_id FROM user ORDER BY id").fetchall())]
+    return [
+        n
+        for (n,) in storage.call(lambda c: c.execute("SELECT direct_id FROM user WHERE id > 0 ORDER BY id").fetchall())
+    ]
 
 
 def eras(storage: SqliteStorage) -> list[int]:

@@ -14,7 +14,7 @@ import pytest
 
 from service.accounts.names import look_of
 from service.errors import SchemaError
-from service.storage.contract import LooksAlike, Stored
+from service.storage.contract import SERVER_ID, SERVER_NAME, LooksAlike, Stored
 from service.storage.sqlite import integrity, messages, schema, unread
 from tests.support.helpers import open_storage
 from tests.support.storage import NOW, store
@@ -72,10 +72,10 @@ def test_an_older_database_is_upgraded_with_its_rows(tmp_path: Path, newer_migra
     """What an older version stored is there after the upgrade."""
     path = tmp_path / "chat.db"
     schema.prepare(path)
-    run(path, "INSERT INTO user VALUES (1, 'alice', 'x', 't', 't', 0, 0, NULL, 'alice')")
+    run(path, "INSERT INTO user VALUES (1, 'alice', 'x', 't', 't', 0, 0, NULL, 'alice', 'member')")
     assert schema.prepare(path, newer_migrations) == "upgraded"
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT name FROM user").fetchall() == [("alice",)]
+        assert connection.execute("SELECT name FROM users").fetchall() == [("alice",)]
         assert connection.execute("SELECT id FROM later").fetchall() == [(1,)]
 
 
@@ -162,6 +162,24 @@ def test_older_accounts_get_looks_and_stay(tmp_path: Path) -> None:
             with pytest.raises(LooksAlike):
                 storage.check_free(name, look_of(name))
         storage.check_free("malice", look_of("malice"))
+
+
+@pytest.mark.parametrize("name", ["alice", "server"])
+def test_a_database_of_the_first_release_gets_kinds_and_ranks(tmp_path: Path, name: str) -> None:
+    """Its accounts are members, its messages texts; a user who is called server stays that."""
+    path, folder = tmp_path / "chat.db", tmp_path / "release"
+    shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__", "000[6-9]*"))
+    schema.prepare(path, folder)
+    run(path, f"INSERT INTO user VALUES (1, '{name}', 'x', 't', 't', 0, 0, NULL, '{name}')")
+    run(path, "INSERT INTO message (sent_at, sender_id, body) VALUES ('t', 1, 'hi')")
+    assert schema.prepare(path) == "upgraded"
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT id, role FROM user WHERE name = ?", (name,)).fetchall() == [(1, "member")]
+        assert connection.execute("SELECT id FROM user WHERE name = ?", (SERVER_NAME,)).fetchall() == [
+            (1 if name == SERVER_NAME else SERVER_ID,)
+        ]
+        assert connection.execute("SELECT * FROM users").fetchall() == [(name, "t", "t")]
+        assert connection.execute("SELECT * FROM history").fetchall() == [(1, "t", name, None, "hi", "text")]
 
 
 def test_an_upgraded_schema_is_that_of_a_new_file(tmp_path: Path, first_migration: Path) -> None:

@@ -30,7 +30,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Con
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN")
         for name in ("alice", "bob", "carol"):
-            connection.execute("INSERT INTO user VALUES (NULL, ?, '', '', '', 0, 0, NULL, '')", (name,))
+            connection.execute("INSERT INTO user VALUES (NULL, ?, 'x', '', '', 0, 0, NULL, '', 'member')", (name,))
         yield connection
 
 

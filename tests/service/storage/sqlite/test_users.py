@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def columns(storage: SqliteStorage, column: str) -> list[object]:
     """One column of all users, in the order of their ids."""
     return [
-        value for (value,) in storage.call(lambda c: c.execute(f"SELECT {column} FROM user ORDER BY id").fetchall())
+        value
+        for (value,) in storage.call(
+            lambda c: c.execute(f"SELECT {column} FROM user WHERE id > 0 ORDER BY id").fetchall()
+        )
     ]
 
 
