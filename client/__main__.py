@@ -26,6 +26,7 @@ from client.scripting.streams import LEFT, LOST, MISTAKEN, NOT_LOGGED_IN
 from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
 from client.text import is_sendable, one_line
 from client.tokens import Tokens, is_here
+from service import programs
 from service.visible import Parser, safe
 from service.wire.limits import MAX_ID
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 VARIABLE: Final = "CHAT_PASSWORD"  # never an argument: everyone on the machine can see those
 _RETRY_TIMEOUT: Final = 2.0  # seconds to connect again after a loss; a user who leaves waits for the end of that try
 _INTERRUPTED: Final = 130  # as shells report a program that SIGINT ended
-_USAGE: Final = "python3 -m client SERVER PORT [USERNAME]"
+_USAGE: Final = f"{programs.CLIENT} SERVER PORT [USERNAME]"
 _NOTES: Final = """\
 Without SERVER and PORT they are those of the profile; with them, its name and TLS still count if
 it was named. At a terminal the client asks for the name and the password, once: then it keeps a
@@ -172,7 +173,7 @@ def _forget(given: argparse.Namespace, profile: Profile, tokens: Tokens) -> int:
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, Wanted | None]:
     parser = Parser(
-        prog="python3 -m client",
+        prog=programs.CLIENT,
         usage="%(prog)s [SERVER PORT] [USERNAME] [options]",
         description="Chat with the people on a chat server.",
         epilog=_NOTES,

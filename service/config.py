@@ -11,6 +11,7 @@ import os
 from dataclasses import Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from service import programs
 from service.errors import ConfigError
 from service.visible import Parser
 
@@ -162,7 +163,7 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> 
     Raises ConfigError for an invalid value. A misspelt option ends the program with status 2, as argparse does.
     """
     parser = Parser(
-        prog="python3 -m service",
+        prog=programs.SERVICE,
         description="The chat service. Each option can also be set by the variable in brackets.",
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=_HELP_WIDTH),
         allow_abbrev=False,

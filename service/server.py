@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from service import programs
 from service.accounts.authentication import Accounts
 from service.accounts.limiter import Limiter
 from service.accounts.names import map_name
@@ -102,8 +103,9 @@ class Server:
         self._listener = Listener(listening, JSON, self.services, self.places, lambda: self._tls)
         if self._tls is None and not is_loopback(address):
             _log.warning(
-                "without TLS everyone on the way can read passwords and messages. To make certificates: make certs; to "
-                "use them: --tls-cert and --tls-key"
+                "without TLS everyone on the way can read passwords and messages. To make certificates: %s certs; to "
+                "use them: --tls-cert and --tls-key",
+                programs.ADMIN,
             )
         _log.info("listening on %s, database %s, %s", format_address(address), settings.db, storage.engine)
 

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from service import storage
+from service import programs, storage
 from service.accounts import passwords
 from service.accounts.names import map_name, map_new_name
 from service.accounts.refusals import as_peer_errors
@@ -65,7 +65,7 @@ def _fail(text: str, status: int) -> int:
 
 
 def _parse(arguments: Sequence[str], settings: Settings) -> argparse.Namespace:
-    parser = Parser(prog="python3 -m service.admin", description="Looks after the chat's database.")
+    parser = Parser(prog=programs.ADMIN, description="Looks after the chat's database.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     init_db = commands.add_parser("init-db", help="make the database, or upgrade an older one")
     init_db.add_argument("db", nargs="?", default=settings.db, help="the SQLite file (default %(default)s)")

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 from datetime import timedelta
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from service import programs
 from service.clock import utcnow
 from service.errors import ConfigError
 from service.net.tls import fingerprint
@@ -53,8 +55,8 @@ def make_pair(folder: Path, names: Sequence[str]) -> list[str]:
         f"{cert_file} and {key_file} made, good until {certificate.not_valid_after_utc:%Y-%m-%d}",
         f"Names: {', '.join(names)}",
         f"SHA-256 fingerprint: {fingerprint(certificate.public_bytes(Encoding.DER))}",
-        f"Next: make run_server HOST=0.0.0.0 CERT={cert_file} KEY={key_file}",
-        "then: make run_client SERVER=<its name> TLS=1, which shows the fingerprint and asks once",
+        f"Next: {programs.SERVICE} --host 0.0.0.0 --tls-cert {quote(str(cert_file))} --tls-key {quote(str(key_file))}",
+        f"then: {programs.CLIENT} SERVER 12000 --tls, which shows the fingerprint and asks once",
     ]
 
 

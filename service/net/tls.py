@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from service import programs
 from service.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ _ANSWER_BYTES: Final = 65_536  # of pending TLS answers, such as for new keys, b
 HANDSHAKE: Final = 0x16  # the first byte of a ClientHello and of its answer
 _ALERT: Final = 0x15  # the first byte of a refusal
 _DONT_WAIT: Final = int(socket.MSG_DONTWAIT)
+_REMEDY: Final = f"To make a certificate and its key: {programs.ADMIN} certs"
 
 
 class NotTlsError(OSError):
@@ -271,7 +273,7 @@ def load_certificate(certificate: str, key: str) -> tuple[ssl.SSLContext, str]:
         if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
             raise ConfigError(f"the key {key} does not belong to the certificate {certificate}") from error
         raise ConfigError(
-            f"{certificate} and {key} are no certificate and unencrypted key in PEM form. To make some: make certs"
+            f"{certificate} and {key} are no certificate and unencrypted key in PEM form. {_REMEDY}"
         ) from error
 
 
@@ -280,7 +282,7 @@ def _read(path: str) -> str:
         return Path(path).read_text(encoding="ascii", errors="replace")
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise ConfigError(f"cannot read {path}: {reason}. To make a certificate and its key: make certs") from error
+        raise ConfigError(f"cannot read {path}: {reason}. {_REMEDY}") from error
 
 
 def _first(pem: str) -> bytes:

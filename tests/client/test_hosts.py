@@ -6,6 +6,7 @@ import pytest
 
 from client.__main__ import main
 from client.hosts import canonical
+from service import programs
 
 
 @pytest.mark.parametrize(
@@ -39,4 +40,4 @@ def test_an_empty_host_is_said(capsys: pytest.CaptureFixture[str], host: str) ->
     """The system would take it for this machine, and its line in the file of certificates would damage that."""
     with pytest.raises(SystemExit) as ended:
         main([host, "12000", "alice"])
-    assert (ended.value.code, "SERVER is empty: python3 -m client" in capsys.readouterr().err) == (2, True)
+    assert (ended.value.code, f"SERVER is empty: {programs.CLIENT}" in capsys.readouterr().err) == (2, True)

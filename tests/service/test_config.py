@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from service import programs
 from service.config import Settings, cores, parse_settings, show_default
 from service.errors import ConfigError
 
@@ -200,7 +201,7 @@ def test_a_bad_option_ends_with_status_2(arguments: list[str], capsys: pytest.Ca
     with pytest.raises(SystemExit) as end:
         parse_settings(arguments, {})
     assert end.value.code == 2
-    assert "usage: python3 -m service" in capsys.readouterr().err
+    assert f"usage: {programs.SERVICE}" in capsys.readouterr().err
 
 
 def test_settings_do_not_change() -> None:

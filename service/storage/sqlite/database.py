@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from service import programs
 from service.errors import StorageDamaged, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _JOURNAL_LIMIT: Final = 16 << 20  # bytes that the -wal keeps after a checkpoint
 CHECKPOINT_PAGES: Final = 4_000  # of the -wal, 16 MiB; with SQLite's default of 1,000 the same pages are written often
 # The files beside a database in use: those of SQLite, lock.py and service/admin/control.py.
 _BESIDE: Final = ("-wal", "-shm", "-journal", "-lock", "-control")
-REMEDY: Final = "With the service stopped, `python3 -m service.admin restore BACKUP --db {}` puts a backup in its place"
+REMEDY: Final = f"With the service stopped, `{programs.ADMIN} restore BACKUP --db {{}}` puts a backup in its place"
 # sqlite3 must not begin transactions by itself. The second setting is the default, but a later Python will change it.
 _MANUAL: Final[dict[str, Any]] = {"isolation_level": None}
 if sys.version_info >= (3, 12):
@@ -159,7 +160,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 def describe_damage(path: Path, problem: object) -> str:
     """Returns the line for the operator."""
-    return f"{path} is damaged: {problem}. `python3 -m service.admin verify {path}` checks it. {REMEDY.format(path)}"
+    return f"{path} is damaged: {problem}. `{programs.ADMIN} verify {path}` checks it. {REMEDY.format(path)}"
 
 
 def is_unavailable(error: sqlite3.Error) -> bool:

@@ -12,6 +12,7 @@ import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+from service import programs
 from service.errors import FileError
 from service.storage.contract import Contents
 from service.storage.sqlite import database, fulltext, schema, unread
@@ -83,7 +84,7 @@ def _find_problem_in_time(connection: sqlite3.Connection, path: Path, seconds: f
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
-        _log.info("%s is too large to be checked whole at a start; `python3 -m service.admin verify` does that", path)
+        _log.info("%s is too large to be checked whole at a start; `%s verify` does that", path, programs.ADMIN)
         return None
     finally:
         timer.cancel()

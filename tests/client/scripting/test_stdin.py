@@ -18,6 +18,7 @@ from client.net.connection import connect
 from client.net.link import Link
 from client.scripting.stdin import StdinRun
 from client.text import hint
+from service import programs
 from service.wire.protocol import Pm
 from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer
 
@@ -261,7 +262,7 @@ def client(*arguments: str, password: str = "", typed: str = "") -> subprocess.C
         (["127.0.0.1", "1", "alice"], "securepassword", 1, "Nothing listens"),
         (["127.0.0.1", "chat", "alice"], "securepassword", 2, "a port is a number"),
         (["127.0.0.1", "0", "alice"], "securepassword", 2, "a port is a number"),
-        ([], "", 2, "Which server? Type: python3 -m client SERVER PORT [USERNAME]"),
+        ([], "", 2, f"Which server? Type: {programs.CLIENT} SERVER PORT [USERNAME]"),
         (["alice"], "", 2, "Which server?"),
         (["a", "1", "alice", "more"], "", 2, "too many words"),
         (["--profile", "work"], "", 2, 'There is no profile "work" in '),

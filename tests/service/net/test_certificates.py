@@ -1,4 +1,4 @@
-"""`python3 -m service.admin certs`: a pair to start with."""
+"""`certs`, a command of the operator: a pair to start with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_pair_is_made_and_serves(tmp_path: Path, capsys: pytest.CaptureFixture
     assert ((folder / "key.pem").stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
     told = capsys.readouterr().out
     assert f"SHA-256 fingerprint: {pair.fingerprint}\n" in told
-    assert f"make run_server HOST=0.0.0.0 CERT={pair.cert} KEY={pair.key}\n" in told
+    assert f"service --host 0.0.0.0 --tls-cert {pair.cert} --tls-key {pair.key}\n" in told
     context = ssl.create_default_context(cafile=pair.cert)
     context.verify_flags |= ssl.VERIFY_X509_STRICT  # what Python 3.13 asks for
     with tls_server(tmp_path, pair) as server, enter(server.port, "alice", tls=context):
