@@ -88,9 +88,14 @@ fuzz: $(VENV)/fuzz.stamp ## throw bytes at the codec, in search of some that bre
 	@$(BIN)/python -m tests.system.fuzz_codec .fuzz/corpus -artifact_prefix=.fuzz/ -max_total_time='$(SECONDS)' \
 		-verbosity=0 -print_final_stats=1
 
+dist: $(VENV)/dev.stamp ## build a wheel and an sdist, into the folder dist
+	@rm -rf dist
+	@$(BIN)/python -m uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist .
+	@ls dist/*
+
 lock: $(VENV)/dev.stamp ## pin the newest allowed packages with their hashes
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-		--upgrade --quiet requirements.in -o requirements.txt
+		--upgrade --quiet pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--upgrade --quiet requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
@@ -99,7 +104,7 @@ lock: $(VENV)/dev.stamp ## pin the newest allowed packages with their hashes
 		--upgrade --quiet requirements-fuzz.in -o requirements-fuzz.txt
 
 clean: ## remove .venv and caches (never a database)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The version and venv checks come before anything is made, so that each failure is one line that says what to install.
@@ -135,4 +140,4 @@ $(VENV)/fuzz.stamp: requirements-fuzz.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
 		echo "atheris does not install here ($(VENV)/fuzz.log says why); it needs Linux and CPython 3.11 to 3.14" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help install run_server run_client init-db backup certs test screens soak lint format bench attacks profile fuzz lock clean
+.PHONY: help install run_server run_client init-db backup certs test screens soak lint format bench attacks profile fuzz dist lock clean

@@ -171,9 +171,10 @@ def _forget(given: argparse.Namespace, profile: Profile, tokens: Tokens) -> int:
     return _say(f"{count or 'No'} kept login{'' if count == 1 else 's'} {whose} forgotten.", LEFT)
 
 
-def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, Wanted | None]:
+def make_parser(prog: str = programs.CLIENT) -> Parser:
+    """Returns the parser of the command line, for completion and the man page, too."""
     parser = Parser(
-        prog=programs.CLIENT,
+        prog=prog,
         usage="%(prog)s [SERVER PORT] [USERNAME] [options]",
         description="Chat with the people on a chat server.",
         epilog=_NOTES,
@@ -209,6 +210,12 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, Wanted | None]
     scripts.add_argument("--since", metavar="ID", type=_number, help="print all after this id, and unseen direct ones")
     scripts.add_argument("--tail", action="store_true", help="print what comes, until stopped")
     scripts.add_argument("--json", action="store_true", help="print one JSON object a line, as on the wire")
+    programs.add_common_options(parser, programs.COMMANDS.client)
+    return parser
+
+
+def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, Wanted | None]:
+    parser = make_parser()
     given = parser.parse_intermixed_args(arguments)
     if len(given.words) > 3:  # noqa: PLR2004
         parser.error(f"too many words: {_USAGE}")

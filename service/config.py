@@ -157,13 +157,10 @@ def show_default(setting: Field[Any]) -> str:
     return f"{default:g}" if isinstance(default, float) else str(default) or "none"
 
 
-def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
-    """Returns the settings from a command line (without the program's name) and ``CHAT_…`` variables; the line wins.
-
-    Raises ConfigError for an invalid value. A misspelt option ends the program with status 2, as argparse does.
-    """
+def make_parser(prog: str = programs.SERVICE) -> Parser:
+    """Returns the parser of the service's command line, for completion and the man page, too."""
     parser = Parser(
-        prog=programs.SERVICE,
+        prog=prog,
         description="The chat service. Each option can also be set by the variable in brackets.",
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=_HELP_WIDTH),
         allow_abbrev=False,
@@ -178,7 +175,16 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> 
             help=f"{setting.metadata['help']} (default {show_default(setting)}) [CHAT_{setting.name.upper()}]",
             **cast("Any", more),
         )
-    given = vars(parser.parse_args(arguments))
+    programs.add_common_options(parser, programs.COMMANDS.service)
+    return parser
+
+
+def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+    """Returns the settings from a command line (without the program's name) and ``CHAT_…`` variables; the line wins.
+
+    Raises ConfigError for an invalid value. A misspelt option ends the program with status 2, as argparse does.
+    """
+    given = vars(make_parser().parse_args(arguments))
     values: dict[str, Any] = {}
     for setting in fields(Settings):
         variable = f"CHAT_{setting.name.upper()}"

@@ -1,13 +1,23 @@
-"""What the programs are called: as commands where the package is installed, as modules of Python in a clone.
+"""What the three programs share: how they are called, and the options that each of them has.
 
-Every text that tells a command to type takes the name from here. Runs nothing.
+They are commands where the package is installed, and modules of Python in a clone. Every text that tells a command to
+type takes the name from here. Runs nothing of them; imports no other package.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from service import __version__
+
+if TYPE_CHECKING:
+    from service.visible import Parser
+
+SHELLS: Final = ("bash", "zsh", "fish")
+_FILES: Final = frozenset({"FILE", "file", "db", "folder"})  # arguments, by metavar or dest, that shells complete
 
 ROOT: Final = Path(__file__).resolve().parents[1]  # holds service/, client/ and migrations/
 
@@ -20,12 +30,48 @@ class Names(NamedTuple):
     admin: str
 
 
+COMMANDS: Final = Names("chat", "chat-service", "chat-admin")  # as pyproject.toml has them
+
+
 def find_names(root: Path, prefix: str) -> Names:
     """Returns the names, for programs in the folder `root`, run by the Python whose environment is `prefix`."""
     if (root / "__init__.py").exists():  # a package: see chat_service/
-        return Names("chat", "chat-service", "chat-admin")
+        return COMMANDS
     python = ".venv/bin/python" if Path(prefix) == root / ".venv" else "python3"
     return Names(f"{python} -m client", f"{python} -m service", f"{python} -m service.admin")
 
 
 CLIENT, SERVICE, ADMIN = find_names(ROOT, sys.prefix)
+
+
+def add_common_options(parser: Parser, command: str) -> None:
+    """Adds --version and --completion, for the program that is installed as `command`."""
+    parser.add_argument("--version", action="version", version=f"{command} {__version__}", help="print the version")
+    parser.add_argument(
+        "--completion",
+        action=_Completion,
+        choices=SHELLS,
+        const=command,
+        help="print what has this shell complete the command's options",
+    )
+
+
+class _Completion(argparse.Action):
+    """Prints a shell's completions for the command `const`, and ends the program."""
+
+    def __call__(self, parser: argparse.ArgumentParser, _given: Any, shell: Any, _option: str | None = None) -> None:
+        import shtab  # noqa: PLC0415  # takes 20 ms
+
+        parser.prog = str(self.const)
+        _complete_files(parser, shtab.FILE)
+        sys.stdout.write(shtab.complete(parser, shell) + "\n")
+        parser.exit()
+
+
+def _complete_files(parser: argparse.ArgumentParser, how: Any) -> None:
+    for action in parser._actions:  # noqa: SLF001  # argparse has no public list of them
+        if {action.dest, action.metavar} & _FILES:
+            action.complete = how  # type: ignore[attr-defined]  # as shtab asks for it
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for command in action.choices.values():
+                _complete_files(command, how)

@@ -33,6 +33,7 @@ _TICK: Final = 1.0  # seconds until progress shows on a terminal, and between tw
 _STOP_TICK: Final = 0.05  # seconds between two attempts to stop the work
 _INTERRUPTED: Final = 130  # the exit status after Ctrl-C, as shells have it
 _T = TypeVar("_T")
+DEFAULT_DB: Final = Settings().db
 
 _ACTIONS: Final[dict[control.Action, tuple[str, str]]] = {
     "add": ("make an account, also where registration is closed", "the account is made"),
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # even in a locale that lacks a letter of it
     try:
         settings = parse_settings([], os.environ)
-        for line in _run(_parse(arguments, settings), settings):
+        for line in _run(make_parser(settings.db).parse_args(arguments), settings):
             print(one_line(line))
     except ChatError as error:
         return _fail(str(error), 1)
@@ -64,20 +65,22 @@ def _fail(text: str, status: int) -> int:
     return status
 
 
-def _parse(arguments: Sequence[str], settings: Settings) -> argparse.Namespace:
-    parser = Parser(prog=programs.ADMIN, description="Looks after the chat's database.")
+def make_parser(db: str = DEFAULT_DB, prog: str = programs.ADMIN) -> Parser:
+    """Returns the parser of the command line, for completion and the man page, too; `db` is what --db is without."""
+    parser = Parser(prog=prog, description="Looks after the chat's database.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     init_db = commands.add_parser("init-db", help="make the database, or upgrade an older one")
-    init_db.add_argument("db", nargs="?", default=settings.db, help="the SQLite file (default %(default)s)")
-    _add_backup_commands(commands, settings.db)
+    init_db.add_argument("db", nargs="?", default=db, help="the SQLite file (default %(default)s)")
+    _add_backup_commands(commands, db)
     for action, (explain, _) in _ACTIONS.items():
         account = commands.add_parser(action, help=explain, description=f"To {explain}; also while the service runs.")
         account.add_argument("name", metavar="NAME", help="whose account")
-        account.add_argument("--db", default=settings.db, help="the SQLite file (default %(default)s)")
+        account.add_argument("--db", default=db, help="the SQLite file (default %(default)s)")
     certs = commands.add_parser("certs", help="make a self-signed certificate and its key, to speak TLS with")
     certs.add_argument("folder", nargs="?", default="certs", help="where to put them (default %(default)s)")
     certs.add_argument("--name", action="append", default=[], help="a further name or address of this machine")
-    return parser.parse_args(arguments)
+    programs.add_common_options(parser, programs.COMMANDS.admin)
+    return parser
 
 
 def _run(given: argparse.Namespace, settings: Settings) -> list[str]:

@@ -283,7 +283,7 @@ def test_the_screen_is_what_people_see() -> None:
 # -- the files --------------------------------------------------------------------------------------------------------
 def test_the_files_they_name_exist() -> None:
     """In the papers; and the papers that the programs name."""
-    folders = r"\b(?:service|client|tests|benchmarks|migrations|docs)/[\w./-]*\w"
+    folders = r"(?<![\w-])(?:service|client|tests|benchmarks|migrations|docs)/[\w./-]*\w"
     for name, text in PAPERS.items():
         for file in re.findall(folders, text):
             assert (ROOT / file).exists() or file.startswith(MADE), (name, file)
