@@ -5,6 +5,11 @@ The terminal's modules are imported only where there is a terminal.
 
 from __future__ import annotations
 
+from service import programs
+
+if __name__ == "__main__":
+    programs.explain_missing_packages("client", "chat")
+
 import argparse
 import os
 import shlex
@@ -26,7 +31,6 @@ from client.scripting.streams import LEFT, LOST, MISTAKEN, NOT_LOGGED_IN
 from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
 from client.text import is_sendable, one_line
 from client.tokens import Tokens, is_here
-from service import programs
 from service.visible import Parser, safe
 from service.wire.limits import MAX_ID
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from service import programs
+
+if __name__ == "__main__":
+    programs.explain_missing_packages("service", "chat-service")
+
 import gc
 import logging
 import os

@@ -9,11 +9,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from shlex import join, quote
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from service import __version__
+from service.visible import one_line
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from service.visible import Parser
 
 SHELLS: Final = ("bash", "zsh", "fish")
@@ -42,6 +46,33 @@ def find_names(root: Path, prefix: str) -> Names:
 
 
 CLIENT, SERVICE, ADMIN = find_names(ROOT, sys.prefix)
+
+
+def explain_missing_packages(module: str, command: str) -> None:
+    """Has a program end with one line on stderr, and status 1, if Python is too old, or a package missing.
+
+    It was started as `python3 -m module`, and is installed as `command`. For its first line, before other imports.
+    """
+    if sys.version_info < (3, 11):  # noqa: UP036 (pip looks at pyproject.toml; here nobody has)
+        sys.exit(
+            f"chat: this is Python {sys.version.split()[0]}. Install Python 3.11 or newer, and start it with that."
+        )
+
+    def explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+        if missing in {"", "client", "service"}:
+            sys.__excepthook__(kind, error, trace)
+            return
+        there, words = quote(str(ROOT)), join(sys.argv[1:])
+        line = (
+            f"chat: this Python lacks the package {missing}. "
+            f"Type: cd {there} && make install && .venv/bin/python -m {module} {words}".rstrip()
+            + f" (or: pip install {there} && {command} {words}".rstrip()
+            + ")"
+        )
+        sys.stderr.write(f"{one_line(line)}\n")
+
+    sys.excepthook = explain
 
 
 def add_common_options(parser: Parser, command: str) -> None:

@@ -6,12 +6,20 @@ removed, and the operator's orders are carried out.
 
 from __future__ import annotations
 
+import runpy
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # `python3 server.py 12000`, in this folder: `python3 -m service 12000`
+    # Python has put this folder there, whose modules must not be taken for others.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    runpy.run_module("service", run_name="__main__", alter_sys=True)
+
 import logging
 import threading
 import time
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from service import programs

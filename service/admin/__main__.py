@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from service import programs
+
+if __name__ == "__main__":
+    programs.explain_missing_packages("service.admin", "chat-admin")
+
 import getpass
 import io
 import os
@@ -13,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from service import programs, storage
+from service import storage
 from service.accounts import passwords
 from service.accounts.names import map_name, map_new_name
 from service.accounts.refusals import as_peer_errors

@@ -1,9 +1,11 @@
-"""What the three programs share: names, --version and --completion."""
+"""What the three programs share: names, --version, --completion, and the word for a Python without the packages."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -12,7 +14,7 @@ from client.__main__ import make_parser
 from service import __version__, config
 from service.admin import __main__ as admin
 from service.programs import COMMANDS, SHELLS, Names, find_names
-from tests.support.helpers import PATIENCE
+from tests.support.helpers import PATIENCE, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,19 @@ if TYPE_CHECKING:
 PARSERS: Final[dict[str, Callable[[], Parser]]] = dict(
     zip(COMMANDS, (make_parser, config.make_parser, admin.make_parser), strict=True)
 )
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs this Python without the packages."""
+    return subprocess.run(
+        [sys.executable, "-S", "-E", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
 
 
 def test_a_clone_names_modules_of_its_python(tmp_path: Path) -> None:
@@ -36,6 +51,32 @@ def test_an_installed_package_names_its_commands(tmp_path: Path) -> None:
     """Whatever Python runs them."""
     (tmp_path / "__init__.py").touch()
     assert find_names(tmp_path, "/usr") == COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("folder", "words", "then"),
+    [
+        (".", "-m service 12000", "-m service 12000 (or: pip install {} && chat-service 12000)"),
+        (".", "-m service.admin verify a;b", "-m service.admin verify 'a;b' (or: pip install {} && chat-admin verify"),
+        (".", "-m client localhost 12000", "-m client localhost 12000 (or: pip install {} && chat localhost 12000)"),
+        ("service", "server.py 12000", "-m service 12000 (or: pip install {} && chat-service 12000)"),
+        ("client", "client.py localhost 12000", "-m client localhost 12000 (or: pip install {} && chat localhost 1"),
+    ],
+)
+def test_a_python_without_the_packages_says_what_to_type(folder: str, words: str, then: str) -> None:
+    """In one line that can be pasted, with status 1."""
+    ended = run(ROOT / folder, *words.split())
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("chat: this Python lacks the package ")
+    assert f"Type: cd {ROOT} && make install && .venv/bin/python {then.format(ROOT)}" in line
+    assert ended.returncode == 1
+
+
+def test_a_module_of_ours_that_is_missing_is_a_bug(tmp_path: Path) -> None:
+    """And shows as one; so does any other exception."""
+    shutil.copytree(ROOT / "service", tmp_path / "service")
+    (tmp_path / "service" / "config.py").unlink()
+    assert "Traceback" in run(tmp_path, "-m", "service").stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
