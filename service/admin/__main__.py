@@ -7,6 +7,7 @@ from service import programs
 if __name__ == "__main__":
     programs.explain_missing_packages("service.admin", "chat-admin")
 
+import argparse
 import getpass
 import io
 import os
@@ -29,7 +30,6 @@ from service.net import certificates
 from service.visible import Parser, one_line
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Sequence
 
     from service.storage.contract import Contents
@@ -76,6 +76,7 @@ def make_parser(db: str = DEFAULT_DB, prog: str = programs.ADMIN) -> Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     init_db = commands.add_parser("init-db", help="make the database, or upgrade an older one")
     init_db.add_argument("db", nargs="?", default=db, help="the SQLite file (default %(default)s)")
+    init_db.add_argument("--backup", action="store_true", help="before an upgrade, copy it to the folder backups")
     _add_backup_commands(commands, db)
     for action, (explain, _) in _ACTIONS.items():
         account = commands.add_parser(action, help=explain, description=f"To {explain}; also while the service runs.")
@@ -94,8 +95,11 @@ def _run(given: argparse.Namespace, settings: Settings) -> list[str]:
         return certificates.make_pair(Path(given.folder), given.name)
     path = Path(given.db)
     if given.command == "init-db":
+        lines = []
+        if given.backup and storage.is_older(given.db):
+            lines.append(_backup(argparse.Namespace(db=given.db, file=None, overwrite=False)))
         what, revision = storage.init_db(given.db)
-        return [f"{path}: {what}, schema {revision}"]
+        return [*lines, f"{path}: {what}, schema {revision}"]
     if given.command in _FILE_COMMANDS:
         try:
             return [_FILE_COMMANDS[given.command](given)]

@@ -18,7 +18,18 @@ from service.storage.sqlite.orders import OfflineStorage
 if TYPE_CHECKING:
     from service.storage.contract import AccountStorage, Contents, HandOver, Storage
 
-__all__ = ["Task", "backup", "exists", "init_db", "open_offline", "open_storage", "restore", "time_stamp", "verify"]
+__all__ = [
+    "Task",
+    "backup",
+    "exists",
+    "init_db",
+    "is_older",
+    "open_offline",
+    "open_storage",
+    "restore",
+    "time_stamp",
+    "verify",
+]
 
 _MISSING_ENGINES: Final = ("postgresql://", "postgres://")
 
@@ -40,6 +51,11 @@ def open_offline(db: str | Path) -> AccountStorage:
 def exists(db: str | Path) -> bool:
     """Returns whether the database, or something in its place, exists. Raises ConfigError."""
     return _path_of(db).exists()
+
+
+def is_older(db: str | Path) -> bool:
+    """Returns whether the database needs an upgrade. Changes nothing. Raises ConfigError, SchemaError, FileError."""
+    return schema.read_revision(_path_of(db)) not in {None, schema.revisions()[-1]}
 
 
 def init_db(db: str | Path) -> tuple[str, str]:

@@ -8,12 +8,14 @@ import sqlite3
 import subprocess
 import sys
 from ast import literal_eval
+from shutil import copytree, ignore_patterns
 from typing import TYPE_CHECKING
 
 import pexpect
 import pytest
 
 from service.admin import __main__ as admin
+from service.storage.sqlite import schema
 from service.storage.sqlite.schema import revisions
 from tests.support.helpers import PATIENCE, ROOT, open_storage
 from tests.support.storage import add, say
@@ -51,6 +53,24 @@ def test_a_backup_without_a_name_gets_one(path: Path, capsys: pytest.CaptureFixt
     assert admin.main(["backup", "--db", str(path)]) == 0
     assert re.match(r"backups/chat-\d{4}-\d\d-\d\dT\d{6}Z\.db: ", capsys.readouterr().out)
     assert (path.parent / "backups").stat().st_mode & 0o777 == 0o700
+
+
+def test_an_upgrade_makes_a_backup_first_if_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the older form, as it was; a database that is current, or not there yet, is not copied."""
+    monkeypatch.chdir(tmp_path)
+    newest = revisions()[-1]
+    copytree(schema.MIGRATIONS, tmp_path / "older", ignore=ignore_patterns("__pycache__", f"{newest}*"))
+    schema.prepare(tmp_path / "chat.db", tmp_path / "older")
+    assert [admin.main(["init-db", file, "--backup"]) for file in ("chat.db", "chat.db", "new.db")] == [0, 0, 0]
+    copied, *others = capsys.readouterr().out.splitlines()
+    assert others == [
+        f"{file}, schema {newest}" for file in ("chat.db: upgraded", "chat.db: current", "new.db: created")
+    ]
+    (copy,) = (tmp_path / "backups").iterdir()
+    assert copied.startswith(f"backups/{copy.name}: ")
+    assert schema.read_revision(copy) == revisions()[-2]
 
 
 @pytest.mark.parametrize(
