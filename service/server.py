@@ -1,7 +1,7 @@
 """Puts the parts of the service together, and stops them in order.
 
-The listeners accept the clients. Here is what is done for all of them: the certificate is renewed, old tokens are
-removed, and the operator's orders are carried out.
+The listeners accept the clients. Here is what is done for all of them: the certificate is renewed, and old tokens are
+removed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from service.accounts.authentication import Accounts
 from service.accounts.limiter import Limiter
 from service.accounts.names import map_name
 from service.accounts.shares import Shares
-from service.admin import control
 from service.admin.control import Control
+from service.admin.desk import Desk
+from service.admin.live import LiveService
 from service.chat.presence import Roster, users_reply
 from service.chat.receipts import Receipts
 from service.chat.session import Services, Session
@@ -103,7 +104,7 @@ class Server:
         self._lock = threading.Lock()  # guards _stopping
         self._stopping = False
         self.places = Places(most_clients, self.delivery, now)
-        self._control = Control(Path(settings.db), self._carry_out)
+        self._control = Control(Path(settings.db), Desk(storage, LiveService(self.services)))
         address: tuple[object, ...] = listening.getsockname()
         self.port = int(str(address[1]))
         self.ticker.start()
@@ -161,17 +162,6 @@ class Server:
         storage.close()
         self._listener.close()
         _log.info("stopped")
-
-    def _carry_out(self, order: control.Order) -> None:
-        """On the control's thread. Raises Refused, StorageUnavailable."""
-        storage = self.services.storage
-        storage.result(control.carry_out(storage, order, done=partial(self._end_sessions, order)))
-
-    def _end_sessions(self, order: control.Order, user_id: int) -> None:
-        """On the delivery thread, after the commit: what was begun with the old rights ends."""
-        if order.action in control.ENDS_SESSIONS:
-            for session in list(self.services.roster.sessions_of(user_id)):
-                session.kick("password_changed" if order.action == "password" else "kicked")
 
     def _purge_tokens(self) -> None:
         self.services.storage.delete_expired_tokens(format_time(utcnow()))

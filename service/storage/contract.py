@@ -198,10 +198,13 @@ class Write(Generic[T]):
 
 # -- the storage ------------------------------------------------------------------------------------------------------
 class AccountStorage(Protocol):
-    """The methods for an operator's orders.
+    """The methods for an operator's orders; Storage says what holds for reads and writes.
 
     Names are mapped ones; times have the format of service/clock.py. A method names the errors of its write at its end.
     """
+
+    def find_user(self, name: str) -> User | None:
+        """Returns the account with that mapped name, if any."""
 
     def add_user(
         self, name: str, look: str, password_hash: str, now: str, *, done: Done[int] = None, refused: Failed = None
@@ -222,6 +225,9 @@ class AccountStorage(Protocol):
     def result(self, write: Write[T]) -> T:
         """Waits as `wait` does; returns the write's result or raises its error."""
 
+    def release(self) -> None:
+        """Lets another thread read. Does nothing if this thread has not read."""
+
     def close(self) -> None:
         """Completes all submitted writes, and closes the database."""
 
@@ -239,9 +245,6 @@ class Storage(AccountStorage, Protocol):
         """The engine's name and version, for the log."""
 
     # reads
-    def find_user(self, name: str) -> User | None:
-        """Returns the account with that mapped name, if any."""
-
     def check_free(self, name: str, look: str) -> None:
         """Raises NameTaken or LooksAlike if the name cannot be registered."""
 
@@ -343,9 +346,6 @@ class Storage(AccountStorage, Protocol):
     # waiting, and the end
     def wait(self, write: Write[Any]) -> None:
         """Returns once the write has ended; raises nothing. Releases this thread's reading."""
-
-    def release(self) -> None:
-        """Lets another thread read. Does nothing if this thread has not read."""
 
     def index_search(self) -> None:
         """Adds all messages so far to the search. Raises StorageUnavailable; the search then finds older ones only."""

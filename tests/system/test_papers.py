@@ -158,7 +158,7 @@ def test_the_commands_for_operators_run(clone: Path) -> None:
         command.translate(str.maketrans("", "", "[]")).replace("FILE", "copy.db")
         for command in commands(block(OPERATING, "The commands behind it:"), r"\.venv")
     ]
-    assert (len(accounts), len(backups)) == (4, 3)
+    assert (len(accounts), len(backups)) == (5, 3)
     with running_server(clone) as server:
         enter(server.port, "alice").close()
         for command in accounts:

@@ -69,9 +69,6 @@ class SqliteStorage(Orders):
         self._thread.start()
 
     # -- reads --------------------------------------------------------------------------------------------------------
-    def find_user(self, name: str) -> User | None:
-        return self.read(users.find_user, name)
-
     def check_free(self, name: str, look: str) -> None:
         self.read(users.check_free, name, look)
 

@@ -15,20 +15,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from service.storage.contract import Done, Failed
+    from service.storage.contract import Done, Failed, User
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
 
 
 class Orders:
-    """The orders as writes. A subclass defines how a write is done."""
+    """The reads and writes for orders. A subclass defines how a read and how a write is done."""
+
+    def read(self, query: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+        """Returns what ``query(connection, *args)`` reads. Raises StorageUnavailable."""
+        raise NotImplementedError
 
     def submit(
         self, work: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, done: Done[T] = None, refused: Failed = None
     ) -> Write[T]:
         """Does ``work(connection, *args)`` as a write."""
         raise NotImplementedError
+
+    def find_user(self, name: str) -> User | None:
+        return self.read(users.find_user, name)
 
     def add_user(
         self, name: str, look: str, password_hash: str, now: str, *, done: Done[int] = None, refused: Failed = None
@@ -63,6 +70,13 @@ class OfflineStorage(Orders):
         except BaseException:
             self._file_lock.close()
             raise
+
+    def read(self, query: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+        with database.all_translated(), closing(self._connect()) as connection:
+            return query(connection, *args)
+
+    def release(self) -> None:
+        """No place is held: each read has its own connection, and nobody waits for one."""
 
     def submit(
         self, work: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, done: Done[T] = None, refused: Failed = None

@@ -192,7 +192,7 @@ def test_long_work_shows_and_ctrl_c_ends_it(path: Path) -> None:
     program = (
         "import sys\nfrom service.admin import __main__ as admin\nfrom service.storage.sqlite import integrity\n"
         f"integrity.find_problem = lambda connection, _: connection.execute({ENDLESS!r}).fetchall()\n"
-        "admin._TICK = 0.01\n"
+        "from service.admin import show; show.TICK = 0.01\n"
         "sys.exit(admin.main(['backup', sys.argv[1], '--db', sys.argv[2]]))\n"
     )
     arguments = ["-c", program, str(path.with_name("copy.db")), str(path)]
@@ -209,7 +209,7 @@ def test_long_work_shows_and_ctrl_c_ends_it(path: Path) -> None:
 def test_no_progress_is_shown_in_a_pipe(path: Path) -> None:
     """So that cron has one line to send."""
     program = (
-        "import sys; from service.admin import __main__ as admin; admin._TICK = 0\n"
+        "import sys; from service.admin import __main__ as admin, files, show; files._TICK = show.TICK = 0\n"
         "sys.exit(admin.main(['verify', sys.argv[1]]))"
     )
     ended = subprocess.run(

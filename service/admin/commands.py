@@ -1,0 +1,118 @@
+"""The operator's commands as they are typed: the one table of their words, arguments and work. Prints nothing."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from service.accounts import passwords
+from service.accounts.names import map_name, map_new_name
+from service.admin import files
+from service.admin.asking import ask
+from service.admin.orders import accounts
+from service.errors import PeerError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping
+
+    from service.admin.desk import Order, Work
+    from service.admin.show import Layout
+    from service.config import Settings
+
+
+class Command(NamedTuple):
+    """A row of the table: what is said about the command, what it takes, and what it does."""
+
+    explain: str
+    work: Callable[[argparse.Namespace, Settings], Work]
+    add_arguments: Callable[[argparse.ArgumentParser, Settings], None]
+    layout: Layout = "text"  # without --json
+
+
+# -- arguments --------------------------------------------------------------------------------------------------------
+def _add_db(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument("--db", default=settings.db, help="the SQLite file (default %(default)s)")
+
+
+def _add_name(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument("name", metavar="NAME", help="whose account")
+    _add_db(parser, settings)
+
+
+def _add_file_to_look_at(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument("db", metavar="FILE", nargs="?", default=settings.db, help="the file (default %(default)s)")
+
+
+def _add_for_init_db(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    _add_file_to_look_at(parser, settings)
+    parser.add_argument("--backup", action="store_true", help="before an upgrade, copy it to the folder backups")
+
+
+def _add_for_backup(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    default = "backups/<name of the database>-<time>.db"
+    parser.add_argument("file", metavar="FILE", nargs="?", help=f"the copy (default {default})")
+    parser.add_argument("--overwrite", action="store_true", help="replace a FILE that is there already")
+    _add_db(parser, settings)
+
+
+def _add_for_restore(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument("file", metavar="FILE", help="the backup")
+    _add_db(parser, settings)
+
+
+def _add_for_certs(parser: argparse.ArgumentParser, _: Settings) -> None:
+    parser.add_argument("folder", nargs="?", default="certs", help="where to put them (default %(default)s)")
+    parser.add_argument("--name", action="append", default=[], help="a further name or address of this machine")
+
+
+# -- orders -----------------------------------------------------------------------------------------------------------
+def _for_name(make_order: Callable[[str], Order]) -> Callable[[argparse.Namespace, Settings], Work]:
+    """Returns the work of a command that has an order carried out for a name."""
+
+    def work(given: argparse.Namespace, _: Settings) -> Work:
+        yield from ask(given.db, make_order(map_name(given.name)))
+
+    return work
+
+
+def _add(given: argparse.Namespace, settings: Settings) -> Work:
+    name = map_new_name(given.name)
+    yield from ask(given.db, accounts.Add(name, _ask_new_hash(name, settings)))
+
+
+def _set_password(given: argparse.Namespace, settings: Settings) -> Work:
+    name = map_name(given.name)
+    yield from ask(given.db, accounts.SetPassword(name, _ask_new_hash(name, settings)))
+
+
+def _ask_new_hash(name: str, settings: Settings) -> str:
+    password = passwords.check_new(_ask_password(name), settings.min_password)
+    return passwords.make_hash(password, settings.bcrypt_cost)
+
+
+def _ask_password(name: str) -> str:
+    """Reads it twice and unseen at a terminal, else from the first line of stdin. Other users can see arguments."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass(f"New password for {name}: ")
+    if getpass.getpass("The same again: ") != password:
+        raise PeerError("weak_password", "the two differ; nothing was changed")
+    return password
+
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "init-db": Command("make the database, or upgrade an older one", files.init_db, _add_for_init_db),
+    "backup": Command("copy the database to a file, also while the service runs", files.backup, _add_for_backup),
+    "restore": Command(
+        "put a backup in the database's place; the service must not run", files.restore, _add_for_restore
+    ),
+    "verify": Command("check a database or a backup, also while the service runs", files.verify, _add_file_to_look_at),
+    "add": Command("make an account, also where registration is closed", _add, _add_name),
+    "password": Command("give an account a new password", _set_password, _add_name),
+    "disable": Command("shut an account out", _for_name(accounts.Disable), _add_name),
+    "enable": Command("let an account in again", _for_name(accounts.Enable), _add_name),
+    "kick": Command("end the sessions of an account; it may come again", _for_name(accounts.Kick), _add_name),
+    "certs": Command("make a self-signed certificate and its key, to speak TLS with", files.certs, _add_for_certs),
+}

@@ -1,0 +1,101 @@
+"""What an operator's order is, what it tells while it is carried out, and what it may use. Carries out none itself.
+
+An order is carried out by one generator function, with a running service and without one. What it yields goes to the
+operator at once. Between two of these it may be ended, so a piece of work takes some seconds at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from service.storage.contract import AccountStorage
+
+T = TypeVar("T")
+Reason = Literal["kicked", "password_changed"]
+
+
+class Order(Struct, frozen=True, tag_field="order", forbid_unknown_fields=True):
+    """What the operator wants. A subclass has a tag and the fields; names in it are mapped ones, passwords hashes."""
+
+    changes: ClassVar[bool] = True  # whether the log says that it was carried out
+
+    def __str__(self) -> str:  # for the log: only what is no secret
+        return f"{self.__struct_config__.tag} {getattr(self, 'name', '')}".rstrip()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Progress(Struct, frozen=True, tag="progress"):
+    """What is being done just now, for a terminal."""
+
+    doing: str
+
+
+class Row(Struct, frozen=True, tag="row"):
+    """A part of the result: its values by name, and as lines for people; without these it is a row of a table."""
+
+    values: dict[str, Any]
+    lines: list[str] = []
+
+
+class Note(Struct, frozen=True, tag="note"):
+    """What the operator should know besides the result; it goes to stderr."""
+
+    text: str
+
+
+Told = Progress | Row | Note
+Work = Generator[Told, None, None]
+
+
+class Done(Struct, frozen=True, tag="done"):
+    """The last line of an answer: all is done."""
+
+
+class Failed(Struct, frozen=True, tag="error"):
+    """The last line of an answer: why not all is done."""
+
+    message: str
+
+
+class Service(Protocol):
+    """The running service, as far as orders concern it. Where none runs all of it does nothing."""
+
+    is_running: bool
+
+    def run(self, function: Callable[[], T]) -> T:
+        """Returns what the function returns on the delivery thread; where none runs, here. Not for that thread."""
+
+    # on the delivery thread
+    def count_sessions(self, user_id: int) -> int:
+        """How many sessions the account has."""
+
+    def end_sessions(self, reason: Reason, user_id: int) -> None:
+        """Ends the account's sessions, with a `bye`. As the `done` of a write it follows what was committed before."""
+
+
+class Desk(NamedTuple):
+    """What an order works with."""
+
+    storage: AccountStorage
+    service: Service
+
+
+class NoService:
+    """Where no service runs."""
+
+    is_running = False
+
+    def run(self, function: Callable[[], T]) -> T:
+        return function()
+
+    def count_sessions(self, user_id: int) -> int:  # noqa: ARG002 (as in Service)
+        return 0
+
+    def end_sessions(self, reason: Reason, user_id: int) -> None:
+        """There are none."""

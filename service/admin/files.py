@@ -1,0 +1,99 @@
+"""The commands for whole files: makes, copies, checks and replaces a database, without asking the running service."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import TimeoutError as NotYet
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from service import storage
+from service.admin.desk import Progress, Row
+from service.net import certificates
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Generator
+
+    from service.admin.desk import Work
+    from service.config import Settings
+    from service.storage.contract import Contents
+
+_TICK: Final = 1.0  # seconds between two looks at the work
+_STOP_TICK: Final = 0.05  # seconds between two attempts to stop it
+_T = TypeVar("_T")
+
+
+def init_db(given: argparse.Namespace, _: Settings) -> Work:
+    if given.backup and storage.is_older(given.db):
+        yield from _copy(given.db, _default_copy(given.db), overwrite=False)
+    what, revision = storage.init_db(given.db)
+    yield Row({"file": given.db, "done": what, "schema": revision}, [f"{Path(given.db)}: {what}, schema {revision}"])
+
+
+def backup(given: argparse.Namespace, _: Settings) -> Work:
+    yield from _copy(given.db, Path(given.file or _default_copy(given.db)), overwrite=given.overwrite)
+
+
+def _default_copy(db: str) -> Path:
+    return Path(f"backups/{Path(db).stem}-{storage.time_stamp()}.db")
+
+
+def _copy(db: str, target: Path, *, overwrite: bool) -> Work:
+    begun = time.monotonic()
+    held = yield from attend(lambda task: storage.backup(db, target, task, overwrite=overwrite))
+    size = target.stat().st_size
+    line = f"{target}: {size:,} bytes, {_describe(held)}, {time.monotonic() - begun:.1f} s"
+    yield Row({"file": str(target), "bytes": size, **held._asdict()}, [line])
+
+
+def restore(given: argparse.Namespace, _: Settings) -> Work:
+    held, old = yield from attend(lambda task: storage.restore(Path(given.file), given.db, task))
+    line = f"{given.db}: restored, {_describe(held)}" + (f"; the old file is now {old}" if old else "")
+    yield Row({"file": given.db, "old": str(old) if old else None, **held._asdict()}, [line])
+
+
+def verify(given: argparse.Namespace, _: Settings) -> Work:
+    def check(task: storage.Task) -> Contents:
+        task.doing = "checking"
+        return storage.verify(given.db, task)
+
+    held = yield from attend(check)
+    yield Row({"file": given.db, **held._asdict()}, [f"{given.db}: sound, {_describe(held)}"])
+
+
+def certs(given: argparse.Namespace, _: Settings) -> Work:
+    lines = certificates.make_pair(Path(given.folder), given.name)
+    yield Row({"folder": given.folder}, lines)
+
+
+def _describe(held: Contents) -> str:
+    messages, users = (
+        f"{number:,} {word}{'s' if number != 1 else ''}"
+        for number, word in ((held.messages, "message"), (held.users, "user"))
+    )
+    return f"{messages}, {users}, schema {held.revision}"
+
+
+def attend(work: Callable[[storage.Task], _T], tick: float = _TICK) -> Generator[Progress, None, _T]:
+    """Does long work in a thread: yields its progress each `tick` seconds, and returns its result.
+
+    An exception in this thread, such as KeyboardInterrupt, ends the work at once.
+    """
+    task = storage.Task()
+    with ThreadPoolExecutor(1, "chat-admin") as pool:
+        future = pool.submit(work, task)
+        try:
+            while True:
+                try:
+                    return future.result(timeout=tick)
+                except NotYet:
+                    yield Progress(task.doing)
+        except (KeyboardInterrupt, GeneratorExit) as ended:
+            while not future.done():  # repeated: an interrupt between two statements is lost
+                task.stop()
+                wait([future], _STOP_TICK)
+            if isinstance(ended, GeneratorExit) or future.exception() is not None:
+                raise
+            return future.result()  # the work finished before it could be stopped

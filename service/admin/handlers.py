@@ -1,0 +1,34 @@
+"""Which function carries out which order: the one table, for a running service and without one."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final, Union
+
+from service.accounts.refusals import as_peer_errors
+from service.admin.orders import accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.admin.desk import Desk, Order, Work
+
+HANDLERS: Final[dict[type[Order], Callable[[Any, Desk], Work]]] = {
+    accounts.Add: accounts.add,
+    accounts.SetPassword: accounts.set_password,
+    accounts.Disable: accounts.disable,
+    accounts.Enable: accounts.enable,
+    accounts.Kick: accounts.kick,
+}
+ORDERS: Final[Any] = Union[tuple(HANDLERS)]  # noqa: UP007 (made of a table; for the decoder)
+
+
+def carry_out(order: Order, desk: Desk) -> Work:
+    """Carries the order out, and yields what it tells. Raises PeerError, StorageUnavailable.
+
+    This thread holds no place for reading while it yields.
+    """
+    with as_peer_errors(), closing(HANDLERS[type(order)](order, desk)) as work:
+        for told in work:
+            desk.storage.release()
+            yield told

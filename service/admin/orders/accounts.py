@@ -1,0 +1,95 @@
+"""Orders for single accounts: made, shut out, let in, given a password, thrown out."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from service.accounts.names import look_of
+from service.admin.desk import Desk, Order, Row
+from service.clock import format_time, utcnow
+from service.storage.contract import UnknownUser
+
+if TYPE_CHECKING:
+    from service.admin.desk import Work
+    from service.storage.contract import User
+
+
+class Add(Order, frozen=True, tag="add"):
+    """Makes an account, also where registration is closed."""
+
+    name: str
+    password_hash: str
+
+
+class SetPassword(Order, frozen=True, tag="password"):
+    """Gives an account a new password."""
+
+    name: str
+    password_hash: str
+
+
+class Disable(Order, frozen=True, tag="disable"):
+    """Shuts an account out."""
+
+    name: str
+
+
+class Enable(Order, frozen=True, tag="enable"):
+    """Lets an account in again."""
+
+    name: str
+
+
+class Kick(Order, frozen=True, tag="kick"):
+    """Ends an account's sessions."""
+
+    name: str
+
+
+def add(order: Add, desk: Desk) -> Work:
+    now = format_time(utcnow())
+    desk.storage.result(desk.storage.add_user(order.name, look_of(order.name), order.password_hash, now))
+    yield _tell(order, "the account is made")
+
+
+def set_password(order: SetPassword, desk: Desk) -> Work:
+    ended = partial(desk.service.end_sessions, "password_changed")
+    desk.storage.result(desk.storage.set_password(order.name, order.password_hash, done=ended))
+    yield _tell(order, "the password is changed; sessions and tokens have ended")
+
+
+def disable(order: Disable, desk: Desk) -> Work:
+    ended = partial(desk.service.end_sessions, "kicked")
+    desk.storage.result(desk.storage.disable(order.name, format_time(utcnow()), done=ended))
+    yield _tell(order, "the account is disabled; sessions and tokens have ended")
+
+
+def enable(order: Enable, desk: Desk) -> Work:
+    desk.storage.result(desk.storage.enable(order.name))
+    yield _tell(order, "the account is enabled")
+
+
+def kick(order: Kick, desk: Desk) -> Work:
+    user = find_user(desk, order.name)
+
+    def end() -> int:
+        count = desk.service.count_sessions(user.id)
+        desk.service.end_sessions("kicked", user.id)
+        return count
+
+    count = desk.service.run(end)
+    told = f"{count} session{'' if count == 1 else 's'} ended" if count else "is not online"
+    yield Row({"name": order.name, "sessions": count}, [f"{order.name}: {told}"])
+
+
+def find_user(desk: Desk, name: str) -> User:
+    """Returns the account. Raises UnknownUser."""
+    user = desk.storage.find_user(name)
+    if user is None:
+        raise UnknownUser(name)
+    return user
+
+
+def _tell(order: Add | SetPassword | Disable | Enable, what: str) -> Row:
+    return Row({"name": order.name, "done": what}, [f"{order.name}: {what}"])

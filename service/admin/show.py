@@ -1,0 +1,130 @@
+"""Prints what an order tells: rows and their lines to stdout, notes and progress to stderr. All made visible first."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import time
+import unicodedata
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from service.admin.desk import Progress, Row
+from service.visible import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from service.admin.desk import Work
+
+Layout = Literal["text", "csv", "json"]  # rows as lines and tables, or each row as a line of CSV or JSON
+TICK: Final = 1.0  # seconds until progress shows on a terminal
+_TABLE_ROWS: Final = 100  # that are looked at for the widths of a table before its first one is printed
+_GAP: Final = "  "
+
+
+def show(work: Work, layout: Layout) -> None:
+    """Does the work, and prints what it tells as it comes. Raises the work's errors, after what was told before."""
+    progress, table = _ProgressLine(), _Table()
+    csv_lines = csv.writer(sys.stdout, lineterminator="\n")
+    try:
+        with closing(work):
+            for told in work:
+                if isinstance(told, Progress):
+                    progress.show(told.doing)
+                    continue
+                progress.clear()
+                if not isinstance(told, Row):
+                    sys.stderr.write(f"chat admin: {one_line(told.text)}\n")
+                elif layout == "json":
+                    print(as_json(told.values))
+                elif layout == "csv":
+                    csv_lines.writerow(told.values.values())
+                    sys.stdout.flush()  # who makes a row may go on only when it is out
+                elif told.lines:
+                    table.end()
+                    for line in told.lines:
+                        print(one_line(line))
+                else:
+                    table.add(told.values)
+    finally:
+        progress.clear()
+        table.end()
+
+
+def as_json(values: Mapping[str, Any]) -> str:
+    """Returns the values as one line in ASCII: nothing in it steers a terminal."""
+    return json.dumps(values).replace("\x7f", "\\u007f")
+
+
+class _ProgressLine:
+    """What is being done and since when, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._doing = ""
+        self._shows = False
+
+    def show(self, doing: str) -> None:
+        """Shows it; an empty one means that it is still the same."""
+        self._doing = doing or self._doing
+        seconds = time.monotonic() - self._begun
+        if seconds >= TICK and sys.stderr.isatty():
+            self._shows = True
+            sys.stderr.write(f"\r{one_line(self._doing)}, {seconds:.0f} s \x1b[K")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        if self._shows:
+            self._shows = False
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+class _Table:
+    """Rows below each other. The widths come from the first rows, as there may be too many to wait for all."""
+
+    def __init__(self) -> None:
+        self._widths: dict[str, int] = {}  # by column; empty until the first rows are printed
+        self._columns: list[str] = []  # of the rows so far
+        self._rows: list[dict[str, str]] = []
+
+    def add(self, values: Mapping[str, Any]) -> None:
+        row = {name: _cell(value) for name, value in values.items()}
+        if self._columns and self._columns != list(row):
+            self.end()
+        self._columns = list(row)
+        self._rows.append(row)
+        if len(self._rows) >= _TABLE_ROWS or self._widths:
+            self._print()
+
+    def end(self) -> None:
+        """Prints what waits; the next row begins another table."""
+        self._print()
+        self._widths, self._columns = {}, []
+
+    def _print(self) -> None:
+        rows, self._rows = self._rows, []
+        if rows and not self._widths:
+            heads = {name: name.replace("_", " ").upper() for name in rows[0]}
+            self._widths = {name: max(_width(row[name]) for row in (heads, *rows)) for name in heads}
+            rows.insert(0, heads)
+        for row in rows:
+            cells = (cell + " " * (self._widths[name] - _width(cell)) for name, cell in row.items())
+            print(_GAP.join(cells).rstrip())
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return one_line(str(value)) if value not in (None, "") else "-"
+
+
+def _width(text: str) -> int:
+    """Returns how many columns the text takes."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )

@@ -1,0 +1,29 @@
+"""What the tests of the operator's commands share."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service.admin import __main__ as admin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs an operator's command on this test's database; gives its status, stdout and stderr."""
+
+    def run(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{stdin}\n"))
+        monkeypatch.setenv("CHAT_BCRYPT_COST", "4")
+        status = admin.main([*arguments, "--db", str(tmp_path / "chat.db")])
+        return status, *capsys.readouterr()
+
+    return run
