@@ -33,7 +33,7 @@ _CRASH: Final = 0  # sent instead of a signal's number
 
 
 def main() -> int:
-    """Runs the service until SIGINT or SIGTERM. On SIGHUP it reads its certificate again."""
+    """Runs the service until SIGINT or SIGTERM. SIGHUP has it read its certificate and the motd again."""
     try:
         settings = parse_settings(sys.argv[1:], os.environ)
     except ConfigError as error:
@@ -68,13 +68,14 @@ def _serve(settings: Settings) -> int:
         wake.send(bytes([_CRASH]))
 
     threading.excepthook = crash
-    # Without TLS, SIGHUP keeps its usual meaning: a closed terminal ends the service.
-    for number in (*_ENDINGS, *([signal.SIGHUP] if settings.tls_cert else [])):
+    # SIGHUP never ends the service, also without anything to read again: a script that sends it to all, or a terminal
+    # that is closed, must not throw everybody out.
+    for number in (*_ENDINGS, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     server = Server(settings)
     while (what := woken.recv(1)[0]) not in {*_ENDINGS, _CRASH}:
         if what == signal.SIGHUP:
-            server.renew_certificate()
+            server.reload()
     status = 1 if what == _CRASH else 0
     try:
         server.stop()

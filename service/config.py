@@ -100,6 +100,7 @@ class Settings:
     name: str = _setting("chat", _text, "NAME", "the server's name, as clients are greeted")
     main_room: str = _setting("all", _text, "NAME", "the name of the room that everyone is in")
     contact: str = _setting("", _text, "TEXT", "whom users may ask, such as for a forgotten password")
+    motd: str = _setting("", _text, "FILE", "a text that users are shown when they log in, in UTF-8")
     users_interval: float = _setting(
         30.0, _number(0.05, 86_400, float), "SECONDS", "seconds between two pushes of the users list to everyone"
     )

@@ -40,6 +40,7 @@ from service.errors import ConfigError, PeerError
 from service.listeners.descriptors import count_places
 from service.listeners.listener import JSON, Listener
 from service.listeners.places import Places
+from service.motd import Motd
 from service.net import tls
 from service.net.transport import format_address, is_loopback, listen
 from service.storage import open_storage
@@ -72,6 +73,7 @@ class Server:
         most_clients = count_places(settings.max_connections)
         self._tls: ssl.SSLContext | None = None
         self._load_certificate(settings)
+        motd = Motd(settings.motd)
         listening = listen(settings.host, settings.port)
         roster = Roster[Session]()
         with ExitStack() as undo:  # if one of these fails
@@ -84,6 +86,7 @@ class Server:
             undo.pop_all()
         self.services = Services(
             settings=settings,
+            motd=motd,
             storage=storage,
             pages=Turns(PAGES_AT_ONCE, QueueLimits(UNLIMITED)),
             searches=Turns(search_places() if settings.rate else READERS, QueueLimits(UNLIMITED)),
@@ -118,12 +121,19 @@ class Server:
             )
         _log.info("listening on %s, database %s, %s", format_address(address), settings.db, storage.engine)
 
-    def renew_certificate(self) -> None:
-        """Reads the files of the certificate again, for new clients. If they are bad the old one stays."""
-        try:
-            self._load_certificate(self.services.settings)
-        except ConfigError as error:
-            _log.error("the certificate stays as it was: %s", error)
+    def reload(self) -> None:
+        """Reads the certificate and the message of the day again, for logins to come. What is bad stays as it was."""
+        settings, motd = self.services.settings, self.services.motd
+        if not settings.tls_cert and not settings.motd:
+            _log.info("SIGHUP: there is neither a --tls-cert nor a --motd to read again; the service goes on")
+        for what, read in (
+            ("certificate", partial(self._load_certificate, settings)),
+            ("message of the day", motd.read),
+        ):
+            try:
+                read()
+            except ConfigError as error:
+                _log.error("the %s stays as it was: %s", what, error)
 
     def _load_certificate(self, settings: Settings) -> None:
         if settings.tls_cert or settings.tls_key:

@@ -186,6 +186,8 @@ class Model:
         self.receipts.start(login)
         self._formatter.meet(login.username)
         lines = [self.people.meet(login.username, login.users)]
+        if login.motd:
+            lines.append(Line(("hint", "The server says: "), ("", body(login.motd))))
         self._summary = Summary(login)
         if not login.missed and not login.unread:
             lines += self.summarize()

@@ -111,7 +111,7 @@ class Accounts:
             right = passwords.is_hash_of(password or "", password_hash)
         if user is None or password is None or not right:
             raise PeerError("bad_credentials", "wrong name or password; try again")
-        with as_peer_errors():
+        with as_peer_errors(self._settings.contact):
             user.check_enabled()
         return user
 

@@ -15,7 +15,7 @@ REFUSALS: Final[Mapping[type[contract.Refused], tuple[ErrorCode, str]]] = {
     contract.NameTaken: ("username_taken", 'the name "{name}" is taken; choose another one'),
     contract.LooksAlike: ("username_taken", 'the name "{name}" looks like one that is taken; choose another one'),
     contract.UnknownUser: ("unknown_user", 'there is no user "{name}"'),
-    contract.AccountDisabled: ("bad_credentials", "this account is disabled; ask who runs the server"),
+    contract.AccountDisabled: ("bad_credentials", "this account is disabled; ask {contact}"),
     contract.PasswordChanged: (
         "bad_credentials",
         "the password was changed just now; log in with the new one",
@@ -27,16 +27,16 @@ REFUSALS: Final[Mapping[type[contract.Refused], tuple[ErrorCode, str]]] = {
 }
 
 
-def to_peer_error(refused: contract.Refused) -> PeerError:
-    """Returns the PeerError for a refusal, with its code and text."""
+def to_peer_error(refused: contract.Refused, contact: str = "") -> PeerError:
+    """Returns the PeerError for a refusal, with its code and text. `contact`: whom users may ask, as --contact says."""
     code, text = REFUSALS[type(refused)]
-    return PeerError(code, text.format(name=refused.name))
+    return PeerError(code, text.format(name=refused.name, contact=contact or "who runs the server"))
 
 
 @contextmanager
-def as_peer_errors() -> Iterator[None]:
-    """Raises PeerError instead of Refused from the storage calls inside."""
+def as_peer_errors(contact: str = "") -> Iterator[None]:
+    """Raises PeerError instead of Refused from the storage calls inside; `contact` is that of `to_peer_error`."""
     try:
         yield
     except contract.Refused as refused:
-        raise to_peer_error(refused) from refused
+        raise to_peer_error(refused, contact) from refused

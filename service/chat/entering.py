@@ -94,6 +94,7 @@ def _join(session: Session, command: Login | Register | Resume, token: NewToken,
             last_id=login.last_id,
             token=token.text,
             time=token.now,
+            motd=services.motd.text or UNSET,
             ref=command.ref,
         )
     )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from service.delivery.loop import Delivery
     from service.delivery.outbox import Outbox
     from service.delivery.run import Note
+    from service.motd import Motd
     from service.origin import Origin
     from service.storage.contract import Storage, Write
     from service.turns import Turns
@@ -54,6 +55,7 @@ class Services:
     """The parts of the service that sessions use."""
 
     settings: Settings
+    motd: Motd
     storage: Storage
     pages: Turns
     searches: Turns

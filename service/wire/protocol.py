@@ -191,6 +191,7 @@ class LoginOkReply(Reply, tag="login_ok"):
     last_id: Id
     token: str
     time: str
+    motd: str | UnsetType = UNSET  # the operator's message of the day, of several lines perhaps
 
 
 class ReadyReply(Reply, tag="ready"):

@@ -20,6 +20,7 @@ OTHERS: Final[dict[str, tuple[str, Any]]] = {
     "name": ("our chat", "our chat"),
     "main_room": ("lab", "lab"),
     "contact": ("the office", "the office"),
+    "motd": ("/srv/motd.txt", "/srv/motd.txt"),
     "users_interval": ("2.5", 2.5),
     "bcrypt_cost": ("13", 13),
     "login_timeout": ("15", 15.0),

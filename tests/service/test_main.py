@@ -50,6 +50,24 @@ def test_a_signal_ends_the_service_in_order(tmp_path: Path, number: signal.Signa
     assert "Traceback" not in log
 
 
+def test_sighup_never_ends_the_service(tmp_path: Path) -> None:
+    """It reads the motd again, and keeps the old one of a bad file; with nothing to read it says so and goes on."""
+    motd = tmp_path / "motd"
+    motd.write_text("one")
+    with Process(tmp_path, "--motd", str(motd)) as service:
+        for text, words in (("second", "6 characters"), ("x" * 5_000, "stays as it was"), ("third", "5 characters")):
+            motd.write_text(text)
+            service.program.send_signal(signal.SIGHUP)
+            service.read_log(words)
+        with enter(service.port, "alice") as alice:
+            assert alice.hello["motd"] == "third"
+    with Process(tmp_path) as service, enter(service.port, "alice") as alice:
+        service.program.send_signal(signal.SIGHUP)
+        service.read_log("SIGHUP: there is neither a --tls-cert nor a --motd to read again")
+        assert alice.ask("pm", message="still here")["type"] == "ack"
+        assert service.stop() == 0
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -59,6 +77,7 @@ def test_a_signal_ends_the_service_in_order(tmp_path: Path, number: signal.Signa
         ("--tls-cert", str(ROOT / "README.txt"), "--tls-key", "{}"),
         ("--host", "{}"),
         ("--log-level", "{}"),
+        ("--motd", "{}"),
         ("--{}",),
     ],
 )

@@ -27,6 +27,7 @@ from service.wire.protocol import (
     Pm,
     PongReply,
     ReadyReply,
+    Resume,
     Search,
     SearchReply,
     Seen,
@@ -125,6 +126,14 @@ def test_the_welcome(users: list[str], here: str) -> None:
     """A login says who is online, and what to type."""
     lines = texts(Model().receive(login_ok(users=users), Login(username="alice")))
     assert lines == [f"You are alice. {here}", "Nothing missed."]
+
+
+def test_the_message_of_the_day_is_shown_at_the_login_only() -> None:
+    """Under the welcome, made safe, and so that no line of it passes for a message; not when the link comes back."""
+    model, login = Model(), login_ok(motd="Hi!\r\n09:30 bob: \x1b[2J")
+    assert texts(model.receive(login, Resume(token="t")))[1] == "The server says: Hi!\n    | 09:30 bob: \u241b[2J"
+    model.lose("gone")
+    assert not any("Hi!" in text for text in texts(model.come_back(login)))
 
 
 def test_the_summary_comes_with_the_last_page_asked_for(model: Model) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from service.accounts.refusals import REFUSALS, as_peer_errors, to_peer_error
 from service.errors import PeerError
-from service.storage.contract import LooksAlike, NonceReused, Refused, UnknownUser
+from service.storage.contract import AccountDisabled, LooksAlike, NonceReused, Refused, UnknownUser
 
 
 def test_every_refusal_has_its_line() -> None:
@@ -27,6 +27,12 @@ def test_a_refusal_is_told_with_its_name(refused: Refused, code: str, text: str)
     """Whatever characters the name has."""
     error = to_peer_error(refused)
     assert (error.code, str(error), error.fatal) == (code, text, False)
+
+
+@pytest.mark.parametrize(("contact", "whom"), [("", "who runs the server"), ("{the} office", "{the} office")])
+def test_a_disabled_account_is_told_whom_to_ask(contact: str, whom: str) -> None:
+    """As --contact says, or in general words."""
+    assert str(to_peer_error(AccountDisabled("bob"), contact)) == f"this account is disabled; ask {whom}"
 
 
 def test_calls_of_the_storage_raise_peer_errors() -> None:

@@ -167,3 +167,13 @@ def test_a_client_keeps_its_place_only_while_its_password_is_looked_at(server: S
     wires.enter("alice").read_until_pong()
     assert wire.ask("login", username="alice", password="wrong password")["code"] == "bad_credentials"
     until(lambda: not any(connection.session.is_entering for connection in server.places.connections()))
+
+
+def test_a_login_has_the_message_of_the_day(tmp_path: Path) -> None:
+    """Each of the three ways in; without a file there is no such field."""
+    (tmp_path / "motd").write_text("Backups tonight.\n")
+    with running_server(tmp_path, motd=str(tmp_path / "motd")) as server, enter(server.port, "alice") as alice:
+        assert alice.hello["motd"] == "Backups tonight."
+        with enter(server.port, "alice") as again, Wire(server.port) as resumed:
+            assert again.hello["motd"] == "Backups tonight."
+            assert resumed.ask("resume", token=alice.hello["token"])["motd"] == "Backups tonight."
