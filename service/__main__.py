@@ -38,12 +38,16 @@ def main() -> int:
         settings = parse_settings(sys.argv[1:], os.environ)
     except ConfigError as error:
         return _fail(error, 2)
-    log = Log(sys.stderr)
+    log = Log(sys.stderr, as_json=settings.log_format == "json")
     logging.basicConfig(level=settings.log_level.upper(), handlers=[log])
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         status = _serve(settings)
     except ServiceError as error:
+        if settings.log_format == "json":
+            _log.critical("%s", error)
+            log.close()
+            return 1
         log.close()
         return _fail(error, 1)
     log.close()

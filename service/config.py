@@ -147,6 +147,7 @@ class Settings:
     log_level: str = _setting(
         "info", _one_of("debug", "info", "warning", "error"), "LEVEL", "debug, info, warning or error; to stderr"
     )
+    log_format: str = _setting("text", _one_of("text", "json"), "text|json", "lines for people, or a JSON object each")
 
 
 def show_default(setting: Field[Any]) -> str:

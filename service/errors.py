@@ -50,7 +50,10 @@ class PeerError(ChatError):
     """The peer's fault; `str()` is the text for the user.
 
     `fatal`: the service closes the connection after it. `retry_after`: seconds to wait before another attempt.
+    `account`: for the log, whose password was refused.
     """
+
+    account = ""
 
     def __init__(self, code: ErrorCode, message: str, *, fatal: bool = False, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -6,14 +6,17 @@ of written: a client that is refused 30,000 times can neither fill the disk nor 
 
 from __future__ import annotations
 
+import json
 import logging
 import queue
 import re
 import threading
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from service.clock import format_time
 from service.visible import one_line, safe
 
 if TYPE_CHECKING:
@@ -41,6 +44,21 @@ class _Formatter(logging.Formatter):
         return safe(super().format(record))
 
 
+class _JsonFormatter(logging.Formatter):
+    """Makes each record a JSON object in one line, of ASCII, so that no locale and no terminal changes it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        shown = {
+            "time": format_time(datetime.fromtimestamp(record.created, UTC)),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": one_line(record.getMessage()),
+        }
+        if record.exc_info:
+            shown["exception"] = safe(self.formatException(record.exc_info))
+        return json.dumps(shown)
+
+
 class _Kind:
     """Lines that differ only in a port: the time of the first, and how many followed it."""
 
@@ -59,14 +77,18 @@ class Log(logging.Handler):
         self,
         stream: TextIO,
         *,
+        as_json: bool = False,
         queue_lines: int = LOG_QUEUE,
         merge: float = LOG_MERGE,
         kinds: int = LOG_KINDS,
         tick: float = LOG_TICK,
     ) -> None:
-        """Starts the thread. The limits stand in for the constants of these names; `merge` and `tick` are seconds."""
+        """Starts the thread. `as_json`: each line is a JSON object.
+
+        The limits stand in for the constants of these names; `merge` and `tick` are seconds.
+        """
         super().__init__()
-        self.setFormatter(_Formatter(FORMAT))
+        self.setFormatter(_JsonFormatter() if as_json else _Formatter(FORMAT))
         self._stream = stream
         self._queue_lines, self._most_kinds = queue_lines, kinds
         self._merge, self._tick = merge, tick
@@ -93,8 +115,9 @@ class Log(logging.Handler):
 
     def _put(self, line: str) -> None:
         if self._dropped:
-            line = f"({self._dropped} lines of the log were dropped here, as nothing read them)\n{line}"
+            text = f"{self._dropped} lines of the log were dropped here, as nothing read them"
             self._dropped = 0
+            self._lines.put(self._format("chat.log", logging.WARNING, text))
         self._lines.put(line)
 
     def _is_repeated(self, record: logging.LogRecord) -> bool:
@@ -118,7 +141,10 @@ class Log(logging.Handler):
         if kind.count:
             seconds = time.monotonic() - kind.began_at
             summary = f"\u2026 {kind.count:,} more in {seconds:.0f} s: {text}"
-            self._put(self.format(logging.LogRecord(kind.name, level, "", 0, summary, None, None)))
+            self._put(self._format(kind.name, level, summary))
+
+    def _format(self, name: str, level: int, text: str) -> str:
+        return self.format(logging.LogRecord(name, level, "", 0, text, None, None))
 
     def _end_old_kinds(self, age: float) -> None:
         """Forgets all kinds that began at least `age` seconds ago."""

@@ -100,11 +100,20 @@ class Accounts:
     def verify(self, name: str, text: str, origin: Origin) -> User | None:
         """Returns the account if `text` is its password; None if the name may be registered. Raises PeerError.
 
-        The check takes a turn of `origin`.
+        The check takes a turn of `origin`. The error names the account for the log, but no name that has none: that
+        may be a password, typed at the wrong place.
         """
         user = self._storage.find_user(name)
         if user is None and self.registration_open:
             return None
+        try:
+            return self._check_password(user, name, text, origin)
+        except PeerError as error:
+            error.account = "an unknown name" if user is None else name
+            raise
+
+    def _check_password(self, user: User | None, name: str, text: str, origin: Origin) -> User:
+        """Takes as long, and says the same, where there is no such account. Raises PeerError."""
         password = passwords.prepare(text)
         password_hash = self._dummy_hash if user is None else user.password_hash
         with self._turn(name, origin):

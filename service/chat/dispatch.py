@@ -5,6 +5,7 @@ Called on the connection thread of its client, with one command after the other.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from service.chat.session import Account, Session
+
+_log: Final = logging.getLogger("chat.session")
 
 # What a command comes to: a message to store; a reply; one that the delivery thread makes; None if the handler, or what
 # follows a commit, has it sent.
@@ -72,6 +75,7 @@ class Dispatcher:
         try:
             rule = COMMANDS[type(command)]
             if rule.cost:
+                _log.debug("%s %s", command.__struct_config__.tag, session.peer)
                 session.charge(rule.cost)
                 self.submit_posts()
             else:

@@ -72,8 +72,9 @@ def explain(error: Exception, command: Command | None, peer: str) -> ErrorReply:
         incident = secrets.token_hex(4)
         _log.error("incident %s: %s %s", incident, reply.command or "connection", peer, exc_info=error)
         reply.message = f"something went wrong here; tell the operator: incident {incident}"
-    if reply.code in _LOGGED_REFUSALS:
-        _log.info("refused %s %s: %s", reply.command or "connection", peer, reply.code)
+    account = f"{error.account} " if isinstance(error, PeerError) and error.account else ""
+    level = logging.INFO if reply.code in _LOGGED_REFUSALS else logging.DEBUG
+    _log.log(level, "refused %s %s%s: %s", reply.command or "connection", account, peer, reply.code)
     return reply
 
 

@@ -65,6 +65,7 @@ class Connection:
         self._outbox.stop_waiting()
 
     def _run(self) -> None:
+        _log.debug("connected %s", self._stream.peer)
         # Each step is done whatever becomes of those before: a bug ends this client's connection, not the service.
         for step in (
             self._serve,
@@ -77,6 +78,7 @@ class Connection:
                 step()
             except Exception as error:  # noqa: BLE001 (logged by `fail`)
                 self.session.fail(error)
+        _log.debug("gone %s", self._stream.peer)
 
     def _charge(self, size: int, records: int) -> None:
         """Takes what was received out of the client's shares; returns when it may be looked at."""

@@ -39,6 +39,7 @@ OTHERS: Final[dict[str, tuple[str, Any]]] = {
     "tls_cert": ("cert.pem", "cert.pem"),
     "tls_key": ("key.pem", "key.pem"),
     "log_level": ("warning", "warning"),
+    "log_format": ("json", "json"),
 }
 # name: lowest, highest, just below, just above
 RANGES: Final = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import io
+import json
 import logging
 import os
 import re
@@ -54,7 +55,7 @@ def test_a_stopped_terminal_holds_up_nobody() -> None:
     shown = re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ", "", terminal.getvalue(), flags=re.MULTILINE)
     assert shown.splitlines() == [
         *("INFO under way", "INFO 1", "INFO 2", "INFO 3"),
-        "(2 lines of the log were dropped here, as nothing read them)",
+        "WARNING 2 lines of the log were dropped here, as nothing read them",
         "INFO on",
     ]
 
@@ -160,6 +161,29 @@ def test_a_line_of_the_log_is_one_and_steers_no_terminal() -> None:
     assert first.endswith(" INFO database a\u241b[2J\u240a2026 INFO b<U+DCFF>")
     assert traceback[0] == "Traceback (most recent call last):"
     assert traceback[-1] == "FileNotFoundError: no \u241b[2J"
+
+
+def test_json_has_an_object_in_each_line() -> None:
+    """Time, level, logger and message, made safe, and what was raised; also for what is counted."""
+    stream = io.StringIO()
+    log = Log(stream, as_json=True)
+    emit(log, "a\x1b[2J\nzo\u00eb", "a\x1b[2J\nzo\u00eb")
+    try:
+        raise FileNotFoundError("no \x1b[2J")
+    except FileNotFoundError as error:
+        failure = (type(error), error, error.__traceback__)
+    values = {"name": "chat.x", "created": 1.5, "msg": "b", "levelname": "ERROR", "exc_info": failure}
+    log.handle(logging.makeLogRecord(values))
+    log.close()
+    assert stream.getvalue().isascii()
+    first, second, summary = map(json.loads, stream.getvalue().splitlines())
+    assert list(first) == ["time", "level", "logger", "message"]
+    assert (first["level"], first["message"]) == ("INFO", "a\u241b[2J\u240azo\u00eb")
+    exception = second.pop("exception")
+    assert exception.startswith("Traceback")
+    assert exception.endswith("\nFileNotFoundError: no \u241b[2J")
+    assert second == {"time": "1970-01-01T00:00:01.500Z", "level": "ERROR", "logger": "chat.x", "message": "b"}
+    assert "1 more" in summary["message"]
 
 
 def test_a_chat_whose_log_is_not_read(tmp_path: Path) -> None:

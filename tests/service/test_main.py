@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -187,6 +188,34 @@ def test_a_worker_that_cannot_go_on_ends_the_service(
             assert "storage_unavailable" in [line.get("code") for line in lines]
         assert service.wait() == 1
     assert f"{thread} cannot go on" in "\n".join(service.log)
+
+
+def test_the_log_as_json(tmp_path: Path) -> None:
+    """Each line is an object; so is the reason why there is no start."""
+    with Process(tmp_path, "--log-format", "json") as service:
+        enter(service.port, "alice").close()
+        assert service.stop() == 0
+        messages = [json.loads(line)["message"] for line in service.log]
+        assert any(message.startswith("login alice 127.0.0.1:") for message in messages)
+    ended = run("service", "0", "--log-format", "json", "--host", "no such host", cwd=tmp_path)
+    (line,) = map(json.loads, ended.stderr.splitlines())
+    assert (ended.returncode, line["level"], "cannot listen on" in line["message"]) == (1, "CRITICAL", True)
+
+
+def test_what_debug_adds_to_the_log(tmp_path: Path) -> None:
+    """Who connects and goes, commands that are no messages, and refusals; never a text or what was asked for."""
+    with Process(tmp_path, "--log-level", "debug") as service, Wire(service.port) as stranger:
+        stranger.send_bytes(b"not JSON\n")
+        assert stranger.read()["code"] == "bad_json"
+        with enter(service.port, "alice") as alice:
+            alice.ask("search", query="private words")
+            alice.ask("pm", message="private words")
+        service.read_log("gone 127.0.0.1:")
+        assert service.stop() == 0
+    log = "\n".join(service.log)
+    for words in ("connected 127.0.0.1:", "refused connection 127.0.0.1:", ": bad_json", "DEBUG search 127.0.0.1:"):
+        assert words in log
+    assert "private" not in log
 
 
 def test_a_session_by_hand(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -177,3 +178,18 @@ def test_a_login_has_the_message_of_the_day(tmp_path: Path) -> None:
         with enter(server.port, "alice") as again, Wire(server.port) as resumed:
             assert again.hello["motd"] == "Backups tonight."
             assert resumed.ask("resume", token=alice.hello["token"])["motd"] == "Backups tonight."
+
+
+def test_the_log_names_the_account_of_a_refused_login(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """And no name without an account: that may be a password, typed at the wrong place."""
+    caplog.set_level("INFO")
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        with Wire(server.port) as wire:
+            wire.ask("login", username="Alice", password="guess")
+        alice.ask("password", old="guess", new="a longer one")
+    with running_server(tmp_path, registration="closed") as server, Wire(server.port) as wire:
+        wire.ask("login", username="secret123", password="guess")
+    refused = [text for text in caplog.messages if text.startswith("refused")]
+    for text, words in zip(refused, ("login alice", "password alice", "login an unknown name"), strict=True):
+        assert re.fullmatch(rf"refused {words} 127\.0\.0\.1:\d+: bad_credentials", text)
+    assert "secret123" not in caplog.text
