@@ -83,6 +83,7 @@ class Session:
         self.origin = origin
         self.account: Account | None = None  # `enter` sets it once
         self.is_entering = False  # during a check of a password or token: the client keeps its place until the answer
+        self.unended = 0  # bytes of a line without its newline, before the login
         self.is_late = False  # its login time is over: the current command is the last, unless it logs in
         self.last_write: Write[Any] | None = None  # the newest write whose reply may be under way
         self.ended = False
@@ -224,7 +225,10 @@ class Session:
         self.is_late = True
         if self.account is None and not self.is_entering and not self.outbox.closing:
             seconds = self.services.settings.login_timeout
-            self._leave(self._last_words(PeerError("login_timeout", f"no login within {seconds:g} seconds")))
+            what = f"no login within {seconds:g} seconds"
+            if self.unended:  # never the bytes themselves: they may hold a password
+                what += f"; {self.unended:,} bytes came without the newline that ends a command"
+            self._leave(self._last_words(PeerError("login_timeout", what)))
 
     def _leave(self, last_events: Sequence[Event]) -> None:
         self.services.delivery.leave(self.outbox)

@@ -125,6 +125,8 @@ class Connection:
             if not talks:
                 talks = self._begins_to_talk(data)
             self._do_lines(decoder, data)
+            if not talks:
+                self.session.unended = decoder.unended
             self._services.storage.release()
             self._dispatcher.submit_posts()
             self._outbox.wait_for_space()

@@ -29,6 +29,11 @@ class LineDecoder:
         self._start = bytearray()  # of a line whose end is still missing
         self._skipping = False
 
+    @property
+    def unended(self) -> int:
+        """How many bytes are kept of a line whose LF has not come."""
+        return len(self._start)
+
     def feed(self, data: bytes) -> Iterator[bytes | Oversize]:
         """Yields the lines that `data` completes, in order. The caller takes all of them before the next call."""
         *ended, rest = data.split(b"\n")

@@ -68,7 +68,7 @@ def _explain(line: bytes, error: BaseException) -> CommandError:
     ref = _string(head.ref)
     ref = ref if ref is not None and len(ref) <= MAX_REF else None
     if not isinstance(error, msgspec.ValidationError):  # such as half a surrogate pair in a string
-        return CommandError("bad_json", f"not a line of JSON: {_reason(error)}", ref=ref)
+        return CommandError("bad_json", _no_json(error), ref=ref)
     if head.command is UNSET:
         return CommandError("bad_request", 'the field "command" is missing', ref=ref)
     command = _string(head.command)
@@ -86,7 +86,7 @@ def _decode_head(line: bytes) -> _Head:
         line.decode()  # msgspec does not check the strings that it skips
         msgspec.json.decode(line, type=msgspec.Raw)
     except _UNDECODABLE as error:
-        raise CommandError("bad_json", f"not a line of JSON: {_reason(error)}") from None
+        raise CommandError("bad_json", _no_json(error)) from None
     try:
         return _heads.decode(line)
     except msgspec.ValidationError:
@@ -99,6 +99,11 @@ def _string(raw: msgspec.Raw | UnsetType) -> str | None:
         return None if raw is UNSET else msgspec.json.decode(raw, type=str)
     except _UNDECODABLE:
         return None
+
+
+def _no_json(error: BaseException) -> str:
+    """Returns what a command is, and why this line is none; nothing of the line itself, which may hold a password."""
+    return f"a command is one JSON object on one line, ended by a newline; this line is no JSON: {_reason(error)}"
 
 
 def _reason(error: BaseException) -> str:

@@ -56,6 +56,17 @@ def test_who_does_not_log_in_is_sent_away(tmp_path: Path) -> None:
         assert alice.ask("ping")["type"] == "pong"
 
 
+def test_who_forgets_the_newline_is_told_how_many_bytes_came(tmp_path: Path) -> None:
+    """And never which: they may hold a password. What came before, with its newline, does not count."""
+    login = f'{{"command":"login","username":"alice","password":"{PASSWORD}"}}'
+    with running_server(tmp_path, login_timeout=1) as server, Wire(server.port) as wire:
+        wire.send_bytes(f'{{"command":"ping"}}\n{login}'.encode())
+        assert wire.read()["type"] == "pong"
+        error, _ = wire.read_to_end()
+    missing = f"{len(login)} bytes came without the newline that ends a command"
+    assert error["message"] == f"no login within 1 seconds; {missing}"
+
+
 def send_without_end(wire: Wire) -> None:
     """Raises OSError when the service has had enough."""
     while True:

@@ -98,6 +98,14 @@ def test_oversize_is_told_as_soon_as_it_is_certain_and_once() -> None:
     assert list(decoder.feed(b"\n\nping\n")) == [b"ping"]
 
 
+def test_what_has_no_end_yet_is_counted() -> None:
+    """The bytes after the last LF; none of a line that is skipped."""
+    decoder = LineDecoder(LIMIT)
+    for data, unended in ((b"", 0), (b"ab", 2), (b"c\r", 4), (b"\nd", 1), (b"x" * LIMIT * 2, 0), (b"\n", 0)):
+        list(decoder.feed(data))
+        assert decoder.unended == unended
+
+
 def test_nothing_of_a_long_line_is_kept() -> None:
     """A line without an end costs no more memory than one within the limit, however long it goes on."""
     decoder, packet = LineDecoder(1_000), b"x" * 65_536
