@@ -20,6 +20,7 @@ from typing import Final
 
 import msgspec
 
+from client.net.probe import answers_in_tls
 from client.net.trust import DowngradeError, Plain, Security, UntrustedError
 from client.text import one_line
 from service.errors import CommandError
@@ -222,7 +223,10 @@ def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT, trust: Secur
     sock, channel = _secure(trust or Plain(), dial, host, port, place, timeout)
     decoder = LineDecoder(_LINE_LIMIT)
     try:
-        hello, lines = _greeting(sock, channel, decoder, place, timeout)
+        deadline = time.monotonic() + timeout
+        if channel is sock and _speaks_tls(sock, dial, timeout):
+            raise CannotConnectError(f"{place}, speaks TLS. Start with --tls (make: TLS=1).", is_final=True)
+        hello, lines = _greeting(sock, channel, decoder, place, deadline)
         sock.settimeout(None)
         keep_alive(sock)  # to notice a server that has vanished
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -243,6 +247,12 @@ def _dial(host: str, port: int, place: str, timeout: float) -> socket.socket:
         raise CannotConnectError(f"Nothing listens at {place}. Is the server running?") from error
     except OSError as error:
         raise CannotConnectError(f"Cannot reach {place}: {error.strerror or error}.") from error
+
+
+def _speaks_tls(sock: socket.socket, dial: Callable[[], socket.socket], timeout: float) -> bool:
+    with suppress(CannotConnectError):  # of the second connection: the first one is what counts
+        return answers_in_tls(sock, dial, timeout)
+    return False
 
 
 def _secure(
@@ -281,11 +291,10 @@ def _explain_no_tls(received: bytes, place: str) -> str:
 
 
 def _greeting(
-    sock: socket.socket, channel: socket.socket | TlsChannel, decoder: LineDecoder, place: str, timeout: float
+    sock: socket.socket, channel: socket.socket | TlsChannel, decoder: LineDecoder, place: str, deadline: float
 ) -> tuple[HelloEvent, list[bytes | Oversize]]:
     """The `hello`, and the lines that came in one packet with it. Raises CannotConnectError."""
     no_chat = f"What answers at {place} is no chat server. Check the port."
-    deadline = time.monotonic() + timeout
     lines: list[bytes | Oversize] = []
     try:
         while not lines:

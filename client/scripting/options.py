@@ -71,7 +71,11 @@ def run(connect: Callable[[], Greeted], wanted: Wanted, name: str, password: str
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(
-            lambda error: isinstance(error, CannotConnectError) and not isinstance(error.__cause__, _HOPELESS)
+            lambda error: (
+                isinstance(error, CannotConnectError)
+                and not error.is_final
+                and not isinstance(error.__cause__, _HOPELESS)
+            )
         ),
         wait=tenacity.wait_random_exponential(FIRST_PAUSE, max=_LONGEST_PAUSE),
         stop=tenacity.stop_after_delay(PATIENCE),

@@ -31,7 +31,7 @@ _HEADER_BYTES: Final = 5  # of a record; the last two bytes give the length of t
 _HANDSHAKE_RECEIVES: Final = 64  # in one handshake; an honest client needs two to four, and each costs an OpenSSL call
 _ANSWER_BYTES: Final = 65_536  # of pending TLS answers, such as for new keys, before a peer that reads none is cut off
 HANDSHAKE: Final = 0x16  # the first byte of a ClientHello and of its answer
-_ALERT: Final = 0x15  # the first byte of a refusal
+ALERT: Final = 0x15  # the first byte of a refusal
 _DONT_WAIT: Final = int(socket.MSG_DONTWAIT)
 _REMEDY: Final = f"To make a certificate and its key: {programs.ADMIN} certs"
 
@@ -81,7 +81,7 @@ class TlsChannel:
                 data = self._socket.recv(RECEIVE_BYTES)
                 if not data:
                     raise ConnectionError("closed within the handshake")
-                if not has_begun and data[0] not in {HANDSHAKE, _ALERT}:
+                if not has_begun and data[0] not in {HANDSHAKE, ALERT}:
                     raise NotTlsError(data)
                 has_begun = True
                 self._records.count(data)

@@ -209,7 +209,7 @@ def test_what_is_no_json_is_bad_json(line: bytes) -> None:
     with pytest.raises(CommandError) as refusal:
         decode(line)
     assert refusal.value.code == "bad_json"
-    assert str(refusal.value).startswith("a command is one JSON object on one line, ended by a newline; this line is no")
+    assert str(refusal.value).startswith("a command is one JSON object on one line, ended by a newline; this line is")
     assert (refusal.value.ref, refusal.value.command) == (None, None)
 
 
