@@ -26,6 +26,7 @@ from client.net.connection import CannotConnectError, connect
 from client.net.known import Known
 from client.net.link import Link
 from client.net.trust import Pins, Plain, Security, Trust, UntrustedError
+from client.render.records import FIELDS, FORMAT
 from client.scripting import options, stdin
 from client.scripting.streams import LEFT, LOST, MISTAKEN, NOT_LOGGED_IN
 from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
@@ -214,6 +215,7 @@ def make_parser(prog: str = programs.CLIENT) -> Parser:
     scripts.add_argument("--since", metavar="ID", type=_number, help="print all after this id, and unseen direct ones")
     scripts.add_argument("--tail", action="store_true", help="print what comes, until stopped")
     scripts.add_argument("--json", action="store_true", help="print one JSON object a line, as on the wire")
+    scripts.add_argument("--format", metavar="ROW", help=f"print messages so, not as {FORMAT!r}; fields: {FIELDS}")
     programs.add_common_options(parser, programs.COMMANDS.client)
     return parser
 

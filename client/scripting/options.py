@@ -15,6 +15,7 @@ import tenacity
 from client.net.connection import CannotConnectError, ConnectionLostError
 from client.net.link import FIRST_PAUSE, Link
 from client.net.trust import UntrustedError
+from client.render.records import FORMAT, row_of
 from client.scripting.script import PATIENCE, Script, Wanted
 from client.scripting.streams import streams
 from client.text import is_sendable
@@ -37,13 +38,17 @@ def read_wanted(options: argparse.Namespace) -> Wanted | None:
     """What the options ask for; None if none is given. Reads stdin for `--send -`. Raises ValueError: what is wrong."""
     pages = [option for option in (options.search, options.history, options.since) if option is not None]
     if not pages and options.send is None and not options.tail:
-        if options.to or options.json:
-            raise ValueError("--to and --json go with --send, --search, --history, --since or --tail")
+        if options.to or options.json or options.format is not None:
+            raise ValueError("--to, --json and --format go with --send, --search, --history, --since or --tail")
         return None
     if len(pages) > 1:
         raise ValueError("--search, --history and --since: take one of them")
     if options.to and options.send is None and options.search is None and options.history is None:
         raise ValueError("--to goes with --send, --search or --history")
+    if options.format is not None:
+        if options.json:
+            raise ValueError("--json and --format: take one of them")
+        row_of(options.format)
     send: str | None = options.send
     if send == "-":
         try:
@@ -53,7 +58,14 @@ def read_wanted(options: argparse.Namespace) -> Wanted | None:
     if not is_sendable((send or "") + options.to + (options.search or "")):
         raise ValueError("the text, the words or the name is not valid UTF-8")
     return Wanted(
-        send, options.to, options.search, options.history, options.since, tail=options.tail, as_json=options.json
+        send,
+        options.to,
+        options.search,
+        options.history,
+        options.since,
+        tail=options.tail,
+        as_json=options.json,
+        form=FORMAT if options.format is None else options.format,
     )
 
 

@@ -20,7 +20,7 @@ from client.chat.receipts import Receipts
 from client.login import log_in_unasked
 from client.net.connection import CannotConnectError, ConnectionLostError
 from client.net.link import OfflineError
-from client.render.records import Message, as_event, as_json, as_text
+from client.render.records import FORMAT, Message, as_event, as_json, row_of
 from client.scripting.streams import LEFT, LOST, NOT_LOGGED_IN, REFUSED
 from client.session import SEEN_PACE
 from client.text import one_line
@@ -59,7 +59,7 @@ _Kind = TypeVar("_Kind", AckReply, HistoryReply, SearchReply)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a script asks for. `to` is empty for the main room."""
+    """What a script asks for. `to` is empty for the main room; `form` is the form of a row, as `row_of` takes it."""
 
     send: str | None
     to: str
@@ -68,6 +68,7 @@ class Wanted:
     since: int | None
     tail: bool
     as_json: bool
+    form: str = FORMAT
 
 
 class _RefusedError(Exception):
@@ -79,6 +80,7 @@ class Script:
 
     def __init__(self, make_link: MakeLink, wanted: Wanted, out: TextIO, err: TextIO) -> None:
         self._wanted = wanted
+        self._row = row_of(wanted.form)
         self._out = out
         self._err = err
         self._name = ""
@@ -296,7 +298,7 @@ class Script:
             for message in messages:
                 if not is_news or message.id not in self._printed:
                     event = as_event(message)
-                    self._write(as_json(event) if self._wanted.as_json else as_text(event))
+                    self._write(as_json(event) if self._wanted.as_json else self._row(event))
                     self._remember(message.id)
                     if isinstance(event, DirectEvent) and event.to == self._name:
                         self._receipts.direct(message.id)

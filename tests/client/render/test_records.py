@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from msgspec import UNSET
 
-from client.render.records import as_event, as_json, as_text
+from client.render.records import FORMAT, as_event, as_json, row_of
 from service.wire.protocol import AckReply, BroadcastEvent, DirectEvent, StoredMessage
 
 TIME = "2026-11-21T09:30:00.123Z"
@@ -47,17 +47,56 @@ def test_json_leaves_out_what_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("event", "text"),
     [
-        (PUBLIC, "bob: hi"),
-        (DIRECT, "bob -> alice: psst"),
-        (BroadcastEvent(id=1, time=TIME, from_="b\nb", message="a\nb\x1b"), "b\u240ab: a\n    | b\u241b"),
+        (PUBLIC, "1 {} bob: hi"),
+        (DIRECT, "2 {} bob -> alice: psst"),
+        (BroadcastEvent(id=1, time=TIME, from_="b\nb", message="a\nb\x1b"), "1 {} b\u240ab: a\n    | b\u241b"),
+        (BroadcastEvent(id=1, time="soon", from_="{id}", message="{to}"), "1 --:-- {{id}}: {{to}}"),
     ],
 )
-def test_text_is_harmless(event: BroadcastEvent | DirectEvent, text: str) -> None:
-    """The minute in this machine's zone stands first; no name and no text can pass for another record."""
-    local = datetime.fromisoformat(TIME).astimezone()
-    assert as_text(event) == f"{local:%Y-%m-%d %H:%M} {text}"
+def test_a_row_is_harmless(event: BroadcastEvent | DirectEvent, text: str) -> None:
+    """Id, second and zone stand first; no name and no text can pass for another row, or for a field."""
+    local = datetime.fromisoformat(TIME).astimezone().isoformat(timespec="seconds")
+    assert row_of(FORMAT)(event) == text.format(local)
 
 
-def test_a_time_that_is_none() -> None:
-    """It does no harm."""
-    assert as_text(BroadcastEvent(id=1, time="soon", from_="bob", message="hi")) == "--:-- bob: hi"
+@pytest.mark.parametrize(
+    ("form", "row"),
+    [
+        ("{id};{to}", "2;alice"),
+        ("{who}", "bob -> alice"),
+        ("{from} {{{text}}} %s", "bob {psst} %s"),
+        ("{minute} {from}", f"{datetime.fromisoformat(TIME).astimezone():%Y-%m-%d %H:%M} bob"),
+    ],
+)
+def test_a_script_chooses_the_fields(form: str, row: str) -> None:
+    """Each by its name; a brace of the text is written twice."""
+    assert row_of(form)(DIRECT) == row
+
+
+def test_a_message_for_all_is_to_nobody() -> None:
+    """The field is empty."""
+    assert row_of("<{to}>")(PUBLIC) == "<>"
+
+
+@pytest.mark.parametrize(
+    ("form", "problem"),
+    [
+        ("{subject}", r"no field \{subject\}; there are \{id\}, "),
+        ("{}", "no field"),
+        ("{0}", "no field"),
+        ("{id.__class__}", "no field"),
+        ("{text[0]}", "no field"),
+        ("{text!r}", "takes no"),
+        ("{text:>99999999999}", "takes no"),
+        ("{id:{text}}", "takes no"),
+        ("{id", "a brace of the text is written twice"),
+        ("id}", "a brace of the text is written twice"),
+        ("id", "needs a field"),
+        ("", "needs a field"),
+        ("{\x1b}", "\u241b"),
+    ],
+)
+def test_a_row_of_something_else(form: str, problem: str) -> None:
+    """What is no plain field is refused, so that a format reaches nothing but the fields."""
+    with pytest.raises(ValueError, match=problem):
+        row_of(form)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 NOTHING: dict[str, Any] = {"send": None, "to": "", "search": None, "history": None, "since": None, "tail": False}
 
 
-def options(*, json: bool = False, **given: Any) -> Namespace:
-    return Namespace(**NOTHING | given, json=json)
+def options(*, json: bool = False, form: str | None = None, **given: Any) -> Namespace:
+    return Namespace(**NOTHING | given, json=json, format=form)
 
 
 def test_without_an_option_nothing_is_wanted() -> None:
@@ -47,11 +47,23 @@ def test_what_is_wanted(given: dict[str, Any]) -> None:
     assert read_wanted(options(**given, json=True)) == Wanted(**NOTHING | given, as_json=True)
 
 
+def test_the_form_of_a_row() -> None:
+    """As it was given; else it has the id, the time with its zone, and who wrote."""
+    given, usual = read_wanted(options(tail=True, form="{text}")), read_wanted(options(tail=True))
+    assert given is not None
+    assert usual is not None
+    assert (given.form, usual.form) == ("{text}", "{id} {time} {who}: {text}")
+
+
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({"to": "bob"}, "--to and --json go with"),
-        ({"json": True}, "--to and --json go with"),
+        ({"to": "bob"}, "--to, --json and --format go with"),
+        ({"json": True}, "--to, --json and --format go with"),
+        ({"form": "{id}"}, "--to, --json and --format go with"),
+        ({"form": "{id}", "json": True, "tail": True}, "take one of them"),
+        ({"form": "{subject}", "tail": True}, "there is no field {subject}"),
+        ({"form": "", "history": 1}, "needs a field"),
         ({"search": "x", "history": 1}, "take one of them"),
         ({"history": 1, "since": 0}, "take one of them"),
         ({"since": 1, "to": "bob"}, "--to goes with"),
