@@ -7,6 +7,9 @@ MAKEFLAGS += --no-print-directory
 HOST = 127.0.0.1
 PORT = 12000
 DB = chat.db
+NAME =
+CONTACT =
+REGISTRATION =
 TO =
 SERVER = 127.0.0.1
 USERNAME =
@@ -28,8 +31,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
+# How the terminal is set; empty without one.
+TERMINAL = $(shell [ -t 0 ] && [ -t 2 ] && stty -g)
+# A client that was killed (kill -9) leaves it so that nothing typed is seen. Only who started the client can mend that.
+RESTORE = [ "$$(stty -g)" = '$(TERMINAL)' ] || { \
+	stty '$(TERMINAL)'; [ "$$TERM" = dumb ] || printf '\033[?2004l\033[?1l\033[?25h\033[0m\n\033[J' >&2; \
+	echo 'The client was killed. The terminal is again as it was before.' >&2; exit 1; }
+# For the shell, such as O'Hara.
+quote = '$(subst ','\'',$(1))'
+
 help: ## show this help
 	@echo 'make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db] [CERT=certs/cert.pem KEY=certs/key.pem]'
+	@echo '                [NAME=chat] [CONTACT=<whom to ask>] [REGISTRATION=closed]'
 	@echo 'make run_client [SERVER=127.0.0.1] [PORT=12000] [USERNAME=alice] [TLS=1] [CA=certs/cert.pem]'
 	@echo 'make run_client PROFILE=work [USERNAME=alice]'
 	@echo 'make init-db [DB=chat.db]'
@@ -39,13 +52,24 @@ help: ## show this help
 
 install: $(VENV)/run.stamp ## set up .venv with what the service and the client need
 
+# At a terminal the two programs say themselves why they end, and then end with 0: make would add "Error 1". In a script,
+# without a terminal, their status is not 0, and so is make's. See service/exits.py.
+run_server run_client: export CHAT_UNDER_MAKE = 1
+
 run_server: $(VENV)/run.stamp ## start the chat service (Ctrl-C stops it)
 	@exec $(BIN)/python -m service '$(PORT)' --host '$(HOST)' --db '$(DB)' \
+		$(if $(NAME),--name $(call quote,$(NAME))) $(if $(CONTACT),--contact $(call quote,$(CONTACT))) \
+		$(if $(REGISTRATION),--registration $(call quote,$(REGISTRATION))) \
 		$(if $(CERT),--tls-cert '$(CERT)') $(if $(KEY),--tls-key '$(KEY)')
 
+# Without SERVER and PORT on the command line it is the profile [default], if there is one.
+NAMED = $(filter command,$(origin SERVER) $(origin PORT))
+WHERE = $(if $(PROFILE),--profile '$(PROFILE)',$(if $(NAMED),,--fallback )'$(SERVER)' '$(PORT)')
+
 run_client: $(VENV)/run.stamp ## chat in this terminal
-	@exec $(BIN)/python -m client $(if $(PROFILE),--profile '$(PROFILE)','$(SERVER)' '$(PORT)') \
+	$(if $(TERMINAL),-)@exec $(BIN)/python -m client $(WHERE) \
 		$(if $(USERNAME),'$(USERNAME)') $(if $(TLS),--tls) $(if $(CA),--tls-ca '$(CA)')
+	$(if $(TERMINAL),@$(RESTORE))
 
 init-db: $(VENV)/run.stamp ## make the database, or upgrade an older one
 	@exec $(BIN)/python -m service.admin init-db '$(DB)'

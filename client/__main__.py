@@ -32,6 +32,7 @@ from client.scripting.streams import LEFT, LOST, MISTAKEN, NOT_LOGGED_IN
 from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
 from client.text import is_sendable, one_line
 from client.tokens import Tokens, is_here
+from service.exits import told
 from service.visible import Parser, safe
 from service.wire.limits import MAX_ID
 
@@ -131,6 +132,8 @@ def _choose(given: argparse.Namespace) -> Profile:
     """The server and the name, from the profile and the command line. Raises SettingsError."""
     path, words, chosen = settings.profiles_path(), given.words, given.profile
     profile = None
+    if given.fallback and not chosen and len(words) <= 1 and settings.read_profile(path, DEFAULT) is None:
+        words = [*given.fallback, *words]
     if chosen or len(words) <= 1:  # with a server named, the file may be missing; in TLS, or on this machine, broken
         profile = settings.read_profile(path, chosen or DEFAULT)
         if profile is None and chosen:
@@ -189,6 +192,9 @@ def make_parser(prog: str = programs.CLIENT) -> Parser:
     parser.add_argument("words", nargs="*", metavar="SERVER PORT USERNAME", help="such as 127.0.0.1 12000 alice")
     parser.add_argument("--profile", metavar="NAME", default="", help=f"from profiles.toml; without, [{DEFAULT}]")
     parser.add_argument(
+        "--fallback", nargs=2, metavar=("SERVER", "PORT"), help="the server if neither you nor a profile names one"
+    )
+    parser.add_argument(
         "--tls",
         action=argparse.BooleanOptionalAction,
         help="speak TLS, to a server that proves who it is; one that did so is never talked to without",
@@ -226,9 +232,9 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, Wanted | None]
     if len(given.words) > 3:  # noqa: PLR2004
         parser.error(f"too many words: {_USAGE}")
     try:
-        if len(given.words) > 1:
-            _server(given.words[0])
-            _port(given.words[1])
+        for server, port in filter(None, (given.words[:2] if len(given.words) > 1 else None, given.fallback)):
+            _server(server)
+            _port(port)
         return given, options.read_wanted(given)
     except (argparse.ArgumentTypeError, ValueError) as error:
         parser.error(str(error))
@@ -275,4 +281,4 @@ def _say(text: str, status: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(told(main(sys.argv[1:])))

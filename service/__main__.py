@@ -18,6 +18,7 @@ from typing import Final
 
 from service.config import Settings, parse_settings
 from service.errors import ConfigError, ServiceError
+from service.exits import told
 from service.logs import Log
 from service.server import Server
 from service.visible import one_line
@@ -91,7 +92,7 @@ def _serve(settings: Settings) -> int:
 
 def _fail(error: ServiceError, status: int) -> int:
     sys.stderr.write(f"chat service: {one_line(str(error))}\n")
-    return status
+    return told(status)
 
 
 if __name__ == "__main__":

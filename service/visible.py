@@ -10,6 +10,8 @@ import argparse
 import unicodedata
 from typing import Final, NoReturn
 
+from service.exits import told
+
 _MARKS: Final = 8  # marks on one character; real scripts use five at most
 _MARK_KINDS: Final = frozenset({"Mn", "Me", "Cf"})  # Cf: joiners between marks do not end a pile
 
@@ -81,6 +83,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         super().error(one_line(message))
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        super().exit(told(status), message)
 
     def format_help(self) -> str:
         return safe(super().format_help())

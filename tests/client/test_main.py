@@ -148,6 +148,17 @@ def test_profiles_name_the_server(service: Process) -> None:
     assert client("--history", "9").stdout.split("\n")[0].endswith(" alice: 1")
 
 
+def test_a_server_to_fall_back_on(service: Process) -> None:
+    """It counts only where neither the user nor the profile [default] names one."""
+    log_in_at_a_terminal(service)
+    here, nowhere = ("--fallback", "127.0.0.1", service.port), ("--fallback", "127.0.0.1", 1)
+    assert client(*here, "alice").returncode == 0
+    assert client(*nowhere, "127.0.0.1", service.port, "alice").returncode == 0
+    write_profiles(f'[default]\nserver = "127.0.0.1"\nport = {service.port}\nname = "alice"\n')
+    assert client(*nowhere).returncode == 0
+    assert "a port is a number" in client("--fallback", "127.0.0.1", "x").stderr
+
+
 def test_a_bad_profile_is_one_line() -> None:
     """It names the file, the line and the key; who types the server needs no file."""
     write_profiles('[default]\nserver = "127.0.0.1"\nport = "x"\n')

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+from shlex import split
 from typing import TYPE_CHECKING
 
+import pexpect
 import pytest
 
 from service.storage.sqlite.schema import revisions
-from tests.support.helpers import PATIENCE, ROOT
+from tests.support.clone import environment, make_clone
+from tests.support.helpers import PATIENCE, ROOT, running_server
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def make(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+def make(*arguments: str, cwd: Path = ROOT, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", *arguments],
         cwd=cwd,
-        env={key: value for key, value in os.environ.items() if not key.startswith("MAKE")} | environment,
+        env=environment(**more),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -119,6 +123,22 @@ def test_tls_is_asked_for_by_variables(tmp_path: Path) -> None:
     assert "--tls" not in make("-n", "run_server", "run_client").stdout
 
 
+@pytest.mark.parametrize("named", ["SERVER=127.0.0.1", "PORT=12000"])
+def test_a_server_that_is_named_counts(named: str) -> None:
+    """It is not that of the profile [default] then, also where it is the usual one."""
+    assert "-m client '127.0.0.1' '12000'" in make("-n", "run_client", named).stdout
+
+
+def test_the_service_is_described_by_variables() -> None:
+    """NAME, CONTACT and REGISTRATION, whatever characters are in them; without them the service's settings count."""
+    words = {"NAME": "O'Hara's chat", "CONTACT": "Carol, in room $$7", "REGISTRATION": "closed"}
+    shown = make("-n", "run_server", *(f"{name}={value}" for name, value in words.items())).stdout
+    asked = split(shown[shown.index("-m service") :])
+    for name, value in words.items():
+        assert asked[asked.index(f"--{name.lower()}") + 1] == value.replace("$$", "$")
+    assert "--name" not in make("-n", "run_server", NAME="x", CONTACT="x", REGISTRATION="closed").stdout
+
+
 def test_a_profile_takes_the_place_of_the_server() -> None:
     """`make run_client PROFILE=work`; a name still counts."""
     shown = make("-n", "run_client", "PROFILE=work", "USERNAME=alice").stdout
@@ -131,8 +151,58 @@ def test_what_shells_export_does_not_steer_it(tmp_path: Path) -> None:
     """HOST and USERNAME are set on many machines for other purposes; only make's own command line counts."""
     shown = make("-n", "run_server", "run_client", HOST="machine", USERNAME="root", PORT="1").stdout
     assert "service '12000' --host '127.0.0.1' --db 'chat.db'" in shown
-    assert "client '127.0.0.1' '12000'" in shown
+    assert "client --fallback '127.0.0.1' '12000'" in shown
     assert "root" not in shown.replace("/root", "")
+
+
+def at_a_terminal(folder: Path, line: str) -> pexpect.spawn[str]:
+    """A shell there does the line, between two looks at how the terminal is set, and says the exit status."""
+    line = f"stty -g; {line}; echo status $?; stty -g"
+    return pexpect.spawn("sh", ["-c", line], cwd=str(folder), env=environment(), encoding="utf-8", timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("make run_client PORT=1", "Nothing listens at 127.0.0.1, port 1"),
+        ("make run_client PORT=x", "a port is a number"),
+        ("make run_server HOST=192.0.2.1", "cannot listen on 192.0.2.1"),
+        ("make run_server PORT=x", "'x'"),
+    ],
+)
+def test_make_adds_nothing_to_a_refusal(tmp_path: Path, line: str, said: str) -> None:
+    """At a terminal the program has said why, and that is all. A script gets a status that is not 0."""
+    clone = make_clone(tmp_path)
+    shown = at_a_terminal(clone, line).read()
+    assert said in shown
+    assert "status 0" in shown
+    assert "make:" not in shown
+    ended = make(*line.split()[1:], cwd=clone)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].startswith("make: ***")
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGHUP"])
+def test_a_client_that_is_killed_leaves_the_terminal_as_it_was(tmp_path: Path, name: str) -> None:
+    """What is typed is seen again, and what is pasted is plain. After kill -9 make does it, and says so."""
+    is_killed = name == "SIGKILL"
+    with running_server(tmp_path) as server:
+        shell = at_a_terminal(make_clone(tmp_path), f"make run_client PORT={server.port}")
+        shell.expect("Your name:")
+        before = str(shell.before).split()[0]
+        (maker,) = children(shell.pid or 0)
+        (client,) = children(maker)
+        os.kill(client, getattr(signal, name))
+        shown = shell.read()
+    assert shown.rstrip().endswith(before)
+    assert shown.rfind("\x1b[?2004l") > shown.rfind("\x1b[?2004h")
+    assert ("The client was killed." in shown, "status 0" in shown) == (is_killed, not is_killed)
+
+
+def children(parent: int) -> list[int]:
+    """The processes that it has started."""
+    shown = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True, check=True).stdout
+    return [int(line) for line in shown.split()]
 
 
 def test_a_fuzzer_that_does_not_install_is_explained(fresh: Path) -> None:
