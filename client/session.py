@@ -254,6 +254,14 @@ class Session:
             return
         with self._lock:
             receipts = self._model.receipts.take()
-        with suppress(ConnectionLostError, OfflineError):  # then they stay unseen, and are offered again
+        try:
             for command in receipts:
                 self.link.send(command)
+        except OfflineError:
+            with self._lock:
+                self._model.receipts.put_back(receipts)
+                is_back = self._model.is_connected
+            if is_back:  # the link is about to go online; before that, coming back says so
+                self._shown_something.set()
+        except ConnectionLostError:  # for good: they stay unseen, and are offered at the next login
+            pass

@@ -46,6 +46,7 @@ class Receipts:
     def come_back(self, login: LoginOkReply) -> None:
         """The connection is back, and all that came meanwhile was shown, the missed direct messages too."""
         self.missed = 0
+        self._marker = 0  # the last one may have been lost on the way; once more does no harm
         self._newest = max(self._newest, login.last_id)
 
     def direct(self, message_id: int) -> None:
@@ -88,3 +89,11 @@ class Receipts:
             commands.append(Seen(id=self._newest))
             directs = [message_id for message_id in directs if message_id > self._newest]
         return commands + [Seen(ids=directs[start : start + MAX_PAGE]) for start in range(0, len(directs), MAX_PAGE)]
+
+    def put_back(self, commands: Sequence[Seen]) -> None:
+        """These were not sent: `take` gives them again."""
+        for command in commands:
+            if command.ids is UNSET:
+                self._marker = 0
+            else:
+                self._directs += command.ids

@@ -14,7 +14,7 @@ from client.net.connection import ConnectionLostError, connect
 from client.net.link import Limits, Link
 from client.session import Session
 from service.wire.protocol import AckReply, Login, Pm, Users
-from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer
+from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -88,6 +88,34 @@ def test_a_burst_is_confirmed_at_once() -> None:
     with session(script, pace=3600) as (talk, _):
         for _ in range(20):
             talk.send(Users()).result(TIMEOUT)
+
+
+def test_what_was_shown_before_a_loss_is_confirmed_after_it() -> None:
+    """A public message that was shown just before the cable was pulled is confirmed when the connection is back."""
+
+    def pulled(peer: Peer) -> None:
+        peer.log_in()
+        peer.say(type="broadcast", id=11, time=TIME, from_="bob", message="hi")
+        peer.expect("seen")  # and it is lost
+
+    def back(peer: Peer) -> None:
+        peer.greet()
+        peer.answer(peer.expect("resume"), **login_ok(unread=1, last_id=11))
+        for kind in ("history", "missed"):
+            peer.answer(peer.expect(kind), type=kind, messages=[], more=False)
+        assert peer.expect("seen")["id"] == 11
+        confirmed.set()
+        peer.see_off()
+
+    shown, confirmed = Shown(), threading.Event()
+    with FakeServer(pulled) as first, FakeServer(back) as second:
+        again = partial(connect, "127.0.0.1", second.port)
+        make_link = partial(Link, first=connect("127.0.0.1", first.port), connect=again)
+        talk = Session(make_link, shown.show, shown.end, seen_pace=0.0)
+        talk.start()
+        talk.send(Login(username="alice", password="securepassword", confirm=True)).result(TIMEOUT)
+        assert confirmed.wait(TIMEOUT)
+        talk.leave()
 
 
 def test_nothing_shown_is_not_confirmed() -> None:

@@ -122,3 +122,16 @@ def test_a_note_to_oneself_above_the_marker() -> None:
     receipts.live(101)
     receipts.direct(105)
     assert receipts.take() == [Seen(id=101), Seen(ids=[105])]
+
+
+def test_what_was_not_sent_is_given_again() -> None:
+    """What `take` gave and the connection did not take comes once more, and so does the marker after a reconnect."""
+    receipts = after_login()
+    receipts.live(101)
+    receipts.direct(105)
+    taken = receipts.take()
+    receipts.put_back(taken)
+    assert receipts.take() == taken
+    assert receipts.take() == []
+    receipts.come_back(LoginOkReply(username="alice", users=[], missed=0, unread=1, last_id=101, token="", time=""))
+    assert receipts.take() == [Seen(id=101)]
