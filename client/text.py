@@ -20,7 +20,8 @@ Style = Literal["", "time", "own", "direct", "presence", "hint", "trouble", "mat
 Part = tuple[Style, str]
 
 _NAMES: Final[tuple[_Name, ...]] = get_args(_Name)
-CONTINUATION: Final = "\n    | "  # before each further line of a message, so that it cannot look like another message
+INDENT: Final = "    "  # of each further line of a message, so that it cannot look like another message
+CONTINUATION: Final = f"\n{INDENT}"
 _LONGEST: Final = 100_000  # characters of a message; no service accepts longer ones
 _LONGEST_LINE: Final = 1_000  # characters of a name, an error or other text of one line
 

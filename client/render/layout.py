@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from wcwidth import iter_graphemes, width
 
-from client.text import CONTINUATION, Style
+from client.text import CONTINUATION, INDENT, Style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 WIDE: Final = 60  # columns; a narrower screen is a phone's, or a part of one
 _TAB: Final = "    "
-_BAR: Final = "| "
 _LEAST: Final = 16  # columns for a text; behind a longer name it is wrapped further left
 _GAP: Final = "  "  # between two columns of names
 _WORDS: Final = re.compile(r"( +|[^ ]+)")
+# The address of a page, up to a blank or the first character beyond ASCII: those may be blank to the eye, and a row
+# that the terminal itself begins, at the left edge, must not look like another message.
+URL: Final = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 
 
 def columns_of(text: str) -> int:
@@ -44,7 +46,10 @@ def cut(text: str, columns: int) -> str:
 
 
 def arrange(line: Line, columns: int) -> list[Part]:
-    """The parts of a line, with newlines between its rows; none is wider than `columns`, and the last is ended."""
+    """The parts of a line, with newlines between its rows; the last is ended.
+
+    No row is wider than `columns`, but one with a longer URL: the terminal wraps that, and gives it whole when copied.
+    """
     if line.names:
         return [*_in_columns(line, columns), ("", "\n")]
     if columns_of(line.text) <= columns and "\n" not in line.text and "\t" not in line.text:
@@ -61,22 +66,20 @@ class _Wrapping:
         self._column = 0
         head = columns_of("".join(text for _, text in line.parts[: line.head]))
         self._hang = min(head, max(0, columns - _LEAST), columns // 2 if columns >= WIDE else columns * 2 // 5)
-        self._indent: Part = ("", " " * self._hang)
         self._word: list[Part] = []  # what is not put down yet; of several parts if some of it is set off
         for style, text in line.parts:
             for number, part in enumerate(text.replace("\t", _TAB).split(CONTINUATION)):
-                if number:  # a further line of the message: no row of it can pass for a message of its own
+                if number:  # a further line of the message: from here on no row can pass for a message of its own
                     self._put_word()
-                    bar = _BAR if self._columns > self._hang + _LEAST else ""
-                    self._indent = ("hint", " " * max(0, self._hang - len(bar)) + bar)
+                    self._hang = max(self._hang, min(len(INDENT), self._columns // 4))
                     self._begin_row()
                 for piece in _WORDS.findall(part.replace("\n", " ")):
                     self._add(style, piece)
         self._put_word()
 
     def _begin_row(self) -> None:
-        self.parts += [("", "\n"), self._indent]
-        self._column = len(self._indent[1])
+        self.parts += [("", "\n"), ("", " " * self._hang)]
+        self._column = self._hang
 
     def _add(self, style: Style, piece: str) -> None:
         if not piece.isspace():
@@ -90,10 +93,29 @@ class _Wrapping:
 
     def _put_word(self) -> None:
         word, self._word = self._word, []
-        self._make_space(sum(columns_of(text) for _, text in word))
+        text = "".join(text for _, text in word)
+        self._make_space(columns_of(text))
+        if self._column + columns_of(text) <= self._columns:
+            self._put_whole(word)
+            return
+        end = 0  # the word is longer than a row
+        for url in URL.finditer(text):
+            self._put_broken(_part_of(word, end, url.start()))
+            self._make_space(len(url.group()))
+            self._put_whole(_part_of(word, url.start(), url.end()))
+            end = url.end()
+        self._put_broken(_part_of(word, end, len(text)))
+
+    def _put_whole(self, word: list[Part]) -> None:
+        for style, text in word:
+            self._put(style, text)
+        if self._column > self._columns:  # the terminal has wrapped it
+            self._column = (self._column - 1) % self._columns + 1
+
+    def _put_broken(self, word: list[Part]) -> None:
         for style, text in word:
             fits = self._column + columns_of(text) <= self._columns
-            for cluster in [text] if fits else iter_graphemes(text):  # the word may be longer than a row
+            for cluster in [text] if fits else iter_graphemes(text):
                 self._make_space(columns_of(cluster))
                 self._put(style, cluster)
 
@@ -105,6 +127,16 @@ class _Wrapping:
     def _put(self, style: Style, text: str) -> None:
         self.parts.append((style, text))
         self._column += columns_of(text)
+
+
+def _part_of(word: list[Part], start: int, end: int) -> list[Part]:
+    """What stands in a word of several parts from one character to another."""
+    cut_out, at = [], 0
+    for style, text in word:
+        if piece := text[max(0, start - at) : max(0, end - at)]:
+            cut_out.append((style, piece))
+        at += len(text)
+    return cut_out
 
 
 def _in_columns(line: Line, columns: int) -> Iterator[Part]:

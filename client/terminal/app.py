@@ -7,6 +7,7 @@ loop, so nothing is lost between two prompts. Nothing here decides what a line s
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from contextlib import suppress
@@ -33,6 +34,7 @@ from client.session import Session
 from client.terminal.composing import Composer
 from client.terminal.editor import edit
 from client.terminal.keyboard import Words, key_bindings, prompt_session, unechoed
+from client.terminal.links import RAW, linked, takes_links
 from client.terminal.notify import Notifier
 from client.terminal.screen import screen
 from client.text import Line, body, hint
@@ -118,6 +120,7 @@ class Terminal:
         self._logins = make(DummyHistory())  # remembers no password
         self._unseen = make(DummyHistory(), target=DummyOutput())
         self._notifier = Notifier(notify, self._operations.output.write_raw)
+        self._has_links = takes_links(os.environ)
         self._asking: PromptSession[str] | None = None
         self._question = ""
         self._is_away = False  # an editor has the screen
@@ -340,8 +343,9 @@ class Terminal:
             output.write("".join(text for _, text in parts).replace("\n", "\r\n"))
             output.flush()
         else:
-            print_formatted_text(output, _styled(parts), _STYLES)
+            print_formatted_text(output, _styled(parts, has_links=self._has_links), _STYLES)
 
 
-def _styled(parts: Sequence[Part]) -> FormattedText:
-    return FormattedText((f"class:{style}" if style else "", text) for style, text in parts)
+def _styled(parts: Sequence[Part], *, has_links: bool = False) -> FormattedText:
+    styled = linked(parts) if has_links else parts
+    return FormattedText((f"class:{style}" if style and style != RAW else style, text) for style, text in styled)

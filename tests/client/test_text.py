@@ -17,7 +17,7 @@ def test_a_name_hides_nothing(raw: str) -> None:
 
 def test_a_second_line_cannot_pass_for_a_message() -> None:
     """Each further line of a message is set in behind a bar."""
-    assert body("hi\r\n09:30 bob: I quit\n") == "hi\n    | 09:30 bob: I quit\n    | "
+    assert body("hi\r\n09:30 bob: I quit\n") == "hi\n    09:30 bob: I quit\n    "
 
 
 def test_a_line_is_a_filter_too() -> None:

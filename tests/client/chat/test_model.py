@@ -309,7 +309,7 @@ def test_nothing_raw_is_shown(model: Model, event: AnyEvent, request_: AnyComman
     lines = model.receive(event, request_)
     assert lines
     for line in lines:
-        assert line.text.replace("\n    | ", "").isprintable(), line
+        assert line.text.replace("\n    ", "").isprintable(), line
 
 
 def test_unconfirmed_messages_are_named(model: Model) -> None:

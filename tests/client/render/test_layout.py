@@ -7,7 +7,7 @@ import re
 import pytest
 
 from client.render.layout import arrange, columns_of, cut
-from client.text import Line, hint, marked
+from client.text import Line, body, hint, marked
 
 WIDE = "\u4f60"
 
@@ -33,7 +33,9 @@ def said(text: str, name: str = "bob") -> Line:
             ["09:30 bob: " + "\u4f60\u597d" * 4 + "\u4f60", "           \u597d\u4f60\u597d"],
         ),
         (said("\U0001f469\u200d\U0001f52c" * 10), 30, None),
-        (said("one\n09:30 bob: two"), 40, ["09:30 bob: one", "         | 09:30 bob: two"]),
+        (said("one\n09:30 bob: two"), 40, ["09:30 bob: one", "           09:30 bob: two"]),
+        (said("    if x:\n        y()"), 40, ["09:30 bob:     if x:", "                   y()"]),
+        (hint(body("one\n09:30 bob: two")), 40, ["one", "    09:30 bob: two"]),
         (said("x", "n" * 32), 40, ["09:30 " + "n" * 32 + ": ", " " * 16 + "x"]),
         (hint("a long hint that does not fit"), 16, ["a long hint that", "does not fit"]),
         (said("hello @bob, you"), 24, ["09:30 bob: hello @bob, ", "        you"]),
@@ -53,6 +55,33 @@ def test_rows(line: Line, columns: int, rows: list[str] | None) -> None:
     arranged = shown(line, columns)
     assert rows is None or arranged == rows
     assert max(map(columns_of, arranged)) <= columns
+
+
+LONG = "https://chat.example/" + "bob/" * 10
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (f"see https://chat.example/ {LONG}", ["09:30 bob: see https://chat.example/ ", "           " + LONG]),
+        (f"see {LONG} too", ["09:30 bob: see ", "           " + LONG + " too"]),
+        (f"see {LONG}, there", ["09:30 bob: see ", "           " + LONG + ", there"]),
+        (f"\u4f60\u597d{LONG}\uff0c\u4f60", ["09:30 bob: \u4f60\u597d", "           " + LONG + "\uff0c\u4f60"]),
+        ("HTTPS://" + "a" * 30, ["09:30 bob: HTTPS://" + "a" * 30]),
+        (LONG[:24] + "\u2800" + "x" * 20, ["09:30 bob: " + LONG[:24] + "\u2800" + "x" * 4, "           " + "x" * 16]),
+    ],
+)
+def test_a_url_stays_whole(text: str, rows: list[str]) -> None:
+    """A URL stands in one row; the terminal itself wraps one that is too long, so copying gives it whole."""
+    assert shown(said(text), 40) == rows
+
+
+@pytest.mark.parametrize("columns", [1, 3, 8, 16, 40])
+def test_a_further_line_stands_further_in(columns: int) -> None:
+    """On a screen that has the space, however narrow, no further line of a message begins where messages do."""
+    rows = shown(said("a\nb"), columns)
+    assert rows[-1].lstrip() == "b"
+    assert rows[-1].startswith(" ") is (columns >= 4)
 
 
 @pytest.mark.parametrize("columns", [1, 2, 5, 12, 20])

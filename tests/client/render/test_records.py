@@ -49,7 +49,7 @@ def test_json_leaves_out_what_is_not_there() -> None:
     [
         (PUBLIC, "1 {} bob: hi"),
         (DIRECT, "2 {} bob -> alice: psst"),
-        (BroadcastEvent(id=1, time=TIME, from_="b\nb", message="a\nb\x1b"), "1 {} b\u240ab: a\n    | b\u241b"),
+        (BroadcastEvent(id=1, time=TIME, from_="b\nb", message="a\nb\x1b"), "1 {} b\u240ab: a\n    b\u241b"),
         (BroadcastEvent(id=1, time="soon", from_="{id}", message="{to}"), "1 --:-- {{id}}: {{to}}"),
     ],
 )

@@ -48,6 +48,9 @@ class Screen(DummyOutput):
             self.text += data
             self._changed.notify_all()
 
+    def write_raw(self, data: str) -> None:
+        self.write(data)
+
     def bell(self) -> None:
         self.write("<bell>")
 
@@ -103,6 +106,25 @@ def test_login_and_leave(desk: Desk) -> None:
     assert desk.chat(script, name="") == 0
     assert "Nothing missed." in desk.screen.text
     assert "securepassword" not in desk.screen.text
+
+
+@pytest.mark.parametrize("forced", ["0", "1"])
+def test_links(desk: Desk, monkeypatch: pytest.MonkeyPatch, forced: str) -> None:
+    """A URL in a message is a link where the terminal takes links, and nowhere else."""
+    monkeypatch.setenv("FORCE_HYPERLINK", forced)
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.say(type="broadcast", id=11, time=TIME, from_="bob", message="see https://chat.example/ now")
+        desk.screen.wait_for("see ")
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("securepassword\r")
+    desk.chat(script)
+    link = "\x1b]8;;https://chat.example/\x1b\\"
+    assert (f"see {link}https://chat.example/\x1b]8;;\x1b\\ now" in desk.screen.text) is (forced == "1")
+    assert ("\x1b]8" in desk.screen.text) is (forced == "1")
 
 
 def test_a_wrong_password_is_asked_again(desk: Desk) -> None:

@@ -264,7 +264,7 @@ def test_an_edited_text_when_all_is_over() -> None:
     desk.is_over = True
     with pytest.raises(ConnectionLostError):
         desk.type("edit")
-    assert desk.shown[1:] == ["Not sent: a\n    | b"]
+    assert desk.shown[1:] == ["Not sent: a\n    b"]
 
 
 def test_a_new_password() -> None:
