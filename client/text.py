@@ -23,6 +23,7 @@ _NAMES: Final[tuple[_Name, ...]] = get_args(_Name)
 INDENT: Final = "    "  # of each further line of a message, so that it cannot look like another message
 CONTINUATION: Final = f"\n{INDENT}"
 _LONGEST: Final = 100_000  # characters of a message; no service accepts longer ones
+_OWN_WORDS: Final = frozenset({"you", "all"})  # what the client itself calls the user, and everyone
 _LONGEST_LINE: Final = 1_000  # characters of a name, an error or other text of one line
 
 
@@ -105,13 +106,18 @@ def marked(text: str, words: re.Pattern[str] | None, style: Style = "") -> list[
 
 def named(name: str) -> Part:
     """Returns a name in its own colour, which never changes."""
-    return _NAMES[crc32(name.encode("utf-8", "replace")) % len(_NAMES)], one_line(name)
+    return _NAMES[crc32(name.encode("utf-8", "replace")) % len(_NAMES)], shown_name(name)
+
+
+def shown_name(name: str) -> str:
+    """Returns a name as it is shown; one that is a word of the client's own gets an @, which no name can have."""
+    return f"@{name}" if name.casefold() in _OWN_WORDS else one_line(name)
 
 
 def listed(names: Iterable[str], most: int) -> str:
     """Returns names as in a sentence: `bob`, `bob and carol`, `bob, carol and 7 others`; `most` of them at most."""
     every = list(names)
-    names = [one_line(name) for name in every[:most]]
+    names = [shown_name(name) for name in every[:most]]
     if surplus := max(0, len(every) - most):
         names.append(f"{surplus} other{'s' if surplus > 1 else ''}")
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""

@@ -9,6 +9,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from client.chat.operations import (
+    ALL,
     EVERYONE,
     OPERATIONS,
     PROMPT,
@@ -24,9 +25,10 @@ from client.chat.operations import (
     excess,
     fill,
     first_word,
+    shown_target,
     target_of,
 )
-from client.text import one_line, sendable
+from client.text import one_line, sendable, shown_name
 from service.wire.protocol import Dm, HelloEvent, Pm
 
 if TYPE_CHECKING:
@@ -68,8 +70,8 @@ class Interpreter:
     def prompt(self) -> str:
         """The question in words, or where a line will go."""
         if self.question:
-            return self.question.question.format(*map(one_line, self._given))
-        return f"{_short(self._talk)}> " if self._talk else PROMPT
+            return self.question.question.format(*map(shown_name, self._given))
+        return f"{_short(shown_target(self._talk))}> " if self._talk else PROMPT
 
     @property
     def question(self) -> Argument | None:
@@ -144,7 +146,7 @@ class Interpreter:
             if place and place.is_name and len(words) > len(arguments):
                 return []
         if place and place.is_name:
-            return _beginning_with(last, [*names, EVERYONE] if place.may_be_everyone else names)
+            return _beginning_with(last, [*names, ALL] if place.may_be_everyone else names)
         return _beginning_with(last, [f"@{name}" for name in names]) if last.startswith("@") else []
 
     def _take(self, line: str) -> Action | None:
@@ -174,7 +176,7 @@ class Interpreter:
     def _would_do_something(self, text: str) -> bool:
         """Whether a line of a talk would be an operation elsewhere; "users complain" would not."""
         elsewhere = Interpreter(lambda: "someone", operations=self._operations)
-        elsewhere.take(f"talk {EVERYONE}")
+        elsewhere.take(f"talk {ALL}")
         return not isinstance(elsewhere.take(f"/{text}"), Mistake)
 
     def _start(self, line: str) -> Action | None:
@@ -243,7 +245,7 @@ def _beginning_with(start: str, words: Sequence[str]) -> list[str]:
 
 
 def _whom(target: str) -> str:
-    return "everyone" if target == EVERYONE else _short(target)
+    return "everyone" if target == EVERYONE else _short(shown_name(target))
 
 
 def _short(word: str) -> str:

@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from client.chat.people import People
 from client.chat.receipts import Receipts
 from client.chat.summary import Summary
-from client.render.formatting import Formatter, search_words
+from client.render.formatting import OWN, Formatter, search_words
 from client.text import Line, Part, body, hint, named, one_line, trouble
 from service.clock import format_time
 from service.wire.limits import MAX_PAGE
@@ -201,7 +201,7 @@ class Model:
             self._remember(ack.id)
             if ack.to == self.name:  # a note to oneself does not come back to this session, and the user has seen it
                 self.receipts.direct(ack.id)
-        whom: list[Part] = [("own", "you")]
+        whom: list[Part] = [OWN]
         if isinstance(request, Dm):
             self.people.know(ack.to or request.to or "")
             status = "stored until they log in" if ack.status == "stored" else one_line(ack.status or "sent")

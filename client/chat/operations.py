@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from client.text import one_line
+from client.text import one_line, shown_name
 from service.wire.json_lines import encode
 from service.wire.protocol import AnyCommand, Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from service.wire.protocol import AnyEvent
 
 PROMPT: Final = "PM/DM/EX> "
-EVERYONE: Final = "all"  # may stand where a name is due, in any case: the main room
+EVERYONE: Final = "*"  # where a message for the main room goes; no name can be so
+ALL: Final = "all"  # what is typed for it where a name is due, in any case; @all is the person
 
 
 # -- what an operation may use ----------------------------------------------------------------------------------------
@@ -272,8 +273,13 @@ def whom_to_ask(hello: HelloEvent) -> str:
 
 
 def target_of(name: str) -> str:
-    """EVERYONE if the word means that, else the name itself."""
-    return EVERYONE if name.casefold() == EVERYONE else name
+    """EVERYONE if the word means that, else the name itself, which may be typed with an @."""
+    return EVERYONE if name.casefold() == ALL else name.removeprefix("@")
+
+
+def shown_target(target: str) -> str:
+    """A target as it is shown."""
+    return ALL if target == EVERYONE else shown_name(target)
 
 
 def compose(to: str, text: str) -> Pm | Dm:
@@ -307,6 +313,8 @@ def fill(operation: Operation, given: Sequence[Any], text: str) -> list[Any] | N
             value, text = text, ""
         if not value and not argument.is_optional:
             return filled
+        if argument.is_name and not argument.may_be_everyone:
+            value = value.removeprefix("@")
         filled.append(value or None)
     return None if text else filled
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from client.text import Line, hint, listed, one_line
+from client.text import Line, hint, listed, one_line, shown_name
 from service.wire.limits import MAX_USERNAME
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class People:
         self.name, self._online = name, sorted(set(users))
         others = [other for other in self._online if other != name]
         here = f"Online: {listed(others, _MANY)}." if others else "Nobody else is online."
-        return hint(f"You are {one_line(name)}. {here}")
+        return hint(f"You are {shown_name(name)}. {here}")
 
     def update(self, users: Iterable[str]) -> list[str]:
         """From now on these are online: says who came and who is gone, in a sentence each."""
@@ -62,7 +62,7 @@ class People:
 
     def list_online(self) -> Line:
         """All names online, as the answer to USERS."""
-        names = [name + (" (you)" if name == self.name else "") for name in self._online[:_LISTED]]
+        names = [shown_name(name) + (" (you)" if name == self.name else "") for name in self._online[:_LISTED]]
         if surplus := max(0, len(self._online) - _LISTED):
             names.append(f"and {surplus} others")
         return Line(("hint", f"Online ({len(self._online)}):"), names=names)
@@ -89,7 +89,7 @@ class People:
             name = name.lower()
             self._muted ^= {name}
             if name not in self._muted:
-                return [hint(f"{one_line(name)} is shown again; HISTORY has what was hidden.")]
+                return [hint(f"{shown_name(name)} is shown again; HISTORY has what was hidden.")]
         if not self._muted:
             return [hint("Nobody is muted. MUTE with a name hides somebody.")]
         muted = listed(sorted(self._muted), _MANY)

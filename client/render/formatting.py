@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, UnsetType
 
@@ -13,6 +13,9 @@ from client.text import Line, Part, marked, named
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import tzinfo
+
+# Before what the user wrote. A mark, not only a colour; and a name has no space in it, so nobody can be called so.
+OWN: Final[Part] = ("own", "> you")
 
 
 class Formatter:
@@ -39,18 +42,14 @@ class Formatter:
         note: str = "",
     ) -> Line:
         """A message by anybody; what `words` finds in it is set off, and `note` follows it."""
-        who: list[Part] = [self.who(sender)]
+        who: list[Part] = [OWN if sender == self._name else named(sender)]
         if to is not UNSET:
-            who += [("direct", " -> "), self.who(to)]
+            who += [("direct", " -> "), ("own", "you") if to == self._name else named(to)]
         is_from_others = sender != self._name
         is_called = bool(self._mention and self._mention.search(text))
         if words is None and is_called and is_from_others:
             words = self._mention
         return self.message(time, who, text, words, note, calls=is_from_others and (is_called or to == self._name))
-
-    def who(self, name: str) -> Part:
-        """A name, or `you`."""
-        return ("own", "you") if name == self._name else named(name)
 
     def message(
         self,

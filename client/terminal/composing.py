@@ -13,13 +13,14 @@ from client.chat.operations import (
     Mistake,
     compose,
     excess,
+    shown_target,
     target_of,
     target_of_message,
 )
 from client.login import Ask, change_password
 from client.net.connection import ConnectionLostError
 from client.terminal.editor import EditorError
-from client.text import Line, body, hint, one_line, sendable, trouble
+from client.text import Line, body, hint, sendable, shown_name, trouble
 from service.wire.protocol import Dm, Ex, Pm
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Composer:
             first += others.pop(0)  # an operation, and nothing of the text yet
         message = message or whole
         messages = [message, *(replace(message, message=sendable(line).rstrip()) for line in others)]
-        target = "all" if isinstance(whole, Pm) else one_line(whole.to or "")
+        target = shown_target(target_of_message(whole))
         by_line = next(filter(None, (excess(each, self._session.hello) for each in messages)), "")
         if len(messages) > MOST_MESSAGES:
             by_line = f"More than {MOST_MESSAGES} lines are too many messages."
@@ -169,7 +170,7 @@ class Composer:
             self._session.keep_unsent(unsent)  # what was for one person is not offered to another
             unsent = None
         draft = (unsent.message or "") if unsent else ""
-        self._show([hint(f"Saving sends the text to {'everyone' if target == EVERYONE else one_line(target)}.")])
+        self._show([hint(f"Saving sends the text to {'everyone' if target == EVERYONE else shown_name(target)}.")])
         try:
             text = await self._edit_text(draft)
         except EditorError as error:

@@ -45,6 +45,7 @@ class Deeds:
         (["Dm bob hello there"], Dm(to="bob", message="hello there")),
         (["dm", "bob", "hello there"], Dm(to="bob", message="hello there")),
         (["dm bob", "hello"], Dm(to="bob", message="hello")),
+        (["dm @bob hello"], Dm(to="bob", message="hello")),
         (["dm bob one\ntwo"], Dm(to="bob", message="one\ntwo")),
         (["eX"], Ex()),
         (["users"], Users()),
@@ -76,7 +77,7 @@ def test_lines_become_a_command(lines: list[str], action: Action) -> None:
         (["edit"], "edit(None)"),
         (["edit Bob"], "edit('Bob')"),
         (["talk bob", "/edit"], "edit(None)"),
-        (["talk bob", "/edit ALL"], "edit('all')"),
+        (["talk bob", "/edit ALL"], "edit('*')"),
         (["talk bob", "/help"], "show_help(all)"),
     ],
 )
@@ -208,6 +209,13 @@ def test_what_may_be_meant_otherwise_is_not_sent(line: str) -> None:
     assert isinstance(said, Mistake)
     assert len(said.text) <= 80
     assert (interpreter.draft, interpreter.prompt) == (f"/{line.strip().removeprefix('/')}", "all> ")
+
+
+def test_a_person_called_all() -> None:
+    """@all is the person of that name; the prompt and the notice tell the two apart."""
+    interpreter = talking("@all")
+    assert interpreter.take("hi") == Dm(to="all", message="hi")
+    assert interpreter.prompt == "@all> "
 
 
 def test_entered_again_it_is_a_message() -> None:

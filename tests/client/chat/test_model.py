@@ -76,18 +76,18 @@ def stored(message_id: int, text: str = "hi", sender: str = "bob", to: str | Non
     [
         (public(), None, ["09:30 bob: hi"]),
         (direct(), None, ["09:30 bob -> you: hi"]),
-        (direct(sender="alice", to="bob"), None, ["09:30 you -> bob: hi"]),
-        (public(sender="alice"), None, ["09:30 you: hi"]),
-        (AckReply(command="pm", id=11, time=TIME), Pm(message="hi"), ["09:30 you: hi"]),
+        (direct(sender="alice", to="bob"), None, ["09:30 > you -> bob: hi"]),
+        (public(sender="alice"), None, ["09:30 > you: hi"]),
+        (AckReply(command="pm", id=11, time=TIME), Pm(message="hi"), ["09:30 > you: hi"]),
         (
             AckReply(command="dm", id=11, time=TIME, to="bob", status="delivered"),
             Dm(to="Bob", message="hi"),
-            ["09:30 you -> bob (delivered): hi"],
+            ["09:30 > you -> bob (delivered): hi"],
         ),
         (
             AckReply(command="dm", id=11, time=TIME, to="bob", status="stored"),
             Dm(to="bob", message="hi"),
-            ["09:30 you -> bob (stored until they log in): hi"],
+            ["09:30 > you -> bob (stored until they log in): hi"],
         ),
         (
             ErrorReply(code="unknown_user", message='there is no user "bobb"'),
@@ -158,7 +158,7 @@ def test_unread_begins_with_a_line(model: Model) -> None:
         "09:30 bob: hi",
         "-- unread from here --",
         "09:30 bob: hi",
-        "09:30 you: hi",
+        "09:30 > you: hi",
     ]
     assert model.news() == []
 
@@ -193,7 +193,7 @@ def test_history_pages_back(model: Model) -> None:
     """HISTORY shows a page, and OLDER asks for the one before it, until there is none."""
     page = HistoryReply(messages=[stored(4), stored(6, sender="alice")], more=True)
     lines = texts(model.receive(page, History()))
-    assert lines == ["-- the room: 2 messages --", "09:30 bob: hi", "09:30 you: hi", "OLDER shows what came before."]
+    assert lines == ["-- the room: 2 messages --", "09:30 bob: hi", "09:30 > you: hi", "OLDER shows what came before."]
     assert model.older() == History(before=4)
     model.receive(HistoryReply(messages=[stored(3)], more=False), History(before=4))
     assert model.older() is None
@@ -213,7 +213,7 @@ def test_history_with_one_person(model: Model) -> None:
     assert texts(model.receive(page, History(with_="Bob")))[:3] == [
         "-- you and bob: 2 messages --",
         "09:30 bob -> you: hi",
-        "09:30 you -> bob: hi",
+        "09:30 > you -> bob: hi",
     ]
     assert model.older() == History(with_="Bob", before=4)
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from client.chat.interpreter import Interpreter
 from client.chat.operations import (
     _ID,
+    EVERYONE,
     OPERATIONS,
     Argument,
     Operation,
@@ -101,4 +102,4 @@ def test_the_line_is_as_long_as_the_one_that_is_sent() -> None:
     line = encode(Dm(to="bob", message="hi", nonce=new_nonce(), ref=new_nonce()))
     assert excess(compose("bob", "hi"), replace(HELLO, max_line=len(line) - 1)) == ""
     assert excess(compose("bob", "hi"), replace(HELLO, max_line=len(line) - 2)).startswith("Not sent: 1 byte ")
-    assert compose("all", "hi") == Pm(message="hi")
+    assert compose(EVERYONE, "hi") == Pm(message="hi")

@@ -24,14 +24,20 @@ def formatter_of_alice() -> Formatter:
     ("sender", "to", "shown"),
     [
         ("bob", UNSET, "09:30 bob: hi"),
-        ("alice", UNSET, "09:30 you: hi"),
+        ("alice", UNSET, "09:30 > you: hi"),
         ("bob", "alice", "09:30 bob -> you: hi"),
-        ("alice", "bob", "09:30 you -> bob: hi"),
+        ("alice", "bob", "09:30 > you -> bob: hi"),
+        ("you", UNSET, "09:30 @you: hi"),
+        (">", UNSET, "09:30 >: hi"),
+        ("ALL", "alice", "09:30 @ALL -> you: hi"),
         ("b\nb", "\x1b", "09:30 b\u240ab -> \u241b: hi"),
     ],
 )
 def test_a_message(formatter: Formatter, sender: str, to: str | UnsetType, shown: str) -> None:
-    """Time, sender, recipient of a direct message, text; the user is `you`. The head ends where the text begins."""
+    """Time, sender, recipient of a direct message, text. The user is `you`, marked as the sender; nobody else can be.
+
+    The head ends where the text begins.
+    """
     line = formatter.line(TIME, sender, to, "hi")
     assert line.text == shown
     assert "".join(text for _, text in line.parts[line.head :]) == "hi"
