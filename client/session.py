@@ -22,11 +22,14 @@ from service.wire.protocol import AnyCommand, AnyEvent, Dm, LoginOkReply, Missed
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from client.chat.presence import Mode
+
 SEEN_PACE: Final = 1.0  # seconds from showing a message to its `seen`; one command then covers a burst
 
 _MOST_OUTSTANDING: Final = 1_000  # commands without a reply; a server that leaves more is asked for no more by itself
 
 Show = Callable[[Sequence[Line]], None]
+Later = Callable[[float, Callable[[], None]], None]  # calls a function after so many seconds, unless it ends before
 MakeLink = Callable[[Listener], Link]
 
 
@@ -43,12 +46,16 @@ class Session:
         on_end: Callable[[ConnectionLostError], None],
         *,
         model: Model | None = None,
+        presence: Mode = "all",
+        later: Later | None = None,
         seen_pace: float = SEEN_PACE,
     ) -> None:
+        """`presence` "folded" needs `later`."""
         self._show = show
         self._on_end = on_end
         self._pace = seen_pace
-        self._model = model or Model()
+        self._model = model or Model(presence=presence)
+        self._later = later
         self._lock = threading.Lock()  # guards _model; nothing is shown or sent under it
         self._shown_something = threading.Event()
         self._stopping = threading.Event()
@@ -236,6 +243,9 @@ class Session:
     def _show_all(self, make: Callable[[], list[Line]]) -> None:
         with self._lock:
             lines = make()
+            wait = self._model.presence.take_wait()
+        if wait and self._later:
+            self._later(wait.seconds, lambda: self._show_all(lambda: self._model.tell_presence(wait.number)))
         if lines:
             self._show(lines)
             self._shown_something.set()

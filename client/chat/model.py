@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET, UnsetType
 
 from client.chat.people import People
+from client.chat.presence import Mode, Presence
 from client.chat.receipts import Receipts
 from client.chat.summary import Summary
 from client.render.formatting import OWN, Formatter, search_words
@@ -61,8 +62,11 @@ def _now() -> datetime:
 class Model:
     """One user's view of the chat. `zone` None is the time zone of this machine."""
 
-    def __init__(self, clock: Callable[[], datetime] = _now, zone: tzinfo | None = None) -> None:
+    def __init__(
+        self, clock: Callable[[], datetime] = _now, zone: tzinfo | None = None, *, presence: Mode = "all"
+    ) -> None:
         self.people = People()
+        self.presence = Presence(presence, self.people.is_muted)
         self.receipts = Receipts()
         self.is_connected = True
         self.unsent: Pm | Dm | None = None  # the last message that was refused
@@ -73,6 +77,7 @@ class Model:
         self._seam = 0  # messages up to this id do not come live
         self._summary: Summary | None = None  # until it is shown
         self._older: AnyCommand | None = History()
+        self._latest = ""  # the server's time of what came live last
         self._lost_at = clock()
         self._matches: dict[int, str | UnsetType] = {}  # by id, those that SEARCH has shown: the name talked with
         self._around: int | None = None  # the match around which the next page lies
@@ -155,7 +160,10 @@ class Model:
         self.is_connected = True
         self._seam, before = login.last_id, self._lost_at
         self.receipts.come_back(login)
-        lines = self._users(UsersReply(users=login.users, time=login.time), None)
+        others = self.people.others()
+        self.people.update(login.users)
+        self._latest = max(self._latest, login.time)
+        lines = self._came_or_went(login.time, self.presence.come_back(others, self.people.others()))
         _, since = self._formatter.time(format_time(before))
         return [hint(f"-- connected again: {_count(self._gap, 'message')} came since {since}--"), *lines]
 
@@ -226,17 +234,29 @@ class Model:
 
     # -- people online ------------------------------------------------------------------------------------------------
     def _users(self, event: UsersReply, request: AnyCommand | None) -> list[Line]:
-        lines = []
-        for text in self.people.update(event.users):
-            line = Line(self._formatter.time(event.time), ("presence", text), head=1)
-            lines += self._formatter.on_its_day(event.time, [line])
+        others = self.people.others()
+        self.people.update(event.users)
+        self._latest = max(self._latest, event.time)
+        lines = self._came_or_went(event.time, self.presence.change(others, self.people.others()))
         if isinstance(request, Users):
             lines.append(self.people.list_online())
+        return lines
+
+    def tell_presence(self, number: int) -> list[Line]:
+        """The line about who came and went meanwhile; `number` is that of `presence.take_wait`."""
+        return self._came_or_went(self._latest, self.presence.tell(number))
+
+    def _came_or_went(self, time: str, texts: Sequence[str]) -> list[Line]:
+        lines: list[Line] = []
+        for text in texts:
+            line = Line(self._formatter.time(time), ("presence", text), head=1)
+            lines += self._formatter.on_its_day(time, [line])
         return lines
 
     # -- messages -----------------------------------------------------------------------------------------------------
     def _live(self, message: BroadcastEvent | DirectEvent) -> list[Line]:
         self.receipts.live(message.id)
+        self._latest = max(self._latest, message.time)
         if message.id in self._shown:
             return []
         self._remember(message.id)
@@ -247,6 +267,7 @@ class Model:
             return []
         self.people.note_direct(message.id, message.from_, to)
         self.people.know(message.from_)
+        self.presence.speak(message.from_)
         return self._formatter.on_its_day(
             message.time, [self._formatter.line(message.time, message.from_, to, message.message)]
         )

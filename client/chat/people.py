@@ -49,16 +49,13 @@ class People:
         here = f"Online: {listed(others, _MANY)}." if others else "Nobody else is online."
         return hint(f"You are {shown_name(name)}. {here}")
 
-    def update(self, users: Iterable[str]) -> list[str]:
-        """From now on these are online: says who came and who is gone, in a sentence each."""
-        before, now = set(self._online), set(users)
-        self._online = sorted(now)
-        texts = []
-        for changed, what in ((sorted(now - before), "online"), (sorted(before - now), "gone")):
-            others = [name for name in changed if name != self.name]
-            if others:
-                texts.append(f"* {listed(others, _MANY)} {'is' if len(others) == 1 else 'are'} {what}")
-        return texts
+    def update(self, users: Iterable[str]) -> None:
+        """From now on these are online."""
+        self._online = sorted(set(users))
+
+    def others(self) -> set[str]:
+        """Who is online but the user."""
+        return set(self._online) - {self.name}
 
     def list_online(self) -> Line:
         """All names online, as the answer to USERS."""

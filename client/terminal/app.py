@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.formatted_text import AnyFormattedText
     from prompt_toolkit.key_binding import KeyPressEvent
 
+    from client.chat.presence import Mode
     from client.session import MakeLink
     from client.text import Part
     from client.tokens import Tokens
@@ -77,14 +78,18 @@ _STYLES: Final = Styles.from_dict(
 )
 
 
-def run(make_link: MakeLink, name: str, tokens: Tokens, notify: str = "", *, is_first: bool) -> int:
+def run(
+    make_link: MakeLink, name: str, tokens: Tokens, notify: str = "", *, is_first: bool, presence: Mode = "folded"
+) -> int:
     """Chats until the user leaves (gives 0) or the connection is lost for good (gives 1). `name` may be empty.
 
-    On the first run it shows how to begin. `notify` says how to notify the desktop, if at all.
+    On the first run it shows how to begin. `notify` says how to notify the desktop, if at all, `presence` how much to
+    say of who comes and goes.
     """
 
     async def chat() -> int:
-        return await Terminal(make_link, notify=notify, tokens=tokens, is_first=is_first).run(name)
+        terminal = Terminal(make_link, notify=notify, tokens=tokens, is_first=is_first, presence=presence)
+        return await terminal.run(name)
 
     try:
         with create_app_session(output=screen()):
@@ -103,13 +108,16 @@ class Terminal:
         tokens: Tokens | None = None,
         is_first: bool = False,
         notify: str = "",
+        presence: Mode = "folded",
         editor: Callable[[str], str | None] = edit,
     ) -> None:
         self._tokens = tokens
         self._is_first = is_first
         self._editor = editor
         self._loop = asyncio.get_running_loop()
-        self._session = Session(make_link, self.show, self._end_from_any_thread)
+        self._session = Session(
+            make_link, self.show, self._end_from_any_thread, presence=presence, later=self._call_later
+        )
         self._interpreter = Interpreter(self._session.last_sender, self._session.hello)
         words = Words(self._interpreter, self._session)
         keys = key_bindings(self._interrupt, self._page_up, self._paste)
@@ -171,6 +179,10 @@ class Terminal:
             self._size += sum(len(line.text) for line in lines)
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._arrived.set)
+
+    def _call_later(self, seconds: float, do: Callable[[], None]) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._loop.call_later, seconds, do)
 
     # -- asking -------------------------------------------------------------------------------------------------------
     async def _chat(self, name: str) -> None:

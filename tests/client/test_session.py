@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from client.chat.operations import OPERATIONS, InChat, Mistake
+from client.chat.presence import FOLD
 from client.net.connection import ConnectionLostError, connect
 from client.net.link import Limits, Link
 from client.session import Session
@@ -211,3 +212,29 @@ def test_what_could_not_be_sent_is_kept() -> None:
         assert talk.perform(crowded) is None
         assert talk.take_unsent() == crowded
     assert "Too many" in shown.texts[-1]
+
+
+def test_presence_is_told_later() -> None:
+    """A change of who is online is told by the function that is to be called some seconds later."""
+    shown, waiting = Shown(), []
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.say(type="users", users=["alice", "zoe"], time=TIME)
+        peer.answer(peer.expect("users"), type="users", users=["alice", "zoe"], time=TIME)
+        peer.see_off()
+
+    def later(seconds: float, do: Callable[[], None]) -> None:
+        waiting.append((seconds, do))
+
+    with FakeServer(script) as server:
+        make_link = partial(Link, first=connect("127.0.0.1", server.port))
+        talk = Session(make_link, shown.show, shown.end, presence="folded", later=later)
+        talk.start()
+        talk.send(Login(username="alice", password="securepassword", confirm=True)).result(TIMEOUT)
+        talk.send(Users()).result(TIMEOUT)
+        ((seconds, do),) = waiting
+        assert (seconds, "zoe is online" in shown.texts[-1]) == (FOLD, False)
+        do()
+        assert shown.texts[-1].endswith("* zoe is online, bob is gone")
+        talk.leave()

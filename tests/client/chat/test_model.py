@@ -413,3 +413,26 @@ def test_a_refused_text_is_kept(model: Model) -> None:
     assert model.unsent == Dm(to="bobb", message="a long text")
     model.receive(ErrorReply(code="bad_request", message="no"), Users())
     assert model.unsent == Dm(to="bobb", message="a long text")
+
+
+def test_presence_folds() -> None:
+    """What changes is told in one line, at the time of what came last, unless a message told it."""
+    model = Model(lambda: datetime(2026, 11, 21, 12, tzinfo=UTC), UTC, presence="folded")
+    model.receive(login_ok(), Login(username="alice"))
+    assert model.receive(UsersReply(users=["alice", "carol", "zoe"], time=TIME)) == []
+    model.receive(public(sender="zoe"))
+    wait = model.presence.take_wait()
+    assert wait
+    assert texts(model.tell_presence(wait.number)) == ["09:30 * carol is online, bob is gone"]
+
+
+def test_people_are_back_after_a_restart() -> None:
+    """Who was online before a loss and returns soon after is back, all in one line."""
+    model = Model(lambda: datetime(2026, 11, 21, 12, tzinfo=UTC), UTC, presence="folded")
+    model.receive(login_ok(users=["alice", "bob", "carol"]), Login(username="alice"))
+    model.lose("lost")
+    assert len(model.come_back(login_ok(users=["alice"]))) == 1
+    assert model.receive(UsersReply(users=["alice", "bob"], time=TIME)) == []
+    assert texts(model.receive(UsersReply(users=["alice", "bob", "carol"], time=TIME))) == [
+        "09:30 * bob and carol are back"
+    ]

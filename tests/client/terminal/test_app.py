@@ -127,6 +127,21 @@ def test_links(desk: Desk, monkeypatch: pytest.MonkeyPatch, forced: str) -> None
     assert ("\x1b]8" in desk.screen.text) is (forced == "1")
 
 
+def test_presence_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes and goes is told by the loop, in one line, without a key or a message."""
+    monkeypatch.setattr("client.chat.presence.FOLD", 0.0)
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.say(type="users", users=["alice", "zoe"], time=TIME)
+        desk.screen.wait_for("* zoe is online, bob is gone")
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("securepassword\r")
+    assert desk.chat(script) == 0
+
+
 def test_a_wrong_password_is_asked_again(desk: Desk) -> None:
     """After a wrong password the reason is shown, and the next one is tried on the same connection."""
 
