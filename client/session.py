@@ -11,18 +11,21 @@ from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final
 
+from msgspec import UNSET
+
 from client.chat.model import Model
 from client.chat.operations import Action, AtTerminal, InChat, Mistake, Notice, Operations, help_texts, whom_to_ask
 from client.net.connection import LEAVE_TIMEOUT, ConnectionLostError
 from client.net.link import Link, Listener, OfflineError
 from client.render.status_bar import Status
 from client.text import Line, hint, trouble
-from service.wire.protocol import AnyCommand, AnyEvent, Dm, LoginOkReply, Missed, Pm, StoredMessage
+from service.wire.protocol import AnyCommand, AnyEvent, Dm, History, LoginOkReply, Missed, Pm, StoredMessage
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from client.chat.presence import Mode
+    from client.render.layout import Size
 
 SEEN_PACE: Final = 1.0  # seconds from showing a message to its `seen`; one command then covers a burst
 
@@ -48,14 +51,16 @@ class Session:
         model: Model | None = None,
         presence: Mode = "all",
         later: Later | None = None,
+        size: Callable[[], Size] | None = None,
         seen_pace: float = SEEN_PACE,
     ) -> None:
-        """`presence` "folded" needs `later`."""
+        """`presence` "folded" needs `later`. `size` gives the screen's, if there is one: HISTORY fills it."""
         self._show = show
         self._on_end = on_end
         self._pace = seen_pace
         self._model = model or Model(presence=presence)
         self._later = later
+        self._size = size
         self._lock = threading.Lock()  # guards _model; nothing is shown or sent under it
         self._shown_something = threading.Event()
         self._stopping = threading.Event()
@@ -112,8 +117,19 @@ class Session:
         texts = help_texts(get_terminal_size().columns, whom_to_ask(self.hello), operations)
         self._show([hint(text) for text in texts])
 
+    def show_history(self, name: str | None) -> Future[AnyEvent] | None:
+        """Asks for the newest messages of the room, or with one person; at a terminal for as many as fit.
+
+        Raises OfflineError, ConnectionLostError, as all that ask.
+        """
+        command = History(with_=UNSET if name is None else name)
+        if self._size is not None:
+            with self._lock:
+                command = self._model.fill(command, self._size())
+        return self.send(command)
+
     def show_older(self) -> Future[AnyEvent] | None:
-        """Asks for the page before the last one. Raises OfflineError, ConnectionLostError, as the next two."""
+        """Asks for the page before the last one."""
         with self._lock:
             older = self._model.older()
         return self._send_all([] if older is None else [older], "Nothing older.")

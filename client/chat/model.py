@@ -10,12 +10,14 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from client.chat.people import People
 from client.chat.presence import Mode, Presence
 from client.chat.receipts import Receipts
 from client.chat.summary import Summary
 from client.render.formatting import OWN, Formatter, search_words
+from client.render.layout import Size, rows_of
 from client.text import Line, Part, body, hint, named, one_line, trouble
 from service.clock import format_time
 from service.wire.limits import MAX_PAGE
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 
 
 _CONTEXT: Final = 3  # messages of the main room before the first unread one
+_ROUND: Final = 4  # rows of a screen round a page: above it whose it is, below it OLDER, the prompt and the bar
 _AROUND: Final = 8  # messages up to a match, and after it
 _OLDER: Final = "OLDER shows what came before."
 _REMEMBERED: Final = 10_000  # ids, to drop a message that comes twice; the second comes within seconds of the first
@@ -82,6 +85,7 @@ class Model:
         self._matches: dict[int, str | UnsetType] = {}  # by id, those that SEARCH has shown: the name talked with
         self._around: int | None = None  # the match around which the next page lies
         self._gap = 0  # messages that came while the connection was lost
+        self._room: Size | None = None  # what the next page may take of the screen
 
     @property
     def name(self) -> str:
@@ -91,6 +95,12 @@ class Model:
     def older(self) -> AnyCommand | None:
         """The command for the page before the last one shown by HISTORY or SEARCH; None if there is none."""
         return self._older
+
+    def fill(self, command: History, size: Size) -> History:
+        """The same command for as many messages as may fit the screen; of its page those that do are shown."""
+        rows = max(1, size.rows - _ROUND)
+        self._room = Size(size.columns, rows)
+        return replace(command, limit=min(MAX_PAGE, rows))
 
     def receive(self, event: AnyEvent, request: AnyCommand | None = None) -> list[Line]:
         """The lines for an event; `request` is the command that it answers, if it answers one."""
@@ -282,6 +292,8 @@ class Model:
 
     def _history(self, page: HistoryReply, asked: History) -> list[Line]:
         is_room = asked.with_ is UNSET
+        if self._room is not None and asked.limit == min(MAX_PAGE, self._room.rows):
+            page, self._room = self._fitting(page, self._room), None
         if asked.after is not UNSET:  # the talk after a match
             self.receipts.page(page.messages)
             return [*self._page(page.messages), *([hint(_OLDER)] if self._older else [])]
@@ -304,6 +316,22 @@ class Model:
         elif more:
             lines.append(hint(_OLDER))
         return lines
+
+    def _fitting(self, page: HistoryReply, room: Size) -> HistoryReply:
+        """The newest messages of a page, as many as take no more than these rows, and one at least."""
+        moments = [self._formatter.moment(message.time) for message in page.messages]
+        days = [moment and moment.date() for moment in moments]
+        first, rows = len(days), 0
+        while first > 0:
+            message = page.messages[first - 1]
+            if not self.people.is_muted(message.from_):
+                line = self._formatter.line(message.time, message.from_, message.to, message.message)
+                rows += rows_of(line, room.columns)
+            rows += first < len(days) and days[first - 1] != days[first]
+            if first < len(days) and rows + (days[first - 1] != self._formatter.day) > room.rows:
+                break
+            first -= 1
+        return replace(page, messages=page.messages[first:], more=page.more or first > 0)
 
     def _found(self, page: SearchReply, asked: Search) -> list[Line]:
         self.receipts.page(page.messages)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from client.text import one_line, shown_name
 from service.wire.json_lines import encode
+from service.wire.limits import MAX_PAGE
 from service.wire.protocol import AnyCommand, Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class ChatActions(Protocol):
 
     def show_help(self, operations: Operations) -> None:
         """Shows HELP."""
+
+    def show_history(self, name: str | None) -> Future[AnyEvent] | None:
+        """Asks for the newest messages of the room, or with one person; at a terminal for as many as fit."""
 
     def show_older(self) -> Future[AnyEvent] | None:
         """Asks for the page before the last one."""
@@ -158,6 +162,15 @@ def _around(number: str) -> Action:
     return InChat(lambda chat: chat.show_around(int(digits)))
 
 
+def _history(first: str | None, second: str | None) -> Action:
+    name, count = (None, first) if second is None and first and first.isdigit() else (first, second)
+    if count is None:
+        return InChat(lambda chat: chat.show_history(name))
+    if count not in map(str, range(1, MAX_PAGE + 1)):
+        return Mistake(f"HISTORY takes a name and a number from 1 to {MAX_PAGE}, such as HISTORY bob 10.")
+    return History(with_=UNSET if name is None else name, limit=int(count))
+
+
 OPERATIONS: Final[Operations] = (
     Operation(
         "PM", "PM [message]", "write to everyone", (Argument("Message to all: "),), lambda text: Pm(message=text)
@@ -202,10 +215,10 @@ OPERATIONS: Final[Operations] = (
     Operation("MISSED", "MISSED", "direct messages you have not seen", (), Missed),
     Operation(
         "HISTORY",
-        "HISTORY [name]",
+        "HISTORY [name] [N]",
         "what was said in the room, or with one person",
-        (_MAYBE_NAME,),
-        lambda name: History(with_=UNSET if name is None else name),
+        (_MAYBE_NAME, Argument("", is_optional=True)),
+        _history,
     ),
     Operation(
         "SEARCH", "SEARCH words", "messages with these words", (Argument("Words: "),), lambda words: Search(query=words)

@@ -19,13 +19,13 @@ OWN: Final[Part] = ("own", "> you")
 
 
 class Formatter:
-    """Makes the lines of one user's talk; it remembers the day of the last line."""
+    """Makes the lines of one user's talk; `day` is that of the last line."""
 
     def __init__(self, clock: Callable[[], datetime], zone: tzinfo | None) -> None:
         self._name = ""
         self._mention: re.Pattern[str] | None = None  # the user's name as a word
         self._zone = zone
-        self._day = clock().astimezone(zone).date()
+        self.day = clock().astimezone(zone).date()
 
     def meet(self, name: str) -> None:
         """From now on the user is `name`."""
@@ -68,9 +68,9 @@ class Formatter:
     def on_its_day(self, wire: str | UnsetType, lines: list[Line]) -> list[Line]:
         """`lines` of that time, below a line with its day where the line shown before was of another."""
         moment = self.moment(wire)
-        if moment is None or moment.date() == self._day:
+        if moment is None or moment.date() == self.day:
             return lines
-        self._day = moment.date()
+        self.day = moment.date()
         return [Line(("day", f"-- {moment:%A}, {moment.day} {moment:%B %Y} --")), *lines]
 
     def time(self, wire: str | UnsetType) -> Part:

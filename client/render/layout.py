@@ -7,7 +7,7 @@ because a `Line` has done that.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wcwidth import iter_graphemes, width
 
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from client.text import Line, Part
+
+
+class Size(NamedTuple):
+    """A screen's, in characters."""
+
+    columns: int
+    rows: int
+
 
 WIDE: Final = 60  # columns; a narrower screen is a phone's, or a part of one
 _TAB: Final = "    "
@@ -55,6 +63,11 @@ def arrange(line: Line, columns: int) -> list[Part]:
     if columns_of(line.text) <= columns and "\n" not in line.text and "\t" not in line.text:
         return [*line.parts, ("", "\n")]
     return [*_Wrapping(line, columns).parts, ("", "\n")]
+
+
+def rows_of(line: Line, columns: int) -> int:
+    """How many rows a line takes."""
+    return sum(text.count("\n") for _, text in arrange(line, columns))
 
 
 class _Wrapping:

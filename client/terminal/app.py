@@ -28,7 +28,7 @@ from client.chat.operations import InChat, first_texts
 from client.chat.paste import Paste, PastedError, clean
 from client.login import LoginDialogue
 from client.net.connection import ConnectionLostError
-from client.render.layout import arrange
+from client.render.layout import Size, arrange
 from client.render.status_bar import pending_rows, status_bar
 from client.session import Session
 from client.terminal.composing import Composer
@@ -116,7 +116,12 @@ class Terminal:
         self._editor = editor
         self._loop = asyncio.get_running_loop()
         self._session = Session(
-            make_link, self.show, self._end_from_any_thread, presence=presence, later=self._call_later
+            make_link,
+            self.show,
+            self._end_from_any_thread,
+            presence=presence,
+            later=self._call_later,
+            size=self._size_of_screen,
         )
         self._interpreter = Interpreter(self._session.last_sender, self._session.hello)
         words = Words(self._interpreter, self._session)
@@ -210,7 +215,11 @@ class Terminal:
         return [(style, status_bar(status, self._columns()))]
 
     def _columns(self) -> int:
-        return self._operations.output.get_size().columns
+        return self._size_of_screen().columns
+
+    def _size_of_screen(self) -> Size:
+        size = self._operations.output.get_size()
+        return Size(size.columns, size.rows)
 
     async def _edit(self, text: str) -> str | None:
         """Gives the terminal to an editor. What arrives meanwhile waits, and is shown before the next question."""

@@ -13,6 +13,7 @@ from client.chat.operations import OPERATIONS, InChat, Mistake
 from client.chat.presence import FOLD
 from client.net.connection import ConnectionLostError, connect
 from client.net.link import Limits, Link
+from client.render.layout import Size
 from client.session import Session
 from service.wire.protocol import AckReply, Login, Pm, Users
 from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
@@ -237,4 +238,27 @@ def test_presence_is_told_later() -> None:
         assert (seconds, "zoe is online" in shown.texts[-1]) == (FOLD, False)
         do()
         assert shown.texts[-1].endswith("* zoe is online, bob is gone")
+        talk.leave()
+
+
+@pytest.mark.parametrize(("size", "limit"), [(None, 50), (Size(80, 24), 20)])
+def test_history_by_the_screen(size: Size | None, limit: int) -> None:
+    """HISTORY asks for as many messages as fit the screen; without one for as many as a page has."""
+    shown = Shown()
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        command = peer.expect("history")
+        assert command.get("limit", 50) == limit
+        peer.answer(command, type="history", messages=[], more=False)
+        peer.see_off()
+
+    with FakeServer(script) as server:
+        make_link = partial(Link, first=connect("127.0.0.1", server.port))
+        talk = Session(make_link, shown.show, shown.end, size=size and (lambda: size))
+        talk.start()
+        talk.send(Login(username="alice", password="securepassword", confirm=True)).result(TIMEOUT)
+        reply = talk.perform(InChat(lambda chat: chat.show_history(None)))
+        assert reply
+        reply.result(TIMEOUT)
         talk.leave()

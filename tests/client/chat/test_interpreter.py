@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from msgspec import UNSET
 
 from client.chat.interpreter import MOST_DRAFT, Interpreter
 from client.chat.operations import OPERATIONS, Action, AtTerminal, InChat, Mistake, Notice
@@ -50,8 +49,9 @@ class Deeds:
         (["eX"], Ex()),
         (["users"], Users()),
         (["MISSED"], Missed()),
-        (["history"], History(with_=UNSET)),
-        (["history bob"], History(with_="bob")),
+        (["history 10"], History(limit=10)),
+        (["history bob 200"], History(with_="bob", limit=200)),
+        (["history 10 20"], History(with_="10", limit=20)),
         (["search deploy friday"], Search(query="deploy friday")),
         (["search", "deploy"], Search(query="deploy")),
         (["pm a\udcff"], Pm(message="a?")),
@@ -94,7 +94,20 @@ def test_lines_become_a_deed(lines: list[str], done: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["hello everyone", "ex now", "users x", "history bob x", "around x", "\x1b[2J", "x" * 500]
+    "line",
+    [
+        "hello everyone",
+        "ex now",
+        "users x",
+        "history bob x",
+        "history 0",
+        "history bob 201",
+        "history \u00b2",
+        "history 1 2 3",
+        "around x",
+        "\x1b[2J",
+        "x" * 500,
+    ],
 )
 def test_a_mistake_explains_itself_in_one_line(line: str) -> None:
     """What is no operation does nothing, and says what to type in one printable line."""

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from client.chat.model import Model
+from client.render.layout import Size
 from service.wire.protocol import (
     AckReply,
     AnyCommand,
@@ -436,3 +438,33 @@ def test_people_are_back_after_a_restart() -> None:
     assert texts(model.receive(UsersReply(users=["alice", "bob", "carol"], time=TIME))) == [
         "09:30 * bob and carol are back"
     ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rows", "shown"),
+    [
+        ([1] * 8, 12, 8),  # head, 8 rows, OLDER, prompt, bar
+        ([1] * 7 + [2], 12, 7),
+        ([9] * 2, 12, 1),
+        ([1, 9, 1], 5, 1),
+        ([1] * 8, 5, 1),
+    ],
+)
+def test_history_fills_the_screen(model: Model, sizes: list[int], rows: int, shown: int) -> None:
+    """Of a page those messages are shown that fit the screen; OLDER goes on before them, and they alone are read."""
+    asked = model.fill(History(), Size(80, rows))
+    page = [stored(number, "\n".join("x" * size)) for number, size in enumerate(sizes, 1)][-asked.limit :]
+    lines = model.receive(HistoryReply(messages=page, more=False), asked)
+    is_cut = shown < len(page)
+    assert [line.text.count("bob: ") for line in lines].count(1) == shown
+    assert model.older() == (History(before=page[-shown].id) if is_cut else None)
+    assert model.fill(History(), Size(80, 1_000)).limit == 200
+
+
+def test_a_day_takes_a_row(model: Model) -> None:
+    """Lines with the day count, too."""
+    asked = model.fill(History(), Size(80, 8))
+    days = [stored(number) for number in range(1, 5)]
+    days = [replace(message, time=f"2026-11-1{message.id}T09:30:00.000Z") for message in days]
+    lines = model.receive(HistoryReply(messages=days, more=False), asked)
+    assert len(lines) == 1 + 2 * 2 + 1
