@@ -15,6 +15,7 @@ from msgspec import UNSET
 
 from client.chat.model import Model
 from client.chat.operations import Action, AtTerminal, InChat, Mistake, Notice, Operations, help_texts, whom_to_ask
+from client.chat.people import inquiry, is_inquiry
 from client.net.connection import LEAVE_TIMEOUT, ConnectionLostError
 from client.net.link import Link, Listener, OfflineError
 from client.render.status_bar import Status
@@ -128,6 +129,10 @@ class Session:
                 command = self._model.fill(command, self._size())
         return self.send(command)
 
+    def show_online(self) -> None:
+        """Shows who is online."""
+        self._show_all(lambda: [self._model.people.list_online()])
+
     def show_older(self) -> Future[AnyEvent] | None:
         """Asks for the page before the last one."""
         with self._lock:
@@ -183,6 +188,15 @@ class Session:
         with self._lock:
             return self._model.people.names()
 
+    def knows(self, name: str) -> bool:
+        """Whether there is such a user, as far as it is known without asking."""
+        with self._lock:
+            return self._model.people.knows(name)
+
+    def find(self, name: str) -> Future[AnyEvent]:
+        """Asks the server whether there is such a user; shows nothing. Raises OfflineError, ConnectionLostError."""
+        return self.link.send(inquiry(name))
+
     def status(self) -> Status:
         """How the chat is just now."""
         pending = self.link.pending()
@@ -234,6 +248,8 @@ class Session:
     # -- for the link, on its threads ---------------------------------------------------------------------------------
     def receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
         """Shows an event."""
+        if is_inquiry(request):
+            return
         self._show_all(lambda: self._model.receive(event, request))
 
     def lose(self, error: ConnectionLostError) -> None:

@@ -1,4 +1,4 @@
-"""From typed lines to what to do: operations, answers to what they still need, and talks, where lines are messages.
+"""From typed lines to what to do: operations, answers to what they still need, and talk, where lines are messages.
 
 Pure: an `Interpreter` never sends, prints or asks by itself.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
+from client.chat import customs
+from client.chat.completion import complete, complete_argument
 from client.chat.operations import (
     ALL,
     EVERYONE,
@@ -15,6 +17,7 @@ from client.chat.operations import (
     PROMPT,
     Action,
     Argument,
+    AtTerminal,
     InChat,
     InTalk,
     Mistake,
@@ -36,13 +39,17 @@ if TYPE_CHECKING:
 
 MOST_DRAFT: Final = 600  # characters of a line that comes back; a longer one would cover a small screen
 _QUOTED: Final = 16  # characters of a typed word, so that the explanation stays one line
+_OFF: Final = "off"  # after TALK: nobody. @off is a person
+_AS_BEFORE: Final = "PM, DM and EX are as before."
+_OFFERED: Final = 30  # characters of a line that is offered to be sent
 
 
 class Interpreter:
-    """Knows what the user is at: typing an operation, answering what it still needs, or in a talk.
+    """Knows what the user is at: typing an operation, answering what it still needs, or talking.
 
-    An answer is taken as it is typed, so a message may be `EX`; an empty answer cancels the operation. In a talk an
-    operation takes a slash; a line that would be one without it is sent only when it is entered twice.
+    An answer is taken as it is typed, so a message may be `EX`; an empty answer cancels the operation. In plain typing
+    (TALK all) what is no operation goes to everyone. In a talk with one person an operation takes a slash, so that
+    nothing private goes elsewhere; a line that would be one without it is sent only when it is entered twice.
     """
 
     def __init__(
@@ -52,41 +59,68 @@ class Interpreter:
         *,
         operations: Operations = OPERATIONS,
         has_terminal: bool = True,
+        knows: Callable[[str], bool] = lambda _: True,
+        keep_talk: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`last_sender` gives whom REPLY answers, or "". With `hello`, a message that is too long comes back."""
+        """`last_sender` gives whom REPLY answers, or "". With `hello`, a message that is too long comes back.
+
+        A name that `knows` does not know is asked about before it is used. `keep_talk` gets "all" and "off" for the
+        next start. Without a terminal all is as it was for the oldest scripts.
+        """
         self.draft = ""  # what the next line begins with
         self._last_sender = last_sender
         self._hello = hello
         self._operations = operations
         self._by_name = {operation.name: operation for operation in operations}
         self._has_terminal = has_terminal
+        self._knows = knows
+        self.keep_talk = keep_talk
         self._operation: Operation | None = None
         self._given: list[Any] = []
-        self._talk = ""  # a name, or EVERYONE; empty: none
+        self._talk = ""  # a name, or without a terminal EVERYONE; empty: none
+        self._is_plain = False  # what is no operation goes to everyone
+        self._may_offer = False  # plain typing, at the first line that is no operation
+        self._offered = ""  # the line that is sent if the user says yes
         self._has_talked = False  # and so was told how
         self._doubtful = ""  # a line that looks like an operation; entered once more it is sent
+
+    def begin(self, talk: str) -> None:
+        """After the login: with `all` plain typing is on, with `off` it is not; else it is offered once."""
+        self._is_plain, self._may_offer = talk == ALL, not talk
 
     @property
     def prompt(self) -> str:
         """The question in words, or where a line will go."""
         if self.question:
-            return self.question.question.format(*map(shown_name, self._given))
-        return f"{_short(shown_target(self._talk))}> " if self._talk else PROMPT
+            return self._asked(self.question)
+        return f"{_short(shown_target(self.talk))}> " if self.talk else PROMPT
 
     @property
     def question(self) -> Argument | None:
         """What is being asked for; None while an operation, or a line of a talk, is awaited."""
+        if self._offered:
+            return Argument(f'Send "{_short(self._offered, _OFFERED)}" to everyone? y/n ', is_name=True)
         return self._operation.arguments[len(self._given)] if self._operation else None
 
     @property
     def talk(self) -> str:
-        """Where the lines of the talk go: a name, or EVERYONE; empty without a talk."""
-        return self._talk
+        """Where a line of talk goes: a name, or EVERYONE; empty if nowhere."""
+        return self._talk or (EVERYONE if self._is_plain else "")
 
     @property
     def takes_text(self) -> bool:
         """Whether the next line is most likely no operation."""
-        return bool(self._operation or self._talk)
+        return bool(self.question or self.talk)
+
+    @property
+    def takes_word(self) -> bool:
+        """Whether the next line is a name or a yes: nothing to bring back later."""
+        return self.question is not None and self.question.is_name
+
+    @property
+    def takes_operation(self) -> bool:
+        """Whether the next line may be an operation without a slash."""
+        return not (self.question or self._talk)
 
     def take_draft(self) -> str:
         """What the next line begins with, once."""
@@ -96,24 +130,31 @@ class Interpreter:
     def take(self, line: str) -> Action | None:
         """What a typed line (without its line end) asks for; None if for nothing yet."""
         line = sendable(line)
-        asked = self._operation, self._given
+        asked, line_sent = (self._operation, self._given), self._offered or line
         action = self._take(line)
         if isinstance(action, (Pm, Dm)) and self._hello and (problem := excess(action, self._hello)):
-            if len(line) > MOST_DRAFT:
+            if len(line_sent) > MOST_DRAFT:
                 return Mistake(f"{problem} EDIT has the text.", unsent=action)
-            (self._operation, self._given), self.draft = asked, line
+            (self._operation, self._given), self.draft = asked, line_sent
             return Mistake(f"{problem} Shorten it, or EDIT it.", unsent=action)
         return action
 
     def cancel(self) -> None:
         """Asks no more for what an operation needs."""
-        self._operation, self._given = None, []
+        self._operation, self._given, self._offered = None, [], ""
 
     def message(self, line: str) -> Pm | Dm | None:
         """The message that a line would send, if any; for a text that was not typed. Changes nothing."""
-        operation, given, rest = self._operation, self._given, sendable(line).rstrip()
-        if operation is None and self._talk and not rest.lstrip().startswith("/"):
-            return compose(self._talk, rest)
+        rest = sendable(line).rstrip()
+        if self._offered:
+            return None
+        if self._operation is None and self.talk and not rest.lstrip().startswith("/"):
+            begun = None if self._talk else self._message_of_operation(rest)  # in plain typing it may be one
+            return begun or compose(self.talk, rest)
+        return self._message_of_operation(rest)
+
+    def _message_of_operation(self, rest: str) -> Pm | Dm | None:
+        operation, given = self._operation, self._given
         if operation is None:
             word, rest = first_word(rest.lstrip().removeprefix("/"))
             operation, given = self._by_name.get(word.upper()), []
@@ -124,7 +165,9 @@ class Interpreter:
             return None
         action: Action | InTalk | None = operation.make(*filled)
         if isinstance(action, InTalk):
-            action = action.do(copy(self))  # only the copy changes
+            preview = copy(self)  # only the copy changes
+            preview.keep_talk = lambda _: None
+            action = action.do(preview)
         return action if isinstance(action, (Pm, Dm)) else None
 
     def completions(self, typed: str, names: Sequence[str]) -> list[str]:
@@ -132,41 +175,38 @@ class Interpreter:
 
         Operations keep its case; in a message, what begins with @ becomes a name.
         """
-        words = typed.split()
-        last = words.pop() if words and not typed[-1].isspace() else ""
-        slash = "/" if typed.lstrip().startswith("/") else ""
-        place = self.question if self.question and not (self.question.is_name and words) else None
-        if self._operation is None and (slash or not self._talk):
-            if not words:
-                every = [f"{slash}{operation.name}" for operation in self._operations]
-                return _beginning_with(last, [name.lower() for name in every] if last.islower() else every)
-            operation = self._by_name.get(words[0].removeprefix("/").upper())
-            arguments = operation.arguments if operation else ()
-            place = arguments[min(len(words), len(arguments)) - 1] if arguments else None
-            if place and place.is_name and len(words) > len(arguments):
-                return []
-        if place and place.is_name:
-            return _beginning_with(last, [*names, ALL] if place.may_be_everyone else names)
-        return _beginning_with(last, [f"@{name}" for name in names]) if last.startswith("@") else []
+        if self._offered:
+            return []
+        if self._operation is None:
+            return complete(typed, names, self._by_name, needs_slash=bool(self._talk))
+        return complete_argument(typed, names, self.question)
+
+    def _asked(self, question: Argument) -> str:
+        return question.question if self._offered else question.question.format(*map(shown_name, self._given))
 
     def _take(self, line: str) -> Action | None:
         doubtful, self._doubtful = self._doubtful, ""
         text = line.strip()
+        if self._offered:
+            return self._answer_offer(text)
         if self._operation is not None:
             return self._answer(self._operation, line)
         if not text:
             return None
-        if self._talk and (text.startswith("//") or not text.startswith("/")):
-            return self._say(line.rstrip(), is_sure=text == doubtful)
-        action = self._start(text.removeprefix("/").lstrip())
-        if self._talk and isinstance(action, Mistake):
+        if self.talk and text.startswith("//"):
+            return compose(self.talk, line.rstrip().replace("/", "", 1))
+        is_slashed = text.startswith("/")
+        if self.talk and not is_slashed:
+            is_sure = text == doubtful
+            return self._say(line.rstrip(), is_sure=is_sure) if self._talk else self._say_plainly(line, is_sure=is_sure)
+        action = self._start(text.removeprefix("/").lstrip(), is_slashed=is_slashed)
+        if self.talk and isinstance(action, Mistake):
             self.draft = line
         return action
 
     def _say(self, line: str, *, is_sure: bool) -> Action:
+        """A line of a talk with one person."""
         text = line.lstrip()
-        if text.startswith("//"):
-            return compose(self._talk, line.replace("/", "", 1))
         if not is_sure and self._would_do_something(text):
             self._doubtful, self.draft = text, f"/{text}"
             word = text.split()[0]
@@ -175,22 +215,71 @@ class Interpreter:
 
     def _would_do_something(self, text: str) -> bool:
         """Whether a line of a talk would be an operation elsewhere; "users complain" would not."""
-        elsewhere = Interpreter(lambda: "someone", operations=self._operations)
-        elsewhere.take(f"talk {ALL}")
-        return not isinstance(elsewhere.take(f"/{text}"), Mistake)
+        elsewhere = Interpreter(lambda: "someone", operations=self._operations, has_terminal=self._has_terminal)
+        return not isinstance(elsewhere.take(text), Mistake)
 
-    def _start(self, line: str) -> Action | None:
+    def _say_plainly(self, line: str, *, is_sure: bool) -> Action | None:
+        """A line of plain typing: an operation if it is one as a whole, else a message to everyone."""
+        text = line.strip()
+        word, rest = first_word(text)
+        operation = self._find(word, is_slashed=False)
+        if is_sure:
+            return compose(EVERYONE, line.rstrip())
+        if operation and customs.fits(operation, word, rest):
+            action = self._start(text)
+            if isinstance(action, Mistake):
+                self.draft = line
+            return action
+        if operation and operation.is_secret:
+            self._doubtful = text  # and no draft: it is not shown again
+            return Mistake(f"Not sent: a password? {operation.name} alone asks for it. The same line again is sent.")
+        slip = self._by_name.get(customs.meant(word, self._by_name))
+        if slip and customs.fits(slip, word, rest):
+            self._doubtful, self.draft = text, line
+            return Mistake(f"Not sent: is this {slip.name}? The same line again is sent.")
+        return compose(EVERYONE, line.rstrip())
+
+    def _find(self, word: str, *, is_slashed: bool) -> Operation | None:
+        name = customs.renamed(word, is_slashed=is_slashed) if self._has_terminal else word.upper()
+        return self._by_name.get(name)
+
+    def _start(self, line: str, *, is_slashed: bool = False) -> Action | None:
         word, rest = first_word(line)
-        operation = self._by_name.get(word.upper())
+        operation = self._find(word, is_slashed=is_slashed)
         if operation is None:
-            how = "// sends a slash" if self._talk else "PM writes to everyone"
-            slash = "/" if self._talk else ""
-            return Mistake(f'No operation "{_short(word)}". {how}; {slash}HELP shows all.')
+            return self._wonder(line, word, is_slashed=is_slashed)
         if operation.needs_terminal and not self._has_terminal:
             return Mistake(f"{operation.name} needs a terminal.")
         if rest and not operation.arguments:
             return Mistake(f"{operation.name} stands alone; nothing was done.")
         return self._next(operation, rest)
+
+    def _wonder(self, line: str, word: str, *, is_slashed: bool) -> Action | None:
+        """What to do with a line that begins with no operation."""
+        meant = ""
+        if self._has_terminal:
+            if is_slashed and (answer := customs.answer(word)):
+                return Mistake(answer)
+            meant = customs.meant(word, self._by_name)
+        if self._may_offer and not is_slashed and not meant:
+            self._offered = line
+            return None
+        how = f"{meant}?" if meant else "// sends a slash." if self.talk else "PM writes to everyone;"
+        slash = "/" if self.talk else ""
+        return Mistake(f'No operation "{_short(word)}". {how} {slash}HELP shows all.')
+
+    def _answer_offer(self, text: str) -> Action | None:
+        """The user says whether a line that is no operation goes to everyone."""
+        line, answer = self._offered, text.casefold()
+        if answer in {"y", "yes"}:
+            self.cancel()
+            self._turn_to_everyone()
+            return compose(EVERYONE, line)
+        if answer and answer not in {"n", "no"}:
+            return Mistake("Type y for yes, or n for no. With y, plain lines go to everyone from now on.")
+        self.cancel()
+        self._may_offer = False
+        return self._wonder(line, first_word(line)[0], is_slashed=False)
 
     def _answer(self, operation: Operation, line: str) -> Action | None:
         if not line.strip():
@@ -209,23 +298,75 @@ class Interpreter:
             return Mistake(f"Too much for {operation.name}. Type: {operation.usage}")
         if len(given) < len(operation.arguments):
             self._operation, self._given = operation, given
-            return None
+            return self._before_asking(operation, given)
         action: Action | InTalk = operation.make(*given)
         return action.do(self) if isinstance(action, InTalk) else action
 
+    def _before_asking(self, operation: Operation, given: list[Any]) -> Action | None:
+        """What to do before the next question: who is online before a name; whether it exists before a text."""
+        if not given and operation.arguments[0].is_name and self._has_terminal:
+            return InChat(lambda chat: chat.show_online())
+        if given and operation.arguments[len(given) - 1].is_name and not self._knows(given[-1]):
+            return self._if_user(given[-1], lambda _: None, self.cancel)
+        return None
+
+    def _if_user(
+        self, name: str, then: Callable[[str], Action | None], otherwise: Callable[[], None] = lambda: None
+    ) -> Action | None:
+        """Does `then` if there is such a user, which takes asking the server where the name is unknown."""
+        if self._knows(name):
+            return then(name)
+        return AtTerminal(lambda terminal: terminal.if_user(name, then, otherwise))
+
+    def _turn_to_everyone(self) -> None:
+        self._is_plain, self._may_offer, self._talk = True, False, ""
+        self.keep_talk(ALL)
+
     # -- for operations -----------------------------------------------------------------------------------------------
-    def turn_to(self, to: str | None) -> Action:
-        """Has each line go to a name, or EVERYONE; None: no longer."""
-        before, self._talk = self._talk, target_of(to or "")
-        if not self._talk:
-            if not before:
-                return Mistake("TALK bob has each line go to bob, TALK all to everyone; then /talk ends it.")
-            return Notice((f"You talk to {_whom(before)} no longer. PM, DM and EX are as before.",))
-        lines = [f"What you type goes to {_whom(self._talk)} now, until /talk."]
+    def turn_to(self, to: str | None) -> Action | None:
+        """Has each line go to a name, or EVERYONE, or with `off` nowhere; None: says where it goes."""
+        if to is None and self._has_terminal:
+            return Notice((self._where(),))
+        if to is None or to.casefold() == _OFF:
+            return self._end_talk()
+        target = target_of(to)
+        if target == EVERYONE and self._has_terminal:
+            self._turn_to_everyone()
+            return Notice(("What is no operation goes to everyone now, after a restart too. TALK off ends that.",))
+        return self._talk_to(target) if target == EVERYONE else self._if_user(target, self._talk_to)
+
+    def _talk_to(self, target: str) -> Action:
+        self._talk = target
+        lines = [f"What you type goes to {_whom(target)} now, until /talk off."]
         if not self._has_talked:
             self._has_talked = True
             lines.append("Operations take a slash: /ex leaves, /help shows all. // sends a slash.")
         return Notice(tuple(lines))
+
+    def _end_talk(self) -> Action:
+        if before := self._talk:
+            self._talk = ""
+            return Notice(
+                (f"You talk to {_whom(before)} no longer. {self._where() if self._is_plain else _AS_BEFORE}",)
+            )
+        if not self._is_plain:
+            return Mistake("TALK bob has each line go to bob, TALK all to everyone; TALK off ends it.")
+        self._is_plain = False
+        self.keep_talk(_OFF)
+        return Notice((f"Plain lines go nowhere now, after a restart too. {_AS_BEFORE}",))
+
+    def _where(self) -> str:
+        if self._talk:
+            return f"What you type goes to {_whom(self._talk)}. /talk off ends that; /talk all turns to everyone."
+        if self._is_plain:
+            return "What is no operation goes to everyone. TALK off ends that; TALK bob turns to bob."
+        return "What you type are operations. TALK all has plain lines go to everyone, TALK bob to bob."
+
+    def mute(self, name: str | None) -> Action | None:
+        """Hides what this person writes, or shows it again; None: says who is muted."""
+        if name is None:
+            return InChat(lambda chat: chat.mute(None))
+        return self._if_user(name, lambda known: InChat(lambda chat: chat.mute(known)))
 
     def reply(self, text: str | None) -> Action | None:
         """Answers the sender of the newest direct message; asks for the text if it is None."""
@@ -240,13 +381,9 @@ class Interpreter:
         return InChat(lambda chat: chat.show_help(self._operations))
 
 
-def _beginning_with(start: str, words: Sequence[str]) -> list[str]:
-    return [word for word in words if word.casefold().startswith(start.casefold())]
-
-
 def _whom(target: str) -> str:
     return "everyone" if target == EVERYONE else _short(shown_name(target))
 
 
-def _short(word: str) -> str:
-    return one_line(word if len(word) <= _QUOTED else word[:_QUOTED] + "…")
+def _short(word: str, most: int = _QUOTED) -> str:
+    return one_line(word if len(word) <= most else word[:most] + "…")

@@ -34,8 +34,11 @@ ALL: Final = "all"  # what is typed for it where a name is due, in any case; @al
 class TalkActions(Protocol):
     """What the interpreter does for an operation: it knows where lines go."""
 
-    def turn_to(self, to: str | None) -> Action:
-        """Has each line go to a name, or EVERYONE; None: no longer."""
+    def turn_to(self, to: str | None) -> Action | None:
+        """Has each line go to a name, or EVERYONE, or with `off` nowhere; None: says where it goes."""
+
+    def mute(self, name: str | None) -> Action | None:
+        """Hides what this person writes, or shows it again; None: says who is muted."""
 
     def reply(self, text: str | None) -> Action | None:
         """Answers the sender of the newest direct message; asks for the text if it is None."""
@@ -55,6 +58,9 @@ class ChatActions(Protocol):
 
     def show_history(self, name: str | None) -> Future[AnyEvent] | None:
         """Asks for the newest messages of the room, or with one person; at a terminal for as many as fit."""
+
+    def show_online(self) -> None:
+        """Shows who is online."""
 
     def show_older(self) -> Future[AnyEvent] | None:
         """Asks for the page before the last one."""
@@ -77,6 +83,9 @@ class TerminalActions(Protocol):
 
     async def change_password(self) -> None:
         """Asks for the old password and the new one."""
+
+    async def if_user(self, name: str, then: Callable[[str], Action | None], otherwise: Callable[[], None]) -> None:
+        """Does `then` with the name as the server spells it, if there is such a user; else `otherwise`, and says so."""
 
 
 # -- what a typed line asks for ---------------------------------------------------------------------------------------
@@ -143,6 +152,7 @@ class Operation:
     arguments: tuple[Argument, ...]
     make: Callable[..., Action | InTalk]
     needs_terminal: bool = False
+    is_secret: bool = False  # what is typed behind its name may be a password
 
 
 Operations = tuple[Operation, ...]
@@ -192,7 +202,7 @@ OPERATIONS: Final[Operations] = (
     Operation(
         "TALK",
         "TALK [name or all]",
-        "have each line go there; alone: no longer",
+        "have each line go there; TALK off ends it",
         (_TARGET,),
         lambda to: InTalk(lambda talk: talk.turn_to(to)),
     ),
@@ -236,7 +246,7 @@ OPERATIONS: Final[Operations] = (
         "MUTE [name]",
         "hide somebody here, or show them again",
         (_MAYBE_NAME,),
-        lambda name: InChat(lambda chat: chat.mute(name)),
+        lambda name: InTalk(lambda talk: talk.mute(name)),
     ),
     Operation(
         "PASSWORD",
@@ -245,6 +255,7 @@ OPERATIONS: Final[Operations] = (
         (),
         lambda: AtTerminal(lambda terminal: terminal.change_password()),
         needs_terminal=True,
+        is_secret=True,
     ),
     Operation("HELP", "HELP", "this list", (), lambda: InTalk(lambda talk: talk.help())),
     Operation("EX", "EX", "leave", (), Ex),
@@ -253,7 +264,9 @@ _FIRST: Final = ("PM", "DM", "MISSED", "HELP", "EX")
 _NOTES: Final = (
     "Upper or lower case; Tab completes; the arrow keys bring back what was typed.",
     "What a message needs and is left out is asked for; an empty answer cancels.",
-    "While you TALK, operations take a slash: /ex leaves. // sends a slash.",
+    'With TALK all a line that is no operation, as "users first", goes to everyone.',
+    "With TALK bob each line goes to bob, and operations take a slash: /ex leaves.",
+    "In both a slash makes any line an operation; // sends a slash.",
 )
 
 

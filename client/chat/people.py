@@ -5,16 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from client.text import Line, hint, listed, one_line, shown_name
-from service.wire.limits import MAX_USERNAME
+from service.wire.limits import MAX_ID, MAX_USERNAME
+from service.wire.protocol import History
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from msgspec import UnsetType
 
+    from service.wire.protocol import AnyCommand
+
 _MANY: Final = 8  # names in one line; a room of hundreds must not push the talk off the screen
 _LISTED: Final = 10_000  # names in the answer to USERS
 _KNOWN: Final = 1_000  # names for completion
+
+
+def inquiry(name: str) -> History:
+    """Asks whether there is such a user: an empty page, or the error `unknown_user`. What it gives is not shown."""
+    return History(with_=name, after=MAX_ID, limit=1)
+
+
+def is_inquiry(request: AnyCommand | None) -> bool:
+    """Whether this is what `inquiry` makes."""
+    return isinstance(request, History) and request.after == MAX_ID
 
 
 class People:
@@ -70,6 +83,11 @@ class People:
             self._known[name] = None
         if len(self._known) > _KNOWN:
             del self._known[next(iter(self._known))]
+
+    def knows(self, name: str) -> bool:
+        """Whether there is such a user for sure: online, met in messages, muted, or the user."""
+        name = name.lower()
+        return name == self.name or name in self._known or name in self._muted or name in self._online
 
     def note_direct(self, message_id: int, sender: str, to: str | UnsetType) -> None:
         """Remembers the sender of a message, if it went to the user directly."""

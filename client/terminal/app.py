@@ -123,13 +123,14 @@ class Terminal:
             later=self._call_later,
             size=self._size_of_screen,
         )
-        self._interpreter = Interpreter(self._session.last_sender, self._session.hello)
+        self._interpreter = Interpreter(self._session.last_sender, self._session.hello, knows=self._session.knows)
         words = Words(self._interpreter, self._session)
         keys = key_bindings(self._interrupt, self._page_up, self._paste)
         make = partial(prompt_session, words, keys, _STYLES)
         self._operations = make(InMemoryHistory(), self._status_bar)
         # The arrow keys bring back messages where a message is asked for, and operations elsewhere.
         self._answers = make(InMemoryHistory(), self._status_bar)
+        self._words = make(InMemoryHistory(), self._status_bar)  # names, and yes or no
         self._logins = make(DummyHistory())  # remembers no password
         self._unseen = make(DummyHistory(), target=DummyOutput())
         self._notifier = Notifier(notify, self._operations.output.write_raw)
@@ -199,15 +200,19 @@ class Terminal:
         composer = Composer(self._session, self._interpreter, self._ask_who, self.show, self._edit)
         is_left = False
         while not is_left:  # leaving says EX
-            prompt = self._answers if self._interpreter.takes_text else self._operations
             try:
-                line = await self._ask(prompt, self._interpreter.prompt, default=self._interpreter.take_draft())
+                line = await self._ask(self._prompt(), self._interpreter.prompt, default=self._interpreter.take_draft())
             except PastedError as pasted:
                 is_left = await composer.paste(pasted.paste)
             else:
                 if not line and self._interpreter.question is None and self._session.has_news():
                     line = "/new"
                 is_left = await composer.take(line)
+
+    def _prompt(self) -> PromptSession[str]:
+        if self._interpreter.takes_word:
+            return self._words
+        return self._operations if self._interpreter.takes_operation else self._answers
 
     def _status_bar(self) -> AnyFormattedText:
         status = self._session.status()

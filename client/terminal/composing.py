@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from client.chat.operations import (
@@ -19,18 +21,21 @@ from client.chat.operations import (
 )
 from client.login import Ask, change_password
 from client.net.connection import ConnectionLostError
+from client.net.link import OfflineError
 from client.terminal.editor import EditorError
-from client.text import Line, body, hint, sendable, shown_name, trouble
-from service.wire.protocol import Dm, Ex, Pm
+from client.text import Line, body, hint, one_line, sendable, shown_name, trouble
+from service.wire.protocol import AnyEvent, Dm, ErrorReply, Ex, HistoryReply, Pm
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from concurrent.futures import Future
 
     from client.chat.interpreter import Interpreter
     from client.chat.paste import Paste
     from client.session import Session, Show
 
 MOST_MESSAGES: Final = 100  # out of one paste; more would bury the talk, and 200 may wait for their ack
+_PATIENCE: Final = 2.0  # seconds to learn whether a name exists; the user waits
 _NOTHING: Final = "Nothing was sent."
 
 
@@ -155,6 +160,29 @@ class Composer:
         return False
 
     # -- for operations -----------------------------------------------------------------------------------------------
+    async def if_user(self, name: str, then: Callable[[str], Action | None], otherwise: Callable[[], None]) -> None:
+        """Does `then` with the name as the server spells it, if there is such a user; else `otherwise`, and says so.
+
+        Without an answer the name is taken: what is sent to it is refused later. Raises ConnectionLostError.
+        """
+        reply = await self._answer(self._session.find, name)
+        if isinstance(reply, ErrorReply) and reply.code == "unknown_user":
+            otherwise()
+            self._show([trouble(f'There is no "{one_line(name)}". USERS shows who is online.')])
+        else:
+            spelled = reply.with_ if isinstance(reply, HistoryReply) else UNSET
+            await self._do(then(spelled or name))
+
+    async def _answer(self, ask: Callable[[str], Future[AnyEvent]], name: str) -> AnyEvent | None:
+        """The reply, if it comes soon. Raises ConnectionLostError."""
+        try:
+            reply = asyncio.wrap_future(ask(name))
+        except OfflineError:
+            return None
+        reply.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody may wait for it any more
+        await asyncio.wait({reply}, timeout=_PATIENCE)
+        return reply.result() if reply.done() and not reply.exception() else None
+
     async def change_password(self) -> None:
         """Asks for the old password and the new one. Raises ConnectionLostError."""
         await change_password(self._session, self._ask, self._show)

@@ -15,7 +15,7 @@ from client.net.connection import ConnectionLostError, connect
 from client.net.link import Limits, Link
 from client.render.layout import Size
 from client.session import Session
-from service.wire.protocol import AckReply, Login, Pm, Users
+from service.wire.protocol import AckReply, ErrorReply, Login, Pm, Users
 from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
 
 if TYPE_CHECKING:
@@ -166,6 +166,22 @@ def test_older_goes_on_from_the_last_page() -> None:
             reply.result(TIMEOUT)
         assert talk.perform(InChat(lambda chat: chat.show_older())) is None
         assert shown.texts[-1] == "Nothing older."
+
+
+def test_whether_a_user_exists_is_asked_in_silence() -> None:
+    """The reply is given to the one who asks, and nothing is shown or counts as seen."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.answer(peer.expect("history"), type="error", code="unknown_user", message="there is no such user")
+        peer.see_off()
+        assert peer.seen == []
+
+    with session(script) as (talk, shown):
+        before = list(shown.texts)
+        assert isinstance(talk.find("zed").result(TIMEOUT), ErrorReply)
+        assert shown.texts == before
+        assert [talk.knows(name) for name in ("Bob", "zed")] == [True, False]
 
 
 def test_what_needs_no_server() -> None:

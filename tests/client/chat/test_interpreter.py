@@ -42,7 +42,6 @@ class Deeds:
         (["pm", "  set in"], Pm(message="  set in")),
         (["pm", "EX"], Pm(message="EX")),
         (["Dm bob hello there"], Dm(to="bob", message="hello there")),
-        (["dm", "bob", "hello there"], Dm(to="bob", message="hello there")),
         (["dm bob", "hello"], Dm(to="bob", message="hello")),
         (["dm @bob hello"], Dm(to="bob", message="hello")),
         (["dm bob one\ntwo"], Dm(to="bob", message="one\ntwo")),
@@ -187,7 +186,8 @@ def talking(to: str, **more: Any) -> Interpreter:
         ("  set in ", Dm(to="bob", message="  set in")),
         ("help me", Dm(to="bob", message="help me")),
         ("users complain", Dm(to="bob", message="users complain")),
-        ("exit", Dm(to="bob", message="exit")),
+        ("who is there?", Dm(to="bob", message="who is there?")),
+        ("hsitory", Dm(to="bob", message="hsitory")),
         ("one\ntwo", Dm(to="bob", message="one\ntwo")),
         ("1/2 of /ex", Dm(to="bob", message="1/2 of /ex")),
         ("//", Dm(to="bob", message="/")),
@@ -210,18 +210,18 @@ def test_a_line_of_a_talk(line: str, action: Action | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["ex", "EX", " Help", "password", "dm carol a secret", "dm", "search me", "talk", "/usr/bin", "/"]
+    "line", ["ex", "EX", " Help", "exit", "password", "dm carol a secret", "dm", "search me", "talk", "/usr/bin", "/"]
 )
 def test_what_may_be_meant_otherwise_is_not_sent(line: str) -> None:
     """In a talk, what would be an operation elsewhere, or has an unknown one, comes back with a word on it.
 
     It comes as the operation, so that neither Enter nor a slash typed in haste says it to everyone.
     """
-    interpreter = talking("ALL")
+    interpreter = talking("bob")
     said = interpreter.take(line)
     assert isinstance(said, Mistake)
     assert len(said.text) <= 80
-    assert (interpreter.draft, interpreter.prompt) == (f"/{line.strip().removeprefix('/')}", "all> ")
+    assert (interpreter.draft, interpreter.prompt) == (f"/{line.strip().removeprefix('/')}", "bob> ")
 
 
 def test_a_person_called_all() -> None:
@@ -233,29 +233,29 @@ def test_a_person_called_all() -> None:
 
 def test_entered_again_it_is_a_message() -> None:
     """The same line once more is sent, and asks anew the next time; another line in between forgets it."""
-    interpreter = talking("all")
+    interpreter = talking("bob")
     said = [interpreter.take(line) for line in ("ex", "ex", "ex", "hi", "ex")]
     assert [isinstance(action, Mistake) for action in said] == [True, False, True, False, True]
-    assert said[1] == Pm(message="ex")
+    assert said[1] == Dm(to="bob", message="ex")
 
 
 def test_a_talk_ends_and_turns() -> None:
-    """TALK with another name turns there; alone it ends the talk, and then an operation needs no slash, but may."""
+    """TALK with another name turns there; off ends the talk, and then an operation needs no slash, but may."""
     interpreter = talking("bob")
     said = interpreter.take("/talk carol")  # the slash was explained when the first talk began
-    assert said == Notice(("What you type goes to carol now, until /talk.",))
+    assert said == Notice(("What you type goes to carol now, until /talk off.",))
     assert interpreter.take("hi") == Dm(to="carol", message="hi")
-    assert isinstance(interpreter.take("/Talk"), Notice)
+    assert isinstance(interpreter.take("/Talk OFF"), Notice)
     assert interpreter.prompt == "PM/DM/EX> "
     assert [interpreter.take(line) for line in ("ex", "/ex")] == [Ex(), Ex()]
-    assert isinstance(interpreter.take("talk"), Mistake)
+    assert isinstance(interpreter.take("talk off"), Mistake)
 
 
 def test_questions_in_a_talk() -> None:
     """An operation of a talk asks for what it needs; the answer is taken as it is typed."""
-    interpreter = talking("all")
-    assert [interpreter.take(line) for line in ("/dm", "bob", "/ex")] == [None, None, Dm(to="bob", message="/ex")]
-    assert interpreter.take("hi") == Pm(message="hi")
+    interpreter = talking("carol")
+    assert [interpreter.take(line) for line in ("/dm bob", "/ex")] == [None, Dm(to="bob", message="/ex")]
+    assert interpreter.take("hi") == Dm(to="carol", message="hi")
 
 
 def test_a_reply_keeps_its_target() -> None:
@@ -313,11 +313,15 @@ def test_what_would_cover_the_screen_does_not_come_back() -> None:
         (["search"], "a", None),
         (["talk bob"], "ex\nb", Dm(to="bob", message="ex\nb")),
         (["talk bob"], "/pm b", Pm(message="b")),
+        (["talk all"], "ex\nb", Pm(message="ex\nb")),
+        (["talk all"], "dm bob a\nb", Dm(to="bob", message="a\nb")),
+        (["good morning"], "y", None),
     ],
 )
 def test_the_message_of_a_paste(before: list[str], line: str, message: Pm | Dm | None) -> None:
     """What a pasted text would send is known beforehand, and asking changes nothing."""
     interpreter = Interpreter(lambda: "zoe")
+    interpreter.begin("")
     for typed in before:
         interpreter.take(typed)
     prompt = interpreter.prompt
@@ -347,3 +351,191 @@ def test_what_needs_a_terminal(line: str) -> None:
 def test_completion_in_a_talk(typed: str, expected: list[str]) -> None:
     """In a talk Tab completes operations behind a slash, and names behind an @."""
     assert talking("bob").completions(typed, NAMES) == expected
+
+
+class Plain:
+    """An interpreter that offers plain typing, or has it on, and what it wants to be kept."""
+
+    def __init__(self, talk: str = "all") -> None:
+        self.kept: list[str] = []
+        self.it = Interpreter(lambda: "zoe", keep_talk=self.kept.append)
+        self.it.begin(talk)
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("hello everybody", Pm(message="hello everybody")),
+        ("  set in ", Pm(message="  set in")),
+        ("users of this room: hello", Pm(message="users of this room: hello")),
+        ("new day", Pm(message="new day")),
+        ("help me please", Pm(message="help me please")),
+        ("ex and why", Pm(message="ex and why")),
+        ("quit smoking, folks", Pm(message="quit smoking, folks")),
+        ("? what now", Pm(message="? what now")),
+        ("history repeats itself", Pm(message="history repeats itself")),
+        ("around 9 we go home", Pm(message="around 9 we go home")),
+        ("Search me", Pm(message="Search me")),
+        ("who is there?", Pm(message="who is there?")),
+        ("order pizza", Pm(message="order pizza")),
+        ("//ex", Pm(message="/ex")),
+        ("pm ex", Pm(message="ex")),
+        ("dm bob psst", Dm(to="bob", message="psst")),
+        ("reply yes", Dm(to="zoe", message="yes")),
+        ("users", Users()),
+        ("Users", Users()),
+        ("history bob", History(with_="bob")),
+        ("SEARCH a b", Search(query="a b")),
+        ("ex", Ex()),
+        ("quit", Ex()),
+        ("/Exit", Ex()),
+        ("/ex", Ex()),
+        ("/search me", Search(query="me")),
+        ("", None),
+    ],
+)
+def test_plain_typing(line: str, action: Action | None) -> None:
+    """What is an operation as a whole is one; all else goes to everyone."""
+    interpreter = Plain().it
+    assert interpreter.take(line) == action
+    assert (interpreter.draft, interpreter.prompt) == ("", "all> ")
+
+
+@pytest.mark.parametrize(
+    ("line", "draft"),
+    [("hsitory", "hsitory"), ("serach deploy", "serach deploy"), ("user", "user"), ("password hunter2", "")],
+)
+def test_a_slip_is_not_said_to_everyone(line: str, draft: str) -> None:
+    """A mistyped operation, and what may be a password, is sent only when it is entered twice."""
+    interpreter = Plain().it
+    assert isinstance(interpreter.take(line), Mistake)
+    assert interpreter.take_draft() == draft
+    assert interpreter.take(line) == Pm(message=line)
+    assert isinstance(interpreter.take(line), Mistake)
+
+
+@pytest.mark.parametrize("line", ["/hello", "/", "/users x"])
+def test_a_slash_is_never_said_to_everyone(line: str) -> None:
+    """In plain typing, too, a line with a slash comes back unless it is an operation."""
+    interpreter = Plain().it
+    assert isinstance(interpreter.take(line), Mistake)
+    assert interpreter.draft == line
+
+
+def test_plain_typing_is_offered() -> None:
+    """The first line that is no operation asks; with yes it is sent, and from then on plain lines go to everyone."""
+    plain = Plain("")
+    assert plain.it.take("good morning {0}") is None
+    assert plain.it.prompt == 'Send "good morning {0}" to everyone? y/n '
+    assert plain.it.takes_word
+    assert isinstance(plain.it.take("what?"), Mistake)
+    assert plain.it.take("Y") == Pm(message="good morning {0}")
+    assert plain.it.take("and you?") == Pm(message="and you?")
+    assert (plain.kept, plain.it.prompt) == (["all"], "all> ")
+
+
+@pytest.mark.parametrize("answer", ["n", "NO", ""])
+def test_plain_typing_is_declined(answer: str) -> None:
+    """With no, or nothing, nothing is sent, and nobody asks again before the next start."""
+    plain = Plain("")
+    plain.it.take("good morning")
+    for line in (answer, "good morning"):
+        said = plain.it.take(line)
+        assert said == Mistake('No operation "good". PM writes to everyone; HELP shows all.')
+    assert (plain.kept, plain.it.question) == ([], None)
+
+
+@pytest.mark.parametrize(("talk", "line"), [("off", "hello"), ("", "hsitory"), ("", "/hello"), ("", "new day")])
+def test_nothing_is_offered(talk: str, line: str) -> None:
+    """Not to who has said TALK off, for a slip, with a slash, nor where an operation was begun."""
+    interpreter = Plain(talk).it
+    assert isinstance(interpreter.take(line), Mistake)
+    assert interpreter.question is None
+
+
+def test_an_offered_line_that_is_too_long_comes_back() -> None:
+    """The line, not the yes."""
+    interpreter = Interpreter(hello=HELLO)
+    interpreter.begin("")
+    interpreter.take("good morning")
+    assert isinstance(interpreter.take("y"), Mistake)
+    assert (interpreter.draft, interpreter.prompt) == ("good morning", "all> ")
+
+
+def test_talk_alone_says_where_lines_go() -> None:
+    """It changes nothing; off ends the talk with a person first, then plain typing, and is kept."""
+    plain = Plain()
+    said = [plain.it.take(line) for line in ("talk", "talk bob", "/talk")]
+    assert [str(action.lines[0])[:30] for action in said if isinstance(action, Notice)] == [
+        "What is no operation goes to e",
+        "What you type goes to bob now,",
+        "What you type goes to bob. /ta",
+    ]
+    prompts = []
+    for _ in range(2):
+        prompts.append(plain.it.prompt)
+        plain.it.take("/talk off")
+    assert (prompts, plain.it.prompt, plain.kept) == (["bob> ", "all> "], "PM/DM/EX> ", ["off"])
+    assert isinstance(plain.it.take("talk"), Notice)
+
+
+def test_without_a_terminal_all_is_as_it_was() -> None:
+    """In a pipe TALK alone ends a talk, one with everyone takes slashes, and no word of another chat is known."""
+    interpreter = Interpreter(has_terminal=False)
+    interpreter.take("talk all")
+    assert [isinstance(interpreter.take(line), Mistake) for line in ("ex", "/quit")] == [True, True]
+    assert interpreter.take("/ex") == Ex()
+    assert isinstance(interpreter.take("/talk"), Notice)
+    assert interpreter.take("hello") == Mistake('No operation "hello". PM writes to everyone; HELP shows all.')
+    assert interpreter.take("dm") is None
+
+
+@pytest.mark.parametrize("line", ["talk zed", "mute zed", "dm zed"])
+def test_an_unknown_name_is_asked_about(line: str) -> None:
+    """TALK, MUTE, and DM before its text, go on only once the server has said that there is such a user."""
+    interpreter, deeds = Interpreter(knows=lambda name: name == "bob"), Deeds()
+    action = interpreter.take(line)
+    assert isinstance(action, AtTerminal)
+    action.do(cast("TerminalActions", deeds))
+    assert deeds.done[0].startswith("if_user('zed', ")
+    assert interpreter.talk == ""
+    assert not isinstance(interpreter.take(line.replace("zed", "bob")), AtTerminal)
+
+
+def test_dm_alone_shows_who_is_online() -> None:
+    """Before the name is asked for."""
+    interpreter, deeds = Interpreter(), Deeds()
+    action = interpreter.take("dm")
+    assert isinstance(action, InChat)
+    action.do(cast("ChatActions", deeds))
+    assert (deeds.done, interpreter.prompt) == (["show_online()"], "To: ")
+
+
+@pytest.mark.parametrize("line", ["/join #ops", "/part", "/nick bobby"])
+def test_words_of_other_chats_without_an_operation(line: str) -> None:
+    """They are answered with what to do here."""
+    said = Interpreter().take(line)
+    assert isinstance(said, Mistake)
+    assert any(operation.name in said.text for operation in OPERATIONS)
+    assert len(said.text) <= 80
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("exit", Ex()),
+        ("/QUIT", Ex()),
+        ("/msg bob hi there", Dm(to="bob", message="hi there")),
+        ("/who", Users()),
+    ],
+)
+def test_words_of_other_chats(line: str, action: Action) -> None:
+    """They do what they do elsewhere."""
+    assert Interpreter().take(line) == action
+
+
+def test_query_turns_to_a_person() -> None:
+    """As TALK does."""
+    interpreter = Interpreter()
+    interpreter.take("/query bob")
+    assert interpreter.prompt == "bob> "

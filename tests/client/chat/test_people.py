@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec import UNSET
 
-from client.chat.people import People
+from client.chat.people import People, inquiry, is_inquiry
+from service.wire.protocol import History
 
 EVIL = "e\x1b[2J\nv\u202e"
 
@@ -84,3 +85,12 @@ def test_muting(people: People) -> None:
     assert (people.is_muted("bob"), people.is_muted("carol")) == (True, False)
     assert people.mute("bob")[0].text == "bob is shown again; HISTORY has what was hidden."
     assert people.mute(None)[0].text == "zoe is muted. MUTE with the name again ends that."
+
+
+def test_who_is_known_without_asking(people: People) -> None:
+    """Whoever is online, was met in a message or is muted, in any case, and the user; of others the server is asked."""
+    people.know("zoe")
+    people.mute("Eve")
+    assert [people.knows(name) for name in ("BOB", "alice", "Zoe", "eve", "zed")] == [True, True, True, True, False]
+    assert is_inquiry(inquiry("zed"))
+    assert not is_inquiry(History(with_="zed", limit=1))

@@ -12,9 +12,11 @@ from client.chat.interpreter import Interpreter
 from client.chat.operations import Action, Mistake
 from client.chat.paste import Paste
 from client.net.connection import ConnectionLostError
+from client.net.link import OfflineError
+from client.terminal import composing
 from client.terminal.composing import MOST_MESSAGES, Composer
 from client.terminal.editor import EditorError
-from service.wire.protocol import AckReply, AnyEvent, Dm, ErrorReply, HelloEvent, Pm, Users
+from service.wire.protocol import AckReply, AnyEvent, Dm, ErrorReply, HelloEvent, HistoryReply, Pm, Users
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,12 +39,13 @@ class Desk:
         self.unsent: Pm | Dm | None = None
         self.offered = ""  # to the editor
         self.is_over = False
+        self.is_away = False
         self.space = 1_000  # messages until too many wait
         self.passwords: list[tuple[str, str]] = []
         self.replies: list[AnyEvent] = []
         self._answers = list(answers)
         self._saved = saved
-        self.interpreter = Interpreter(lambda: "zoe", HELLO)
+        self.interpreter = Interpreter(lambda: "zoe", HELLO, knows=lambda name: name in {"bob", "carol", "dora"})
         self._composer = Composer(cast("Session", self), self.interpreter, self.ask, self.show, self.edit)
         for line in typed:
             self.type(line)
@@ -83,6 +86,14 @@ class Desk:
         self.space -= 1
         self.done.append(action)
         return Future()
+
+    def find(self, _: str) -> Future[AnyEvent]:
+        if self.is_away:
+            raise OfflineError("away")
+        reply: Future[AnyEvent] = Future()
+        if self.replies:
+            reply.set_result(self.replies.pop(0))
+        return reply
 
     def take_unsent(self) -> Pm | Dm | None:
         message, self.unsent = self.unsent, None
@@ -285,3 +296,35 @@ def test_a_password_that_stays(answers: list[str]) -> None:
     desk = Desk(answers=answers)
     desk.type("password")
     assert (desk.passwords, desk.shown[-1]) == ([], "The password stays as it was.")
+
+
+@pytest.mark.parametrize(
+    ("line", "prompt"), [("talk Zed", "PM/DM/EX> "), ("dm Zed", "PM/DM/EX> "), ("mute Zed", "PM/DM/EX> ")]
+)
+def test_a_name_that_does_not_exist_is_refused_at_once(line: str, prompt: str) -> None:
+    """The user is told before they type a text; nothing is asked for, and nothing done."""
+    desk = Desk()
+    desk.replies = [ErrorReply(code="unknown_user", message="there is no such user")]
+    desk.type(line)
+    assert desk.shown == ['There is no "Zed". USERS shows who is online.']
+    assert (desk.done, desk.interpreter.prompt) == ([], prompt)
+
+
+def test_a_name_that_the_server_knows_is_taken() -> None:
+    """As the server spells it; a text for it is asked for."""
+    desk = Desk()
+    desk.replies = [HistoryReply(with_="zed", messages=[], more=False)] * 2
+    desk.type("talk ZED")
+    assert desk.interpreter.prompt == "zed> "
+    desk.type("/dm ZED")
+    assert desk.interpreter.prompt == "Message to ZED: "
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+def test_a_name_is_taken_where_nobody_says(monkeypatch: pytest.MonkeyPatch, is_away: bool) -> None:
+    """While the connection is away, or the server does not answer soon, the user may talk on."""
+    monkeypatch.setattr(composing, "_PATIENCE", 0.01)
+    desk = Desk()
+    desk.is_away = is_away
+    desk.type("talk zed")
+    assert desk.interpreter.prompt == "zed> "
