@@ -144,6 +144,9 @@ class Settings:
     )
     tls_cert: str = _setting("", _text, "FILE", "the certificate, in PEM form: makes the port speak TLS, and only that")
     tls_key: str = _setting("", _text, "FILE", "its key, in PEM form and unencrypted")
+    metrics: int = _setting(
+        0, _number(0, _PORT_MAX), "PORT", "port of 127.0.0.1 for Prometheus (/metrics) and /healthz; 0 for none"
+    )
     log_level: str = _setting(
         "info", _one_of("debug", "info", "warning", "error"), "LEVEL", "debug, info, warning or error; to stderr"
     )

@@ -51,6 +51,7 @@ from service.wire.protocol import ByeReply
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
+    from types import ModuleType
 
     from service.listeners.connection import Connection
 
@@ -60,6 +61,7 @@ RECEIPTS_PACE: Final = 0.1  # seconds instead, while more than a batch of direct
 PURGE_INTERVAL: Final = 3600.0  # seconds between removals of expired tokens
 # Seconds for clients to leave at shutdown, after the wait for a locked database. In all it takes under 5.
 STOP_TIMEOUT: Final = 2.0
+_LOOPBACK: Final = "127.0.0.1"  # for metrics: whoever asks from elsewhere goes through a proxy of the operator's
 
 _log: Final = logging.getLogger("chat.server")
 
@@ -74,10 +76,14 @@ class Server:
         self._tls: ssl.SSLContext | None = None
         self._load_certificate(settings)
         motd = Motd(settings.motd)
+        metrics = _load_metrics() if settings.metrics else None
         listening = listen(settings.host, settings.port)
         roster = Roster[Session]()
         with ExitStack() as undo:  # if one of these fails
             undo.callback(listening.close)
+            if metrics is not None:
+                for_metrics = listen(_LOOPBACK, settings.metrics, metrics.WAITING)
+                undo.callback(for_metrics.close)
             self.delivery = Delivery(partial(users_reply, roster), ByeReply(reason="shutdown"))
             undo.callback(self.delivery.stop, 0)
             storage = open_storage(
@@ -113,6 +119,9 @@ class Server:
         self.ticker.start()
         self._control.start()
         self._listener = Listener(listening, JSON, self.services, self.places, lambda: self._tls)
+        self._metrics = None if metrics is None else metrics.Metrics(for_metrics, self.services, self.places)
+        if self._metrics is not None:
+            _log.info("metrics at http://%s:%d/metrics, and /healthz", _LOOPBACK, settings.metrics)
         if self._tls is None and not is_loopback(address):
             _log.warning(
                 "without TLS everyone on the way can read passwords and messages. To make certificates: %s certs; to "
@@ -158,6 +167,8 @@ class Server:
         storage.hurry()
         self._listener.stop()
         self._control.stop()
+        if self._metrics is not None:
+            self._metrics.stop()
         self.ticker.stop()
         connections = self.places.connections()
         for connection in connections:
@@ -185,6 +196,15 @@ def _check_main_room(name: str) -> None:
         raise ConfigError(f"--main-room: {error}") from error
     if mapped != name:
         raise ConfigError(f"--main-room: a room's name has small letters; write {mapped}")
+
+
+def _load_metrics() -> ModuleType:
+    """Returns service/metrics.py. Raises ConfigError without the package that it needs, which is not for everyone."""
+    try:
+        from service import metrics  # noqa: PLC0415 (an extra)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"--metrics needs a package: {sys.executable} -m pip install prometheus_client") from error
+    return metrics
 
 
 def _say_bye(connections: list[Connection]) -> None:

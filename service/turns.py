@@ -129,6 +129,11 @@ class Turns:
         # How many wait or work for each network, address and account, by its path.
         self._present: Counter[_Path] = Counter()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait just now."""
+        return self._queue.length
+
     @contextmanager
     def turn(self, origin: Origin, account: str, before_waiting: Callable[[], None] | None = None) -> Iterator[None]:
         """Wraps the work: waits for a place, and frees it afterwards. Raises CrowdedError, also after `close`.

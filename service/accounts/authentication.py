@@ -83,6 +83,11 @@ class Accounts:
         self._dummy_hash = passwords.make_hash(secrets.token_hex(), settings.bcrypt_cost)
 
     @property
+    def waiting(self) -> int:
+        """How many passwords wait for bcrypt."""
+        return self._hashing.waiting
+
+    @property
     def registration_open(self) -> bool:
         return self._settings.registration == "open"
 

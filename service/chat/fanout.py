@@ -56,6 +56,7 @@ def _deliver_public(session: Session, sender: Account, posted: Posted, stored: S
     command = posted.command
     ack = AckReply(command="pm", id=stored.id, time=stored.time, nonce=command.nonce, ref=command.ref)
     if stored.fresh:
+        session.services.stored["public"] += 1
         event = BroadcastEvent(stored.id, stored.time, sender.name, posted.post.body, posted.post.kind or UNSET)
         session.services.delivery.broadcast(event, stored.id, session.outbox, ack)
     else:
@@ -78,6 +79,7 @@ def _deliver_direct(session: Session, sender: Account, posted: Posted, stored: S
     )
     if not stored.fresh:
         return
+    session.services.stored["direct"] += 1
     copies: list[Outbox] = []
     if recipient_id != sender.id:
         copies = [other.outbox for other in roster.sessions_of(sender.id) if other is not session]

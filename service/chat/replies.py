@@ -12,6 +12,7 @@ from service import __version__
 from service.accounts.refusals import to_peer_error
 from service.errors import CommandError, ErrorCode, PeerError, StorageFull, StorageUnavailable
 from service.storage.contract import Refused
+from service.tally import Tally
 from service.wire.limits import PROTOCOL_VERSION
 from service.wire.protocol import ByeReply, ErrorReply, HelloEvent, StoredMessage
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from service.wire.protocol import Command
 
 FEATURES: Final = ["kind", "quiet"]  # of the protocol's second part
+refused: Final = Tally()  # errors by their code, of all clients
 _log: Final = logging.getLogger("chat.session")
 _LOGGED_REFUSALS: Final[frozenset[ErrorCode]] = frozenset(
     {"bad_credentials", "bad_token", "rate_limited", "login_timeout"}
@@ -73,6 +75,7 @@ def explain(error: Exception, command: Command | None, peer: str) -> ErrorReply:
         _log.error("incident %s: %s %s", incident, reply.command or "connection", peer, exc_info=error)
         reply.message = f"something went wrong here; tell the operator: incident {incident}"
     account = f"{error.account} " if isinstance(error, PeerError) and error.account else ""
+    refused.add(reply.code)
     level = logging.INFO if reply.code in _LOGGED_REFUSALS else logging.DEBUG
     _log.log(level, "refused %s %s%s: %s", reply.command or "connection", account, peer, reply.code)
     return reply
@@ -80,6 +83,7 @@ def explain(error: Exception, command: Command | None, peer: str) -> ErrorReply:
 
 def refusal(error: PeerError) -> tuple[ErrorReply, ByeReply]:
     """Returns the last events for a client that gets no session, or loses its place."""
+    refused.add(error.code)
     return ErrorReply(code=error.code, message=str(error), fatal=True), ByeReply(reason="kicked")
 
 

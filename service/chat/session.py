@@ -6,7 +6,7 @@ No socket, no thread, no command: replies go to the client's outbox.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -67,6 +67,7 @@ class Services:
     delivery: Delivery
     roster: Roster[Session]
     now: Callable[[], float]  # a monotonic clock in seconds, for rates
+    stored: dict[str, int] = field(default_factory=lambda: {"public": 0, "direct": 0})  # messages; by chat-delivery
 
 
 class Session:

@@ -55,6 +55,7 @@ class Delivery:
         `last_event` is for everyone if the thread breaks down.
         """
         self.dirty: list[Outbox] = []  # outboxes with something to flush
+        self.delivered = 0  # messages given to outboxes; an ack counts that stands in a message's place
         self._make_snapshot = make_snapshot
         self._last_event = last_event
         self._queue = queue
@@ -81,6 +82,11 @@ class Delivery:
         self._thread.start()
 
     # -- from any thread ----------------------------------------------------------------------------------------------
+    @property
+    def queued(self) -> int:
+        """How many actions wait for the thread."""
+        return len(self._actions)
+
     def open_outbox(self, stream: Stream, codec: Codec) -> Outbox:
         """An outbox for a new client that speaks this codec; its connection thread posts `release` at its end."""
         outbox = Outbox(self, stream, codec, self._limits)
@@ -180,11 +186,13 @@ class Delivery:
                 if line is None:
                     line = lines[codec] = codec.encode(event)
                 outbox.put(line, shown)
+                self.delivered += 1
 
     def end_run(self) -> None:
         """Puts what is for everyone into the outboxes; the lines that follow come after it."""
         if self.present_run.count:
             run, self.present_run = self.present_run, Run(self._members)
+            self.delivered += run.count * sum(map(len, self._members.values()))
             run.end(self._members)
 
     def flush(self, outbox: Outbox) -> None:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
 from service.errors import ChatError, StorageFull
+
+if TYPE_CHECKING:
+    from service.tally import Histogram
 
 T = TypeVar("T")
 
@@ -156,6 +159,16 @@ class Contents(NamedTuple):
     revision: str
 
 
+class Figures(NamedTuple):
+    """What an engine has done, and what it takes, at one moment."""
+
+    queued: int  # messages and other writes that wait to be stored
+    written: int  # writes that were stored since the start
+    commits: Histogram  # seconds of each transaction that was stored
+    database_bytes: int
+    wal_bytes: int  # of what is stored beside the file, and not in it yet
+
+
 Outcome = Stored | NonceReused | StorageFull  # of one message
 
 
@@ -264,7 +277,16 @@ class Storage(AccountStorage, Protocol):
         with that user is searched. Raises TooManyWords, SearchTooSlow.
         """
 
+    def figures(self) -> Figures:
+        """Returns what was done so far; does not read the database."""
+
     # writes
+    def probe(self, *, done: Done[None] = None, refused: Failed = None) -> None:
+        """Stores something that changes nothing, to find out whether messages can be stored.
+
+        It never waits. Raises StorageUnavailable if too much waits already.
+        """
+
     def register(
         self,
         name: str,

@@ -38,6 +38,7 @@ OTHERS: Final[dict[str, tuple[str, Any]]] = {
     "keep_free": ("1500", 1_500),
     "tls_cert": ("cert.pem", "cert.pem"),
     "tls_key": ("key.pem", "key.pem"),
+    "metrics": ("9100", 9_100),
     "log_level": ("warning", "warning"),
     "log_format": ("json", "json"),
 }
@@ -56,6 +57,7 @@ RANGES: Final = {
     "rate": ("0", "1000000", "-0.1", "1000000.1"),
     "burst": ("1", "1000000", "0", "1000001"),
     "address_share": ("0", "100000", "-0.1", "100000.1"),
+    "metrics": ("0", "65535", "-1", "65536"),
 }
 SIZES: Final = {"max_db", "keep_free"}
 NO_SIZES: Final = ("", "M", "-1", "1.5G", "2 G", "2GB", "1P", "nan", "9" * 16, "\u0661M\u00b2")

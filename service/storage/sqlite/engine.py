@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from service.config import READERS
 from service.errors import StorageDamaged, StorageUnavailable
+from service.storage.contract import Figures
 from service.storage.sqlite import database, fulltext, integrity, messages, schema, users
 from service.storage.sqlite.lock import FileLock
 from service.storage.sqlite.orders import Orders
@@ -114,6 +115,11 @@ class SqliteStorage(Orders):
             finally:
                 self._places.release()
 
+    def figures(self) -> Figures:
+        writer = self._writer
+        sizes = (_size(self._path), _size(self._path.with_name(f"{self._path.name}-wal")))
+        return Figures(writer.queued, writer.written, writer.commits, *sizes)
+
     # -- writes -------------------------------------------------------------------------------------------------------
     def register(
         self,
@@ -129,6 +135,15 @@ class SqliteStorage(Orders):
     ) -> Write[Login]:
         arguments = (name, look, password_hash, token_hash, now, expires_at)
         return self.submit(users.register, *arguments, done=done, refused=refused)
+
+    def probe(self, *, done: Done[None] = None, refused: Failed = None) -> None:
+        self._writer.submit(SqlWrite(self._probe, (), done, refused), may_wait=False)
+
+    def _probe(self, connection: sqlite3.Connection) -> None:
+        full = self._disk_space.check(connection)
+        if full is not None:
+            raise full
+        integrity.write_identity_again(connection)
 
     def log_in(
         self,
@@ -243,3 +258,11 @@ class SqliteStorage(Orders):
         self._writer.close()
         self._thread.join()
         self._file_lock.close()
+
+
+def _size(path: Path) -> int:
+    """Returns a file's bytes; 0 if there is none. Does not open it: closing it would end SQLite's locks on it."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

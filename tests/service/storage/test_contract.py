@@ -443,3 +443,16 @@ def test_a_storage_names_its_engine(storage: Storage) -> None:
     name, _, version = storage.engine.partition(" ")
     assert name
     assert version[0].isdigit()
+
+
+def test_a_probe_stores_and_changes_nothing(storage: Storage) -> None:
+    """It takes the way of every write, and is told of as one; the sizes are those on the disk."""
+    told, failed = threading.Event(), threading.Event()
+    before = storage.figures()
+    written = before.written
+    storage.probe(done=lambda _: told.set(), refused=lambda _: failed.set())
+    storage.settle()
+    after = storage.figures()
+    assert (told.is_set(), failed.is_set(), after.queued, after.written - written) == (True, False, 0, 2)
+    assert after.database_bytes + after.wal_bytes > 0
+    assert storage.history_page(None, None, None, 10).messages == []

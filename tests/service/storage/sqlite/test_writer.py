@@ -202,6 +202,34 @@ def test_a_full_queue_makes_its_callers_wait(small_bench: Bench) -> None:
     assert stored(bench) == [0, 1, 2, 3]
 
 
+def test_a_probe_does_not_wait_for_a_place_in_a_full_queue(small_bench: Bench) -> None:
+    """It is told so, and what waits is counted."""
+    released = small_bench.hold()
+    for n in range(3):
+        small_bench.submit(insert, n)
+    assert small_bench.storage.figures().queued == 3
+    with pytest.raises(StorageUnavailable, match="too much waits"):
+        small_bench.storage.probe()
+    released.set()
+    small_bench.storage.settle()
+    assert small_bench.storage.figures().queued == 0
+
+
+def test_what_is_not_stored_is_not_counted(bench: Bench) -> None:
+    """Neither the transaction that a bug spoils nor its write; the others of its batch are."""
+    before = bench.storage.figures()
+    commits, written = sum(before.commits.counts()), before.written
+    released = bench.hold()
+    for work, n in ((insert, 1), (insert, "no number"), (insert, 2)):
+        bench.submit(work, n)
+    released.set()
+    bench.storage.settle()
+    after = bench.storage.figures()
+    assert stored(bench) == [1, 2]
+    assert after.written - written == 4  # with `hold` and `settle`
+    assert sum(after.commits.counts()) - commits in {2, 3}  # the last one may have come in time for the batch
+
+
 def test_closing_stores_what_was_submitted_and_refuses_the_rest(bench: Bench) -> None:
     """The end drains the queue; a later write ends at once, and says that nothing was stored."""
     for n in range(50):
