@@ -108,7 +108,7 @@ def test_each_shell_takes_its_completions(
 
 @pytest.mark.parametrize(
     ("words", "completed"),
-    [("re", "restore"), ("backup --o", "--overwrite"), ("restore a-b", "a-backup.db"), ("--completion z", "zsh")],
+    [("rest", "restore"), ("backup --o", "--overwrite"), ("restore a-b", "a-backup.db"), ("--completion z", "zsh")],
 )
 def test_bash_completes_commands_options_and_files(
     words: str, completed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

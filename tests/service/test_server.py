@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -13,7 +15,7 @@ from freezegun import freeze_time
 
 from service.errors import ConfigError, SchemaError
 from service.server import Server
-from tests.support.helpers import Wire, enter, make_settings, running_server
+from tests.support.helpers import PATIENCE, ROOT, Wire, enter, make_settings, running_server
 from tests.support.wires import read_users
 
 if TYPE_CHECKING:
@@ -221,3 +223,20 @@ def test_a_main_room_has_a_name_like_a_user(tmp_path: Path, name: str) -> None:
     """In small letters, so that it is the one that clients compare with."""
     with pytest.raises(ConfigError, match="--main-room"):
         Server(make_settings(tmp_path, main_room=name))
+
+
+# -- the file as a program --------------------------------------------------------------------------------------------
+def test_the_file_is_the_service(tmp_path: Path) -> None:
+    """`python3 server.py`, in service/, listens as `python3 -m service` does."""
+    arguments = ["server.py", "0", "--db", str(tmp_path / "chat.db")]
+    with subprocess.Popen(
+        [sys.executable, *arguments], cwd=ROOT / "service", stderr=subprocess.PIPE, text=True
+    ) as program:
+        overdue = threading.Timer(PATIENCE, program.kill)
+        overdue.start()
+        assert program.stderr is not None
+        assert any("listening on 127.0.0.1:" in line for line in program.stderr)
+        program.terminate()
+        overdue.cancel()
+        overdue.join()
+    assert program.returncode == 0

@@ -45,6 +45,7 @@ def test_make_alone_prints_the_help() -> None:
         "test",
         "lint",
         "attacks",
+        "dist",
         "fuzz",
         "help",
         "clean",

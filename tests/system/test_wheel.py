@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from service import __version__
 from service.programs import COMMANDS
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT
+from tests.support.papers import PAPERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +109,7 @@ def test_commands_chat_and_look_after_the_database(installed: Installed) -> None
     """From any folder, with nothing in the home."""
     with installed.service() as port:
         installed.run("chat", "127.0.0.1", port, "alice", "--send", "Hello, everyone!")
-        assert "alice: Hello, everyone!" in installed.run("chat", "127.0.0.1", port, "bob", "--history", "5")
+        assert "Hello, everyone!" in installed.run("chat", "127.0.0.1", port, "bob", "--history", "5")
         assert "1 message, 2 users" in installed.run("chat-admin", "backup", "copy.db")
     for file in ("copy.db", "chat.db"):
         assert "sound, 1 message, 2 users" in installed.run("chat-admin", "verify", file)
@@ -142,7 +144,7 @@ def test_the_only_package_has_a_name_of_its_own(installed: Installed) -> None:
     assert own == {"chat_service", f"chat_service-{__version__}.dist-info"}
 
 
-@pytest.mark.parametrize("name", ["service", "client", "migrations"])
+@pytest.mark.parametrize("name", ["service", "client"])
 def test_another_package_of_that_name_works_beside(name: str, installed: Installed) -> None:
     """PyPI has such: it is imported by its name, and the commands take their own."""
     other = packages(installed.prefix) / name
@@ -157,12 +159,19 @@ def test_another_package_of_that_name_works_beside(name: str, installed: Install
         shutil.rmtree(other)
 
 
-def test_the_sdist_has_what_the_wheel_is_made_of(dist: Path) -> None:
-    """`make dist` makes the wheel from it; it has no file of the one who made it."""
-    assert {path.name for path in dist.iterdir()} >= {
-        f"chat_service-{__version__}.tar.gz",
-        f"chat_service-{__version__}-py3-none-any.whl",
-    }
+def test_the_commands_of_the_paper_run(installed: Installed, dist: Path, tmp_path: Path) -> None:
+    """As they stand, in the folder with the wheel; but no network is here, nor pipx, nor a server of that name."""
+    lines = re.findall(r"^    (.*)$", PAPERS["docs/installing.txt"], re.MULTILINE)
+    absent = ("pipx ", "uv ", "make ", "man ", "chat chat.example ")
+    script = "\n".join(line for line in lines if not line.startswith(absent) and "   " not in line)
+    for name in (f"chat_service-{__version__}-py3-none-any.whl", f"chat_service-{__version__}.tar.gz"):
+        shutil.copy(dist / name, tmp_path)
+    no_network = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    path = {"HOME": str(tmp_path), "PATH": f"{installed.prefix}/bin:{os.environ['PATH']}"}
+    subprocess.run(["sh", "-ec", script], cwd=tmp_path, env=path | no_network, timeout=5 * PATIENCE, check=True)
+    assert "_shtab_chat_admin" in (tmp_path / ".zfunc" / "_chat-admin").read_text()
+    assert "pip install" in script
+    assert not (tmp_path / "chat-venv").exists()  # the last that is said of it removes it
 
 
 def test_the_commands_are_those_that_the_texts_name() -> None:
