@@ -20,8 +20,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from client import settings
 from client.hosts import canonical
+from client.memory import Memory
 from client.net.connection import CannotConnectError, connect
 from client.net.known import Known
 from client.net.link import Link
@@ -69,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if given.forget or given.forget_server:
             return _forget(given, profile, tokens)
-        status = _chat(profile, tokens, wanted, given.notify)
+        status = _chat(profile, tokens, wanted, _used(given))
     except UntrustedError as error:
         return _say(str(error), MISTAKEN)
     except CannotConnectError as error:
@@ -79,12 +82,14 @@ def main(arguments: Sequence[str]) -> int:
     return _say(tokens.problem, status) if tokens.problem else status
 
 
-def _chat(profile: Profile, tokens: Tokens, wanted: Wanted | None, notify: str) -> int:
-    """Raises UntrustedError, CannotConnectError."""
+def _chat(profile: Profile, tokens: Tokens, wanted: Wanted | None, used: str) -> int:
+    """`used` is the profile that says all of the server, if any. Raises UntrustedError, CannotConnectError."""
     name, password = profile.name, os.environ.get(VARIABLE, "")
     is_unasked = wanted is not None or not (sys.stdin.isatty() and sys.stdout.isatty())
     if is_unasked and (problem := _missing(name, password, tokens)):
         return _say(*problem)
+    if not is_unasked and (complaint := _complaint(profile.notify)):  # of a profile; the option was looked at before
+        return _say(f"{one_line(str(settings.profiles_path()))}: notify: {one_line(complaint)}.", MISTAKEN)
     trust, trust_again = _securities(profile, tokens, None if is_unasked else _ask)
     again = partial(connect, profile.server, profile.port, _RETRY_TIMEOUT, trust_again)
     if wanted is not None:
@@ -98,8 +103,17 @@ def _chat(profile: Profile, tokens: Tokens, wanted: Wanted | None, notify: str) 
         tokens.keep(login.username, login.token)
 
     make_link = partial(Link, first=first, connect=again, keep=keep)
+    write_profile = partial(settings.write_talk, settings.profiles_path(), used) if used else lambda _: False
+    remember = partial(
+        Memory,
+        settings.state_folder() / "accounts",
+        profile.server,
+        profile.port,
+        profile_talk=profile.talk,
+        write_profile=write_profile,
+    )
     is_first = settings.is_first_run(settings.state_folder())
-    return app.run(make_link, name, tokens, notify, is_first=is_first)
+    return app.run(make_link, name, tokens, remember, profile, is_first=is_first)
 
 
 def _securities(profile: Profile, tokens: Tokens, ask: Callable[[str], bool] | None) -> tuple[Security, Security]:
@@ -144,12 +158,24 @@ def _choose(given: argparse.Namespace) -> Profile:
     name = words[-1] if len(words) in {1, 3} else ""
     tls, ca = given.tls, given.tls_ca
     if profile is None:
-        return Profile(server, _port(port), name.strip(), tls=bool(tls), ca=ca)
+        return Profile(server, _port(port), name.strip(), tls=bool(tls), ca=ca, notify=given.notify or "")
     if tls is None and not ca:
         tls, ca = profile.tls, profile.ca and str(path.parent / Path(profile.ca).expanduser())
-    return Profile(
-        server or profile.server, _port(port) if port else profile.port, (name or profile.name).strip(), bool(tls), ca
+    notify = profile.notify if given.notify is None else given.notify
+    return replace(
+        profile,
+        server=server or profile.server,
+        port=_port(port) if port else profile.port,
+        name=(name or profile.name).strip(),
+        tls=bool(tls),
+        ca=ca,
+        notify=notify,
     )
+
+
+def _used(given: argparse.Namespace) -> str:
+    """The name of the profile that was used for the server; empty if the server was typed."""
+    return "" if len(given.words) > 1 else given.profile or DEFAULT
 
 
 def _missing(name: str, password: str, tokens: Tokens) -> tuple[str, int] | None:
@@ -204,7 +230,6 @@ def make_parser(prog: str = programs.CLIENT) -> Parser:
         "--notify",
         metavar="HOW",
         type=_notification,
-        default="",
         help="tell the desktop of direct messages and mentions: osc or osc777 (the terminal does), or a command",
     )
     parser.add_argument("--forget", action="store_true", help="remove the tokens kept for the server and the name")
@@ -249,13 +274,20 @@ def _ask(question: str) -> bool:
 
 
 def _notification(how: str) -> str:
+    if complaint := _complaint(how):
+        raise argparse.ArgumentTypeError(complaint)
+    return how
+
+
+def _complaint(how: str) -> str:
+    """What is wrong with a way to notify; empty if nothing is."""
     try:
         words = shlex.split(how)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{how!r} is no command: {error}") from error
+        return f"{how!r} is no command: {error}"
     if how not in {"", "osc", "osc777"} and not (words and shutil.which(words[0])):
-        raise argparse.ArgumentTypeError(f"there is no command {how!r}; osc asks the terminal")
-    return how
+        return f"there is no command {how!r}; osc asks the terminal"
+    return ""
 
 
 def _server(text: str) -> None:

@@ -6,7 +6,7 @@ It also confirms what was shown, at most once a second. It knows neither a termi
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final
@@ -65,6 +65,7 @@ class Session:
         self._lock = threading.Lock()  # guards _model; nothing is shown or sent under it
         self._shown_something = threading.Event()
         self._stopping = threading.Event()
+        self._keep_muted: Callable[[str, bool], None] = lambda _name, _is_muted: None
         self._may_confirm = True
         self._is_hidden = False  # what is shown waits until the screen is back
         self._confirmer = threading.Thread(target=self._confirm_until_stopped, name="chat-seen")
@@ -154,8 +155,14 @@ class Session:
     def mute(self, name: str | None) -> None:
         """Hides what this person writes, or shows it again; None: says who is muted."""
         with self._lock:
-            lines = self._model.people.mute(name)
+            people = self._model.people
+            before = people.muted
+            lines = people.mute(name)
+            changed = before ^ people.muted
+            now = people.muted
         self._show(lines)
+        for one in changed:
+            self._keep_muted(one, one in now)
 
     def _send_all(self, commands: Sequence[AnyCommand], otherwise: str) -> Future[AnyEvent] | None:
         """The reply to the last command; without a command, shows `otherwise`."""
@@ -187,6 +194,12 @@ class Session:
         """Names for completion; all of them safe to show."""
         with self._lock:
             return self._model.people.names()
+
+    def recall_muted(self, names: Iterable[str], keep: Callable[[str, bool], None]) -> None:
+        """These are muted from an earlier start; `keep` gets each change, and whether the name is muted now."""
+        with self._lock:
+            self._model.people.recall_muted(names)
+        self._keep_muted = keep
 
     def knows(self, name: str) -> bool:
         """Whether there is such a user, as far as it is known without asking."""

@@ -1,6 +1,6 @@
 """The profiles that the user writes, each for one server, and where the client's own files are.
 
-The file of profiles is only read. Nothing here connects or asks.
+Of the file of profiles the client changes only the key `talk`. Nothing here connects or asks.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, get_args, get_type_hints
 
 import msgspec
 from platformdirs import user_config_dir, user_state_dir
 
+from client.files import write_private
 from client.hosts import canonical
 from client.text import one_line
 
@@ -25,9 +26,10 @@ class SettingsError(Exception):
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A server, and the user's name there.
+    """A server, the user's name there, and how the client is there.
 
-    `ca` is a file of certificates, relative to the user's home; it implies `tls`.
+    `ca` is a file of certificates, relative to the user's home; it implies `tls`. `notify` is as the option has it.
+    `talk`: whether plain typing talks; empty if nothing is said.
     """
 
     server: str
@@ -35,6 +37,10 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
     tls: bool = False
     ca: str = ""
+    notify: str = ""
+    presence: Literal["all", "folded", "none"] = "folded"
+    talk: Literal["", "all", "off"] = ""
+    theme: Literal["auto", "dark", "light", "none"] = "auto"
 
     @property
     def is_tls(self) -> bool:
@@ -80,6 +86,32 @@ def tls_profile(path: Path, server: str, port: int) -> str:
     return ""
 
 
+def write_talk(path: Path, name: str, talk: str) -> bool:
+    """Sets the key `talk` of a profile; whether the file could take it. Raises OSError.
+
+    All else in the file, and its comments, stay as they are. A profile that is written so that no line can be put into
+    it is left alone.
+    """
+    path = path.resolve()  # a link stays a link
+    try:
+        text = path.read_text(encoding="utf-8")
+        profiles = parse_profiles(text, str(path))
+        lines = text.splitlines(keepends=True)
+        at, head = _line_of(text, name, "talk"), _line_of(text, name, "")
+        if at == head:
+            lines[head - 1 : head] = [lines[head - 1].rstrip("\n") + "\n", f'talk = "{talk}"\n']
+        else:
+            lines[at - 1] = re.sub(r"=\s*([\"']).*?\1", f'= "{talk}"', lines[at - 1], count=1)
+        changed = "".join(lines)
+        wanted = profiles | {name: msgspec.structs.replace(profiles[name], talk=talk)}
+        if parse_profiles(changed, str(path)) != wanted:
+            return False
+    except (SettingsError, UnicodeDecodeError, KeyError, IndexError):
+        return False
+    write_private(path, changed)
+    return True
+
+
 def _read(path: Path) -> dict[str, Profile]:
     try:
         return parse_profiles(path.read_text(encoding="utf-8"), str(path))
@@ -109,6 +141,8 @@ def _check(text: str, path: str, name: str, table: object) -> Profile:
         missing = re.fullmatch(r"Object contains unknown field `(.*)`", complaint, re.DOTALL)
         if missing:
             complaint, key = "there is no such key; known are " + ", ".join(Profile.__struct_fields__), missing[1]
+        elif "enum" in complaint:
+            complaint = "it is one of " + ", ".join(f'"{word}"' for word in _choices(key) if word)
         if not isinstance(table, dict):
             complaint = f"it belongs under a profile, such as [{DEFAULT}]"
             where = f"{one_line(path)}, line {_line_of(text, '', name)}"
@@ -119,6 +153,10 @@ def _check(text: str, path: str, name: str, table: object) -> Profile:
     if not canonical(profile.server.strip()):
         raise SettingsError(_say(text, path, name, "server", "it is empty"))
     return profile
+
+
+def _choices(key: str) -> tuple[str, ...]:
+    return get_args(get_type_hints(Profile)[key])
 
 
 def _say(text: str, path: str, name: str, key: str, complaint: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from client.text import Line, hint, listed, one_line, shown_name
+from client.text import Line, hint, listed, one_line, shown_name, trouble
 from service.wire.limits import MAX_ID, MAX_USERNAME
 from service.wire.protocol import History
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MANY: Final = 8  # names in one line; a room of hundreds must not push the talk off the screen
 _LISTED: Final = 10_000  # names in the answer to USERS
+MOST_MUTED: Final = 1_000  # names; they are kept for the next start, in a file that stays small
 _KNOWN: Final = 1_000  # names for completion
 
 
@@ -98,10 +99,21 @@ class People:
         """Whether the user wants to see nothing by `name`."""
         return name in self._muted
 
+    @property
+    def muted(self) -> frozenset[str]:
+        """Whom the user wants to see nothing of."""
+        return frozenset(self._muted)
+
+    def recall_muted(self, names: Iterable[str]) -> None:
+        """These are muted, by an earlier start."""
+        self._muted.update(name for name in list(names)[:MOST_MUTED] if len(name) <= MAX_USERNAME)
+
     def mute(self, name: str | None) -> list[Line]:
         """Hides what `name` writes, or shows it again; None: says who is muted. What is hidden counts as seen."""
         if name is not None:
             name = name.lower()
+            if name not in self._muted and len(self._muted) >= MOST_MUTED:
+                return [trouble(f"{MOST_MUTED:,} people are muted. MUTE one of them again first.")]
             self._muted ^= {name}
             if name not in self._muted:
                 return [hint(f"{shown_name(name)} is shown again; HISTORY has what was hidden.")]

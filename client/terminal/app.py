@@ -20,7 +20,6 @@ from prompt_toolkit.history import DummyHistory, InMemoryHistory
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.renderer import print_formatted_text
-from prompt_toolkit.styles import Style as Styles
 from prompt_toolkit.utils import is_dumb_terminal
 
 from client.chat.interpreter import Interpreter
@@ -37,7 +36,9 @@ from client.terminal.keyboard import Words, key_bindings, prompt_session, unecho
 from client.terminal.links import RAW, linked, takes_links
 from client.terminal.notify import Notifier
 from client.terminal.screen import screen
-from client.text import Line, body, hint
+from client.terminal.themes import styles
+from client.terminal.typed import Typed
+from client.text import Line, body, hint, trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,48 +48,41 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyPressEvent
 
     from client.chat.presence import Mode
+    from client.memory import Memory
     from client.session import MakeLink
+    from client.settings import Profile
     from client.text import Part
     from client.tokens import Tokens
 
 
 MOST_WAITING: Final = 1 << 18  # characters for the screen; while as many wait, no more is read from the server
-# For dark and light backgrounds alike: the 16 colours of the terminal, as it knows its background (without bright
-# black, which some palettes hide), and colours of a medium brightness for names.
-_STYLES: Final = Styles.from_dict(
-    {
-        "time": "dim",
-        "own": "ansigreen bold",
-        "direct": "ansimagenta",
-        "presence": "dim",
-        "hint": "ansicyan",
-        "trouble": "ansired bold",
-        "match": "reverse",
-        "day": "dim",
-        "status-bar": "reverse",
-        "name0": "#d75f00 bold",
-        "name1": "#0087d7 bold",
-        "name2": "#5f8700 bold",
-        "name3": "#d7005f bold",
-        "name4": "#008787 bold",
-        "name5": "#875fff bold",
-        "name6": "#af8700 bold",
-        "name7": "#d75f87 bold",
-    }
-)
 
 
 def run(
-    make_link: MakeLink, name: str, tokens: Tokens, notify: str = "", *, is_first: bool, presence: Mode = "folded"
+    make_link: MakeLink,
+    name: str,
+    tokens: Tokens,
+    remember: Callable[[str], Memory],
+    profile: Profile,
+    *,
+    is_first: bool,
 ) -> int:
     """Chats until the user leaves (gives 0) or the connection is lost for good (gives 1). `name` may be empty.
 
-    On the first run it shows how to begin. `notify` says how to notify the desktop, if at all, `presence` how much to
-    say of who comes and goes.
+    On the first run it shows how to begin. `remember` gives the memory of an account by its name. The profile says how
+    to notify the desktop, how much to say of who comes and goes, and the colours.
     """
 
     async def chat() -> int:
-        terminal = Terminal(make_link, notify=notify, tokens=tokens, is_first=is_first, presence=presence)
+        terminal = Terminal(
+            make_link,
+            tokens=tokens,
+            remember=remember,
+            notify=profile.notify,
+            presence=profile.presence,
+            theme=profile.theme,
+            is_first=is_first,
+        )
         return await terminal.run(name)
 
     try:
@@ -109,9 +103,13 @@ class Terminal:
         is_first: bool = False,
         notify: str = "",
         presence: Mode = "folded",
+        theme: str = "auto",
+        remember: Callable[[str], Memory] | None = None,
         editor: Callable[[str], str | None] = edit,
     ) -> None:
         self._tokens = tokens
+        self._remember = remember
+        self._memory: Memory | None = None  # after the login
         self._is_first = is_first
         self._editor = editor
         self._loop = asyncio.get_running_loop()
@@ -123,13 +121,17 @@ class Terminal:
             later=self._call_later,
             size=self._size_of_screen,
         )
-        self._interpreter = Interpreter(self._session.last_sender, self._session.hello, knows=self._session.knows)
+        self._interpreter = Interpreter(
+            self._session.last_sender, self._session.hello, knows=self._session.knows, keep_talk=self._keep_talk
+        )
         words = Words(self._interpreter, self._session)
         keys = key_bindings(self._interrupt, self._page_up, self._paste)
-        make = partial(prompt_session, words, keys, _STYLES)
-        self._operations = make(InMemoryHistory(), self._status_bar)
+        self._styles = styles(theme)
+        make = partial(prompt_session, words, keys, self._styles)
         # The arrow keys bring back messages where a message is asked for, and operations elsewhere.
-        self._answers = make(InMemoryHistory(), self._status_bar)
+        self._typed = {"operations": Typed(), "messages": Typed()}
+        self._operations = make(self._typed["operations"], self._status_bar)
+        self._answers = make(self._typed["messages"], self._status_bar)
         self._words = make(InMemoryHistory(), self._status_bar)  # names, and yes or no
         self._logins = make(DummyHistory())  # remembers no password
         self._unseen = make(DummyHistory(), target=DummyOutput())
@@ -193,6 +195,7 @@ class Terminal:
     # -- asking -------------------------------------------------------------------------------------------------------
     async def _chat(self, name: str) -> None:
         await LoginDialogue(self._session, self._ask_who, self.show, self._tokens).run(name)
+        self._recall()
         if self._is_first:
             self.show([hint(text) for text in first_texts(self._columns())])
         self._session.ask_for_summary()
@@ -208,6 +211,30 @@ class Terminal:
                 if not line and self._interpreter.question is None and self._session.has_news():
                     line = "/new"
                 is_left = await composer.take(line)
+
+    def _recall(self) -> None:
+        """Goes on with what an earlier start has left of this account."""
+        if self._remember is None:
+            return
+        self._memory = self._remember(self._session.status().name)
+        self._interpreter.begin(self._memory.talk)
+        self._session.recall_muted(self._memory.muted, self._keep_muted)
+        for name, typed in self._typed.items():
+            typed.open(self._memory.folder / name)
+
+    def _keep_talk(self, talk: str) -> None:
+        if self._memory:
+            self._keep(partial(self._memory.keep_talk, talk))
+
+    def _keep_muted(self, name: str, is_muted: bool) -> None:  # noqa: FBT001  # as the session calls it
+        if self._memory:
+            self._keep(partial(self._memory.keep_muted, name, is_muted=is_muted))
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except OSError as error:
+            self.show([trouble(f"Not remembered for the next start: {error.strerror}.")])
 
     def _prompt(self) -> PromptSession[str]:
         if self._interpreter.takes_word:
@@ -369,7 +396,7 @@ class Terminal:
             output.write("".join(text for _, text in parts).replace("\n", "\r\n"))
             output.flush()
         else:
-            print_formatted_text(output, _styled(parts, has_links=self._has_links), _STYLES)
+            print_formatted_text(output, _styled(parts, has_links=self._has_links), self._styles)
 
 
 def _styled(parts: Sequence[Part], *, has_links: bool = False) -> FormattedText:

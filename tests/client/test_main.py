@@ -168,6 +168,34 @@ def test_a_bad_profile_is_one_line() -> None:
     assert "Nothing listens" in client("127.0.0.1", "1", "alice", password=PASSWORD).stderr
 
 
+def test_plain_typing_is_remembered(service: Process) -> None:
+    """In the profile that was used; without one, beside the kept logins. Then nobody asks again."""
+    profiles = CONFIG / "profiles.toml"
+    write_profiles(f'[default]\nserver = "127.0.0.1"\nport = {service.port}\n')
+    log_in_at_a_terminal(service)
+    with terminal(service, "alice") as alice:  # the server is typed
+        alice.wait_for("PM/DM/EX>")
+        alice.enter("talk all")
+        alice.wait_for("all>")
+    assert "talk" not in profiles.read_text()
+    with terminal(service, "alice") as alice:
+        alice.wait_for("all>")
+    with terminal(service, "alice", server="") as alice:
+        alice.wait_for("all>")
+        alice.enter("talk off")
+        alice.wait_for("PM/DM/EX>")
+    assert profiles.read_text().startswith('[default]\ntalk = "off"\n')
+
+
+def test_a_notification_of_a_profile_that_cannot_be(service: Process) -> None:
+    """It is said at a terminal; a script has no use for it."""
+    write_profiles(f'[default]\nserver = "127.0.0.1"\nport = {service.port}\nnotify = "no-such-program x"\n')
+    assert client("alice", "--send", "x", password=PASSWORD).returncode == 0
+    with terminal(service, "alice", server="") as alice:
+        alice.wait_for("notify: there is no command")
+        assert alice.wait_for_end() == 2
+
+
 def test_the_first_run_shows_how_to_begin(service: Process) -> None:
     """Five lines out of HELP, once."""
     (STATE / "welcomed").unlink()

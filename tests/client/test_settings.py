@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from client.settings import Profile, SettingsError, parse_profiles, read_profile
+from client.settings import Profile, SettingsError, parse_profiles, read_profile, write_talk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,8 +43,13 @@ def test_profiles_are_read() -> None:
         ('[work]\nserver = " "\nport = 1\n', "f, line 2: work.server: it is empty."),
         (
             '[a]\nserver = "a"\nport = 1\n[b]\nserver = "a"\nport = 1\nprot = 1\n',
-            "f, line 7: b.prot: there is no such key; known are server, port, name, tls, ca.",
+            "f, line 7: b.prot: there is no such key; known are server, port, name, tls, ca, notify, presence, talk,",
         ),
+        (
+            '[a]\nserver = "a"\nport = 1\ntheme = "pink"\n',
+            'f, line 4: a.theme: it is one of "auto", "dark", "light", "none".',
+        ),
+        ('[a]\nserver = "a"\nport = 1\ntalk = "bob"\n', 'f, line 4: a.talk: it is one of "all", "off".'),
         ("\n[work]\nport = 1\n", "f, line 2: work: Object missing required field `server`."),
         ('server = "a"\n', "f, line 1: server: it belongs under a profile, such as [default]."),
         ('[work]\nserver = "a"\nport = 1\ntls = "\x1b"\n', "at line 4"),
@@ -71,3 +76,29 @@ def test_a_file_that_is_not_there_has_no_profiles(tmp_path: Path) -> None:
     path.mkdir()
     with pytest.raises(SettingsError, match="Cannot read"):
         read_profile(path, "work")
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("default", GOOD, GOOD.replace("[default]\n", '[default]\ntalk = "all"\n')),
+        ("work", GOOD, GOOD.replace("[work]\n", '[work]\ntalk = "all"\n')),
+        (
+            "a",
+            "# mine\n[a]\nserver = 'x'\nport = 1\ntalk = 'off' # for now\n",
+            "# mine\n[a]\nserver = 'x'\nport = 1\ntalk = \"all\" # for now\n",
+        ),
+        ("a", 'a = {server = "x", port = 1}\n', None),
+        ("b", '[a]\nserver = "x"\nport = 1\n', None),
+        ("a", "[a\n", None),
+        ("a", "", None),
+    ],
+)
+def test_the_client_writes_one_key(tmp_path: Path, name: str, before: str, after: str | None) -> None:
+    """Its line is put in or changed, and all else stays; a file that cannot take it is left alone. A link stays one."""
+    path, link = tmp_path / "real.toml", tmp_path / "profiles.toml"
+    path.write_text(before)
+    link.symlink_to(path)
+    assert write_talk(link, name, "all") is (after is not None)
+    assert path.read_text() == (after or before)
+    assert link.is_symlink()

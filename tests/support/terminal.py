@@ -27,10 +27,11 @@ class Terminal:
     """A client on a terminal of 80 by 24, and the screen that its user sees."""
 
     def __init__(self, port: int, *name: str, under: tuple[str, ...] = (), server: str = "127.0.0.1") -> None:
-        """Starts it, by the program `under` if there is one."""
+        """Starts it, by the program `under` if there is one. An empty `server` is left to the profile."""
         self._screen = pyte.Screen(WIDTH, HEIGHT)
         self._stream = pyte.Stream(self._screen)
-        command = [*under, sys.executable, "-m", "client", server, str(port), *name]
+        place = [server, str(port)] if server else []
+        command = [*under, sys.executable, "-m", "client", *place, *name]
         self.program = pexpect.spawn(
             command[0],
             command[1:],

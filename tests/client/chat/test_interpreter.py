@@ -384,7 +384,7 @@ class Plain:
         ("reply yes", Dm(to="zoe", message="yes")),
         ("users", Users()),
         ("Users", Users()),
-        ("history bob", History(with_="bob")),
+        ("history bob 5", History(with_="bob", limit=5)),
         ("SEARCH a b", Search(query="a b")),
         ("ex", Ex()),
         ("quit", Ex()),

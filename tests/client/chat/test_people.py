@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import UNSET
 
-from client.chat.people import People, inquiry, is_inquiry
+from client.chat.people import MOST_MUTED, People, inquiry, is_inquiry
 from service.wire.protocol import History
 
 EVIL = "e\x1b[2J\nv\u202e"
@@ -94,3 +94,13 @@ def test_who_is_known_without_asking(people: People) -> None:
     assert [people.knows(name) for name in ("BOB", "alice", "Zoe", "eve", "zed")] == [True, True, True, True, False]
     assert is_inquiry(inquiry("zed"))
     assert not is_inquiry(History(with_="zed", limit=1))
+
+
+def test_muting_ends_somewhere(people: People) -> None:
+    """So many are muted and one more is not, from an earlier start too; one less makes space."""
+    people.recall_muted([f"user{number}" for number in range(MOST_MUTED + 5)])
+    assert len(people.muted) == MOST_MUTED
+    assert people.mute("bob")[0].is_trouble
+    people.mute("user7")
+    assert not people.mute("bob")[0].is_trouble
+    assert len(people.muted) == MOST_MUTED

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import re
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prompt_toolkit.application import create_app_session
@@ -18,15 +19,17 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import ColorDepth, DummyOutput
 from prompt_toolkit.output.vt100 import Vt100_Output
 
+from client.memory import Memory
 from client.net.connection import ConnectionLostError, connect
 from client.net.link import Link
-from client.terminal.app import _STYLES, Terminal
-from client.text import Line, Style, named
+from client.terminal.app import Terminal
+from client.text import Line, named
 from service.clock import format_time, utcnow
 from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from prompt_toolkit.input import PipeInput
 
@@ -481,13 +484,6 @@ def test_a_pasted_password(desk: Desk) -> None:
     assert desk.chat(script) == 0
 
 
-def test_every_style_has_a_look() -> None:
-    """Each style that a line may have is known to the terminal."""
-    known = {name for names, _ in _STYLES.style_rules for name in names.split()}
-    styles = {word for option in get_args(Style) for word in (get_args(option) or [option])}
-    assert known == styles - {""} | {"status-bar"}
-
-
 @pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
 def test_no_colours_where_none_are_wanted(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     """With NO_COLOR nothing is coloured; a dumb terminal gets no escape sequence at all."""
@@ -513,3 +509,49 @@ def test_no_colours_where_none_are_wanted(monkeypatch: pytest.MonkeyPatch, varia
     codes = set(re.findall(r"\x1b\[([0-9;]*)m", written.getvalue()))
     assert codes <= ({"0", "0;1"} if value == "1" else set())
     assert "bob" in written.getvalue()
+
+
+def test_what_was_said_once_holds_at_the_next_start(desk: Desk, tmp_path: Path) -> None:
+    """Plain typing, whom the user has muted and what was typed are there again; passwords and answers are not."""
+
+    def first(peer: Peer) -> None:
+        peer.log_in()
+        peer.ack(peer.expect("pm"), 11)
+        peer.see_off()
+
+    def second(peer: Peer) -> None:
+        peer.log_in()
+        peer.ack(peer.expect("pm"), 12)
+        peer.see_off()
+
+    def remember(name: str) -> Memory:
+        return Memory(tmp_path, "localhost", 1, name)
+
+    make = partial(Terminal, remember=remember)
+    desk.type("securepassword\rgood morning\ryes\rmute bob\rex\r")
+    assert desk.chat(first, make=make) == 0
+    assert 'Send "good morning" to everyone? y/n' in desk.screen.text
+    desk.type("securepassword\rand you?\rmute\rex\r")
+    assert desk.chat(second, make=make) == 0
+    kept = Memory(tmp_path, "LOCALHOST", 1, "Alice")
+    assert (kept.talk, kept.muted) == ("all", ("bob",))
+    assert "bob is muted." in desk.screen.text.partition("and you?")[2]
+    typed = [json.loads(line) for line in (kept.folder / "operations").read_text().splitlines()]
+    assert typed == ["good morning", "mute bob", "ex", "and you?", "mute", "ex"]
+    for path in kept.folder.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert "securepassword" not in path.read_text()
+        assert '"yes"' not in path.read_text()
+
+
+def test_a_memory_that_cannot_be_written_is_said(desk: Desk, tmp_path: Path) -> None:
+    """The chat goes on; the user knows that the next start will have forgotten."""
+    (tmp_path / "file").touch()
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.see_off()
+
+    desk.type("securepassword\rtalk all\rex\r")
+    assert desk.chat(script, make=partial(Terminal, remember=partial(Memory, tmp_path / "file", "localhost", 1))) == 0
+    assert "Not remembered for the next start: " in desk.screen.text

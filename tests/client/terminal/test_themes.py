@@ -1,0 +1,28 @@
+"""The colours of what is shown."""
+
+from __future__ import annotations
+
+from typing import get_args, get_type_hints
+
+import pytest
+
+from client.settings import Profile
+from client.terminal.themes import styles
+from client.text import Style
+
+THEMES = get_args(get_type_hints(Profile)["theme"])
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_every_style_has_a_look(theme: str) -> None:
+    """Each style that a line may have is known, in each theme that a profile may name."""
+    known = {name for names, _ in styles(theme).style_rules for name in names.split()}
+    expected = {word for option in get_args(Style) for word in (get_args(option) or [option])}
+    assert known == expected - {""} | {"status-bar"}
+
+
+def test_no_colour() -> None:
+    """The theme none is bold, dim and reverse alone; the others differ."""
+    rules = {theme: dict(styles(theme).style_rules) for theme in THEMES}
+    assert {word for look in rules["none"].values() for word in look.split()} == {"bold", "dim", "reverse"}
+    assert len({look["name0"] for look in rules.values()}) == len(THEMES)
