@@ -12,15 +12,30 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from client.chat.model import Model
 from client.chat.operations import Action, AtTerminal, InChat, Mistake, Notice, Operations, help_texts, whom_to_ask
+from client.chat.paging import Page
 from client.chat.people import inquiry, is_inquiry
 from client.net.connection import LEAVE_TIMEOUT, ConnectionLostError
 from client.net.link import Link, Listener, OfflineError
 from client.render.status_bar import Status
-from client.text import Line, hint, trouble
-from service.wire.protocol import AnyCommand, AnyEvent, Dm, History, LoginOkReply, Missed, Pm, StoredMessage
+from client.text import Line, hint, one_line, trouble
+from service.wire.protocol import (
+    AnyCommand,
+    AnyEvent,
+    Dm,
+    ErrorReply,
+    History,
+    HistoryReply,
+    LoginOkReply,
+    Missed,
+    Pm,
+    Search,
+    SearchReply,
+    StoredMessage,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -30,10 +45,12 @@ if TYPE_CHECKING:
 
 SEEN_PACE: Final = 1.0  # seconds from showing a message to its `seen`; one command then covers a burst
 
+_NOTHING_OLDER: Final = "Nothing older."
 _MOST_OUTSTANDING: Final = 1_000  # commands without a reply; a server that leaves more is asked for no more by itself
 
 Show = Callable[[Sequence[Line]], None]
 Later = Callable[[float, Callable[[], None]], None]  # calls a function after so many seconds, unless it ends before
+Give = Callable[[Page | str], None]
 MakeLink = Callable[[Listener], Link]
 
 
@@ -66,6 +83,7 @@ class Session:
         self._shown_something = threading.Event()
         self._stopping = threading.Event()
         self._keep_muted: Callable[[str, bool], None] = lambda _name, _is_muted: None
+        self._reading: tuple[History | Search, Give] | None = None  # whose reply is read elsewhere
         self._may_confirm = True
         self._is_hidden = False  # what is shown waits until the screen is back
         self._confirmer = threading.Thread(target=self._confirm_until_stopped, name="chat-seen")
@@ -86,7 +104,7 @@ class Session:
     def perform(self, action: Action) -> Future[AnyEvent] | None:
         """Does what was typed; gives the reply to come if something was sent. Raises ConnectionLostError.
 
-        What has to be done at a terminal is left to the caller.
+        What a terminal does is left to the caller, if it has one.
         """
         try:
             return self._perform(action)
@@ -105,7 +123,9 @@ class Session:
             self._show([hint(text) for text in action.lines])
         elif isinstance(action, InChat):
             return action.do(self)
-        elif not isinstance(action, AtTerminal):
+        elif isinstance(action, AtTerminal):
+            return action.otherwise.do(self) if action.otherwise else None
+        else:
             return self.send(action)
         return None
 
@@ -138,7 +158,32 @@ class Session:
         """Asks for the page before the last one."""
         with self._lock:
             older = self._model.older()
-        return self._send_all([] if older is None else [older], "Nothing older.")
+        return self._send_all([] if older is None else [older], _NOTHING_OLDER)
+
+    def reading(self, limit: int) -> History | Search | None:
+        """The command to begin reading with; without older messages it shows so, and gives None."""
+        with self._lock:
+            command = self._model.reading(limit)
+        if command is None:
+            self._show([hint(_NOTHING_OLDER)])
+        return command
+
+    def read(self, command: History | Search, give: Give) -> None:
+        """Asks for a page to read: `give` gets it, or why there is none, on any thread."""
+        self._reading = command, give
+        try:
+            reply = self.send(command)
+        except (OfflineError, ConnectionLostError) as error:
+            self._reading = None
+            give(str(error))
+            return
+
+        def look(reply: Future[AnyEvent]) -> None:
+            if error := reply.exception():
+                self._reading = None
+                give(str(error))
+
+        reply.add_done_callback(look)
 
     def show_news(self) -> Future[AnyEvent] | None:
         """Asks for what is missed and unread."""
@@ -260,9 +305,15 @@ class Session:
 
     # -- for the link, on its threads ---------------------------------------------------------------------------------
     def receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
-        """Shows an event."""
+        """Shows an event, or gives it to who reads it elsewhere."""
         if is_inquiry(request):
             return
+        if isinstance(request, (History, Search)) and self._reading:
+            command, give = self._reading
+            if replace(request, ref=UNSET) == command:
+                self._reading = None
+                give(self._read(event, request))
+                return
         self._show_all(lambda: self._model.receive(event, request))
 
     def lose(self, error: ConnectionLostError) -> None:
@@ -284,6 +335,14 @@ class Session:
             pending = self.link.pending()
             self._show_all(lambda: [*self._model.unconfirmed(pending), trouble(str(error))])
             self._on_end(error)
+
+    def _read(self, event: AnyEvent, request: History | Search) -> Page | str:
+        if not isinstance(event, (HistoryReply, SearchReply)):
+            return one_line(event.message) if isinstance(event, ErrorReply) else "The server answered something else."
+        with self._lock:
+            page = self._model.read(event, request)
+        self._shown_something.set()
+        return page
 
     def _show_all(self, make: Callable[[], list[Line]]) -> None:
         with self._lock:

@@ -73,6 +73,11 @@ class Line:
         return f"{text} {', '.join(self.names)}" if self.names else text
 
     @property
+    def is_day(self) -> bool:
+        """Whether the line says from which day on the lines below it are."""
+        return self.parts[0][0] == "day"
+
+    @property
     def is_trouble(self) -> bool:
         """Whether the line reports a problem; without a terminal such lines go to stderr."""
         return any(style == "trouble" for style, _ in self.parts)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from client.chat.paging import Page, fit
 from client.chat.people import People
 from client.chat.presence import Mode, Presence
 from client.chat.receipts import Receipts
 from client.chat.summary import Summary
 from client.render.formatting import OWN, Formatter, search_words
-from client.render.layout import Size, rows_of
+from client.render.layout import Size
 from client.text import Line, Part, body, hint, named, one_line, trouble
 from service.clock import format_time
 from service.wire.limits import MAX_PAGE
@@ -80,12 +81,13 @@ class Model:
         self._seam = 0  # messages up to this id do not come live
         self._summary: Summary | None = None  # until it is shown
         self._older: AnyCommand | None = History()
+        self._listing: History | Search = History()  # what HISTORY or SEARCH has shown last
         self._latest = ""  # the server's time of what came live last
         self._lost_at = clock()
         self._matches: dict[int, str | UnsetType] = {}  # by id, those that SEARCH has shown: the name talked with
         self._around: int | None = None  # the match around which the next page lies
         self._gap = 0  # messages that came while the connection was lost
-        self._room: Size | None = None  # what the next page may take of the screen
+        self._space: Size | None = None  # what the next page may take of the screen
 
     @property
     def name(self) -> str:
@@ -96,10 +98,26 @@ class Model:
         """The command for the page before the last one shown by HISTORY or SEARCH; None if there is none."""
         return self._older
 
+    def reading(self, limit: int) -> History | Search | None:
+        """The command to begin reading with where HISTORY or SEARCH has begun; None if nothing is older than that."""
+        return replace(self._listing, limit=min(MAX_PAGE, limit)) if self._older else None
+
+    def read(self, page: HistoryReply | SearchReply, asked: History | Search) -> Page:
+        """A page for reading on; it counts as shown."""
+        formatter = self._formatter.anew()  # the days of the talk go on below
+        older = page.messages[0].id if page.messages and page.more else None
+        if isinstance(asked, Search):
+            older = older and page.messages[-1].id
+            self._match(page.messages)
+            lines = self._page(page.messages[::-1], formatter, words=search_words(asked.query))
+        else:
+            lines = self._page(page.messages, formatter, self._receive_page(page, asked))
+        return Page(lines, None if older is None else replace(asked, before=older, ref=UNSET))
+
     def fill(self, command: History, size: Size) -> History:
         """The same command for as many messages as may fit the screen; of its page those that do are shown."""
         rows = max(1, size.rows - _ROUND)
-        self._room = Size(size.columns, rows)
+        self._space = Size(size.columns, rows)
         return replace(command, limit=min(MAX_PAGE, rows))
 
     def receive(self, event: AnyEvent, request: AnyCommand | None = None) -> list[Line]:
@@ -163,7 +181,7 @@ class Model:
             self._remember(message.id)
             self.receipts.live(message.id)
             self.people.note_direct(message.id, message.from_, message.to)
-        return self._talk(fresh)
+        return self._talk(fresh, self._formatter)
 
     def come_back(self, login: LoginOkReply) -> list[Line]:
         """A line that says where the gap was, and who came or went meanwhile."""
@@ -292,16 +310,13 @@ class Model:
 
     def _history(self, page: HistoryReply, asked: History) -> list[Line]:
         is_room = asked.with_ is UNSET
-        if self._room is not None and asked.limit == min(MAX_PAGE, self._room.rows):
-            page, self._room = self._fitting(page, self._room), None
+        if self._space is not None and asked.limit == min(MAX_PAGE, self._space.rows):
+            page, self._space = fit(page, self._space, self._formatter, self.people), None
         if asked.after is not UNSET:  # the talk after a match
             self.receipts.page(page.messages)
             return [*self._page(page.messages), *([hint(_OLDER)] if self._older else [])]
-        first_unread = self.receipts.first_unread(asked, page.messages) if is_room else None
-        if is_room:
-            self.receipts.room_page(asked, page.messages, more=page.more)
-        else:
-            self.receipts.page(page.messages)
+        first_unread = self._receive_page(page, asked)
+        self._listing = History(with_=asked.with_, before=asked.before)
         more = page.more and bool(page.messages)
         self._older = History(with_=asked.with_, before=page.messages[0].id) if more else None
         whose = "the room" if is_room else f"you and {one_line(page.with_ or asked.with_ or '')}"
@@ -310,34 +325,31 @@ class Model:
             self._around = None
             return lines
         head = hint(f"-- {whose}: {_count(len(page.messages), 'message')} --")
-        lines = [head, *self._page(page.messages, first_unread)]
+        lines = [head, *self._page(page.messages, first_unread=first_unread)]
         if more and is_room and self.receipts.unread:
             lines.append(hint(f"{self.receipts.unread} older ones are unread: {_OLDER}"))
         elif more:
             lines.append(hint(_OLDER))
         return lines
 
-    def _fitting(self, page: HistoryReply, room: Size) -> HistoryReply:
-        """The newest messages of a page, as many as take no more than these rows, and one at least."""
-        moments = [self._formatter.moment(message.time) for message in page.messages]
-        days = [moment and moment.date() for moment in moments]
-        first, rows = len(days), 0
-        while first > 0:
-            message = page.messages[first - 1]
-            if not self.people.is_muted(message.from_):
-                line = self._formatter.line(message.time, message.from_, message.to, message.message)
-                rows += rows_of(line, room.columns)
-            rows += first < len(days) and days[first - 1] != days[first]
-            if first < len(days) and rows + (days[first - 1] != self._formatter.day) > room.rows:
-                break
-            first -= 1
-        return replace(page, messages=page.messages[first:], more=page.more or first > 0)
+    def _receive_page(self, page: HistoryReply | SearchReply, asked: History) -> int | None:
+        """Counts a page as shown; gives the id at which unread begins, if it begins there."""
+        if asked.with_ is not UNSET:
+            self.receipts.page(page.messages)
+            return None
+        first_unread = self.receipts.first_unread(asked, page.messages)
+        self.receipts.room_page(asked, page.messages, more=page.more)
+        return first_unread
+
+    def _match(self, messages: Sequence[StoredMessage]) -> None:
+        self.receipts.page(messages)
+        self._matches |= {message.id: self._conversation(message) for message in messages}
 
     def _found(self, page: SearchReply, asked: Search) -> list[Line]:
-        self.receipts.page(page.messages)
         if asked.before is UNSET:
             self._matches.clear()
-        self._matches |= {message.id: self._conversation(message) for message in page.messages}
+        self._match(page.messages)
+        self._listing = Search(query=asked.query, with_=asked.with_)
         more = page.more and bool(page.messages)
         self._older = Search(query=asked.query, with_=asked.with_, before=page.messages[-1].id) if more else None
         lines = [
@@ -352,13 +364,14 @@ class Model:
     def _page(
         self,
         messages: Sequence[StoredMessage],
+        formatter: Formatter | None = None,
         first_unread: int | None = None,
         words: re.Pattern[str] | None = None,
     ) -> list[Line]:
         for message in messages:
             if message.id > self._seam:  # it may still be on its way here
                 self._remember(message.id)
-        lines = self._talk(messages, first_unread, words)
+        lines = self._talk(messages, formatter or self._formatter, first_unread, words)
         for line in lines:
             line.calls = False  # the user asked for it, and looks
         return lines
@@ -366,6 +379,7 @@ class Model:
     def _talk(
         self,
         messages: Sequence[StoredMessage],
+        formatter: Formatter,
         first_unread: int | None = None,
         words: re.Pattern[str] | None = None,
     ) -> list[Line]:
@@ -378,8 +392,8 @@ class Model:
             is_match = words is not None or message.id == self._around
             note = f"  #{message.id}" if is_match else ""
             self.people.know(message.from_)
-            line = self._formatter.line(message.time, message.from_, message.to, message.message, words, note)
-            lines += self._formatter.on_its_day(message.time, [line])
+            line = formatter.line(message.time, message.from_, message.to, message.message, words, note)
+            lines += formatter.on_its_day(message.time, [line])
         if hidden := sum(self.people.is_muted(message.from_) for message in messages):
             lines.append(hint(f"({_count(hidden, 'message')} of muted people not shown.)"))
         return lines

@@ -81,6 +81,9 @@ class TerminalActions(Protocol):
     async def edit(self, to: str | None) -> None:
         """Has a text written in an editor, and sends it to a name, or EVERYONE; None: where it seems to belong."""
 
+    async def read_older(self) -> None:
+        """Shows what was said before on the whole screen, to read on in."""
+
     async def change_password(self) -> None:
         """Asks for the old password and the new one."""
 
@@ -120,9 +123,10 @@ class InChat:
 
 @dataclass(frozen=True, slots=True)
 class AtTerminal:
-    """To be done where a user can be asked."""
+    """To be done where a user can be asked; without a terminal by the session, if it can."""
 
     do: Callable[[TerminalActions], Awaitable[None]]
+    otherwise: InChat | None = None
 
 
 Action = AnyCommand | Mistake | Notice | InChat | AtTerminal  # a command is to be sent
@@ -237,9 +241,9 @@ OPERATIONS: Final[Operations] = (
     Operation(
         "OLDER",
         "OLDER",
-        "the page before the last one; Page Up does the same",
+        "read what came before; Page Up does the same",
         (),
-        lambda: InChat(lambda chat: chat.show_older()),
+        lambda: AtTerminal(lambda terminal: terminal.read_older(), InChat(lambda chat: chat.show_older())),
     ),
     Operation(
         "MUTE",

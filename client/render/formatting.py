@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from copy import copy
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, UnsetType
@@ -26,6 +27,12 @@ class Formatter:
         self._mention: re.Pattern[str] | None = None  # the user's name as a word
         self._zone = zone
         self.day = clock().astimezone(zone).date()
+
+    def anew(self) -> Formatter:
+        """The same, for a page by itself: it names the day of its first line."""
+        other = copy(self)
+        other.day = date.min
+        return other
 
     def meet(self, name: str) -> None:
         """From now on the user is `name`."""

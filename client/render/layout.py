@@ -90,9 +90,9 @@ class _Wrapping:
                     self._add(style, piece)
         self._put_word()
 
-    def _begin_row(self) -> None:
-        self.parts += [("", "\n"), ("", " " * self._hang)]
-        self._column = self._hang
+    def _begin_row(self, hang: int | None = None) -> None:
+        self._column = self._hang if hang is None else hang
+        self.parts += [("", "\n"), ("", " " * self._column)]
 
     def _add(self, style: Style, piece: str) -> None:
         if not piece.isspace():
@@ -107,14 +107,13 @@ class _Wrapping:
     def _put_word(self) -> None:
         word, self._word = self._word, []
         text = "".join(text for _, text in word)
-        self._make_space(columns_of(text))
-        if self._column + columns_of(text) <= self._columns:
-            self._put_whole(word)
-            return
-        end = 0  # the word is longer than a row
-        for url in URL.finditer(text):
+        urls = list(URL.finditer(text)) if self._hang + columns_of(text) > self._columns else []
+        if not urls:
+            self._make_space(columns_of(text))
+        end = 0
+        for url in urls:
             self._put_broken(_part_of(word, end, url.start()))
-            self._make_space(len(url.group()))
+            self._make_space_for_url(len(url.group()))
             self._put_whole(_part_of(word, url.start(), url.end()))
             end = url.end()
         self._put_broken(_part_of(word, end, len(text)))
@@ -136,6 +135,14 @@ class _Wrapping:
         """Begins a row if this one has no space for as many columns, unless a new one would have no more."""
         if self._column + wide > self._columns and self._column > self._hang:
             self._begin_row()
+
+    def _make_space_for_url(self, wide: int) -> None:
+        """As for a word, but one that has no space under the text begins further left, if that is enough."""
+        if self._column + wide > self._columns:
+            if self._hang + wide > self._columns > wide:
+                self._begin_row(self._columns - wide)
+            else:
+                self._make_space(wide)
 
     def _put(self, style: Style, text: str) -> None:
         self.parts.append((style, text))

@@ -10,7 +10,6 @@ import asyncio
 import os
 import signal
 import threading
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -32,9 +31,10 @@ from client.render.status_bar import pending_rows, status_bar
 from client.session import Session
 from client.terminal.composing import Composer
 from client.terminal.editor import edit
-from client.terminal.keyboard import Words, key_bindings, prompt_session, unechoed
+from client.terminal.keyboard import PagedUpError, Words, key_bindings, prompt_session, unechoed
 from client.terminal.links import RAW, linked, takes_links
 from client.terminal.notify import Notifier
+from client.terminal.pager import Pager
 from client.terminal.screen import screen
 from client.terminal.themes import styles
 from client.terminal.typed import Typed
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.formatted_text import AnyFormattedText
     from prompt_toolkit.key_binding import KeyPressEvent
 
+    from client.chat.paging import Page
     from client.chat.presence import Mode
     from client.memory import Memory
     from client.session import MakeLink
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 
 MOST_WAITING: Final = 1 << 18  # characters for the screen; while as many wait, no more is read from the server
+_PAGE: Final = 20  # messages at least to ask for at once, to read
 
 
 def run(
@@ -139,7 +141,8 @@ class Terminal:
         self._has_links = takes_links(os.environ)
         self._asking: PromptSession[str] | None = None
         self._question = ""
-        self._is_away = False  # an editor has the screen
+        self._is_away = False  # an editor or the pager has the screen
+        self._pager: Pager | None = None
         self._lost: ConnectionLostError | None = None
         self._is_in = False  # logged in
         self._is_warned = False  # the last key was a Ctrl-C that only said how to leave
@@ -200,13 +203,16 @@ class Terminal:
             self.show([hint(text) for text in first_texts(self._columns())])
         self._session.ask_for_summary()
         self._is_in = True
-        composer = Composer(self._session, self._interpreter, self._ask_who, self.show, self._edit)
+        composer = Composer(self._session, self._interpreter, self._ask_who, self.show, self._edit, self._read_older)
         is_left = False
         while not is_left:  # leaving says EX
             try:
                 line = await self._ask(self._prompt(), self._interpreter.prompt, default=self._interpreter.take_draft())
             except PastedError as pasted:
                 is_left = await composer.paste(pasted.paste)
+            except PagedUpError as paged:
+                self._interpreter.draft = paged.typed
+                await self._read_older()
             else:
                 if not line and self._interpreter.question is None and self._session.has_news():
                     line = "/new"
@@ -268,6 +274,32 @@ class Terminal:
             self._print_waiting()
             self._session.hide(is_hidden=False)
 
+    async def _read_older(self) -> None:
+        """Shows what was said before. What arrives meanwhile is counted, and shown before the next question."""
+        if is_dumb_terminal():
+            self._session.perform(InChat(lambda chat: chat.show_older()))
+            return
+        first = self._session.reading(max(_PAGE, 2 * self._size_of_screen().rows))
+        if first is None:
+            return
+
+        def read(page: Page | None) -> None:
+            if command := page.older if page else first:
+                self._session.read(command, lambda page: self._call_later(0, lambda: pager.take(page)))
+
+        operations = self._operations
+        self._print_waiting()
+        self._is_away = True
+        self._session.hide(is_hidden=True)
+        self._pager = pager = Pager(read, _styled, self._styles, operations.input, operations.output)
+        try:
+            await pager.run()
+        finally:
+            self._pager = None
+            self._is_away = False
+            self._print_waiting()
+            self._session.hide(is_hidden=False)
+
     async def _ask_who(self, question: str, *, is_secret: bool = False) -> str:
         if not (is_secret and is_dumb_terminal()):
             return await self._ask(self._logins, question, is_secret=is_secret)
@@ -319,10 +351,9 @@ class Terminal:
             self._is_warned = True
             self.show([hint("Ctrl-C once more leaves; so do EX and Ctrl-D.")])
 
-    def _page_up(self) -> None:
+    def _page_up(self, event: KeyPressEvent) -> None:
         if not self._asks_who:
-            with suppress(ConnectionLostError):  # the session tells it
-                self._session.perform(InChat(lambda chat: chat.show_older()))
+            event.app.exit(exception=PagedUpError(event.current_buffer.text))
 
     def _paste(self, event: KeyPressEvent) -> None:
         """Asks before several lines that are pasted are sent; without their last line end they are typed."""
@@ -342,6 +373,8 @@ class Terminal:
 
     def _end(self, error: ConnectionLostError) -> None:
         self._lost = error
+        if self._pager:
+            self._pager.close()
         if self._asking and self._asking.app.is_running and not self._asking.app.is_done:
             self._save_draft()
             self._asking.app.exit(exception=error)
@@ -357,6 +390,7 @@ class Terminal:
             await self._arrived.wait()
             self._arrived.clear()
             if self._is_away:
+                self._tell_pager()
                 continue
             # The typed line is hidden meanwhile. Not by prompt_toolkit's run_in_terminal: under that the terminal would
             # echo what is typed in this very moment, and Ctrl-C would be a signal.
@@ -368,6 +402,24 @@ class Terminal:
                 self._asking.app.invalidate()
             else:
                 self._print_waiting()
+
+    def _tell_pager(self) -> None:
+        """Counts in the pager what has come, and rings for it; an editor is not disturbed."""
+        if self._pager is None:
+            return
+        with self._lock:
+            lines, is_full = list(self._waiting), self._size >= MOST_WAITING
+        new = f"{sum(not line.is_day for line in lines)} new"
+        self._pager.tell(f"{new}: q shows them, more has to wait" if is_full else new)
+        self._ring(lines)
+
+    def _ring(self, lines: Sequence[Line]) -> None:
+        called = [line for line in lines if line.calls]
+        if called:
+            self._operations.output.bell()
+            self._notifier.notify(called[-1].text)
+        for line in called:
+            line.calls = False  # once
 
     def _print_below(self, asking: PromptSession[str]) -> None:
         """On a dumb terminal the typed line stays where it is, and comes again below what arrives."""
@@ -388,10 +440,7 @@ class Terminal:
         parts = [part for line in lines for part in arrange(line, columns)]
         if not parts:
             return
-        called = [line for line in lines if line.calls]
-        if called:
-            output.bell()
-            self._notifier.notify(called[-1].text)
+        self._ring(lines)
         if is_dumb_terminal():
             output.write("".join(text for _, text in parts).replace("\n", "\r\n"))
             output.flush()

@@ -43,6 +43,7 @@ class Composer:
     """Does what was typed or pasted.
 
     `edit` lets the user write in an editor, and gives and raises what `edit` of client/terminal/editor.py does.
+    `read_older` lets them read what came before.
     """
 
     def __init__(
@@ -52,12 +53,14 @@ class Composer:
         ask: Ask,
         show: Show,
         edit: Callable[[str], Awaitable[str | None]],
+        read_older: Callable[[], Awaitable[None]],
     ) -> None:
         self._session = session
         self._interpreter = interpreter
         self._ask = ask
         self._show = show
         self._edit_text = edit
+        self._read_older = read_older
 
     async def take(self, line: str) -> bool:
         """Does what a line says; whether that was to leave. Raises ConnectionLostError."""
@@ -182,6 +185,10 @@ class Composer:
         reply.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody may wait for it any more
         await asyncio.wait({reply}, timeout=_PATIENCE)
         return reply.result() if reply.done() and not reply.exception() else None
+
+    async def read_older(self) -> None:
+        """Shows what was said before on the whole screen, to read on in."""
+        await self._read_older()
 
     async def change_password(self) -> None:
         """Asks for the old password and the new one. Raises ConnectionLostError."""

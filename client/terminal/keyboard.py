@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from client.session import Session
 
 
+class PagedUpError(Exception):
+    """Page Up: this ends the question where it was pressed; `typed` is the line so far."""
+
+    def __init__(self, typed: str) -> None:
+        super().__init__("paged up")
+        self.typed = typed
+
+
 class Words(Completer):
     """Completion by Tab: operations, and names where a name is due."""
 
@@ -47,7 +55,7 @@ class Words(Completer):
 
 def key_bindings(
     on_interrupt: Callable[[KeyPressEvent], None],
-    on_page_up: Callable[[], None],
+    on_page_up: Callable[[KeyPressEvent], None],
     on_paste: Callable[[KeyPressEvent], None],
 ) -> KeyBindings:
     """The keys that call these: Ctrl-C, Page Up, and pasting."""
@@ -59,8 +67,8 @@ def key_bindings(
         on_interrupt(event)
 
     @keys.add("pageup")
-    def _page_up(_: KeyPressEvent) -> None:
-        on_page_up()
+    def _page_up(event: KeyPressEvent) -> None:
+        on_page_up(event)
 
     @keys.add(Keys.BracketedPaste)
     def _paste(event: KeyPressEvent) -> None:

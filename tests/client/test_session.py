@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from contextlib import contextmanager
 from functools import partial
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from client.chat.operations import OPERATIONS, InChat, Mistake
+from client.chat.paging import Page
 from client.chat.presence import FOLD
 from client.net.connection import ConnectionLostError, connect
 from client.net.link import Limits, Link
 from client.render.layout import Size
 from client.session import Session
-from service.wire.protocol import AckReply, ErrorReply, Login, Pm, Users
+from service.wire.protocol import AckReply, ErrorReply, History, Login, Pm, Users
 from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
 
 if TYPE_CHECKING:
@@ -229,6 +231,35 @@ def test_what_could_not_be_sent_is_kept() -> None:
         assert talk.perform(crowded) is None
         assert talk.take_unsent() == crowded
     assert "Too many" in shown.texts[-1]
+
+
+def test_what_is_read_is_not_shown() -> None:
+    """A page that is asked for to be read is given, and shown nowhere else; so is the reason why there is none."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        message = {"id": 7, "time": TIME, "from": "bob", "message": "hi"}
+        peer.answer(peer.expect("history"), type="history", messages=[message], more=True)
+        peer.answer(peer.expect("history"), type="error", code="internal", message="no\x1b")
+        peer.expect("history")
+        peer.say(type="bye", reason="shutdown")
+
+    with session(script) as (talk, shown):
+        given: queue.Queue[Page | str] = queue.Queue()
+        before, command = list(shown.texts), talk.reading(40)
+        assert command == History(limit=40)
+        for _ in range(3):
+            talk.read(command, given.put)
+            page = given.get(timeout=TIMEOUT)
+            if isinstance(page, Page):
+                assert (page.lines[-1].text, page.older) == ("09:30 bob: hi", History(before=7, limit=40))
+            else:
+                before.append(page)
+        assert before[-2:] == ["no\u241b", "The server is shutting down."]
+        assert shown.ended.wait(TIMEOUT)
+        talk.read(command, given.put)
+        assert given.get(timeout=TIMEOUT) == before[-1]
+        assert "bob: hi" not in "".join(shown.texts)
 
 
 def test_presence_is_told_later() -> None:

@@ -66,7 +66,9 @@ def test_lines_become_a_command(lines: list[str], action: Action) -> None:
 @pytest.mark.parametrize(
     ("lines", "done"),
     [
-        (["older"], "show_older()"),
+        (["older"], "read_older()"),
+        (["history bob"], "show_history('bob')"),
+        (["history"], "show_history(None)"),
         ([" Help "], "show_help(all)"),
         (["new"], "show_news()"),
         (["around", "#17"], "show_around(17)"),

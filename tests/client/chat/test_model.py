@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import UNSET
-from msgspec.structs import replace
 
 from client.chat.model import Model
 from client.render.layout import Size
@@ -440,31 +439,54 @@ def test_people_are_back_after_a_restart() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("sizes", "rows", "shown"),
-    [
-        ([1] * 8, 12, 8),  # head, 8 rows, OLDER, prompt, bar
-        ([1] * 7 + [2], 12, 7),
-        ([9] * 2, 12, 1),
-        ([1, 9, 1], 5, 1),
-        ([1] * 8, 5, 1),
-    ],
-)
-def test_history_fills_the_screen(model: Model, sizes: list[int], rows: int, shown: int) -> None:
-    """Of a page those messages are shown that fit the screen; OLDER goes on before them, and they alone are read."""
-    asked = model.fill(History(), Size(80, rows))
-    page = [stored(number, "\n".join("x" * size)) for number, size in enumerate(sizes, 1)][-asked.limit :]
-    lines = model.receive(HistoryReply(messages=page, more=False), asked)
-    is_cut = shown < len(page)
-    assert [line.text.count("bob: ") for line in lines].count(1) == shown
-    assert model.older() == (History(before=page[-shown].id) if is_cut else None)
-    assert model.fill(History(), Size(80, 1_000)).limit == 200
+def test_history_fills_the_screen(model: Model) -> None:
+    """Of its page the messages that fit are shown; OLDER goes on before them, and they alone are read."""
+    model.receive(login_ok(unread=8), Login(username="alice"))
+    asked = model.fill(History(), Size(80, 12))
+    assert (asked.limit, model.fill(History(), Size(80, 1_000)).limit) == (8, 200)
+    model.fill(History(), Size(80, 12))
+    page = [stored(number, "two\nlines") for number in range(1, 9)]
+    lines = texts(model.receive(HistoryReply(messages=page, more=False), asked))
+    assert lines[0] == "-- the room: 4 messages --"
+    assert lines[-1] == "4 older ones are unread: OLDER shows what came before."
+    assert model.older() == History(before=5)
 
 
-def test_a_day_takes_a_row(model: Model) -> None:
-    """Lines with the day count, too."""
-    asked = model.fill(History(), Size(80, 8))
-    days = [stored(number) for number in range(1, 5)]
-    days = [replace(message, time=f"2026-11-1{message.id}T09:30:00.000Z") for message in days]
-    lines = model.receive(HistoryReply(messages=days, more=False), asked)
-    assert len(lines) == 1 + 2 * 2 + 1
+def test_reading_begins_with_the_last_listing(model: Model) -> None:
+    """At first with the newest messages, then with those of HISTORY, AROUND or SEARCH, unless nothing is older."""
+    assert model.reading(40) == History(limit=40)
+    model.receive(HistoryReply(with_="bob", messages=[stored(5)], more=True), History(with_="bob"))
+    assert model.reading(500) == History(with_="bob", limit=200)
+    model.receive(SearchReply(query="hi", messages=[stored(5)], more=True), Search(query="hi"))
+    assert model.reading(40) == Search(query="hi", limit=40)
+    before = model.around(5)[0]
+    model.receive(HistoryReply(messages=[stored(5)], more=True), before)
+    assert model.reading(40) == History(before=6, limit=40)
+    model.receive(HistoryReply(messages=[], more=False), History())
+    assert model.reading(40) is None
+
+
+def test_a_page_to_read(model: Model) -> None:
+    """It begins with its day, says what comes before it, counts as shown, and leaves the days of the talk alone."""
+    model.receive(login_ok(unread=3, missed=1), Login(username="alice"))
+    messages = [stored(8), stored(9, sender="alice"), stored(10)]
+    page = model.read(HistoryReply(messages=messages, more=True), History(limit=40, ref="r"))
+    assert texts(page.lines) == ["-- Saturday, 21 November 2026 --", "09:30 bob: hi", "09:30 you: hi", "09:30 bob: hi"]
+    assert page.older == History(before=8, limit=40)
+    assert model.receipts.unread == 1
+    model.read(HistoryReply(with_="bob", messages=[stored(7, to="alice")], more=False), History(with_="bob"))
+    assert model.receipts.take() == [Seen(ids=[7])]
+    last = model.read(HistoryReply(messages=[stored(3), stored(4)], more=False), page.older)
+    assert texts(last.lines)[2] == "-- unread from here --"
+    assert (last.older, model.receipts.unread) == (None, 0)
+    assert texts(model.receive(public())) == ["09:30 bob: hi"]
+
+
+def test_matches_to_read(model: Model) -> None:
+    """The matches of SEARCH stand the oldest first, and AROUND knows them."""
+    asked = Search(query="hi", limit=40)
+    page = model.read(SearchReply(query="hi", messages=[stored(9), stored(4)], more=True), asked)
+    assert texts(page.lines)[1:] == ["09:30 bob: hi  #4", "09:30 bob: hi  #9"]
+    assert page.older == Search(query="hi", limit=40, before=4)
+    assert model.around(4)
+    assert model.read(SearchReply(query="hi", messages=[], more=True), asked).older is None

@@ -67,7 +67,9 @@ LONG = "https://chat.example/" + "bob/" * 10
         (f"see {LONG} too", ["09:30 bob: see ", "           " + LONG + " too"]),
         (f"see {LONG}, there", ["09:30 bob: see ", "           " + LONG + ", there"]),
         (f"\u4f60\u597d{LONG}\uff0c\u4f60", ["09:30 bob: \u4f60\u597d", "           " + LONG + "\uff0c\u4f60"]),
-        ("HTTPS://" + "a" * 30, ["09:30 bob: HTTPS://" + "a" * 30]),
+        ("HTTPS://" + "a" * 40, ["09:30 bob: HTTPS://" + "a" * 40]),
+        ("HTTPS://" + "a" * 30 + " b", ["09:30 bob: ", "  HTTPS://" + "a" * 30, "           b"]),
+        ("see HTTPS://" + "a" * 22, ["09:30 bob: see ", "          HTTPS://" + "a" * 22]),
         (LONG[:24] + "\u2800" + "x" * 20, ["09:30 bob: " + LONG[:24] + "\u2800" + "x" * 4, "           " + "x" * 16]),
     ],
 )

@@ -261,25 +261,79 @@ def test_the_bell_rings_for_the_user_who_is_meant(desk: Desk) -> None:
     assert desk.screen.text.count("<bell>") == 1
 
 
-def test_page_up_loads_what_is_older(desk: Desk) -> None:
-    """It does what OLDER does, and the typed line stays."""
+def test_reading_older(desk: Desk) -> None:
+    """Page Up shows what came before on the whole screen; what comes meanwhile is counted, and follows."""
 
     def script(peer: Peer) -> None:
         peer.log_in()
-        pages = [[{"id": 7, "time": TIME, "from": "bob", "message": "newer"}], []]
-        for page in pages:
-            command = peer.expect("history")
-            peer.answer(command, type="history", messages=page, more=bool(page))
-            if page:
-                desk.screen.wait_for("newer")
-                desk.type("pm half\x1b[5~")
+        command = peer.expect("history")
+        assert "before" not in command
+        older = [{"id": 7, "time": TIME, "from": "bob", "message": "the older one"}]
+        peer.answer(command, type="history", messages=older, more=True)
+        command = peer.expect("history")
         assert command["before"] == 7
+        peer.answer(command, type="history", messages=[], more=False)
+        desk.screen.wait_for("-- the beginning --")
+        peer.say(type="direct", id=11, time=TIME, from_="bob", to="alice", message="a new one")
+        desk.screen.wait_for("| 1 new")
+        assert "a new one" not in desk.screen.text
+        desk.type("q")
+        desk.screen.wait_for("a new one")
         desk.type(" a loaf\r")
         assert peer.expect("pm")["message"] == "half a loaf"
         desk.type("ex\r")
         peer.see_off()
 
+    desk.type("securepassword\rpm half\x1b[5~")
+    assert desk.chat(script) == 0
+    assert desk.screen.text.count("<bell>") == 1
+
+
+def test_nothing_older(desk: Desk) -> None:
+    """Where HISTORY has shown the beginning, OLDER says so in the chat."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.answer(peer.expect("history"), type="history", messages=[], more=False)
+        desk.screen.wait_for("No messages")
+        desk.type("older\r")
+        desk.screen.wait_for("Nothing older.")
+        desk.type("ex\r")
+        peer.see_off()
+
     desk.type("securepassword\rhistory\r")
+    assert desk.chat(script) == 0
+
+
+def test_the_end_ends_reading(desk: Desk) -> None:
+    """A connection that is lost for good ends reading, and the chat with it."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.expect("history")
+        desk.screen.wait_for("loading")
+        peer.say(type="bye", reason="kicked")
+
+    desk.type("securepassword\rolder\r")
+    assert desk.chat(script) == 1
+
+
+def test_older_on_a_dumb_terminal(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the page is printed, by OLDER and by Page Up, and the typed line stays."""
+    monkeypatch.setenv("TERM", "dumb")
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        for number in (7, 6):
+            page = [{"id": number, "time": TIME, "from": "bob", "message": f"message {number}"}]
+            peer.answer(peer.expect("history"), type="history", messages=page, more=True)
+            desk.screen.wait_for(f"message {number}")
+            desk.type("pm half\x1b[5~" if number == 7 else " a loaf\r")
+        assert peer.expect("pm")["message"] == "half a loaf"
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("securepassword\rolder\r")
     assert desk.chat(script) == 0
 
 

@@ -46,7 +46,9 @@ class Desk:
         self._answers = list(answers)
         self._saved = saved
         self.interpreter = Interpreter(lambda: "zoe", HELLO, knows=lambda name: name in {"bob", "carol", "dora"})
-        self._composer = Composer(cast("Session", self), self.interpreter, self.ask, self.show, self.edit)
+        self._composer = Composer(
+            cast("Session", self), self.interpreter, self.ask, self.show, self.edit, self.read_older
+        )
         for line in typed:
             self.type(line)
         self.done.clear()
@@ -64,6 +66,9 @@ class Desk:
         self.secrets.append(is_secret)
         assert self.done == []  # nothing is sent before the answer
         return self._answers.pop(0)
+
+    async def read_older(self) -> None:
+        self.shown.append("older")
 
     async def edit(self, text: str) -> str | None:
         self.offered = text
@@ -328,3 +333,9 @@ def test_a_name_is_taken_where_nobody_says(monkeypatch: pytest.MonkeyPatch, is_a
     desk.is_away = is_away
     desk.type("talk zed")
     assert desk.interpreter.prompt == "zed> "
+
+
+def test_older_is_read_at_the_terminal() -> None:
+    """OLDER opens what the terminal has for reading."""
+    desk = Desk("older")
+    assert (desk.shown, desk.done) == (["older"], [])

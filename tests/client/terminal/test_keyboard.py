@@ -74,7 +74,7 @@ def ask(typed: str) -> tuple[str, list[str]]:
         called.append(f"paste {event.data!r}")
 
     with create_pipe_input() as keyboard, create_app_session(keyboard, DummyOutput()):
-        bindings = key_bindings(interrupt, lambda: called.append("page up"), paste)
+        bindings = key_bindings(interrupt, lambda event: called.append(f"page up {event.current_buffer.text}"), paste)
         session = prompt_session(words(), bindings, Style([]), InMemoryHistory(), lambda: "status")
         return asyncio.run(answer(session, keyboard.send_text, typed)), called
 
@@ -85,7 +85,7 @@ def ask(typed: str) -> tuple[str, list[str]]:
         ("pm hi\r", "pm hi", []),
         ("his\t bo\t\r", "history bob", []),
         ("not this\x03pm hi\r", "pm hi", ["interrupt not this"]),
-        ("pm\x1b[5~ hi\r", "pm hi", ["page up"]),
+        ("pm\x1b[5~ hi\r", "pm hi", ["page up pm"]),
         ("pm \x1b[200~a\nb\x1b[201~hi\r", "pm hi", ["paste 'a\\nb'"]),
     ],
 )
