@@ -127,7 +127,7 @@ class Terminal:
             self._session.last_sender, self._session.hello, knows=self._session.knows, keep_talk=self._keep_talk
         )
         words = Words(self._interpreter, self._session)
-        keys = key_bindings(self._interrupt, self._page_up, self._paste)
+        keys = key_bindings(self._interrupt, self._page_up, self._paste, self._new_line)
         self._styles = styles(theme)
         make = partial(prompt_session, words, keys, self._styles)
         # The arrow keys bring back messages where a message is asked for, and operations elsewhere.
@@ -362,6 +362,11 @@ class Terminal:
             event.app.exit(exception=PastedError(Paste(line.text_before_cursor, text, line.text_after_cursor)))
         else:
             event.current_buffer.insert_text(text)
+
+    def _new_line(self, event: KeyPressEvent) -> None:
+        """Alt-Enter: the message goes on in a new line; a name, a password or a dumb terminal has one line only."""
+        if not self._asks_who and not is_dumb_terminal():
+            event.current_buffer.newline(copy_margin=False)
 
     def _hang_up(self, chatting: asyncio.Task[None]) -> None:
         """SIGHUP or SIGTERM: leaves as EX does."""

@@ -1,4 +1,4 @@
-"""The line being typed and its keys: completion by Tab, Ctrl-C, Page Up, pasting. Decides no text, sends nothing."""
+"""The line being typed and its keys: completion, Ctrl-C, Page Up, Alt-Enter, pasting. Decides no text, sends nothing."""
 
 from __future__ import annotations
 
@@ -57,8 +57,9 @@ def key_bindings(
     on_interrupt: Callable[[KeyPressEvent], None],
     on_page_up: Callable[[KeyPressEvent], None],
     on_paste: Callable[[KeyPressEvent], None],
+    on_new_line: Callable[[KeyPressEvent], None],
 ) -> KeyBindings:
-    """The keys that call these: Ctrl-C, Page Up, and pasting."""
+    """The keys that call these: Ctrl-C, Page Up, pasting, and Alt-Enter."""
     keys = KeyBindings()
 
     @keys.add("c-c", filter=has_focus(DEFAULT_BUFFER), eager=True)  # on a dumb terminal another one comes after ours
@@ -69,6 +70,10 @@ def key_bindings(
     @keys.add("pageup")
     def _page_up(event: KeyPressEvent) -> None:
         on_page_up(event)
+
+    @keys.add("escape", "enter")
+    def _new_line(event: KeyPressEvent) -> None:
+        on_new_line(event)
 
     @keys.add(Keys.BracketedPaste)
     def _paste(event: KeyPressEvent) -> None:

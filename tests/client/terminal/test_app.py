@@ -337,6 +337,20 @@ def test_older_on_a_dumb_terminal(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
     assert desk.chat(script) == 0
 
 
+def test_alt_enter(desk: Desk) -> None:
+    """It begins a new line of the message; in a password, or a name, it does nothing."""
+
+    def script(peer: Peer) -> None:
+        assert peer.log_in()["password"] == "securepassword"
+        assert peer.expect("pm")["message"] == "one\ntwo"
+        assert peer.expect("dm")["message"] == "three\n\nfour"
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("secure\x1b\rpassword\rpm one\x1b\rtwo\rdm bob\rthree\x1b\r\x1b\rfour\r")
+    assert desk.chat(script) == 0
+
+
 def test_questions_and_completion(desk: Desk) -> None:
     """DM asks for the recipient and the message; Tab completes an operation and a name."""
 

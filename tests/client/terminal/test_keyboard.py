@@ -74,7 +74,12 @@ def ask(typed: str) -> tuple[str, list[str]]:
         called.append(f"paste {event.data!r}")
 
     with create_pipe_input() as keyboard, create_app_session(keyboard, DummyOutput()):
-        bindings = key_bindings(interrupt, lambda event: called.append(f"page up {event.current_buffer.text}"), paste)
+        bindings = key_bindings(
+            interrupt,
+            lambda event: called.append(f"page up {event.current_buffer.text}"),
+            paste,
+            lambda event: event.current_buffer.newline(),
+        )
         session = prompt_session(words(), bindings, Style([]), InMemoryHistory(), lambda: "status")
         return asyncio.run(answer(session, keyboard.send_text, typed)), called
 
@@ -86,11 +91,12 @@ def ask(typed: str) -> tuple[str, list[str]]:
         ("his\t bo\t\r", "history bob", []),
         ("not this\x03pm hi\r", "pm hi", ["interrupt not this"]),
         ("pm\x1b[5~ hi\r", "pm hi", ["page up pm"]),
+        ("pm one\x1b\rtwo\r", "pm one\ntwo", []),
         ("pm \x1b[200~a\nb\x1b[201~hi\r", "pm hi", ["paste 'a\\nb'"]),
     ],
 )
 def test_keys_call_back(typed: str, line: str, called: list[str]) -> None:
-    """Ctrl-C, Page Up and pasting do what they are given to do; the rest is the line."""
+    """Ctrl-C, Page Up, Alt-Enter and pasting do what they are given to do; the rest is the line."""
     assert ask(typed) == (line, called)
 
 
