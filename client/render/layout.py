@@ -66,8 +66,9 @@ def arrange(line: Line, columns: int) -> list[Part]:
 
 
 def rows_of(line: Line, columns: int) -> int:
-    """How many rows a line takes."""
-    return sum(text.count("\n") for _, text in arrange(line, columns))
+    """How many rows of a screen a line takes, with those that the terminal begins in a URL."""
+    rows = "".join(text for _, text in arrange(line, columns)).split("\n")[:-1]
+    return sum(max(1, -(-columns_of(row) // columns)) for row in rows)
 
 
 class _Wrapping:

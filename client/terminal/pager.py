@@ -119,7 +119,7 @@ class Pager:
         columns = self._size().columns
         keys = "Page Up older, Page Down newer, q back to the chat" if columns >= WIDE else "q: back"
         state = self._problem or ("loading" if self._is_asked else "")
-        return cut(" " + " | ".join(filter(None, (keys, self._new, state))), columns)
+        return cut(" " + " | ".join(filter(None, (self._new, state, keys))), columns)
 
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()

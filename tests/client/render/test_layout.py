@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from client.render.layout import arrange, columns_of, cut
+from client.render.layout import arrange, columns_of, cut, rows_of
 from client.text import Line, body, hint, marked
 
 WIDE = "\u4f60"
@@ -76,6 +76,12 @@ LONG = "https://chat.example/" + "bob/" * 10
 def test_a_url_stays_whole(text: str, rows: list[str]) -> None:
     """A URL stands in one row; the terminal itself wraps one that is too long, so copying gives it whole."""
     assert shown(said(text), 40) == rows
+
+
+@pytest.mark.parametrize(("text", "rows"), [("a", 1), ("a\nb\n", 3), ("x" * 60, 3), (LONG, 2), (f"a {LONG} b", 3)])
+def test_rows_are_counted(text: str, rows: int) -> None:
+    """Those in which a URL goes on, too."""
+    assert rows_of(said(text), 40) == rows
 
 
 @pytest.mark.parametrize("columns", [1, 3, 8, 16, 40])
