@@ -1,4 +1,4 @@
-"""The line being typed and its keys: Tab, Ctrl-C, Page Up, Alt-Enter, pasting. Decides no text, sends nothing."""
+"""The line being typed and its keys: completion, Ctrl-C, Page Up, Alt-Enter, pasting. Decides no text, sends none."""
 
 from __future__ import annotations
 

@@ -14,20 +14,15 @@ if TYPE_CHECKING:
 
 def make_clone(folder: Path) -> Path:
     """Returns the folder; `make` needs no network there."""
-    for name in ("Makefile", "requirements.txt", "service", "client", "migrations"):
-        (folder / name).symlink_to(ROOT / name)
+    for path in (*map(ROOT.joinpath, ("Makefile", "service", "client", "migrations")), *ROOT.glob("requirements*")):
+        (folder / path.name).symlink_to(path)
     (folder / ".venv" / "bin").mkdir(parents=True)
-    make_program(folder / ".venv" / "bin" / "python")
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
     for stamp in ("venv.stamp", "run.stamp"):
         (folder / ".venv" / stamp).touch()
     return folder
-
-
-def make_program(path: Path, *arguments: str) -> None:
-    """Makes a program that runs this Python with these arguments and its own."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" {" ".join(arguments)} "$@"\n')
-    path.chmod(0o755)
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from typing import Any, Final
 
 import service
@@ -14,6 +15,13 @@ PAPERS: Final = {  # by name: README.txt, docs/client.txt, service/README.txt â€
     for path in (*ROOT.glob("*.txt"), *ROOT.glob("docs/*.txt"), *ROOT.glob("*/README.txt"))
     if not path.name.startswith("requirements")
 }
+
+
+def block(paper: str, heading: str) -> str:
+    """The indented lines after a text that ends with this heading, in one line or two."""
+    words = r"\s+".join(map(re.escape, heading.split()))
+    (lines,) = re.findall(rf"(?:^|\s){words}\n\n((?:    .*\n|\n(?=    ))+)", paper)
+    return str(lines)
 
 
 def limit(name: str) -> Any:

@@ -1,15 +1,13 @@
-"""README.txt and docs/ say what is so: their examples run, their lists are complete, the files they name exist."""
+"""README.txt and docs/ say what is so: their queries run, their lists are complete, the files they name exist.
+
+test_examples.py runs their examples.
+"""
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import socket
 import sqlite3
-import subprocess
-import sys
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import fields
 from shlex import split
 from typing import TYPE_CHECKING, Final
@@ -18,15 +16,12 @@ import pytest
 
 from client.__main__ import main
 from client.chat.operations import first_texts, help_texts
-from client.settings import parse_profiles
 from service.admin.__main__ import main as admin
 from service.config import Settings, parse_settings, show_default
-from tests.conftest import CONFIG
-from tests.support.helpers import PASSWORD, PATIENCE, ROOT, enter, running_server
+from tests.support.helpers import ROOT, enter, running_server
 from tests.support.papers import PAPERS, limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 README: Final = PAPERS["README.txt"]
@@ -35,7 +30,7 @@ QUERIES: Final = re.findall(r'^    sqlite3 chat\.db "(SELECT.*)"$', README, re.M
 MADE: Final = ("benchmarks/profile.svg", "benchmarks/history", "migrations/versions/0007_what.py")  # by a command
 
 
-# -- the examples -----------------------------------------------------------------------------------------------------
+# -- the queries ------------------------------------------------------------------------------------------------------
 def test_the_queries_run_while_the_service_writes(tmp_path: Path) -> None:
     """Each gives what its heading says, read by another connection in the midst of a chat."""
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:
@@ -52,139 +47,6 @@ def test_the_queries_run_while_the_service_writes(tmp_path: Path) -> None:
     assert [row[1:] for row in talk] == [("alice", "hello there"), ("bob", "at last")]
     assert [row[1:] for row in word] == [("alice", None, "Hello, everyone!"), ("alice", "bob", "hello there")]
     assert {row[0] for row in last} == {"alice", "bob"}
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """A folder that is set up as a clone is, where the commands of the papers run as they stand."""
-    for name in ("Makefile", "requirements.txt", "service", "client", "migrations"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    programs = tmp_path / ".venv" / "bin"
-    programs.mkdir(parents=True)
-    for program in (programs / "python", tmp_path / "python3"):
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-        program.chmod(0o755)
-    for stamp in ("venv.stamp", "run.stamp"):
-        (tmp_path / ".venv" / stamp).touch()
-    return tmp_path
-
-
-@contextmanager
-def started(folder: Path, lines: str) -> Iterator[subprocess.Popen[str]]:
-    """The shell runs these lines, in a process group of its own, which is ended at the end."""
-    program = subprocess.Popen(
-        ["sh", "-ec", lines],
-        cwd=folder,
-        env={key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
-        | {"CHAT_PASSWORD": PASSWORD, "CHAT_BCRYPT_COST": "4", "PATH": f"{folder}:{os.environ['PATH']}"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield program
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(program.pid, signal.SIGTERM)
-        program.communicate(timeout=PATIENCE)
-
-
-def run(folder: Path, lines: str, text: str = "") -> str:
-    """What they say, once they have ended, with `text` on stdin; they must succeed."""
-    with started(folder, lines) as program:
-        out, err = program.communicate(text, timeout=PATIENCE)
-        assert program.returncode == 0, (lines, out, err)
-    return out + err
-
-
-def block(paper: str, heading: str) -> str:
-    """The indented lines after a text that ends with this heading, in one line or two."""
-    words = r"\s+".join(map(re.escape, heading.split()))
-    (lines,) = re.findall(rf"(?:^|\s){words}\n\n((?:    .*\n|\n(?=    ))+)", paper)
-    return str(lines)
-
-
-def commands(paper: str, beginning: str) -> list[str]:
-    """The commands that begin so, each in a line, without the words behind them."""
-    return [line.strip() for line in re.findall(rf"^    ({beginning}.*?)(?:   .*)?$", paper, re.MULTILINE)]
-
-
-def test_the_examples_for_scripts_run(clone: Path) -> None:
-    """A cron job posts, a pipeline counts, and a bot answers those who write to it, in their own words."""
-    with running_server(clone) as server, enter(server.port, "zoë") as zoe:
-
-        def example(heading: str) -> str:
-            return block(SCRIPTING, heading).replace("12000", str(server.port))
-
-        run(clone, example("To the room, with what a command says, as from cron:"))
-        assert zoe.read_type("broadcast")["message"].startswith("Filesystem")
-        zoe.ask("pm", message="Hello, everyone!")
-        zoe.ask("pm", message="well: hello again")
-        assert run(clone, example("How often each said hello, out of the last 500 messages:")).split() == ["2", "zoë"]
-        since = example("What was said since the last run, as a script keeps it:")
-        assert "hello again" in run(clone, since)
-        zoe.ask("pm", message="news")
-        assert re.findall(r'"message":"(.*?)"', run(clone, since)) == ["news"]
-        operations = example("and waits for each reply before it reads the next:")
-        assert "you: hi" in run(clone, operations)
-        with started(clone, example("A bot that answers direct messages:")):
-            while "echo" not in zoe.read_type("users")["users"]:
-                pass
-            for text in ('hi \\ there, "to":"echo"', "wie geht's?\n"):
-                zoe.ask("dm", to="echo", message=text)
-                assert zoe.read_type("direct")["message"] == f"You wrote: {text}"
-
-
-def test_the_commands_for_profiles_and_kept_logins_run(clone: Path) -> None:
-    """The file of profiles is taken as it stands, and the commands under it find their server."""
-    profiles = block(CLIENT, "~/.config/chat/profiles.toml on Linux.")
-    (unnamed, *_, named) = commands(block(CLIENT, "Then start it with one of these:"), "python3")
-    assert set(parse_profiles(profiles, "")) == {"default", "work"}
-    with running_server(clone) as server, enter(server.port, "bob"):
-        CONFIG.mkdir(parents=True)
-        (CONFIG / "profiles.toml").write_text(profiles.replace("12000", str(server.port)))
-        for command in (unnamed, named.replace("12000", str(server.port))):
-            assert "You are alice. Online: bob." in run(clone, command, "ex\n")
-    for command in commands(CLIENT, r"python3 .*--forget"):
-        assert "forgotten" in run(clone, command) or "kept" in run(clone, command)
-
-
-def test_the_commands_for_operators_run(clone: Path) -> None:
-    """Accounts are looked after while the service runs, backups made then, and put back when it has stopped."""
-    accounts = commands(block(OPERATING, "--db names another database."), r"\.venv")
-    backups = [
-        command.translate(str.maketrans("", "", "[]")).replace("FILE", "copy.db")
-        for command in commands(block(OPERATING, "The commands behind it:"), r"\.venv")
-    ]
-    assert (len(accounts), len(backups)) == (5, 3)
-    with running_server(clone) as server:
-        enter(server.port, "alice").close()
-        for command in accounts:
-            name = "carl" if " add " in command else "alice"
-            assert run(clone, command.replace("NAME", name), f"another {PASSWORD}\n").startswith(f"{name}: ")
-        enter(server.port, "alice", f"another {PASSWORD}").close()
-        enter(server.port, "carl", f"another {PASSWORD}").close()
-        for command in dict.fromkeys(commands(OPERATING, "make backup")):
-            assert "2 users" in run(clone, command)
-    for command in (*commands(OPERATING, "make init-db"), *commands(OPERATING, r"\.venv/bin/python -m .* init-db")):
-        assert "chat.db" in run(clone, command)
-    for command in backups:
-        assert "2 users" in run(clone, command)
-
-
-def test_tls_in_three_commands(clone: Path) -> None:
-    """The commands of README.txt run as they stand, except for what a test cannot have: the port, a keyboard."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = f" PORT={free.getsockname()[1]}"
-    certs, serve, chat = block(README, "To let others on the network in:").splitlines()
-    assert "fingerprint" in run(clone, certs)
-    with started(clone, serve + port) as server:
-        assert server.stderr is not None
-        assert any("listening on" in line for line in server.stderr)
-        chat = chat.replace("<its address>", "127.0.0.1") + f"{port} USERNAME=alice CA=certs/cert.pem"
-        assert "You are alice." in run(clone, chat, "ex\n")
 
 
 # -- the lists --------------------------------------------------------------------------------------------------------
@@ -250,11 +112,11 @@ def test_the_options_of_the_client_are_all_there(capsys: pytest.CaptureFixture[s
 
 
 def test_the_commands_of_the_operator_are_all_there(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each has an example, with Python or with make."""
+    """Each has an example, by chat-admin or make."""
     with pytest.raises(SystemExit):
         admin(["--help"])
     known = set(re.findall(r"^    ([a-z-]+)  ", capsys.readouterr().out, re.MULTILINE))
-    shown = re.findall(r"^    (?:\.venv/bin/python -m service\.admin|make) ([a-z-]+)", OPERATING, re.MULTILINE)
+    shown = re.findall(r"^    (?:chat-admin|make) ([a-z-]+)", OPERATING, re.MULTILINE)
     assert known
     assert known <= set(shown)
 

@@ -145,6 +145,13 @@ def test_not_logged_in(port: int) -> None:
     assert client(port, "alice", "--send", "x") == (4, "", "Not logged in: wrong name or password; try again\n")
 
 
+def test_tls_asked_of_a_port_without_is_not_tried_again(port: int) -> None:
+    """It is said at once, and is all that is said."""
+    status, out, err = client(port, "alice", "--tls", "--send", "x")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(f"A chat answers at 127.0.0.1, port {port}, but not in TLS: not connected. ")
+
+
 def test_a_server_that_is_away_is_waited_for(tmp_path: Path) -> None:
     """A message that is sent while it restarts is stored when it is back."""
     with Process(tmp_path) as service:

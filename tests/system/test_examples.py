@@ -1,0 +1,298 @@
+"""Every shell example in README.txt and docs/ runs as it is printed, by a user with an empty home, and by cron.
+
+`ROWS` says of each how: which service runs, in which folder, and what must come of it. An example without a row fails.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from client.settings import parse_profiles
+from tests.support.helpers import PASSWORD, enter
+from tests.support.papers import PAPERS, block
+from tests.support.stage import PROGRAMS, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.helpers import Wire
+    from tests.support.tls import Authority
+
+    How = Callable[[Stage, str], object]
+
+NAMES: Final = ("README.txt", *sorted(name for name in PAPERS if name.startswith("docs/")))
+SCRIPTING: Final = PAPERS["docs/scripting.txt"]
+PROFILES: Final = block(PAPERS["docs/client.txt"], "~/.config/chat/profiles.toml on Linux.")
+# What an example begins with: a program of ours or another's, a variable of the shell, or the times of a crontab.
+BEGINNINGS: Final = (
+    *PROGRAMS,
+    *("make", "python3", ".venv/bin/python", "sqlite3", "pip", "pipx", "uv", "podman", "docker", "sudo", "systemctl"),
+    *("systemd-analyze", "kill", "cp", "cd", "curl", "nc", "printf", "df", "export", "source", "eval", "logrotate"),
+)
+EXAMPLE: Final = re.compile(
+    rf"(?:\$ )?(?:(?:{'|'.join(map(re.escape, BEGINNINGS))})(?: |$)|(?:[a-z_]+|PATH)=\S|(?:[\d*/,-]+ ){{5}})"
+)
+
+
+def examples(name: str) -> list[str]:
+    """Those of a paper: in docs/scripting.txt a block is one, elsewhere each line, without the words behind it."""
+    shown = []
+    for lines in re.findall(r"^    .*\n(?:    .*\n|\n(?=    ))*", PAPERS[name], re.MULTILINE):
+        whole = [line[4:] for line in lines.splitlines()]
+        if name == "docs/scripting.txt" and EXAMPLE.match(whole[0]):
+            shown.append("\n".join(whole))
+        elif name != "docs/scripting.txt":
+            shown += [re.sub(r"   .*", "", line).removeprefix("$ ") for line in whole if EXAMPLE.match(line)]
+    return shown
+
+
+def script(heading: str) -> str:
+    """The example in docs/scripting.txt below these words."""
+    return "\n".join(line[4:] for line in block(SCRIPTING, heading).splitlines())
+
+
+# -- how they run -----------------------------------------------------------------------------------------------------
+def chats(*said: str, name: str = "alice", tls: bool = False, there: str = "elsewhere") -> How:
+    """A new user does it at a terminal, in that folder, and is in."""
+
+    def run(stage: Stage, line: str) -> None:
+        with stage.serving(**stage.certificate if tls else {}):
+            write_profiles(stage)
+            if "certs/" in line:
+                (stage.clone / "certs").mkdir()
+                shutil.copy(stage.authority, stage.clone / "certs" / "cert.pem")
+            port = " PORT=12000" if line.startswith("make ") and "PORT=" not in line else ""
+            shown = stage.at_terminal(line + port, getattr(stage, there))
+        for words in (f"You are {name}.", *said):
+            assert words in shown
+
+    return run
+
+
+def write_profiles(stage: Stage) -> None:
+    """As the paper has them."""
+    (stage.home / ".config" / "chat").mkdir(parents=True)
+    (stage.home / ".config" / "chat" / "profiles.toml").write_text(stage.fit(PROFILES))
+
+
+def serves(line: str = "", *, there: str = "elsewhere") -> How:
+    """The service comes up, with the certificate that the papers have made before, and stops when it is told to."""
+
+    def run(stage: Stage, printed: str) -> None:
+        if "certs/" in printed:
+            stage.run("make certs", stage.clone)
+        with stage.started(line or printed, getattr(stage, there)) as program:
+            assert program.stderr is not None
+            assert any("listening on" in line for line in program.stderr)
+
+    return run
+
+
+def prints(*said: str, there: str = "elsewhere", line: str = "", typed: str = "", by_cron: bool = False) -> How:
+    """It ends well and says so, beside a service that alice is registered at."""
+
+    def run(stage: Stage, printed: str) -> None:
+        with stage.serving() as server:
+            enter(server.port, "alice").close()
+            out = stage.run(line or printed, getattr(stage, there), typed, by_cron=by_cron)
+        for words in said:
+            assert words in out
+
+    return run
+
+
+def administers(*said: str, typed: str = "", is_running: bool = True) -> How:
+    """A command of the operator, in the folder of chat.db, with all that may be left out, for alice and copy.db."""
+
+    def run(stage: Stage, printed: str) -> None:
+        line = printed.translate(str.maketrans("", "", "[]"))
+        line = line.replace("NAME", "carl" if " add " in line else "alice").replace("FILE", "copy.db")
+        with stage.serving() as server:
+            enter(server.port, "alice").close()
+            if " verify " in line or not is_running:
+                stage.run("chat-admin backup copy.db", stage.clone)
+            if is_running:
+                check(stage.run(line, stage.clone, typed))
+        if not is_running:
+            check(stage.run(line, stage.clone, typed))
+
+    def check(out: str) -> None:
+        for words in said:
+            assert words in out
+
+    return run
+
+
+def is_known(stage: Stage, line: str) -> None:
+    """It takes long, or the network: make says what it would do."""
+    assert stage.run(line.replace("make ", "make -n ", 1), stage.clone)
+
+
+def queries(stage: Stage, line: str) -> None:
+    """It prints rows, in the folder of chat.db, while the service runs."""
+    if shutil.which("sqlite3", path=stage.user["PATH"]) is None:
+        pytest.skip("no sqlite3 here; test_papers.py runs the queries")
+    with stage.serving() as server, enter(server.port, "alice") as alice, enter(server.port, "bob"):
+        alice.ask("pm", message="hello")
+        alice.ask("dm", to="bob", message="hello")
+        assert "alice" in stage.run(line, stage.clone)
+
+
+def in_a_script(check: Callable[[Callable[[], str], Wire], object]) -> How:
+    """A user does it elsewhere, then cron, with the PATH that the paper names; zoë is in the room meanwhile."""
+
+    def run(stage: Stage, lines: str) -> None:
+        path = block(SCRIPTING, "A script for cron had better begin with a line such as")
+        with stage.serving() as server, enter(server.port, "zoë") as zoe:
+            check(lambda: stage.run(lines), zoe)
+            check(lambda: stage.run(path + lines, by_cron=True), zoe)
+
+    return run
+
+
+def posts(do: Callable[[], str], zoe: Wire) -> None:
+    """What is said reaches the room."""
+    assert "you: hi" in do()
+    assert zoe.read_type("broadcast")["message"] == "hi"
+
+
+def counts(do: Callable[[], str], zoe: Wire) -> None:
+    """It counts how often each has said the word."""
+    if not zoe.ask("history")["messages"]:
+        for text in ("Hello, everyone!", "well: hello again", "bye"):
+            zoe.ask("pm", message=text)
+    assert "2 zoë\n" in do()
+
+
+def goes_on(do: Callable[[], str], zoe: Wire) -> None:
+    """Each run prints what came since the one before."""
+    do()
+    zoe.ask("pm", message="news")
+    assert re.findall(r'"message":"(.*?)"', do()) == ["news"]
+    assert do() == ""
+
+
+def answers(stage: Stage, lines: str) -> None:
+    """The bot answers those who write to it, in their own words, whoever has started it."""
+    path = block(SCRIPTING, "A script for cron had better begin with a line such as")
+    for by_cron in (False, True):
+        with (
+            stage.serving() as server,
+            enter(server.port, f"zoe{by_cron}".lower()) as zoe,
+            stage.started(path * by_cron + lines, by_cron=by_cron),
+        ):
+            while "echo" not in zoe.read_type("users")["users"]:
+                pass
+            for text in ('hi \\ there, "to":"echo"', "wie geht's?\n"):
+                zoe.ask("dm", to="echo", message=text)
+                assert zoe.read_type("direct")["message"] == f"You wrote: {text}"
+
+
+def crontab(said: str) -> How:
+    """The line of a crontab: cron does what stands behind the times, in the home. It prints that, or posts it."""
+
+    def run(stage: Stage, line: str) -> None:
+        with stage.serving() as server, enter(server.port, "zoë") as zoe:
+            out = stage.run(line.split(maxsplit=5)[5], by_cron=True)
+            texts = [message["message"] for message in zoe.ask("history")["messages"]]
+        assert said in "".join((out, *texts))
+
+    return run
+
+
+ROWS: Final[dict[str, How]] = {
+    # README.txt
+    "make run_server": serves("make run_server PORT=0", there="clone"),
+    "make run_client": chats("is a new name", there="clone"),
+    "make certs": prints("fingerprint", there="clone"),
+    "make run_server HOST=0.0.0.0 CERT=certs/cert.pem KEY=certs/key.pem": serves(
+        "make run_server HOST=0.0.0.0 CERT=certs/cert.pem KEY=certs/key.pem PORT=0", there="clone"
+    ),
+    "make run_client SERVER=<its address> TLS=1": chats("Type yes to trust it", tls=True, there="clone"),
+    **dict.fromkeys(re.findall(r"^    (sqlite3 .*)", PAPERS["README.txt"], re.MULTILINE), queries),
+    # docs/client.txt
+    "chat 127.0.0.1 12000 alice": chats(),
+    "chat 127.0.0.1 12000 alice --notify osc": chats(),
+    "chat": chats(),
+    "chat --profile work": chats("Type yes to trust it", tls=True),
+    "chat --profile work bob": chats("Type yes to trust it", name="bob", tls=True),
+    "chat 127.0.0.1 12000 alice --forget": prints("No kept logins of alice at 127.0.0.1 forgotten."),
+    "make run_client SERVER=chat.example TLS=1": chats("Type yes to trust it", tls=True, there="clone"),
+    "chat chat.example 12000 alice --tls": chats("Type yes to trust it", tls=True),
+    "chat chat.example 12000 --forget-server": prints("Nothing was kept of TLS with localhost"),
+    # docs/operating.txt
+    "make run_server PORT=12000 HOST=127.0.0.1 DB=chat.db CERT=certs/cert.pem KEY=certs/key.pem": serves(
+        "make run_server PORT=0 HOST=127.0.0.1 DB=chat.db CERT=certs/cert.pem KEY=certs/key.pem", there="clone"
+    ),
+    "make run_server NAME='The lab' CONTACT=carol REGISTRATION=closed": serves(
+        "make run_server NAME='The lab' CONTACT=carol REGISTRATION=closed PORT=0", there="clone"
+    ),
+    "make run_client SERVER=127.0.0.1 PORT=12000 USERNAME=alice TLS=1 CA=certs/cert.pem": chats(
+        tls=True, there="clone"
+    ),
+    "make init-db DB=chat.db": prints("chat.db: current", there="clone"),
+    "make backup DB=chat.db TO=copy.db": prints("copy.db: ", "1 user,", there="clone"),
+    "make certs CERTS=certs NAMES=chat.example": prints("Names: localhost", there="clone"),
+    "chat-service [PORT]": serves("chat-service 0"),
+    "chat-admin disable NAME": administers("alice: "),
+    "chat-admin enable NAME": administers("alice: "),
+    "chat-admin password NAME": administers("alice: ", typed=f"another {PASSWORD}\n"),
+    "chat-admin add NAME": administers("carl: ", typed=f"another {PASSWORD}\n"),
+    "chat-admin init-db chat.db": prints("chat.db: created"),
+    "make backup": prints("backups/chat-", "1 user,", there="clone"),
+    "0 3 * * * cd /srv/chat && make backup": crontab("backups/chat-"),
+    "chat-admin backup [FILE] [--db chat.db] [--overwrite]": administers("copy.db: ", "1 user,"),
+    "chat-admin restore FILE [--db chat.db]": administers("chat.db: restored, ", "1 user,", is_running=False),
+    "chat-admin verify [FILE]": administers("copy.db: sound, ", "1 user,"),
+    # docs/contributing.txt, docs/security.txt
+    **dict.fromkeys(
+        (
+            *("make lint test", "make format", "make soak MINUTES=10", "make fuzz SECONDS=600", "make screens"),
+            *("make lock", "make bench", "make profile", "make attacks"),
+        ),
+        is_known,
+    ),
+    # docs/scripting.txt, by the words before each
+    "30 7 * * * df -h / | ~/.local/bin/chat 127.0.0.1 12000 monitor --send -": crontab("Filesystem"),
+    "PATH=~/.local/bin:$PATH": prints(
+        "/.local/bin/chat", line="PATH=~/.local/bin:$PATH\ncommand -v chat", by_cron=True
+    ),
+    script("How often each said hello, out of the last 500 messages:"): in_a_script(counts),
+    script("A bot that answers direct messages:"): answers,
+    script("What was said since the last run, as a script keeps it:"): in_a_script(goes_on),
+    script("and waits for each reply before it reads the next:"): in_a_script(posts),
+}
+
+
+@pytest.fixture
+def stage(tmp_path: Path, authority: Authority) -> Stage:
+    """In TLS with a certificate that nobody trusts yet."""
+    return Stage(tmp_path, authority)
+
+
+EXAMPLES: Final = {example: name for name in NAMES for example in examples(name)}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{EXAMPLES[example]}: {example.splitlines()[0]}")
+def test_each_example_works_as_it_is_printed(stage: Stage, example: str) -> None:
+    """In the folder that its paper names; without a terminal unless a user types it."""
+    assert example in ROWS, f"no row says how this example runs, of {EXAMPLES[example]}"
+    ROWS[example](stage, example)
+
+
+def test_each_row_is_of_an_example() -> None:
+    """None is left of one that is printed no more."""
+    assert ROWS.keys() <= EXAMPLES.keys()
+
+
+def test_the_profiles_are_right_and_make_takes_the_default(stage: Stage) -> None:
+    """The file is taken as it stands; make run_client finds its server there, without SERVER and PORT."""
+    assert set(parse_profiles(PROFILES, "")) == {"default", "work"}
+    with stage.serving() as server, enter(server.port, "bob"):
+        write_profiles(stage)
+        assert "You are alice. Online: bob." in stage.run("make run_client", stage.clone, "ex\n")
