@@ -21,6 +21,7 @@ from service.errors import ConfigError, ServiceError
 from service.exits import told
 from service.logs import Log
 from service.server import Server
+from service.supervisor import tell
 from service.visible import one_line
 
 # How many new objects trigger a collection of the young generation, how many of these one of the middle, and how many
@@ -78,9 +79,11 @@ def _serve(settings: Settings) -> int:
     for number in (*_ENDINGS, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     server = Server(settings)
+    tell(os.environ, "READY=1", f"listening on port {server.port}")
     while (what := woken.recv(1)[0]) not in {*_ENDINGS, _CRASH}:
         if what == signal.SIGHUP:
             server.reload()
+    tell(os.environ, "STOPPING=1", "stopping")
     status = 1 if what == _CRASH else 0
     try:
         server.stop()

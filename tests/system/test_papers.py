@@ -17,7 +17,7 @@ import pytest
 from client.__main__ import main
 from client.chat.operations import first_texts, help_texts
 from service.admin.__main__ import main as admin
-from service.config import Settings, parse_settings, show_default
+from service.config import Settings, show_default
 from tests.support.helpers import ROOT, enter, running_server
 from tests.support.papers import PAPERS, limit
 
@@ -51,13 +51,11 @@ def test_the_queries_run_while_the_service_writes(tmp_path: Path) -> None:
 
 # -- the lists --------------------------------------------------------------------------------------------------------
 def test_the_options_are_all_there_with_their_defaults() -> None:
-    """The table of options is that of the settings, and the unit for systemd has none but these."""
+    """The table of options is that of the settings."""
     listed = dict(re.findall(r"^      (PORT|--[a-z-]+) +(\S+) ", OPERATING, re.MULTILINE))
     defaults = {f"--{field.name.replace('_', '-')}": show_default(field) for field in fields(Settings)}
     defaults["PORT"] = defaults.pop("--port")
     assert listed == defaults
-    (unit,) = re.findall(r"^    ExecStart=\S+ -m service (.*)$", OPERATING, re.MULTILINE)
-    assert parse_settings(split(unit), {}).tls_key
 
 
 def test_the_limits_an_operator_is_told_are_those_of_the_service() -> None:
@@ -145,7 +143,7 @@ def test_the_screen_is_what_people_see() -> None:
 # -- the files --------------------------------------------------------------------------------------------------------
 def test_the_files_they_name_exist() -> None:
     """In the papers; and the papers that the programs name."""
-    folders = r"(?<![\w-])(?:service|client|tests|benchmarks|migrations|docs)/[\w./-]*\w"
+    folders = r"(?<![\w-])(?:service|client|tests|benchmarks|migrations|docs|packaging)/[\w./-]*\w"
     for name, text in PAPERS.items():
         for file in re.findall(folders, text):
             assert (ROOT / file).exists() or file.startswith(MADE), (name, file)
