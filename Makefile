@@ -11,6 +11,7 @@ NAME =
 CONTACT =
 REGISTRATION =
 TO =
+KEEP =
 SERVER = 127.0.0.1
 USERNAME =
 PROFILE =
@@ -46,7 +47,7 @@ help: ## show this help
 	@echo 'make run_client [SERVER=127.0.0.1] [PORT=12000] [USERNAME=alice] [TLS=1] [CA=certs/cert.pem]'
 	@echo 'make run_client PROFILE=work [USERNAME=alice]'
 	@echo 'make init-db [DB=chat.db]'
-	@echo 'make backup [DB=chat.db] [TO=backups/chat-<time>.db]'
+	@echo 'make backup [DB=chat.db] [TO=backups/chat-<time>.db] [KEEP=14]'
 	@echo
 	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
 
@@ -75,7 +76,7 @@ init-db: $(VENV)/run.stamp ## make the database, or upgrade an older one
 	@exec $(BIN)/python -m service.admin init-db '$(DB)'
 
 backup: $(VENV)/run.stamp ## copy the database to a file, also while the service runs
-	@exec $(BIN)/python -m service.admin backup --db '$(DB)' $(if $(TO),'$(TO)')
+	@exec $(BIN)/python -m service.admin backup --db '$(DB)' $(if $(TO),'$(TO)') $(if $(KEEP),--keep '$(KEEP)')
 
 certs: $(VENV)/run.stamp ## make a certificate and its key, to speak TLS [CERTS=certs] [NAMES='chat.example 192.0.2.1']
 	@exec $(BIN)/python -m service.admin certs '$(CERTS)' $(foreach name,$(NAMES),--name '$(name)')

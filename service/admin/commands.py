@@ -10,6 +10,7 @@ from service.accounts import passwords
 from service.accounts.names import map_name, map_new_name
 from service.admin import files
 from service.admin.asking import ask
+from service.admin.kept_backups import parse_count
 from service.admin.orders import accounts
 from service.errors import PeerError
 
@@ -54,6 +55,12 @@ def _add_for_backup(parser: argparse.ArgumentParser, settings: Settings) -> None
     default = "backups/<name of the database>-<time>.db"
     parser.add_argument("file", metavar="FILE", nargs="?", help=f"the copy (default {default})")
     parser.add_argument("--overwrite", action="store_true", help="replace a FILE that is there already")
+    parser.add_argument(
+        "--keep",
+        type=parse_count,
+        metavar="N",
+        help="without FILE: afterwards delete the oldest of the backups that are named so, until N are left",
+    )
     _add_db(parser, settings)
 
 

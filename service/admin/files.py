@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from service import storage
 from service.admin.desk import Progress, Row
+from service.admin.kept_backups import find_old, name_backup
+from service.errors import ServiceError
 from service.net import certificates
 
 if TYPE_CHECKING:
@@ -27,17 +29,19 @@ _T = TypeVar("_T")
 
 def init_db(given: argparse.Namespace, _: Settings) -> Work:
     if given.backup and storage.is_older(given.db):
-        yield from _copy(given.db, _default_copy(given.db), overwrite=False)
+        yield from _copy(given.db, name_backup(given.db), overwrite=False)
     what, revision = storage.init_db(given.db)
     yield Row({"file": given.db, "done": what, "schema": revision}, [f"{Path(given.db)}: {what}, schema {revision}"])
 
 
 def backup(given: argparse.Namespace, _: Settings) -> Work:
-    yield from _copy(given.db, Path(given.file or _default_copy(given.db)), overwrite=given.overwrite)
-
-
-def _default_copy(db: str) -> Path:
-    return Path(f"backups/{Path(db).stem}-{storage.time_stamp()}.db")
+    if given.file and given.keep:
+        raise ServiceError("backup: --keep counts the backups that this command names itself; leave FILE out")
+    target = Path(given.file) if given.file else name_backup(given.db)
+    yield from _copy(given.db, target, overwrite=given.overwrite)
+    for old in find_old(target, given.db, given.keep) if given.keep else []:
+        old.unlink(missing_ok=True)
+        yield Row({"file": str(old), "done": "deleted"}, [f"{old}: deleted, as {given.keep} are kept"])
 
 
 def _copy(db: str, target: Path, *, overwrite: bool) -> Work:

@@ -73,6 +73,24 @@ def test_an_upgrade_makes_a_backup_first_if_asked(
     assert schema.read_revision(copy) == revisions()[-2]
 
 
+def test_old_backups_are_deleted_when_the_new_one_is_made(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """So many are left, and what goes is named; with a name of one's own, or after a failure, nothing goes."""
+    folder = path.parent / "backups"
+    folder.mkdir()
+    old = [folder / f"chat-2026-01-0{day}T000000Z.db" for day in (1, 2, 3)]
+    for each in old:
+        each.touch()
+    assert admin.main(["backup", "--keep", "2", "--db", "none.db"]) == 1
+    assert admin.main(["backup", "mine.db", "--keep", "2"]) == 1
+    assert "leave FILE out" in capsys.readouterr().err
+    assert (all(each.exists() for each in old), (path.parent / "mine.db").exists()) == (True, False)
+    assert admin.main(["backup", "--keep", "2"]) == 0
+    _, *deleted = capsys.readouterr().out.splitlines()
+    assert deleted == [f"backups/{each.name}: deleted, as 2 are kept" for each in old[:2]]
+    assert [each.exists() for each in old] == [False, False, True]
+    assert len(list(folder.iterdir())) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
