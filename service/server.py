@@ -113,7 +113,7 @@ class Server:
         self._lock = threading.Lock()  # guards _stopping
         self._stopping = False
         self.places = Places(most_clients, self.delivery, now)
-        self._control = Control(Path(settings.db), Desk(storage, LiveService(self.services)))
+        self._control = Control(Path(settings.db), Desk(storage, LiveService(self.services, self.places.connections)))
         address: tuple[object, ...] = listening.getsockname()
         self.port = int(str(address[1]))
         self.ticker.start()

@@ -12,6 +12,7 @@ from service.admin import files
 from service.admin.asking import ask
 from service.admin.kept_backups import parse_count
 from service.admin.orders import accounts
+from service.admin.orders.status import Status, Users
 from service.errors import PeerError
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ def _add_for_certs(parser: argparse.ArgumentParser, _: Settings) -> None:
     parser.add_argument("--name", action="append", default=[], help="a further name or address of this machine")
 
 
+def _add_for_users(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument("--disabled", action="store_true", help="only those that are shut out")
+    _add_db(parser, settings)
+
+
 # -- orders -----------------------------------------------------------------------------------------------------------
 def _for_name(make_order: Callable[[str], Order]) -> Callable[[argparse.Namespace, Settings], Work]:
     """Returns the work of a command that has an order carried out for a name."""
@@ -82,6 +88,14 @@ def _for_name(make_order: Callable[[str], Order]) -> Callable[[argparse.Namespac
         yield from ask(given.db, make_order(map_name(given.name)))
 
     return work
+
+
+def _status(given: argparse.Namespace, _: Settings) -> Work:
+    yield from ask(given.db, Status())
+
+
+def _users(given: argparse.Namespace, _: Settings) -> Work:
+    yield from ask(given.db, Users(disabled=given.disabled))
 
 
 def _add(given: argparse.Namespace, settings: Settings) -> Work:
@@ -116,6 +130,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "put a backup in the database's place; the service must not run", files.restore, _add_for_restore
     ),
     "verify": Command("check a database or a backup, also while the service runs", files.verify, _add_file_to_look_at),
+    "status": Command("say how the service does, and who is connected", _status, _add_db),
+    "users": Command("list the accounts", _users, _add_for_users),
     "add": Command("make an account, also where registration is closed", _add, _add_name),
     "password": Command("give an account a new password", _set_password, _add_name),
     "disable": Command("shut an account out", _for_name(accounts.Disable), _add_name),

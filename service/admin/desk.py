@@ -63,6 +63,27 @@ class Failed(Struct, frozen=True, tag="error"):
     message: str
 
 
+class Online(Struct, frozen=True):
+    """One session of who is logged in."""
+
+    name: str
+    peer: str  # address and port
+    since: str
+    way: str  # plain or TLS
+    quiet: bool  # announces nobody
+    waiting_bytes: int  # sent to it and not taken yet
+
+
+class Load(Struct, frozen=True):
+    """What a running service has to do just now."""
+
+    started: str
+    connections: int
+    writer_queue: int  # messages and other writes
+    delivery_queue: int
+    bcrypt_queue: int
+
+
 class Service(Protocol):
     """The running service, as far as orders concern it. Where none runs all of it does nothing."""
 
@@ -71,9 +92,18 @@ class Service(Protocol):
     def run(self, function: Callable[[], T]) -> T:
         """Returns what the function returns on the delivery thread; where none runs, here. Not for that thread."""
 
+    def online(self) -> list[Online]:
+        """Returns all sessions, by name."""
+
+    def load(self) -> Load | None:
+        """Returns None where none runs."""
+
     # on the delivery thread
     def count_sessions(self, user_id: int) -> int:
         """How many sessions the account has."""
+
+    def is_online(self, user_id: int) -> bool:
+        """Whether the account is in the list of users online: a quiet session is not enough."""
 
     def end_sessions(self, reason: Reason, user_id: int) -> None:
         """Ends the account's sessions, with a `bye`. As the `done` of a write it follows what was committed before."""
@@ -94,8 +124,17 @@ class NoService:
     def run(self, function: Callable[[], T]) -> T:
         return function()
 
+    def online(self) -> list[Online]:
+        return []
+
+    def load(self) -> Load | None:
+        return None
+
     def count_sessions(self, user_id: int) -> int:  # noqa: ARG002 (as in Service)
         return 0
+
+    def is_online(self, user_id: int) -> bool:  # noqa: ARG002
+        return False
 
     def end_sessions(self, reason: Reason, user_id: int) -> None:
         """There are none."""

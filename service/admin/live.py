@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from service.admin.desk import Load, Online
+from service.clock import format_time, utcnow
 from service.errors import StorageUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from service.admin.desk import Reason
-    from service.chat.session import Services
+    from service.chat.session import Services, Session
 
 T = TypeVar("T")
+
+
+class Connected(Protocol):
+    """What is asked of a client's connection."""
+
+    session: Session
+    logged_in_at: str
+
+    @property
+    def way(self) -> str:
+        """How its bytes travel."""
 
 
 class LiveService:
@@ -20,8 +33,11 @@ class LiveService:
 
     is_running = True
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, connections: Callable[[], Iterable[Connected]]) -> None:
+        """`connections` gives the clients that are there, logged in or not."""
         self._services = services
+        self._connections = connections
+        self._started = format_time(utcnow())
 
     def run(self, function: Callable[[], T]) -> T:
         """Raises StorageUnavailable if the delivery thread could not do it."""
@@ -32,9 +48,32 @@ class LiveService:
             raise StorageUnavailable("the service could not do it; look into its log")
         return results[0]
 
+    def online(self) -> list[Online]:
+        found: list[Online] = []
+        now = format_time(utcnow())  # for a client whose thread has not noted its login yet
+        for connected in self._connections():
+            account, session = connected.session.account, connected.session
+            if account is not None:
+                since, waiting = connected.logged_in_at or now, session.outbox.waiting
+                found.append(Online(account.name, session.peer, since, connected.way, account.quiet, waiting))
+        return sorted(found, key=lambda online: (online.name, online.since))
+
+    def load(self) -> Load:
+        services = self._services
+        return Load(
+            started=self._started,
+            connections=len(list(self._connections())),
+            writer_queue=services.storage.figures().queued,
+            delivery_queue=services.delivery.queued,
+            bcrypt_queue=services.accounts.waiting,
+        )
+
     # -- on the delivery thread ---------------------------------------------------------------------------------------
     def count_sessions(self, user_id: int) -> int:
         return len(self._services.roster.sessions_of(user_id))
+
+    def is_online(self, user_id: int) -> bool:
+        return self._services.roster.is_listed(user_id)
 
     def end_sessions(self, reason: Reason, user_id: int) -> None:
         for session in list(self._services.roster.sessions_of(user_id)):

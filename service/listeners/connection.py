@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from service.chat.dispatch import Dispatcher
+from service.clock import format_time, utcnow
 from service.errors import PeerError
 from service.net.tls import HANDSHAKE, NotTlsError
 
@@ -47,13 +48,18 @@ class Connection:
         self._framing = framing
         self._outbox = outbox
         self.session = session
+        self.logged_in_at = ""  # as text; empty until then
         self.login_by = time.monotonic() + services.settings.login_timeout  # the listener sees to it
         self._dispatcher = Dispatcher(session)
         self._on_login = on_login
         self._on_end = on_end
         self._stopping = False
-        self._is_known = False  # has logged in
         self.thread = threading.Thread(target=self._run, name=f"chat-conn-{number}")
+
+    @property
+    def way(self) -> str:
+        """How the bytes travel: ``plain`` or ``TLS``."""
+        return self._stream.way
 
     def stop(self) -> None:
         """Does no further line. From any thread. The own thread ends once the session was ended and the client is gone.
@@ -147,8 +153,8 @@ class Connection:
                     dispatcher.handle(command, len(line))
             else:
                 dispatcher.refuse(_too_long(decoder.limit, session.account))
-            if not self._is_known and session.account is not None:
-                self._is_known = True
+            if not self.logged_in_at and session.account is not None:
+                self.logged_in_at = format_time(utcnow())
                 decoder.limit = self._services.settings.max_line
                 self._on_login(self)
             if session.delay():

@@ -107,6 +107,11 @@ class Stream:
             return 0
 
     @property
+    def way(self) -> str:
+        """How the bytes travel: ``plain`` or ``TLS``. For any thread."""
+        return "plain"
+
+    @property
     def sealed(self) -> int:
         """How many bytes of the last `send` were not taken but cannot change any more. For the sending thread."""
         return 0
@@ -166,6 +171,10 @@ class TlsStream(Stream):
         if self._channel is None:
             return super()._receive_some(charge)
         return self._channel.recv(self._receive_bytes, charge)
+
+    @property
+    def way(self) -> str:
+        return "TLS" if self._channel is not None else "plain"
 
     @property
     def sealed(self) -> int:

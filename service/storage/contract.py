@@ -169,6 +169,42 @@ class Figures(NamedTuple):
     wal_bytes: int  # of what is stored beside the file, and not in it yet
 
 
+class Person(NamedTuple):
+    """An account, as an operator sees it; times as text."""
+
+    id: int
+    name: str
+    created: str
+    last_seen: str
+    disabled_at: str | None
+    role: str  # in the main room: member, moderator or owner
+
+
+class Overview(NamedTuple):
+    """How much a database holds."""
+
+    users: int
+    disabled: int
+    newest_id: int  # ever given to a message
+    recent: int  # messages stored since the moment asked for
+    schema: str
+
+
+class Sizes(NamedTuple):
+    """The bytes of the database's files, and those free on its disk."""
+
+    database: int
+    wal: int
+    free: int
+
+
+class BackupNote(NamedTuple):
+    """The newest backup that was made: when, and to which file."""
+
+    time: str
+    file: str
+
+
 Outcome = Stored | NonceReused | StorageFull  # of one message
 
 
@@ -218,6 +254,21 @@ class AccountStorage(Protocol):
 
     def find_user(self, name: str) -> User | None:
         """Returns the account with that mapped name, if any."""
+
+    def users_page(self, after: str, limit: int, *, disabled: bool = False) -> list[Person]:
+        """Returns accounts by name, from the one that follows `after`; with `disabled` only such.
+
+        Those that nobody can log in to are none: the service's own, and deleted ones.
+        """
+
+    def overview(self, since: str) -> Overview:
+        """Counts what there is."""
+
+    def sizes(self) -> Sizes:
+        """Measures the files, without opening them."""
+
+    def newest_backup(self) -> BackupNote | None:
+        """Returns the newest backup of this database, if one is known."""
 
     def add_user(
         self, name: str, look: str, password_hash: str, now: str, *, done: Done[int] = None, refused: Failed = None

@@ -84,9 +84,9 @@ def kick(order: Kick, desk: Desk) -> Work:
 
 
 def find_user(desk: Desk, name: str) -> User:
-    """Returns the account. Raises UnknownUser."""
+    """Returns the account. Raises UnknownUser, also for one that nobody can log in to."""
     user = desk.storage.find_user(name)
-    if user is None:
+    if user is None or not user.password_hash:
         raise UnknownUser(name)
     return user
 

@@ -12,8 +12,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from service.clock import utcnow
+from service.clock import format_time, utcnow
 from service.errors import FileError, StorageUnavailable
+from service.storage.contract import BackupNote
 from service.storage.sqlite import database, integrity, schema
 from service.storage.sqlite.lock import FileLock
 
@@ -81,7 +82,29 @@ def backup(source: Path, target: Path, task: Task, *, overwrite: bool = False, s
             raise FileError(f"the copy of {source} has other counts than it; nothing was backed up")
         _refuse_existing(target, overwrite=overwrite)
         _put(part, target)
+    _note(source, target)
     return held
+
+
+def read_note(path: Path) -> BackupNote | None:
+    """Returns which backup of the database at `path` was made last; None if none is known."""
+    try:
+        time, _, file = _note_of(path).read_text(errors="replace").rstrip("\n").partition(" ")
+    except OSError:
+        return None
+    return BackupNote(time, file)
+
+
+def _note(source: Path, target: Path) -> None:
+    """Notes a new backup beside the database. Who may read there but not write makes backups all the same."""
+    with suppress(OSError), _temporary(_note_of(source)) as part:
+        part.write_text(f"{format_time(utcnow())} {target.resolve()}\n", errors="replace")
+        part.replace(_note_of(source))
+
+
+def _note_of(path: Path) -> Path:
+    path = path.resolve()
+    return path.with_name(f"{path.name}-backup")
 
 
 @database.all_translated()

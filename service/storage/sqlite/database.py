@@ -23,8 +23,8 @@ _WRITER_CACHE_KIB: Final = 65_536  # of pages at most: enough for the ends of th
 _READER_CACHE_KIB: Final = 256  # of pages; a reader reads one or two pages of history
 _JOURNAL_LIMIT: Final = 16 << 20  # bytes that the -wal keeps after a checkpoint
 CHECKPOINT_PAGES: Final = 4_000  # of the -wal, 16 MiB; with SQLite's default of 1,000 the same pages are written often
-# The files beside a database in use: those of SQLite, lock.py and service/admin/control.py.
-_BESIDE: Final = ("-wal", "-shm", "-journal", "-lock", "-control")
+# The files beside a database in use: those of SQLite, lock.py, service/admin/control.py and backup.py.
+_BESIDE: Final = ("-wal", "-shm", "-journal", "-lock", "-control", "-backup")
 REMEDY: Final = f"With the service stopped, `{programs.ADMIN} restore BACKUP --db {{}}` puts a backup in its place"
 # sqlite3 must not begin transactions by itself. The second setting is the default, but a later Python will change it.
 _MANUAL: Final[dict[str, Any]] = {"isolation_level": None}

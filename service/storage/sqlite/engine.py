@@ -117,8 +117,8 @@ class SqliteStorage(Orders):
 
     def figures(self) -> Figures:
         writer = self._writer
-        sizes = (_size(self._path), _size(self._path.with_name(f"{self._path.name}-wal")))
-        return Figures(writer.queued, writer.written, writer.commits, *sizes)
+        sizes = self.sizes()
+        return Figures(writer.queued, writer.written, writer.commits, sizes.database, sizes.wal)
 
     # -- writes -------------------------------------------------------------------------------------------------------
     def register(
@@ -258,11 +258,3 @@ class SqliteStorage(Orders):
         self._writer.close()
         self._thread.join()
         self._file_lock.close()
-
-
-def _size(path: Path) -> int:
-    """Returns a file's bytes; 0 if there is none. Does not open it: closing it would end SQLite's locks on it."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from service.errors import ChatError
 from service.storage.contract import Write
-from service.storage.sqlite import database, schema, users
+from service.storage.sqlite import backup, database, operators, schema, users
 from service.storage.sqlite.lock import FileLock
+from service.storage.sqlite.space import measure_files
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
-    from service.storage.contract import Done, Failed, User
+    from service.storage.contract import BackupNote, Done, Failed, Overview, Person, Sizes, User
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -23,6 +25,8 @@ T = TypeVar("T")
 
 class Orders:
     """The reads and writes for orders. A subclass defines how a read and how a write is done."""
+
+    _path: Path
 
     def read(self, query: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """Returns what ``query(connection, *args)`` reads. Raises StorageUnavailable."""
@@ -36,6 +40,18 @@ class Orders:
 
     def find_user(self, name: str) -> User | None:
         return self.read(users.find_user, name)
+
+    def users_page(self, after: str, limit: int, *, disabled: bool = False) -> list[Person]:
+        return self.read(partial(operators.users_page, disabled=disabled), after, limit)
+
+    def overview(self, since: str) -> Overview:
+        return self.read(operators.overview, since)
+
+    def sizes(self) -> Sizes:
+        return measure_files(self._path)
+
+    def newest_backup(self) -> BackupNote | None:
+        return backup.read_note(self._path)
 
     def add_user(
         self, name: str, look: str, password_hash: str, now: str, *, done: Done[int] = None, refused: Failed = None

@@ -1,4 +1,4 @@
-"""Checks the space for more messages: the database's maximum size, and the free space on its disk."""
+"""The space for more messages: the database's size and its maximum, and the free space on its disk."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final, Literal
 
 from service.errors import StorageFull, StorageUnavailable
+from service.storage.contract import Sizes
 
 if TYPE_CHECKING:
     import sqlite3
@@ -85,6 +86,26 @@ class Space:
         if self._max_db:
             left = self._max_db - _used(connection)
             yield left / (self._max_db * _WARNING), left, f"within --max-db {self._max_db // _MEGA}M"
+
+
+def measure_files(path: Path) -> Sizes:
+    """Measures a database's files, and what is free beside them; what cannot be measured is 0.
+
+    It opens none: closing it would drop SQLite's locks.
+    """
+    try:
+        disk = os.statvfs(path.parent)
+        free = disk.f_bavail * disk.f_frsize
+    except OSError:
+        free = 0
+    return Sizes(_size_of(path), _size_of(path.with_name(f"{path.name}-wal")), free)
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _used(connection: sqlite3.Connection) -> int:

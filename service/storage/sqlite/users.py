@@ -180,6 +180,6 @@ def enable(connection: sqlite3.Connection, name: str) -> int:
 
 def _known_user(connection: sqlite3.Connection, name: str) -> User:
     user = find_user(connection, name)
-    if user is None:
+    if user is None or not user.password_hash:  # an account without a password is the service's own, or deleted
         raise UnknownUser(name)
     return user

@@ -15,5 +15,5 @@ def test_no_secret_of_an_order_is_logged() -> None:
 def test_where_no_service_runs_nobody_is_online() -> None:
     """And what is for the delivery thread is done here."""
     service = NoService()
-    assert service.run(lambda: service.count_sessions(1)) == 0
-    assert not service.is_running
+    assert service.run(lambda: (service.count_sessions(1), service.is_online(1))) == (0, False)
+    assert (service.is_running, service.online(), service.load()) == (False, [], None)

@@ -9,7 +9,7 @@ import pytest
 
 from service.admin.live import LiveService
 from service.errors import StorageUnavailable
-from tests.support.helpers import enter, running_server
+from tests.support.helpers import Wire, enter, running_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def test_it_acts_on_the_delivery_thread(tmp_path: Path) -> None:
     """The roster is that thread's alone."""
     with running_server(tmp_path) as server, enter(server.port, "alice"), enter(server.port, "alice"):
-        live = LiveService(server.services)
+        live = LiveService(server.services, server.places.connections)
         user_id = server.services.accounts.find_id("alice")
         assert user_id is not None
         assert live.run(lambda: (threading.current_thread().name, live.count_sessions(user_id))) == ("chat-delivery", 2)
@@ -28,5 +28,17 @@ def test_it_acts_on_the_delivery_thread(tmp_path: Path) -> None:
 def test_a_fault_there_is_an_error_here(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The log has it; the delivery goes on."""
     with running_server(tmp_path) as server, pytest.raises(StorageUnavailable, match="look into its log"):
-        LiveService(server.services).run(lambda: 1 // 0)
+        LiveService(server.services, server.places.connections).run(lambda: 1 // 0)
     assert "a delivery failed" in caplog.text
+
+
+def test_who_is_logged_in_is_online(tmp_path: Path) -> None:
+    """By name, each session; who is only connected is counted."""
+    with running_server(tmp_path) as server, enter(server.port, "bob"), enter(server.port, "alice") as alice:
+        live = LiveService(server.services, server.places.connections)
+        with Wire(server.port):
+            assert live.load().connections == 3
+            first, second = live.online()
+        assert (first.name, second.name, first.way, first.waiting_bytes) == ("alice", "bob", "plain", 0)
+        assert first.peer.endswith(f":{alice.socket.getsockname()[1]}")
+        assert first.since.startswith("20")

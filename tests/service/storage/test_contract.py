@@ -456,3 +456,43 @@ def test_a_probe_stores_and_changes_nothing(storage: Storage) -> None:
     assert (told.is_set(), failed.is_set(), after.queued, after.written - written) == (True, False, 0, 2)
     assert after.database_bytes + after.wal_bytes > 0
     assert storage.history_page(None, None, None, 10).messages == []
+
+
+# -- for an operator --------------------------------------------------------------------------------------------------
+def test_accounts_are_listed_by_name(storage: Storage) -> None:
+    """In pages that follow each other; those that are shut out alone, too."""
+    for name in ("carl", "anna", "zoë", "bob"):
+        add(storage, name)
+    storage.result(storage.disable("bob", LATER))
+    page = storage.users_page("", 2)
+    assert [(person.name, person.created, person.disabled_at) for person in page] == [
+        ("anna", NOW, None),
+        ("bob", NOW, LATER),
+    ]
+    assert [person.name for person in storage.users_page("bob", 10)] == ["carl", "zoë"]
+    assert [person.name for person in storage.users_page("", 10, disabled=True)] == ["bob"]
+    assert storage.users_page("zoë", 10) == []
+
+
+def test_an_overview_counts(storage: Storage) -> None:
+    """Accounts, and the newest message of all, also a direct one."""
+    anna = add(storage, "anna")
+    add(storage, "bob")
+    storage.result(storage.disable("bob", NOW))
+    say(storage, anna, "hi")
+    newest = say(storage, anna, "hi", "bob")
+    held = storage.overview(NOW)
+    assert (held.users, held.disabled, held.newest_id, held.recent) == (2, 1, newest, 2)
+
+
+def test_sizes_are_measured(storage: Storage) -> None:
+    """Those of the files, and what is left."""
+    add(storage, "anna")
+    sizes = storage.sizes()
+    assert sizes.database + sizes.wal > 0
+    assert sizes.free > 0
+
+
+def test_no_backup_is_known_of_a_new_database(storage: Storage) -> None:
+    """Nor is one looked for."""
+    assert storage.newest_backup() is None

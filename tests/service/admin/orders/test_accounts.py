@@ -90,6 +90,8 @@ def test_an_operator_makes_accounts_where_registration_is_closed(tmp_path: Path,
     ("action", "name", "password", "words"),
     [
         ("disable", "nobody", "", 'there is no user "nobody"'),
+        ("disable", "server", "", 'there is no user "server"'),
+        ("password", "server", PASSWORD, 'there is no user "server"'),
         ("password", "nobody", PASSWORD, 'there is no user "nobody"'),
         ("password", "alice", "short", "at least 8 characters"),
         ("add", "alice", PASSWORD, 'the name "alice" is taken'),

@@ -114,7 +114,7 @@ def test_what_is_there_is_not_overwritten_unless_asked(path: Path) -> None:
         backup.backup(path.with_name("missing.db"), path.with_name("copy2.db"), Task())
 
 
-OWN = ["chat.db", "chat.db-wal", "chat.db-shm", "chat.db-journal", "chat.db-lock", "chat.db-control"]
+OWN = ["chat.db", "chat.db-wal", "chat.db-shm", "chat.db-journal", "chat.db-lock", "chat.db-control", "chat.db-backup"]
 
 
 @pytest.fixture
@@ -182,6 +182,7 @@ def test_what_is_only_called_so_is_none_of_its_own(live: Path) -> None:
 
 def test_what_stands_beside_a_database_is_known(live: Path) -> None:
     """Whatever a running service has beside it is one of these, and its backup may be called anything else."""
+    backup.backup(live, live.parent / "other" / "copy.db", Task())
     assert names(live.parent) - {"other"} == {*OWN} - {"chat.db-journal"}
     for name in ("chat.db-old", "chat.db.copy", "chat", "other/chat.db", "other/chat.db-wal"):
         assert backup.backup(live, live.parent / name, Task()).users == 1
@@ -412,4 +413,38 @@ def test_an_upset_umask_opens_no_file(path: Path) -> None:
             modes = {part.name: part.stat().st_mode & 0o777 for part in path.parent.glob("open*")}
     finally:
         os.umask(old)
-    assert modes == dict.fromkeys(["open.db", "open.db-wal", "open.db-shm", "open.db-lock", "open.copy"], 0o600)
+    files = ["open.db", *(f"open.db-{part}" for part in ("wal", "shm", "lock", "backup")), "open.copy"]
+    assert modes == dict.fromkeys(files, 0o600)
+
+
+# -- the note ---------------------------------------------------------------------------------------------------------
+def test_the_newest_backup_is_noted(path: Path) -> None:
+    """Beside the database, for its owner only; by any name of the database, and until there is a newer one."""
+    assert backup.read_note(path) is None
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+    for name in ("one.db", "two words.db"):
+        backup.backup(link, path.with_name(name), Task())
+        note = backup.read_note(path)
+        assert note is not None
+        assert note.file == str(path.with_name(name))
+    note_file = path.with_name("chat.db-backup")
+    assert note_file.stat().st_mode & 0o777 == 0o600
+    note_file.write_bytes(b"\xff")
+    assert backup.read_note(path) is not None
+
+
+def test_a_failed_backup_is_not_noted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one before stays the newest."""
+    backup.backup(path, path.with_name("one.db"), Task())
+    before = backup.read_note(path)
+    monkeypatch.setattr("service.storage.sqlite.backup._put", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        backup.backup(path, path.with_name("two.db"), Task())
+    assert backup.read_note(path) == before
+
+
+def test_a_backup_without_a_note_is_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where only the database may be read."""
+    monkeypatch.setattr("service.storage.sqlite.backup._note_of", lambda path: path / "nowhere" / "note")
+    assert backup.backup(path, path.with_name("copy.db"), Task()).users == 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 
 from service.storage.sqlite import database
-from service.storage.sqlite.space import Space
+from service.storage.sqlite.space import Space, measure_files
 from tests.support.helpers import PASSWORD, Process, Wire, enter, running_server
 
 if TYPE_CHECKING:
@@ -180,3 +180,12 @@ def test_a_disk_that_is_nearly_full(tmp_path: Path) -> None:
         log = "".join(service.log)
         assert log.index("MB are left for messages above") < log.index("no more messages are stored")
         assert "storage unavailable" not in log
+
+
+def test_files_are_measured_as_they_are(tmp_path: Path) -> None:
+    """What is not there is 0, as is the space of a disk that does not answer."""
+    (tmp_path / "chat.db").write_bytes(b"x" * 5)
+    (tmp_path / "chat.db-wal").write_bytes(b"x" * 3)
+    assert measure_files(tmp_path / "chat.db")[:2] == (5, 3)
+    assert measure_files(tmp_path / "chat.db").free > 0
+    assert measure_files(tmp_path / "gone" / "chat.db") == (0, 0, 0)
