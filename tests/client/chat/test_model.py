@@ -132,7 +132,7 @@ def test_the_welcome(users: list[str], here: str) -> None:
 def test_the_message_of_the_day_is_shown_at_the_login_only() -> None:
     """Under the welcome, made safe, and so that no line of it passes for a message; not when the link comes back."""
     model, login = Model(), login_ok(motd="Hi!\r\n09:30 bob: \x1b[2J")
-    assert texts(model.receive(login, Resume(token="t")))[1] == "The server says: Hi!\n    | 09:30 bob: \u241b[2J"
+    assert texts(model.receive(login, Resume(token="t")))[1] == "The server says: Hi!\n    09:30 bob: \u241b[2J"
     model.lose("gone")
     assert not any("Hi!" in text for text in texts(model.come_back(login)))
 
@@ -471,7 +471,7 @@ def test_a_page_to_read(model: Model) -> None:
     model.receive(login_ok(unread=3, missed=1), Login(username="alice"))
     messages = [stored(8), stored(9, sender="alice"), stored(10)]
     page = model.read(HistoryReply(messages=messages, more=True), History(limit=40, ref="r"))
-    assert texts(page.lines) == ["-- Saturday, 21 November 2026 --", "09:30 bob: hi", "09:30 you: hi", "09:30 bob: hi"]
+    assert texts(page.lines) == ["-- Saturday, 21 November 2026 --", "09:30 bob: hi", "09:30 > you: hi", "09:30 bob: hi"]
     assert page.older == History(before=8, limit=40)
     assert model.receipts.unread == 1
     model.read(HistoryReply(with_="bob", messages=[stored(7, to="alice")], more=False), History(with_="bob"))

@@ -86,7 +86,7 @@ def test_rows_have_id_and_time_with_zone(port: int) -> None:
     """From history, search and since alike; --format chooses other fields."""
     with enter(port, "bob") as bob:
         time = bob.ask("pm", message="hi\nthere")["time"]
-        row = f"1 {time[:19]}+00:00 bob: hi\n    | there\n"
+        row = f"1 {time[:19]}+00:00 bob: hi\n    there\n"
         for option in (("--history", 1), ("--search", "hi"), ("--since", 0)):
             assert client(port, "alice", *option) == (0, row, "")
             assert client(port, "alice", *option, "--format", "{from}={id}") == (0, "bob=1\n", "")
