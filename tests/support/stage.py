@@ -103,13 +103,14 @@ class Stage:
             "sh", ["-c", self.fit(line)], cwd=str(folder), env=self.user, encoding="utf-8", timeout=PATIENCE
         )
         answers = {"Type yes": "yes", "Your name:": "alice", "New password:": PASSWORD, "The same again:": PASSWORD}
-        shown = ""
-        while "EX>" not in shown:
-            asked = shell.expect([*answers, "EX>"])
+        shown, is_in = "", False
+        while not is_in:
+            asked = shell.expect([*answers, "[0-9] online"])  # the last one is the status bar
             shown += f"{shell.before}{shell.after}"
-            if asked < len(answers):
+            is_in = asked == len(answers)
+            if not is_in:
                 shell.send(answers.pop(list(answers)[asked]) + "\r")
-        shell.send("ex\r")
+        shell.send("/ex\r")
         shown += shell.read()
         shell.close()
         assert shell.exitstatus == 0, shown

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from client.settings import parse_profiles
+from service import __version__
 from tests.support.helpers import PASSWORD, enter
 from tests.support.papers import PAPERS, block
 from tests.support.stage import PROGRAMS, Stage
@@ -27,15 +28,18 @@ if TYPE_CHECKING:
 
 NAMES: Final = ("README.txt", *sorted(name for name in PAPERS if name.startswith("docs/")))
 SCRIPTING: Final = PAPERS["docs/scripting.txt"]
+INSTALLING, OPERATING = PAPERS["docs/installing.txt"], PAPERS["docs/operating.txt"]
+WHEEL: Final = f"chat_service-{__version__}-py3-none-any.whl"
 PROFILES: Final = block(PAPERS["docs/client.txt"], "~/.config/chat/profiles.toml on Linux.")
 # What an example begins with: a program of ours or another's, a variable of the shell, or the times of a crontab.
 BEGINNINGS: Final = (
     *PROGRAMS,
     *("make", "python3", ".venv/bin/python", "sqlite3", "pip", "pipx", "uv", "podman", "docker", "sudo", "systemctl"),
     *("systemd-analyze", "kill", "cp", "cd", "curl", "nc", "printf", "df", "export", "source", "eval", "logrotate"),
+    *("mkdir", "rm", "mv", "man", "runuser", "useradd", "install"),
 )
 EXAMPLE: Final = re.compile(
-    rf"(?:\$ )?(?:(?:{'|'.join(map(re.escape, BEGINNINGS))})(?: |$)|(?:[a-z_]+|PATH)=\S|(?:[\d*/,-]+ ){{5}})"
+    rf"(?:\$ )?(?:(?:{'|'.join(map(re.escape, BEGINNINGS))})(?: |$)|[~.]/\S|(?:[a-z_]+|PATH)=\S|(?:[\d*/,-]+ ){{5}})"
 )
 
 
@@ -62,7 +66,8 @@ def chats(*said: str, name: str = "alice", tls: bool = False, there: str = "else
 
     def run(stage: Stage, line: str) -> None:
         with stage.serving(**stage.certificate if tls else {}):
-            write_profiles(stage)
+            if line == "chat" or "--profile" in line:
+                write_profiles(stage)
             if "certs/" in line:
                 (stage.clone / "certs").mkdir()
                 shutil.copy(stage.authority, stage.clone / "certs" / "cert.pem")
@@ -131,6 +136,17 @@ def administers(*said: str, typed: str = "", is_running: bool = True) -> How:
 def is_known(stage: Stage, line: str) -> None:
     """It takes long, or the network: make says what it would do."""
     assert stage.run(line.replace("make ", "make -n ", 1), stage.clone)
+
+
+def is_elsewhere(reason: str) -> How:
+    """It is not run here."""
+    return lambda _stage, _line: pytest.skip(reason)
+
+
+def completes(stage: Stage, line: str) -> None:
+    """A file for the shell is made, in the folder that the line before makes."""
+    file = line.rpartition("> ")[2]
+    stage.run(f"mkdir -p {file.rpartition('/')[0]}\n{line}\ntest -s {file}")
 
 
 def queries(stage: Stage, line: str) -> None:
@@ -243,9 +259,37 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin enable NAME": administers("alice: "),
     "chat-admin password NAME": administers("alice: ", typed=f"another {PASSWORD}\n"),
     "chat-admin add NAME": administers("carl: ", typed=f"another {PASSWORD}\n"),
+    "chat-admin kick NAME": administers("alice: "),
+    "chat-admin status": administers("1"),
+    "chat-admin users": administers("alice"),
+    "chat-admin users --disabled": administers(),
+    **dict.fromkeys(
+        (
+            "chat-service 2>>/var/log/chat/chat.log",
+            "chat-service 2>&1 | rotatelogs -n 8 /var/log/chat/chat.log 604800",
+            "cd /srv/chat",
+            *re.findall(r"^    ((?:useradd|install|runuser|cp|systemctl) .*)", OPERATING, re.MULTILINE),
+        ),
+        is_elsewhere("needs root, and folders of the system; test_packaging.py looks at the unit"),
+    ),
+    **dict.fromkeys(
+        re.findall(r"^    (podman .*)", OPERATING, re.MULTILINE),
+        is_elsewhere("needs podman and the network"),
+    ),
+    **dict.fromkeys(
+        (
+            ".venv/bin/python -m pip install prometheus_client",
+            "chat-service --metrics 9100",
+            "curl http://127.0.0.1:9100/metrics",
+            "curl http://127.0.0.1:9100/healthz",
+        ),
+        is_elsewhere("needs the network and that port; test_metrics.py asks for both pages"),
+    ),
     "chat-admin init-db chat.db": prints("chat.db: created"),
     "make backup": prints("backups/chat-", "1 user,", there="clone"),
-    "0 3 * * * cd /srv/chat && make backup": crontab("backups/chat-"),
+    "make backup KEEP=14": prints("backups/chat-", "1 user,", there="clone"),
+    "0 3 * * * cd /srv/chat && make backup KEEP=14": crontab("backups/chat-"),
+    "chat-admin backup [--db chat.db] --keep 14": administers("backups/chat-", "1 user,"),
     "chat-admin backup [FILE] [--db chat.db] [--overwrite]": administers("copy.db: ", "1 user,"),
     "chat-admin restore FILE [--db chat.db]": administers("chat.db: restored, ", "1 user,", is_running=False),
     "chat-admin verify [FILE]": administers("copy.db: sound, ", "1 user,"),
@@ -257,6 +301,33 @@ ROWS: Final[dict[str, How]] = {
         ),
         is_known,
     ),
+    # docs/installing.txt
+    "chat-service": serves("chat-service 0"),
+    "chat-admin": prints("COMMAND", line="chat-admin --help"),
+    "make dist": is_known,
+    **dict.fromkeys(
+        (
+            f"pipx install ./{WHEEL}",
+            f"uv tool install ./{WHEEL}",
+            "python3 -m venv ~/chat-venv",
+            f"~/chat-venv/bin/pip install ./{WHEEL}",
+            f"pipx install --force ./{WHEEL}",
+            f"uv tool install --force ./{WHEEL}",
+            f"~/chat-venv/bin/pip install --upgrade ./{WHEEL}",
+            "pipx uninstall chat-service",
+            "uv tool uninstall chat-service",
+            "man -M ~/chat-venv/share/man chat",
+            'man -M "$(uv tool dir)/chat-service/share/man" chat',
+        ),
+        is_elsewhere("needs the network; test_wheel.py installs the wheel"),
+    ),
+    "chat chat.example 12000": chats("is a new name"),
+    "chat --help": prints("--tail"),
+    "chat-admin init-db --backup": prints("chat.db: current", there="clone"),
+    "rm -r ~/chat-venv": prints(line="mkdir ~/chat-venv\nrm -r ~/chat-venv"),
+    "rm -rf ~/.config/chat ~/.local/state/chat": prints(),
+    **dict.fromkeys(re.findall(r"^    (mkdir -p .*)", INSTALLING, re.MULTILINE), prints()),
+    **dict.fromkeys(re.findall(r"^    (chat.* --completion .*)", INSTALLING, re.MULTILINE), completes),
     # docs/scripting.txt, by the words before each
     "30 7 * * * df -h / | ~/.local/bin/chat 127.0.0.1 12000 monitor --send -": crontab("Filesystem"),
     "PATH=~/.local/bin:$PATH": prints(
