@@ -19,6 +19,7 @@ from service.metrics import REQUEST_BYTES, Metrics
 from service.server import Server
 from service.storage.sqlite.engine import SqliteStorage
 from tests.support.helpers import PATIENCE, Process, Wire, enter, make_settings, running_server, until
+from tests.support.papers import PAPERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +93,14 @@ def test_a_chat_in_figures(server: Server) -> None:
     for queue in ("writes", "delivery", "bcrypt", "pages", "searches"):
         assert now[f"chat_queue_length {queue}"] == 0
     assert not any("alice" in name or "127.0.0.1" in name for name in now)
+
+
+def test_the_paper_lists_the_figures(server: Server) -> None:
+    """All of them, and no other."""
+    with measured(server) as port:
+        names = {re.sub(r"_(bucket|sum|count)$", "", name.partition(" ")[0]) for name in samples(port)}
+    listed = re.findall(r"^    (chat_\w+)  ", PAPERS["docs/operating.txt"], re.MULTILINE)
+    assert set(listed) == {name for name in names if name.startswith("chat_")}
 
 
 def test_what_waits_for_a_client_is_a_figure(server: Server) -> None:
