@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, get_args
 
 from service.accounts import passwords
 from service.accounts.names import map_name, map_new_name
@@ -12,8 +12,10 @@ from service.admin import files
 from service.admin.asking import ask
 from service.admin.kept_backups import parse_count
 from service.admin.orders import accounts
+from service.admin.orders.announce import MAX_ANNOUNCEMENT, Announce
 from service.admin.orders.status import Status, Users
 from service.errors import PeerError
+from service.storage.contract import Role
 
 if TYPE_CHECKING:
     import argparse
@@ -80,6 +82,17 @@ def _add_for_users(parser: argparse.ArgumentParser, settings: Settings) -> None:
     _add_db(parser, settings)
 
 
+def _add_for_role(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument("name", metavar="NAME", help="whose")
+    parser.add_argument("role", choices=get_args(Role), help="its rank in the main room")
+    _add_db(parser, settings)
+
+
+def _add_for_announce(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument("text", metavar="TEXT", help="what to say; - takes it from stdin")
+    _add_db(parser, settings)
+
+
 # -- orders -----------------------------------------------------------------------------------------------------------
 def _for_name(make_order: Callable[[str], Order]) -> Callable[[argparse.Namespace, Settings], Work]:
     """Returns the work of a command that has an order carried out for a name."""
@@ -106,6 +119,21 @@ def _add(given: argparse.Namespace, settings: Settings) -> Work:
 def _set_password(given: argparse.Namespace, settings: Settings) -> Work:
     name = map_name(given.name)
     yield from ask(given.db, accounts.SetPassword(name, _ask_new_hash(name, settings)))
+
+
+def _set_role(given: argparse.Namespace, _: Settings) -> Work:
+    yield from ask(given.db, accounts.SetRole(map_name(given.name), given.role))
+
+
+def _announce(given: argparse.Namespace, _: Settings) -> Work:
+    text = given.text
+    try:
+        if text == "-":
+            text = sys.stdin.read(MAX_ANNOUNCEMENT + 2).rstrip("\r\n")  # no more than shows that it is too long
+        text.encode()
+    except UnicodeError:
+        raise PeerError("bad_request", "the text is no UTF-8; nothing was announced") from None
+    yield from ask(given.db, Announce(text))
 
 
 def _ask_new_hash(name: str, settings: Settings) -> str:
@@ -137,5 +165,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "disable": Command("shut an account out", _for_name(accounts.Disable), _add_name),
     "enable": Command("let an account in again", _for_name(accounts.Enable), _add_name),
     "kick": Command("end the sessions of an account; it may come again", _for_name(accounts.Kick), _add_name),
+    "role": Command("make an account member, moderator or owner of the main room", _set_role, _add_for_role),
+    "announce": Command("say something to everyone, as the account server", _announce, _add_for_announce),
     "certs": Command("make a self-signed certificate and its key, to speak TLS with", files.certs, _add_for_certs),
 }

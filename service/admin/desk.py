@@ -13,6 +13,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from service.storage.contract import AccountStorage
+    from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")
 Reason = Literal["kicked", "password_changed"]
@@ -108,6 +109,9 @@ class Service(Protocol):
     def end_sessions(self, reason: Reason, user_id: int) -> None:
         """Ends the account's sessions, with a `bye`. As the `done` of a write it follows what was committed before."""
 
+    def broadcast(self, event: BroadcastEvent) -> None:
+        """Sends a message, which was stored, to everyone who is there."""
+
 
 class Desk(NamedTuple):
     """What an order works with."""
@@ -138,3 +142,6 @@ class NoService:
 
     def end_sessions(self, reason: Reason, user_id: int) -> None:
         """There are none."""
+
+    def broadcast(self, event: BroadcastEvent) -> None:
+        """Nobody is there."""

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, Union
 
 from service.accounts.refusals import as_peer_errors
-from service.admin.orders import accounts, status
+from service.admin.orders import accounts, announce, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,8 @@ HANDLERS: Final[dict[type[Order], Callable[[Any, Desk], Work]]] = {
     accounts.Disable: accounts.disable,
     accounts.Enable: accounts.enable,
     accounts.Kick: accounts.kick,
+    accounts.SetRole: accounts.set_role,
+    announce.Announce: announce.announce,
     status.Status: status.status,
     status.Users: status.users,
 }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from service.admin.desk import Reason
     from service.chat.session import Services, Session
+    from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")
 
@@ -78,3 +79,7 @@ class LiveService:
     def end_sessions(self, reason: Reason, user_id: int) -> None:
         for session in list(self._services.roster.sessions_of(user_id)):
             session.kick(reason)
+
+    def broadcast(self, event: BroadcastEvent) -> None:
+        self._services.stored["public"] += 1
+        self._services.delivery.broadcast(event, event.id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 MAX_ID: Final = 2**63 - 1  # of a message; an engine's integers hold no larger one
 TOKENS_PER_USER: Final = 50  # an account keeps its newest tokens: a script that logs in each minute fills no table
+Role = Literal["member", "moderator", "owner"]  # in the main room, by rank
 SERVER_NAME: Final = "server"  # of the account that speaks for the service itself; it has no password
 SERVER_ID: Final = -1  # its id; those of people begin with 1
 MAX_SEARCH_WORDS: Final = 16  # in one query; each takes up to some 20 ms
@@ -177,7 +178,7 @@ class Person(NamedTuple):
     created: str
     last_seen: str
     disabled_at: str | None
-    role: str  # in the main room: member, moderator or owner
+    role: Role
 
 
 class Overview(NamedTuple):
@@ -255,6 +256,9 @@ class AccountStorage(Protocol):
     def find_user(self, name: str) -> User | None:
         """Returns the account with that mapped name, if any."""
 
+    def check_free(self, name: str, look: str) -> None:
+        """Raises NameTaken or LooksAlike if the name cannot be registered."""
+
     def users_page(self, after: str, limit: int, *, disabled: bool = False) -> list[Person]:
         """Returns accounts by name, from the one that follows `after`; with `disabled` only such.
 
@@ -286,6 +290,27 @@ class AccountStorage(Protocol):
     def enable(self, name: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
         """Enables the account again; the result is its id. UnknownUser."""
 
+    def set_role(
+        self, name: str, role: Role, now: str, *, done: Done[int] = None, refused: Failed = None
+    ) -> Write[int]:
+        """Sets the account's rank in the main room, and notes that; the result is its id. UnknownUser."""
+
+    def ensure_server(self, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
+        """Sees that there is the account SERVER_ID, with the name SERVER_NAME. NameTaken, by a user."""
+
+    def store_posts(
+        self,
+        sender_id: int,
+        posts: Sequence[Post],
+        *,
+        done: Done[Sequence[Outcome]] = None,
+        refused: Failed = None,
+    ) -> Write[Sequence[Outcome]]:
+        """Stores messages of one sender in order; the result is an outcome for each.
+
+        A refusal concerns one message only.
+        """
+
     def result(self, write: Write[T]) -> T:
         """Waits as `wait` does; returns the write's result or raises its error."""
 
@@ -309,9 +334,6 @@ class Storage(AccountStorage, Protocol):
         """The engine's name and version, for the log."""
 
     # reads
-    def check_free(self, name: str, look: str) -> None:
-        """Raises NameTaken or LooksAlike if the name cannot be registered."""
-
     def missed_page(self, user_id: int, up_to: int, limit: int) -> Page:
         """Returns direct messages that the user has not seen, up to the id `up_to`, oldest first."""
 
@@ -384,19 +406,6 @@ class Storage(AccountStorage, Protocol):
 
     def delete_expired_tokens(self, now: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
         """Deletes the expired tokens; the result is their number."""
-
-    def store_posts(
-        self,
-        sender_id: int,
-        posts: Sequence[Post],
-        *,
-        done: Done[Sequence[Outcome]] = None,
-        refused: Failed = None,
-    ) -> Write[Sequence[Outcome]]:
-        """Stores messages of one sender in order; the result is an outcome for each.
-
-        A refusal concerns one message only.
-        """
 
     def see_up_to(
         self, user_id: int, message_id: int, now: str, *, done: Done[None] = None, refused: Failed = None

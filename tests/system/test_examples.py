@@ -260,9 +260,12 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin password NAME": administers("alice: ", typed=f"another {PASSWORD}\n"),
     "chat-admin add NAME": administers("carl: ", typed=f"another {PASSWORD}\n"),
     "chat-admin kick NAME": administers("alice: "),
-    "chat-admin status": administers("1"),
-    "chat-admin users": administers("alice"),
+    "chat-admin role NAME owner": administers("alice: is owner"),
+    "chat-admin status": administers("newest id 0"),
+    "chat-admin users": administers("alice "),
     "chat-admin users --disabled": administers(),
+    "chat-admin announce 'Maintenance at six'": administers("sent to all who are there"),
+    "df -h / | chat-admin announce -": administers("sent to all who are there"),
     **dict.fromkeys(
         (
             "chat-service 2>>/var/log/chat/chat.log",

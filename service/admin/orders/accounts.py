@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from service.accounts.names import look_of
 from service.admin.desk import Desk, Order, Row
 from service.clock import format_time, utcnow
-from service.storage.contract import UnknownUser
+from service.storage.contract import Role, UnknownUser
 
 if TYPE_CHECKING:
     from service.admin.desk import Work
@@ -47,6 +47,13 @@ class Kick(Order, frozen=True, tag="kick"):
     name: str
 
 
+class SetRole(Order, frozen=True, tag="role"):
+    """Gives an account its rank in the main room."""
+
+    name: str
+    role: Role
+
+
 def add(order: Add, desk: Desk) -> Work:
     now = format_time(utcnow())
     desk.storage.result(desk.storage.add_user(order.name, look_of(order.name), order.password_hash, now))
@@ -68,6 +75,11 @@ def disable(order: Disable, desk: Desk) -> Work:
 def enable(order: Enable, desk: Desk) -> Work:
     desk.storage.result(desk.storage.enable(order.name))
     yield _tell(order, "the account is enabled")
+
+
+def set_role(order: SetRole, desk: Desk) -> Work:
+    desk.storage.result(desk.storage.set_role(order.name, order.role, format_time(utcnow())))
+    yield Row({"name": order.name, "role": order.role}, [f"{order.name}: is {order.role} of the main room now"])
 
 
 def kick(order: Kick, desk: Desk) -> Work:

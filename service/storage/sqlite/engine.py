@@ -70,9 +70,6 @@ class SqliteStorage(Orders):
         self._thread.start()
 
     # -- reads --------------------------------------------------------------------------------------------------------
-    def check_free(self, name: str, look: str) -> None:
-        self.read(users.check_free, name, look)
-
     def missed_page(self, user_id: int, up_to: int, limit: int) -> Page:
         return self.read(messages.missed_page, user_id, up_to, limit)
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from service.errors import ChatError
 from service.storage.contract import Write
-from service.storage.sqlite import backup, database, operators, schema, users
+from service.storage.sqlite import backup, database, messages, operators, schema, users
 from service.storage.sqlite.lock import FileLock
 from service.storage.sqlite.space import measure_files
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from service.storage.contract import BackupNote, Done, Failed, Overview, Person, Sizes, User
+    from service.storage.contract import BackupNote, Done, Failed, Outcome, Overview, Person, Post, Role, Sizes, User
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -40,6 +40,9 @@ class Orders:
 
     def find_user(self, name: str) -> User | None:
         return self.read(users.find_user, name)
+
+    def check_free(self, name: str, look: str) -> None:
+        self.read(users.check_free, name, look)
 
     def users_page(self, after: str, limit: int, *, disabled: bool = False) -> list[Person]:
         return self.read(partial(operators.users_page, disabled=disabled), after, limit)
@@ -68,6 +71,14 @@ class Orders:
 
     def enable(self, name: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
         return self.submit(users.enable, name, done=done, refused=refused)
+
+    def set_role(
+        self, name: str, role: Role, now: str, *, done: Done[int] = None, refused: Failed = None
+    ) -> Write[int]:
+        return self.submit(users.set_role, name, role, now, done=done, refused=refused)
+
+    def ensure_server(self, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
+        return self.submit(users.ensure_server, done=done, refused=refused)
 
 
 class OfflineStorage(Orders):
@@ -112,6 +123,16 @@ class OfflineStorage(Orders):
             refused(write.error)
         return write
 
+    def store_posts(
+        self,
+        sender_id: int,
+        posts: Sequence[Post],
+        *,
+        done: Done[Sequence[Outcome]] = None,
+        refused: Failed = None,
+    ) -> Write[Sequence[Outcome]]:
+        return self.submit(_store_posts, sender_id, posts, done=done, refused=refused)
+
     def _connect(self) -> sqlite3.Connection:
         return database.connect_writer(self._path, timeout=self._timeout)
 
@@ -122,3 +143,8 @@ class OfflineStorage(Orders):
 
     def close(self) -> None:
         self._file_lock.close()
+
+
+def _store_posts(connection: sqlite3.Connection, sender_id: int, posts: Sequence[Post]) -> Sequence[Outcome]:
+    (outcomes,) = messages.store_all(connection, [(sender_id, posts)])
+    return outcomes

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from service.storage.contract import (
     MAX_ID,
+    SERVER_ID,
+    SERVER_NAME,
     TOKENS_PER_USER,
     Login,
     LooksAlike,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from service.storage.contract import Shown
+    from service.storage.contract import Role, Shown
 
 # A `1` in a look is also an i or an l, so a look can resemble two that differ: `zig1` resembles `zigi` and `zigl`. The
 # index finds looks that are equal with all three as l; the pattern selects those that really match.
@@ -33,6 +35,7 @@ _ALIKE: Final = (
     "SELECT 1 FROM user WHERE replace(replace(look, '1', 'l'), 'i', 'l') = replace(replace(?, '1', 'l'), 'i', 'l') "
     "AND look GLOB ? LIMIT 1"
 )
+_EPOCH: Final = "1970-01-01T00:00:00.000Z"  # when the service's own account was made, and last seen
 _PATTERN: Final = str.maketrans({"1": "[1il]", "i": "[1i]", "l": "[1l]", **{char: f"[{char}]" for char in "*?["}})
 
 
@@ -176,6 +179,29 @@ def enable(connection: sqlite3.Connection, name: str) -> int:
     user_id = _known_user(connection, name).id
     connection.execute("UPDATE user SET disabled_at = NULL WHERE id = ?", (user_id,))
     return user_id
+
+
+def set_role(connection: sqlite3.Connection, name: str, role: Role, now: str) -> int:
+    user_id = _known_user(connection, name).id
+    changed = connection.execute("UPDATE user SET role = ? WHERE id = ? AND role <> ?", (role, user_id, role)).rowcount
+    if changed:
+        connection.execute(
+            "INSERT INTO moderation (time, action, user_id, role) VALUES (?, 'role', ?, ?)", (now, user_id, role)
+        )
+    return user_id
+
+
+def ensure_server(connection: sqlite3.Connection) -> None:
+    """The migration has made it, unless the name was a user's then, who may have been renamed since."""
+    if connection.execute("SELECT 1 FROM user WHERE id = ?", (SERVER_ID,)).fetchone() is not None:
+        return
+    if find_user(connection, SERVER_NAME) is not None:
+        raise NameTaken(SERVER_NAME)
+    connection.execute(
+        "INSERT INTO user (id, name, look, password_hash, created_at, last_seen_at, read_id, direct_id) "
+        "VALUES (?1, ?2, ?2, '', ?3, ?3, 0, 0)",
+        (SERVER_ID, SERVER_NAME, _EPOCH),
+    )
 
 
 def _known_user(connection: sqlite3.Connection, name: str) -> User:

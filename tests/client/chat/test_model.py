@@ -471,7 +471,12 @@ def test_a_page_to_read(model: Model) -> None:
     model.receive(login_ok(unread=3, missed=1), Login(username="alice"))
     messages = [stored(8), stored(9, sender="alice"), stored(10)]
     page = model.read(HistoryReply(messages=messages, more=True), History(limit=40, ref="r"))
-    assert texts(page.lines) == ["-- Saturday, 21 November 2026 --", "09:30 bob: hi", "09:30 > you: hi", "09:30 bob: hi"]
+    assert texts(page.lines) == [
+        "-- Saturday, 21 November 2026 --",
+        "09:30 bob: hi",
+        "09:30 > you: hi",
+        "09:30 bob: hi",
+    ]
     assert page.older == History(before=8, limit=40)
     assert model.receipts.unread == 1
     model.read(HistoryReply(with_="bob", messages=[stored(7, to="alice")], more=False), History(with_="bob"))

@@ -12,6 +12,8 @@ from service.errors import StorageUnavailable
 from service.storage.contract import (
     MAX_ID,
     MAX_SEARCH_WORDS,
+    SERVER_ID,
+    SERVER_NAME,
     TOKENS_PER_USER,
     AccountDisabled,
     LooksAlike,
@@ -496,3 +498,26 @@ def test_sizes_are_measured(storage: Storage) -> None:
 def test_no_backup_is_known_of_a_new_database(storage: Storage) -> None:
     """Nor is one looked for."""
     assert storage.newest_backup() is None
+
+
+def test_an_account_has_a_role(storage: Storage) -> None:
+    """It is a member at first; nobody is refused."""
+    add(storage, "anna")
+    assert storage.users_page("", 1)[0].role == "member"
+    told: list[int] = []
+    assert storage.result(storage.set_role("anna", "moderator", NOW, done=told.append)) == 1
+    assert storage.users_page("", 1)[0].role == "moderator"
+    with pytest.raises(UnknownUser):
+        storage.result(storage.set_role("bob", "owner", NOW))
+
+
+def test_the_account_of_the_service_is_there(storage: Storage) -> None:
+    """It sends messages, and is no user whom an operator can change."""
+    storage.result(storage.ensure_server())
+    (stored,) = storage.result(storage.store_posts(SERVER_ID, [Post(None, "hi", None, "notice")]))
+    assert isinstance(stored, Stored)
+    assert storage.history_page(None, None, None, 1).messages[0].sender == SERVER_NAME
+    assert storage.users_page("", 10) == []
+    for order in (storage.disable(SERVER_NAME, NOW), storage.set_password(SERVER_NAME, "hash")):
+        with pytest.raises(UnknownUser):
+            storage.result(order)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -132,6 +135,23 @@ def test_who_is_kicked_may_come_again(tmp_path: Path, run: Run, is_running: bool
             assert run("kick", "nobody")[0] == 1
     if not is_running:
         assert run("kick", "alice") == (0, f"alice: {told}\n", "")
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_an_account_gets_a_role(tmp_path: Path, run: Run, is_running: bool) -> None:
+    """It is noted who was given which; the same role again changes nothing."""
+    with running_server(tmp_path) as server:
+        enter_and_leave(server.port)
+        if is_running:
+            assert run("role", "Alice", "owner")[:2] == (0, "alice: is owner of the main room now\n")
+    if not is_running:
+        assert run("role", "Alice", "owner")[0] == 0
+    assert run("role", "alice", "owner")[0] == 0
+    assert json.loads(run("users", "--json")[1])["role"] == "owner"
+    assert run("role", "nobody", "owner")[0] == 1
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
+        noted = connection.execute("SELECT actor_id, action, user_id, role FROM moderation").fetchall()
+    assert noted == [(None, "role", 1, "owner")]
 
 
 def test_an_order_is_logged_without_its_password(tmp_path: Path, run: Run, caplog: pytest.LogCaptureFixture) -> None:
