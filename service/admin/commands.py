@@ -14,6 +14,7 @@ from service.admin.kept_backups import parse_count
 from service.admin.orders import accounts
 from service.admin.orders.announce import MAX_ANNOUNCEMENT, Announce
 from service.admin.orders.status import Status, Users
+from service.admin.roster import import_users
 from service.errors import PeerError
 from service.storage.contract import Role
 
@@ -93,6 +94,11 @@ def _add_for_announce(parser: argparse.ArgumentParser, settings: Settings) -> No
     _add_db(parser, settings)
 
 
+def _add_for_import(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument("file", metavar="FILE", help="CSV in UTF-8, whose first line has a column called name")
+    _add_db(parser, settings)
+
+
 # -- orders -----------------------------------------------------------------------------------------------------------
 def _for_name(make_order: Callable[[str], Order]) -> Callable[[argparse.Namespace, Settings], Work]:
     """Returns the work of a command that has an order carried out for a name."""
@@ -167,5 +173,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "kick": Command("end the sessions of an account; it may come again", _for_name(accounts.Kick), _add_name),
     "role": Command("make an account member, moderator or owner of the main room", _set_role, _add_for_role),
     "announce": Command("say something to everyone, as the account server", _announce, _add_for_announce),
+    "import-users": Command(
+        "make accounts for the names in a file, with passwords made for them", import_users, _add_for_import, "csv"
+    ),
     "certs": Command("make a self-signed certificate and its key, to speak TLS with", files.certs, _add_for_certs),
 }

@@ -19,6 +19,7 @@ HANDLERS: Final[dict[type[Order], Callable[[Any, Desk], Work]]] = {
     accounts.Disable: accounts.disable,
     accounts.Enable: accounts.enable,
     accounts.Kick: accounts.kick,
+    accounts.CheckName: accounts.check_name,
     accounts.SetRole: accounts.set_role,
     announce.Announce: announce.announce,
     status.Status: status.status,

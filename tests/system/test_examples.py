@@ -133,6 +133,14 @@ def administers(*said: str, typed: str = "", is_running: bool = True) -> How:
     return run
 
 
+def imports(stage: Stage, line: str) -> None:
+    """The passwords are in the file."""
+    (stage.clone / "class.csv").write_text("name\nbob\ncarol\n")
+    with stage.serving():
+        stage.run(line, stage.clone)
+    assert re.fullmatch(r"bob,\w{16}\ncarol,\w{16}\n", (stage.clone / "passwords.csv").read_text())
+
+
 def is_known(stage: Stage, line: str) -> None:
     """It takes long, or the network: make says what it would do."""
     assert stage.run(line.replace("make ", "make -n ", 1), stage.clone)
@@ -261,6 +269,7 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin add NAME": administers("carl: ", typed=f"another {PASSWORD}\n"),
     "chat-admin kick NAME": administers("alice: "),
     "chat-admin role NAME owner": administers("alice: is owner"),
+    "chat-admin import-users class.csv > passwords.csv": imports,
     "chat-admin status": administers("newest id 0"),
     "chat-admin users": administers("alice "),
     "chat-admin users --disabled": administers(),

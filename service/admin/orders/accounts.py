@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from service.accounts.names import look_of
+from service.accounts.refusals import to_peer_error
 from service.admin.desk import Desk, Order, Row
 from service.clock import format_time, utcnow
-from service.storage.contract import Role, UnknownUser
+from service.storage.contract import Refused, Role, UnknownUser
 
 if TYPE_CHECKING:
     from service.admin.desk import Work
@@ -54,6 +55,14 @@ class SetRole(Order, frozen=True, tag="role"):
     role: Role
 
 
+class CheckName(Order, frozen=True, tag="check-name"):
+    """Looks whether an account of that name can be made."""
+
+    changes: ClassVar[bool] = False
+    THERE: ClassVar[str] = "is there already"
+    name: str
+
+
 def add(order: Add, desk: Desk) -> Work:
     now = format_time(utcnow())
     desk.storage.result(desk.storage.add_user(order.name, look_of(order.name), order.password_hash, now))
@@ -75,6 +84,20 @@ def disable(order: Disable, desk: Desk) -> Work:
 def enable(order: Enable, desk: Desk) -> Work:
     desk.storage.result(desk.storage.enable(order.name))
     yield _tell(order, "the account is enabled")
+
+
+def check_name(order: CheckName, desk: Desk) -> Work:
+    """Tells why it can not, or nothing."""
+    why = None
+    user = desk.storage.find_user(order.name)
+    if user is not None and user.password_hash:
+        why = CheckName.THERE
+    else:
+        try:
+            desk.storage.check_free(order.name, look_of(order.name))
+        except Refused as refused:
+            why = str(to_peer_error(refused))
+    yield Row({"name": order.name, "why": why})
 
 
 def set_role(order: SetRole, desk: Desk) -> Work:
