@@ -10,6 +10,7 @@ from service.accounts import passwords
 from service.accounts.names import map_name, map_new_name
 from service.admin import files
 from service.admin.asking import ask
+from service.admin.dossier import export
 from service.admin.kept_backups import parse_count
 from service.admin.orders import accounts
 from service.admin.orders.announce import MAX_ANNOUNCEMENT, Announce
@@ -99,6 +100,11 @@ def _add_for_import(parser: argparse.ArgumentParser, settings: Settings) -> None
     _add_db(parser, settings)
 
 
+def _add_for_export(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument("--to", metavar="FOLDER", help="write export.jsonl and export.txt there, in place of printing")
+    _add_name(parser, settings)
+
+
 # -- orders -----------------------------------------------------------------------------------------------------------
 def _for_name(make_order: Callable[[str], Order]) -> Callable[[argparse.Namespace, Settings], Work]:
     """Returns the work of a command that has an order carried out for a name."""
@@ -176,5 +182,6 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "import-users": Command(
         "make accounts for the names in a file, with passwords made for them", import_users, _add_for_import, "csv"
     ),
+    "export": Command("give out all that is stored of a person", export, _add_for_export),
     "certs": Command("make a self-signed certificate and its key, to speak TLS with", files.certs, _add_for_certs),
 }

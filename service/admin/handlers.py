@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, Union
 
 from service.accounts.refusals import as_peer_errors
-from service.admin.orders import accounts, announce, status
+from service.admin.orders import accounts, announce, export, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,7 @@ HANDLERS: Final[dict[type[Order], Callable[[Any, Desk], Work]]] = {
     accounts.CheckName: accounts.check_name,
     accounts.SetRole: accounts.set_role,
     announce.Announce: announce.announce,
+    export.Export: export.export,
     status.Status: status.status,
     status.Users: status.users,
 }

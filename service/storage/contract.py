@@ -181,6 +181,43 @@ class Person(NamedTuple):
     role: Role
 
 
+class Act(NamedTuple):
+    """Something that a moderator did, or an operator (then `actor` is None): to a user, or to a message."""
+
+    time: str
+    actor: str | None
+    action: str
+    user: str | None
+    message_id: int | None
+    role: Role | None
+    reason: str | None
+
+
+class Dossier(NamedTuple):
+    """What is stored of a person besides messages."""
+
+    person: Person
+    read_id: int  # the read marker in the main room
+    former_names: list[tuple[str, str]]  # and when each ended
+    tokens: list[tuple[str, str]]  # when each was made, and when it expires
+    acts: list[Act]  # by the person, and to the person
+
+
+class KeptMessage(NamedTuple):
+    """A message with all that is stored of it."""
+
+    message: Message
+    nonce: str | None
+    seen_at: str | None
+
+
+class KeptPage(NamedTuple):
+    """Messages of a person, among those up to the id `up_to`; that is 0 if there were none to look at."""
+
+    messages: list[KeptMessage]
+    up_to: int
+
+
 class Overview(NamedTuple):
     """How much a database holds."""
 
@@ -264,6 +301,12 @@ class AccountStorage(Protocol):
 
         Those that nobody can log in to are none: the service's own, and deleted ones.
         """
+
+    def find_dossier(self, name: str) -> Dossier | None:
+        """Returns what is stored of the person besides messages, also of a deleted account."""
+
+    def messages_of(self, user_id: int, after: int, limit: int) -> KeptPage:
+        """Looks at so many messages that follow the id `after`, for those by the user and direct ones to the user."""
 
     def overview(self, since: str) -> Overview:
         """Counts what there is."""

@@ -270,6 +270,8 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin kick NAME": administers("alice: "),
     "chat-admin role NAME owner": administers("alice: is owner"),
     "chat-admin import-users class.csv > passwords.csv": imports,
+    "chat-admin export NAME": administers('"what": "account", "name": "alice"'),
+    "chat-admin export NAME --to FOLDER": administers("0 messages"),
     "chat-admin status": administers("newest id 0"),
     "chat-admin users": administers("alice "),
     "chat-admin users --disabled": administers(),

@@ -5,21 +5,63 @@ contract.py describes those that are one of its methods.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from service.storage.contract import Overview, Person
+from service.storage.contract import Act, Dossier, KeptMessage, KeptPage, Message, Overview, Person
 
 if TYPE_CHECKING:
     import sqlite3
 
 
+_PERSON: Final = "SELECT id, name, created_at, last_seen_at, disabled_at, role FROM user"
+
+
 def users_page(connection: sqlite3.Connection, after: str, limit: int, *, disabled: bool) -> list[Person]:
     rows = connection.execute(
-        "SELECT id, name, created_at, last_seen_at, disabled_at, role FROM user "
-        "WHERE name > ? AND password_hash <> '' AND (disabled_at IS NOT NULL OR NOT ?) ORDER BY name LIMIT ?",
+        f"{_PERSON} WHERE name > ? AND password_hash <> '' AND (disabled_at IS NOT NULL OR NOT ?) "
+        "ORDER BY name LIMIT ?",
         (after, disabled, limit),
     ).fetchall()
     return [Person(*row) for row in rows]
+
+
+def find_dossier(connection: sqlite3.Connection, name: str) -> Dossier | None:
+    row = connection.execute(f"{_PERSON} WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        return None
+    person = Person(*row)
+    values = {"id": person.id}
+    (read_id,) = connection.execute("SELECT read_id FROM user WHERE id = :id", values).fetchone()
+    names = "SELECT name, ended_at FROM former_name WHERE user_id = :id ORDER BY ended_at"
+    tokens = "SELECT created_at, expires_at FROM token WHERE user_id = :id ORDER BY created_at"
+    acts = """
+        SELECT m.time, a.name, m.action, u.name, m.message_id, m.role, m.reason
+        FROM moderation AS m LEFT JOIN user AS a ON a.id = m.actor_id LEFT JOIN user AS u ON u.id = m.user_id
+        WHERE m.actor_id = :id OR m.user_id = :id ORDER BY m.id
+    """
+    return Dossier(
+        person,
+        read_id,
+        connection.execute(names, values).fetchall(),
+        connection.execute(tokens, values).fetchall(),
+        [Act(*act) for act in connection.execute(acts, values).fetchall()],
+    )
+
+
+def messages_of(connection: sqlite3.Connection, user_id: int, after: int, limit: int) -> KeptPage:
+    (up_to,) = connection.execute(
+        "SELECT coalesce(max(id), 0) FROM (SELECT id FROM message NOT INDEXED WHERE id > ? ORDER BY id LIMIT ?)",
+        (after, limit),
+    ).fetchone()
+    rows = connection.execute(
+        """
+        SELECT m.id, m.sent_at, s.name, r.name, m.body, m.kind, m.deleted_at, m.nonce, m.seen_at
+        FROM message AS m NOT INDEXED JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id
+        WHERE m.id > :after AND m.id <= :up_to AND (m.sender_id = :user OR m.recipient_id = :user) ORDER BY m.id
+        """,
+        {"after": after, "up_to": up_to, "user": user_id},
+    ).fetchall()
+    return KeptPage([KeptMessage(Message(*row[:-2]), *row[-2:]) for row in rows], up_to)
 
 
 def overview(connection: sqlite3.Connection, since: str) -> Overview:

@@ -17,7 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from service.storage.contract import BackupNote, Done, Failed, Outcome, Overview, Person, Post, Role, Sizes, User
+    from service.storage.contract import (
+        BackupNote,
+        Done,
+        Dossier,
+        Failed,
+        KeptPage,
+        Outcome,
+        Overview,
+        Person,
+        Post,
+        Role,
+        Sizes,
+        User,
+    )
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -46,6 +59,12 @@ class Orders:
 
     def users_page(self, after: str, limit: int, *, disabled: bool = False) -> list[Person]:
         return self.read(partial(operators.users_page, disabled=disabled), after, limit)
+
+    def find_dossier(self, name: str) -> Dossier | None:
+        return self.read(operators.find_dossier, name)
+
+    def messages_of(self, user_id: int, after: int, limit: int) -> KeptPage:
+        return self.read(operators.messages_of, user_id, after, limit)
 
     def overview(self, since: str) -> Overview:
         return self.read(operators.overview, since)

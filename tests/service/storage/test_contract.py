@@ -521,3 +521,33 @@ def test_the_account_of_the_service_is_there(storage: Storage) -> None:
     for order in (storage.disable(SERVER_NAME, NOW), storage.set_password(SERVER_NAME, "hash")):
         with pytest.raises(UnknownUser):
             storage.result(order)
+
+
+def test_a_dossier_has_what_is_stored_of_a_person(storage: Storage) -> None:
+    """Besides messages; no hash is in it."""
+    add(storage, "anna")
+    storage.result(storage.set_role("anna", "owner", LATER))
+    held = storage.find_dossier("anna")
+    assert held is not None
+    assert (held.person.name, held.person.role, held.read_id) == ("anna", "owner", 0)
+    assert (held.former_names, held.tokens) == ([], [(NOW, EXPIRY)])
+    assert [tuple(act) for act in held.acts] == [(LATER, None, "role", "anna", None, "owner", None)]
+    assert storage.find_dossier("bob") is None
+
+
+def test_the_messages_of_a_person_are_found_in_pieces(storage: Storage) -> None:
+    """Those it sent, and the direct ones it got, in order; no others, however many there are between."""
+    anna, bob, carl = (add(storage, name) for name in ("anna", "bob", "carl"))
+    mine = [say(storage, anna, "public", nonce="n"), say(storage, anna, "to carl", "carl")]
+    say(storage, bob, "public")
+    say(storage, bob, "to carl", "carl")
+    mine += [say(storage, carl, "to anna", "anna"), say(storage, anna, "to myself", "anna")]
+    found, after, pieces = [], 0, 0
+    while (page := storage.messages_of(anna, after, 2)).up_to:
+        found += page.messages
+        after, pieces = page.up_to, pieces + 1
+    assert [kept.message.id for kept in found] == mine
+    assert (found[0].nonce, found[0].seen_at, found[0].message.recipient) == ("n", None, None)
+    assert pieces == 3
+    storage.result(storage.mark_seen(anna, [mine[2]], LATER))
+    assert storage.messages_of(anna, mine[2] - 1, 1).messages[0].seen_at == LATER

@@ -51,3 +51,5 @@ def test_nothing_looks_at_all_messages(tmp_path: Path) -> None:
         assert any("SEARCH message USING INTEGER PRIMARY KEY" in step for step in plan)
         (step,) = explain(storage, lambda c: operators.users_page(c, "", 10, disabled=False))
         assert "SEARCH user USING INDEX" in step
+        for step in explain(storage, operators.messages_of, 1, 0, 10):
+            assert "SCAN" not in step or "message" not in step.replace("(subquery", ""), step

@@ -1,0 +1,73 @@
+"""service/admin/orders/export.py: all that is stored of a person."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from service.admin.orders import export
+from tests.support.helpers import enter, running_server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.service.admin.conftest import Run
+
+
+def rows(run: Run, name: str = "alice") -> list[dict[str, Any]]:
+    """What comes of it."""
+    status, out, err = run("export", name)
+    assert (status, err) == (0, "")
+    return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_it_has_the_account_and_its_messages(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, is_running: bool
+) -> None:
+    """Those it sent, and the direct ones it got; nothing of others."""
+    monkeypatch.setattr(export, "LOOKED_AT", 2)
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:
+        alice.ask("pm", message="hello", kind="action", nonce="n1")
+        bob.ask("pm", message="not hers")
+        bob.ask("dm", to="alice", message="psst")
+        bob.ask("dm", to="bob", message="not hers either")
+        found = rows(run) if is_running else []
+    found = found or rows(run)
+    account, token, *messages = found
+    assert (account["what"], account["name"], account["role"], account["disabled"]) == (
+        "account",
+        "alice",
+        "member",
+        None,
+    )
+    assert token.keys() == {"what", "created", "expires"}
+    assert [(row["id"], row["from"], row["to"], row["message"], row["kind"]) for row in messages] == [
+        (1, "alice", None, "hello", "action"),
+        (3, "bob", "alice", "psst", "text"),
+    ]
+    assert messages[0]["nonce"] == "n1"
+
+
+def test_it_has_former_names_and_what_moderators_did(tmp_path: Path, run: Run) -> None:
+    """But no hash."""
+    with running_server(tmp_path) as server, enter(server.port, "alice"):
+        pass
+    run("role", "alice", "moderator")
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as connection, connection:
+        connection.execute("INSERT INTO former_name VALUES ('ally', 'ally', 1, '2026-11-21T09:30:00.000Z')")
+        secrets = [row[0] for row in connection.execute("SELECT password_hash FROM user WHERE id = 1")]
+    _, former, _, act = rows(run)
+    assert (former["what"], former["name"]) == ("former_name", "ally")
+    assert (act["what"], act["action"], act["user"], act["actor"]) == ("moderation", "role", "alice", None)
+    assert secrets[0] not in run("export", "alice")[1]
+
+
+def test_of_nobody_there_is_nothing(tmp_path: Path, run: Run) -> None:
+    """Status 1."""
+    with running_server(tmp_path):
+        assert run("export", "nobody") == (1, "", 'chat admin: there is no user "nobody"\n')
