@@ -16,7 +16,8 @@ Mode = Literal["all", "folded", "none"]  # a line for each change, one for some 
 
 FOLD: Final = 5.0  # seconds from the first change to its line; the status bar counts at once
 RETURN: Final = 30.0  # seconds for others to come back after a loss; their clients try every 10 s, and a login may wait
-_MANY: Final = 8  # names in one line; a room of hundreds must not push the talk off the screen
+_MANY: Final = 8  # people by name in one line; of more a few, as they must not push the talk off a small screen
+_FEW: Final = 3
 
 
 class Wait(NamedTuple):
@@ -100,5 +101,5 @@ def _sentences(names: list[str], what: str) -> list[str]:
     """A sentence about these; none without a name."""
     if len(names) <= _MANY:
         return [f"{listed(names, _MANY)} {'is' if len(names) == 1 else 'are'} {what}"] if names else []
-    who = "" if what == "back" else f": {listed(names, _MANY)}"  # those who are back are no news
+    who = "" if what == "back" else f": {listed(names, _FEW)}"  # those who are back are no news
     return [f"{len(names)} people are {what}{who}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pexpect
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 FOLDER = ROOT / "tests" / "system" / "screens"
 SETTLED = 0.5  # seconds without a change: the screen is what it is going to be
 REFRESH = "REFRESH_SCREENS" in os.environ
+ALTERNATE = 1049  # xterm's private mode
 YESTERDAY = "2026-11-20T17:02:00.000Z"
 LONG = "The deploy is done; have a look at the dashboards before you go home, please, all of you."
 WIDE = (
@@ -88,14 +90,13 @@ def lost(peer: Peer) -> None:
 
 def history(peer: Peer) -> None:
     peer.log_in()
-    answer_page(
-        peer,
-        "history",
+    days = [
         message(2, "the day before", time="2026-11-19T08:15:00.000Z"),
         message(3, "yesterday", time=YESTERDAY),
         message(9, "today", "carol"),
-        more=True,
-    )
+    ]
+    for _ in range(2):  # for HISTORY, and to begin reading with
+        answer_page(peer, "history", *days, more=True)
     answer_page(peer, "history", message(1, "the very first", time="2026-11-01T10:00:00.000Z"))
     say(peer, "broadcast", 11, "back to today")
     peer.see_off()
@@ -110,6 +111,35 @@ def search(peer: Peer) -> None:
     peer.see_off()
 
 
+def crowd(peer: Peer) -> None:
+    """Thirty people arrive while a job reports each second, and two of them talk."""
+    peer.log_in(users=["alice", "monitor"])
+    people = ["alice", "monitor"]
+    for number in range(30):
+        people = sorted([*people, f"user{number:02}"])
+        peer.say(type="users", users=people, time=TIME)
+        if number % 10 == 9:
+            say(peer, "broadcast", 11 + number, f"disk /var {number}% used, https://chat.example/disks/var", "monitor")
+    say(peer, "broadcast", 41, "Good morning, all! Is the room booked until ten?", "user03")
+    say(peer, "broadcast", 42, "Until eleven.", "user07")
+    peer.see_off()
+
+
+def reading(peer: Peer) -> None:
+    """Sixty messages, a page as asked for; one more comes while older ones are read."""
+    said = [message(number, LONG if number % 7 == 0 else f"message {number}") for number in range(1, 61)]
+    peer.log_in(last_id=60)
+    asked = 0
+    while (command := peer.hear())["command"] != "ex":
+        if command["command"] == "history":
+            page = [each for each in said if each["id"] < command.get("before", 61)][-command["limit"] :]
+            peer.answer(command, type="history", messages=page, more=page[0]["id"] > 1)
+            asked += 1
+            if asked == 2:
+                say(peer, "broadcast", 61, "meanwhile", "carol")
+    peer.answer(command, type="bye", reason="exit")
+
+
 LOGIN = ("alice", "Password for alice:", "securepassword", "missed")
 # What is typed, and the words to wait for before the next.
 SITUATIONS: list[tuple[str, Callable[[Peer], None], list[str]]] = [
@@ -122,7 +152,9 @@ SITUATIONS: list[tuple[str, Callable[[Peer], None], list[str]]] = [
     ("talk", talk, [*LOGIN, "pm good morning", "carol is gone"]),
     ("direct", direct_messages, [*LOGIN, "dm bob yes", "(delivered): yes", "dm dora no", "in): no"]),
     ("lost", lost, [*LOGIN, "pm do you hear me?", "(pending)", "pm and now?", "waits.", "half a li", ""]),
-    ("history", history, [*LOGIN, "history", "OLDER shows", "older", "back to today"]),
+    ("history", history, [*LOGIN, "history", "OLDER shows", "older", "1 new", "q", "back to today"]),
+    ("crowd", crowd, [*LOGIN, "", "28 people are online"]),
+    ("reading", reading, [*LOGIN, "history", "OLDER shows", "older", "1 new"]),
     ("search", search, [*LOGIN, "search deploy", "AROUND 9", "around 7", "fine!"]),
 ]
 
@@ -139,9 +171,27 @@ def test_screen(name: str, script: Callable[[Peer], None], keys: list[str], colu
     assert shown == path.read_text()
 
 
+class Screen(pyte.Screen):
+    """One that has the alternate screen, too, which pyte does not know."""
+
+    _kept: tuple[Any, Any] | None = None
+
+    def set_mode(self, *modes: int, **keywords: Any) -> None:
+        if ALTERNATE in modes:
+            self._kept = deepcopy((self.buffer, self.cursor))
+            self.erase_in_display(2)
+        super().set_mode(*modes, **keywords)
+
+    def reset_mode(self, *modes: int, **keywords: Any) -> None:
+        if ALTERNATE in modes and self._kept:
+            (self.buffer, self.cursor), self._kept = self._kept, None
+            self.dirty.update(range(self.lines))
+        super().reset_mode(*modes, **keywords)
+
+
 def play(port: int, keys: list[str], columns: int, rows: int, expected: str | None) -> str:
     """What stands on the screen at last; then the client is left. A row may come a moment after another."""
-    screen = pyte.Screen(columns, rows)
+    screen = Screen(columns, rows)
     stream = pyte.Stream(screen)
     program = pexpect.spawn(
         sys.executable,
@@ -184,6 +234,8 @@ def play(port: int, keys: list[str], columns: int, rows: int, expected: str | No
 
 
 def is_at_rest(lines: list[str]) -> bool:
-    """Whether the prompt stands below what was shown, with the bar below it."""
+    """Whether the prompt stands below what was shown, with the bar below it; or the bar of what is read."""
     below = [line for line in lines if line][-2:]
+    if below and below[-1].endswith(("q back to the chat", "q: back")):
+        return True
     return len(below) == 2 and below[0].startswith("PM/DM/EX>") and " alice" in below[1]
