@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if given.forget or given.forget_server:
             return _forget(given, profile, tokens)
-        status = _chat(profile, tokens, wanted, _used(given))
+        status = _chat(profile, tokens, wanted, _used(given), quiet=not given.listed)
     except UntrustedError as error:
         return _say(str(error), MISTAKEN)
     except CannotConnectError as error:
@@ -82,8 +82,11 @@ def main(arguments: Sequence[str]) -> int:
     return _say(tokens.problem, status) if tokens.problem else status
 
 
-def _chat(profile: Profile, tokens: Tokens, wanted: Wanted | None, used: str) -> int:
-    """`used` is the profile that says all of the server, if any. Raises UntrustedError, CannotConnectError."""
+def _chat(profile: Profile, tokens: Tokens, wanted: Wanted | None, used: str, *, quiet: bool) -> int:
+    """`used` is the profile that says all of the server, if any; `quiet` is for scripts and pipes.
+
+    Raises UntrustedError, CannotConnectError.
+    """
     name, password = profile.name, os.environ.get(VARIABLE, "")
     is_unasked = wanted is not None or not (sys.stdin.isatty() and sys.stdout.isatty())
     if is_unasked and (problem := _missing(name, password, tokens)):
@@ -93,10 +96,10 @@ def _chat(profile: Profile, tokens: Tokens, wanted: Wanted | None, used: str) ->
     trust, trust_again = _securities(profile, tokens, None if is_unasked else _ask)
     again = partial(connect, profile.server, profile.port, _RETRY_TIMEOUT, trust_again)
     if wanted is not None:
-        return options.run(again, wanted, name, password, tokens)
+        return options.run(again, wanted, name, password, tokens, quiet=quiet)
     first = connect(profile.server, profile.port, trust=trust)
     if is_unasked:
-        return stdin.run(partial(Link, first=first), name, password, tokens)
+        return stdin.run(partial(Link, first=first, quiet=quiet), name, password, tokens)
     from client.terminal import app  # noqa: PLC0415  # prompt_toolkit takes 0.1 s, which a script need not wait
 
     def keep(login: LoginOkReply) -> None:
@@ -245,6 +248,9 @@ def make_parser(prog: str = programs.CLIENT) -> Parser:
     scripts.add_argument("--history", metavar="N", type=_number, help="print the last N messages")
     scripts.add_argument("--since", metavar="ID", type=_number, help="print all after this id, and unseen direct ones")
     scripts.add_argument("--tail", action="store_true", help="print what comes, until stopped")
+    scripts.add_argument(
+        "--listed", action="store_true", help="be among those online, as a bot; else scripts and pipes announce nobody"
+    )
     scripts.add_argument("--json", action="store_true", help="print one JSON object a line, as on the wire")
     scripts.add_argument("--format", metavar="ROW", help=f"print messages so, not as {FORMAT!r}; fields: {FIELDS}")
     programs.add_common_options(parser, programs.COMMANDS.client)

@@ -14,13 +14,13 @@ from service.wire.protocol import (
     AnyCommand,
     AnyEvent,
     ErrorReply,
+    HelloEvent,
     History,
     HistoryReply,
     Login,
     LoginOkReply,
     Missed,
     MissedReply,
-    Resume,
     Seen,
     StoredMessage,
 )
@@ -41,12 +41,18 @@ def ask(connection: Connection, command: AnyCommand) -> AnyEvent:
         raise ConnectionLostError("The server does not answer.") from None
 
 
-def resume(connection: Connection, token: str, *, may_be_renewed: bool) -> LoginOkReply:
-    """Logs in by token. Raises CannotConnectError, ConnectionLostError: final if the token is of no use.
+def has(hello: HelloEvent, feature: str) -> bool:
+    """Whether the server of this greeting knows a feature; what belongs to it is sent to no other."""
+    return hello.features is not UNSET and feature in hello.features
 
-    `may_be_renewed`: another token is on its way, so that a bad one is no reason to give up.
+
+def resume(connection: Connection, command: AnyCommand, *, may_be_renewed: bool) -> LoginOkReply:
+    """Logs in by the token that stands in `command`.
+
+    Raises CannotConnectError, ConnectionLostError: final if the token is of no use. `may_be_renewed`: another
+    token is on its way, so that a bad one is no reason to give up.
     """
-    login = ask(connection, Resume(token=token, confirm=True))
+    login = ask(connection, command)
     if isinstance(login, ErrorReply):
         if login.code == "bad_token" and not may_be_renewed:
             reason = "Your session has ended. Start the client again and log in."

@@ -17,7 +17,7 @@ import msgspec
 import tenacity
 from msgspec import UNSET
 
-from client.net.catch_up import PATIENCE, fetch_gap, fetch_token, resume
+from client.net.catch_up import PATIENCE, fetch_gap, fetch_token, has, resume
 from client.net.connection import CannotConnectError, Connection, ConnectionLostError
 from client.net.holdback import Holdback
 from client.net.pending import Message, Pending, PendingMessage
@@ -28,6 +28,8 @@ from service.wire.protocol import (
     AnyEvent,
     BroadcastEvent,
     Dm,
+    Entry,
+    HelloEvent,
     History,
     LoginOkReply,
     Missed,
@@ -106,16 +108,19 @@ class Link:
         keep: Callable[[LoginOkReply], None] | None = None,
         *,
         follows: bool = True,
+        quiet: bool = False,
         limits: Limits | None = None,
     ) -> None:
         """`connect` makes a connection after `first`, or raises CannotConnectError. None: a loss is the end.
 
-        `keep` gets each login, on any thread. Unless the link `follows`, what comes is held back until `follow`.
+        `keep` gets each login, on any thread. Unless the link `follows`, what comes is held back until `follow`. A
+        `quiet` one announces nobody, where the server has such sessions.
         """
         self.hello: Final = first.hello
         self._listener = listener
         self._connect = connect
         self._keep = keep
+        self._quiet = quiet
         self._limits = limits or Limits()
         self._lock = threading.Lock()  # guards what follows
         self._state = State.NEW
@@ -164,7 +169,13 @@ class Link:
             connection = self._open_connection()
             if connection is None:
                 raise self._reason or OfflineError("Not connected just now. Try again when the connection is back.")
-        return connection.send(command)
+        return connection.send(self._quietly(command, connection.hello))
+
+    def _quietly(self, command: AnyCommand, hello: HelloEvent) -> AnyCommand:
+        """The command; a login asks for a quiet session if this link is for one."""
+        if self._quiet and isinstance(command, Entry) and has(hello, "quiet"):
+            return msgspec.structs.replace(command, quiet=True)
+        return command
 
     def follow(self, since: int) -> None:
         """Gives all after the id `since`, and the direct messages not seen yet, as after a loss; then it is live.
@@ -358,7 +369,8 @@ class Link:
             if self._state is State.LEFT:  # `leave` has not seen this connection
                 raise ConnectionLostError("Left meanwhile.")
         connection.start()
-        self._log_in(resume(connection, self._login.token, may_be_renewed=self._is_renewing))
+        command = self._quietly(Resume(token=self._login.token, confirm=True), connection.hello)
+        self._log_in(resume(connection, command, may_be_renewed=self._is_renewing))
         return connection
 
     def _catch_up(self, connection: Connection, last_id: int) -> None:

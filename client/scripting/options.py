@@ -69,12 +69,17 @@ def read_wanted(options: argparse.Namespace) -> Wanted | None:
     )
 
 
-def run(connect: Callable[[], Greeted], wanted: Wanted, name: str, password: str, tokens: Tokens) -> int:
-    """Does what is wanted; gives the exit status. Raises CannotConnectError if the server stays away."""
+def run(
+    connect: Callable[[], Greeted], wanted: Wanted, name: str, password: str, tokens: Tokens, *, quiet: bool = True
+) -> int:
+    """Does what is wanted; gives the exit status. Unless it is `quiet`, others see the user online.
+
+    Raises CannotConnectError if the server stays away.
+    """
 
     def log_in_and_do() -> int:
         with streams() as (out, err):
-            make_link = partial(Link, first=connect(), connect=connect, follows=False)
+            make_link = partial(Link, first=connect(), connect=connect, follows=False, quiet=quiet)
             return Script(make_link, wanted, out, err).run(name, password, tokens)
 
     def complain(state: tenacity.RetryCallState) -> None:

@@ -51,7 +51,7 @@ class Command(_Discreet, kw_only=True, tag_field="command", tag=str.lower):
     ref: Ref | UnsetType = UNSET
 
 
-class Entry(Command, kw_only=True):
+class Entry(Command, kw_only=True, omit_defaults=True):
     """What a session asks for at its login. `quiet`: it announces nobody, and shows nothing by itself."""
 
     confirm: bool = False

@@ -15,6 +15,7 @@ import pytest
 from client.net.connection import CannotConnectError, ConnectionLostError, Greeted, connect
 from client.net.link import Limits, Link, OfflineError, State
 from service.wire.protocol import AckReply, BroadcastEvent, DirectEvent, Dm, ErrorReply, Login, LoginOkReply, Pm, Users
+from tests.support.fake_server import FakeServer, Peer
 from tests.support.helpers import PASSWORD, PATIENCE, Process, enter, running_server, until
 
 if TYPE_CHECKING:
@@ -97,13 +98,14 @@ def linked(
     name: str = "bob",
     *,
     follows: bool = True,
+    quiet: bool = False,
     recorder: Recorder | None = None,
     again: Callable[[int], Greeted] = dial,
     limits: Limits | None = None,
 ) -> Iterator[tuple[Link, Recorder]]:
     """A link of a registered user, logged in; left at the end. `again` connects to a port after a loss."""
     recorder = recorder or Recorder()
-    recorder.link = link = Link(recorder, dial(port), partial(again, port), follows=follows, limits=limits)
+    recorder.link = link = Link(recorder, dial(port), partial(again, port), follows=follows, quiet=quiet, limits=limits)
     link.start()
     try:
         reply = link.send(Login(username=name, password=PASSWORD, confirm=True)).result(PATIENCE)
@@ -203,6 +205,32 @@ def test_what_comes_live_meanwhile_waits_its_turn(tmp_path: Path, gate: Gate, he
             bob.may_go_on.set()
             bob.wait_for("back")
             wait_for_ids(bob, *range(1, 12))
+
+
+def test_a_quiet_link_announces_nobody(tmp_path: Path, gate: Gate) -> None:
+    """Neither at the login nor when it comes back."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        enter(server.port, "bob").close()
+        while alice.ask("users")["users"] != ["alice"]:
+            pass
+        with linked(server.port, quiet=True, again=gate.dial) as (link, bob):
+            assert alice.ask("users")["users"] == ["alice"]
+            drop(link)
+            bob.wait_for("lost")
+            gate.open()
+            bob.wait_for("back")
+            assert alice.ask("users")["users"] == ["alice"]
+
+
+def test_an_older_server_is_asked_for_nothing_quiet() -> None:
+    """It has no such sessions, and says no features."""
+
+    def script(peer: Peer) -> None:
+        assert "quiet" not in peer.log_in("bob")
+        peer.see_off()
+
+    with FakeServer(script) as server, linked(server.port, quiet=True):
+        pass
 
 
 def test_what_is_typed_meanwhile_is_sent_when_back(tmp_path: Path, gate: Gate) -> None:

@@ -50,10 +50,21 @@ def client(port: int, *arguments: object, typed: bytes = b"") -> tuple[int, str,
 
 
 @contextmanager
-def tailing(port: int, name: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+def tailing(port: int, name: str, *options: str, quiet: bool = False) -> Iterator[subprocess.Popen[str]]:
     """A client with --tail --json, killed at the end if it still runs."""
     program = subprocess.Popen(
-        [sys.executable, "-m", "client", "127.0.0.1", str(port), name, "--tail", "--json", *options],
+        [
+            sys.executable,
+            "-m",
+            "client",
+            "127.0.0.1",
+            str(port),
+            name,
+            "--tail",
+            "--json",
+            *options,
+            *([] if quiet else ["--listed"]),
+        ],
         cwd=ROOT,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
@@ -372,3 +383,13 @@ def test_tail_neither_repeats_nor_skips(tmp_path: Path) -> None:
         stored = [id_ for (id_,) in connection.execute("SELECT id FROM history WHERE id > 2 ORDER BY id")]
     service.stop()
     assert ids == stored
+
+
+def test_a_script_announces_nobody(port: int) -> None:
+    """Its message comes all the same, and what is for it is stored until somebody sees it."""
+    with enter(port, "alice") as alice, tailing(port, "bob", quiet=True) as bob:
+        assert client(port, "bob", "--send", "hi")[0] == 0
+        assert row(bob)["message"] == "hi"
+        assert alice.ask("users")["users"] == ["alice"]
+        assert alice.ask("dm", to="bob", message="there?")["status"] == "stored"
+        assert row(bob)["message"] == "there?"
