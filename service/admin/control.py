@@ -31,6 +31,7 @@ AT_ONCE: Final = 8  # orders at once; each has a thread
 MAX_ORDER: Final = 65_536  # bytes of an order: an announcement of 4,096 characters, each as an escape
 _SUFFIX: Final = "-control"
 _MODE: Final = 0o600
+_PAUSE: Final = 0.1  # seconds to wait when accepting fails: descriptors run out and come back
 _RECEIVE_BYTES: Final = 65_536
 
 
@@ -89,8 +90,9 @@ class Control:
                 number += 1
                 try:
                     self._serve(listener, number)
-                except (OSError, RuntimeError) as error:  # no descriptor or no thread is left
+                except (OSError, RuntimeError) as error:  # no descriptor or no thread is left, for a moment
                     _log.error("cannot take an operator's order: %s", error)
+                    select.select([self._ended], [], [], _PAUSE)
 
     def _serve(self, listener: socket.socket, number: int) -> None:
         connected, _ = listener.accept()
@@ -140,6 +142,7 @@ class _Clerk:
             order: Order = msgspec.json.decode(line, type=ORDERS)
         except (ValueError, RecursionError) as error:
             return Failed(f"this is no order: {error}")
+        level = logging.INFO if order.changes else logging.DEBUG
         try:
             with closing(carry_out(order, self._desk)) as work:
                 for told in work:
@@ -149,14 +152,14 @@ class _Clerk:
         except ChatError as error:
             return Failed(str(error))
         except _GoneError:
-            _log.info("%s was broken off by the operator", order)
+            _log.log(level, "%s was broken off by the operator", order)
             raise
         except Exception:  # noqa: BLE001 (logged; the next order may fare better)
             _log.exception("an operator's order failed: %s", order)
             return Failed("the running service cannot do that; look into its log")
         finally:
             self._desk.storage.release()
-        _log.log(logging.INFO if order.changes else logging.DEBUG, "%s by the operator", order)
+        _log.log(level, "%s by the operator", order)
         return Done()
 
     def _read_line(self) -> bytes:
@@ -181,13 +184,8 @@ class _Clerk:
         """Sends a line; waits while the operator's program reads none. Raises _GoneError, also if that is gone."""
         try:
             self._connected.sendall(_encode(told))
-            gone = not self._connected.recv(_RECEIVE_BYTES, socket.MSG_DONTWAIT)
-        except BlockingIOError:  # it is there, and says nothing more
-            return
         except OSError as error:
             raise _GoneError from error
-        if gone:
-            raise _GoneError
 
 
 def _encode(told: Told | Done | Failed) -> bytes:

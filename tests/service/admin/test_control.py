@@ -134,6 +134,24 @@ def test_a_bug_in_an_order_ends_only_that_one(tmp_path: Path, monkeypatch: pytes
         assert enable(tmp_path)
 
 
+def test_what_cannot_be_accepted_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When descriptors run out and come back, the order is carried out, and the log has few lines."""
+    fails = [OSError(24, "Too many open files")] * 2
+    serve = Control._serve
+
+    def fail(control: Control, listener: socket.socket, number: int) -> None:
+        if fails:
+            raise fails.pop()
+        serve(control, listener, number)
+
+    monkeypatch.setattr(Control, "_serve", fail)
+    with controlled(tmp_path):
+        assert enable(tmp_path)
+    assert caplog.text.count("cannot take an operator's order: [Errno 24] Too many open files") == 2
+
+
 def test_orders_run_beside_each_other_but_few_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one takes long another is done; where too many are under way the next is told so."""
     with controlled(tmp_path, at_once=2), endless(monkeypatch), connect(tmp_path) as first:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sqlite3
 import subprocess
 import sys
+import threading
 from ast import literal_eval
 from shutil import copytree, ignore_patterns
 from typing import TYPE_CHECKING
@@ -15,13 +17,17 @@ import pexpect
 import pytest
 
 from service.admin import __main__ as admin
+from service.admin.desk import Progress
+from service.admin.orders.status import Users
 from service.storage.sqlite import schema
 from service.storage.sqlite.schema import revisions
-from tests.support.helpers import PATIENCE, ROOT, open_storage
+from tests.support.helpers import PATIENCE, ROOT, open_storage, running_server
 from tests.support.storage import add, say
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from service.admin.desk import Desk, Work
 
 ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
@@ -222,6 +228,49 @@ def test_long_work_shows_and_ctrl_c_ends_it(path: Path) -> None:
     child.close()
     assert child.exitstatus == 130
     assert [file.name for file in path.parent.iterdir() if file.name.startswith("copy")] == []
+
+
+def test_ctrl_c_ends_an_order_of_the_running_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its progress shows on the terminal; after Ctrl-C the service does no more of it."""
+    ended = threading.Event()
+
+    def count(_order: Users, _desk: Desk) -> Work:
+        try:
+            for number in itertools.count():
+                yield Progress(f"counting, {number}")
+        finally:
+            ended.set()
+
+    monkeypatch.setattr("service.admin.handlers.HANDLERS", {Users: count})
+    program = (
+        "import sys\nfrom service.admin import __main__ as admin, show\nshow.TICK = 0.01\n"
+        "sys.exit(admin.main(['users', '--db', sys.argv[1]]))\n"
+    )
+    with running_server(tmp_path):
+        arguments = ["-c", program, str(tmp_path / "chat.db")]
+        child = pexpect.spawn(sys.executable, arguments, cwd=ROOT, encoding="utf-8", timeout=PATIENCE)
+        child.expect(r"counting, \d+, \d+ s")
+        child.sendintr()
+        child.expect("chat admin: stopped; what was done until then stays done")
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 130
+        assert ended.wait(PATIENCE)
+
+
+def test_who_reads_may_have_enough(path: Path) -> None:
+    """As with `head`: no traceback, and the status says that not all was printed."""
+    program = (
+        "import sys; from service.admin import __main__ as admin; sys.exit(admin.main(['users', '--db', sys.argv[1]]))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        assert child.stderr.read() == b""
+    assert child.returncode == 1
 
 
 def test_no_progress_is_shown_in_a_pipe(path: Path) -> None:
