@@ -7,16 +7,16 @@ import json
 import sys
 import time
 import unicodedata
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from service.admin.desk import Progress, Row
+from service.admin.desk import Note, Progress
 from service.visible import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from service.admin.desk import Work
+    from service.admin.desk import Told, Work
 
 Layout = Literal["text", "csv", "json"]  # rows as lines and tables, or each row as a line of CSV or JSON
 TICK: Final = 1.0  # seconds until progress shows on a terminal
@@ -26,36 +26,54 @@ _GAP: Final = "  "
 
 def show(work: Work, layout: Layout) -> None:
     """Does the work, and prints what it tells as it comes. Raises the work's errors, after what was told before."""
-    progress, table = _ProgressLine(), _Table()
-    csv_lines = csv.writer(sys.stdout, lineterminator="\n")
-    try:
-        with closing(work):
-            for told in work:
-                if isinstance(told, Progress):
-                    progress.show(told.doing)
-                    continue
-                progress.clear()
-                if not isinstance(told, Row):
-                    sys.stderr.write(f"chat admin: {one_line(told.text)}\n")
-                elif layout == "json":
-                    print(as_json(told.values))
-                elif layout == "csv":
-                    csv_lines.writerow(told.values.values())
-                    sys.stdout.flush()  # who makes a row may go on only when it is out
-                elif told.lines:
-                    table.end()
-                    for line in told.lines:
-                        print(one_line(line))
-                else:
-                    table.add(told.values)
-    finally:
-        progress.clear()
-        table.end()
+    printer = _Printer(layout)
+    with closing(work), suppress(StopIteration), closing(printer):
+        told = next(work)
+        while True:
+            try:
+                printer.print(told)
+                told = next(work)
+            except KeyboardInterrupt as interrupt:
+                # The work knows what it has done by now. If it has raised this itself, it is raised again.
+                told = work.throw(interrupt)
 
 
 def as_json(values: Mapping[str, Any]) -> str:
     """Returns the values as one line in ASCII: nothing in it steers a terminal."""
     return json.dumps(values).replace("\x7f", "\\u007f")
+
+
+class _Printer:
+    """Prints one after the other of what is told."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._progress, self._table = _ProgressLine(), _Table()
+        self._csv = csv.writer(sys.stdout, lineterminator="\n")
+
+    def print(self, told: Told) -> None:
+        if isinstance(told, Progress):
+            self._progress.show(told.doing)
+            return
+        self._progress.clear()
+        if isinstance(told, Note):
+            sys.stderr.write(f"chat admin: {one_line(told.text)}\n")
+        elif self._layout == "json":
+            print(as_json(told.values))
+        elif self._layout == "csv":
+            self._csv.writerow(told.values.values())
+            sys.stdout.flush()  # who makes a row may go on only when it is out
+        elif told.lines:
+            self._table.end()
+            for line in told.lines:
+                print(one_line(line))
+        else:
+            self._table.add(told.values)
+
+    def close(self) -> None:
+        """Prints what waits, and clears the progress."""
+        self._progress.clear()
+        self._table.end()
 
 
 class _ProgressLine:

@@ -93,3 +93,28 @@ def test_what_was_told_before_an_error_is_printed(capsys: pytest.CaptureFixture[
     with pytest.raises(ServiceError):
         show(work(Row({"a": 1}), error=ServiceError("no")), "text")
     assert capsys.readouterr().out == "A\n1\n"
+
+
+def test_ctrl_c_while_something_is_printed_reaches_the_work(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what is done by then, or that all is."""
+
+    def interrupt(_: object) -> str:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    def work(last: Row | None) -> Work:
+        try:
+            yield Row({"n": 1})
+        except KeyboardInterrupt:
+            if last is None:
+                raise KeyboardInterrupt("one is done") from None
+            yield last
+
+    monkeypatch.setattr("service.admin.show.as_json", interrupt)
+    with pytest.raises(KeyboardInterrupt, match="one is done"):
+        show(work(None), "json")
+    monkeypatch.setattr("service.admin.show.as_json", interrupt)
+    show(work(Row({"n": 2})), "json")
+    assert capsys.readouterr().out == '{"n": 2}\n'
