@@ -57,6 +57,8 @@ PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
     (users.add, ("carol", "carol", "hash", NOW), ["SEARCH message"]),
     (users.disable, ("alice", NOW), ["user USING INTEGER PRIMARY KEY", "token_of_user (user_id=?)"]),
     (users.enable, ("alice",), ["user USING INTEGER PRIMARY KEY"]),
+    (users.set_role, ("alice", "owner", NOW), ["user_1 (name=?)", "user USING INTEGER PRIMARY KEY"]),
+    (users.ensure_server, (), ["user USING INTEGER PRIMARY KEY"]),
     (
         users.register,
         ("carol", "carol", "hash", b"c" * 32, NOW, EXPIRY),
