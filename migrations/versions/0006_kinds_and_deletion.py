@@ -46,6 +46,18 @@ STATEMENTS = (
         reason     TEXT
     ) STRICT
     """,
+    # What was deleted, and may still stand in the file: a range of rows ("message"), the words of an index (by the name
+    # of its table), or the -wal ("wal"). Done in the order of the ids.
+    """
+    CREATE TABLE erasure (
+        id       INTEGER PRIMARY KEY,
+        place    TEXT NOT NULL,
+        begun    INTEGER NOT NULL DEFAULT 0,
+        first_id INTEGER NOT NULL DEFAULT 0,
+        last_id  INTEGER NOT NULL DEFAULT 0
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX erasure_place ON erasure (place, begun) WHERE place <> 'message'",
     "DROP VIEW history",
     """
     CREATE VIEW history (id, time, sender, recipient, message, kind) AS

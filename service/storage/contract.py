@@ -66,6 +66,14 @@ class NonceReused(Refused):
     """The sender has stored another message with that nonce."""
 
 
+class UnknownMessage(Refused):
+    """There is no such message, or none that the user may read."""
+
+
+class NotAllowed(Refused):
+    """The user may read the message, and not delete it."""
+
+
 class TooManyWords(Refused):
     """The query has more than MAX_SEARCH_WORDS different words."""
 
@@ -142,6 +150,22 @@ class Stored(Struct, frozen=True):
     time: str
     fresh: bool
     seen: bool
+
+
+class Deleted(NamedTuple):
+    """A message that was deleted; not `fresh` if that was done before."""
+
+    id: int
+    time: str  # of the deletion; it is never before that of an earlier one
+    fresh: bool
+    reader_ids: tuple[int, int] | None  # the two users of a direct message; None for a public one, which all may read
+
+
+class Erasure(NamedTuple):
+    """What was deleted, and may still stand in the file."""
+
+    pending: int  # steps to take, of different length; 0: nothing is left
+    wal_is_next: bool  # the -wal can be emptied only while no program reads the database
 
 
 class Shown(NamedTuple):
@@ -321,6 +345,29 @@ class AccountStorage(Protocol):
         self, name: str, look: str, password_hash: str, now: str, *, done: Done[int] = None, refused: Failed = None
     ) -> Write[int]:
         """Creates an account; the result is its id. Earlier public messages count as read. NameTaken, LooksAlike."""
+
+    def delete_message(
+        self,
+        actor_id: int | None,
+        message_id: int,
+        reason: str | None,
+        *,
+        done: Done[Deleted] = None,
+        refused: Failed = None,
+    ) -> Write[Deleted]:
+        """Deletes a message's text, if the actor may; None is the operator. UnknownMessage, NotAllowed.
+
+        Its sender may, and of a public message who has a higher role. After that no page and no search has the text.
+        """
+
+    def erasure(self) -> Erasure:
+        """Returns what was deleted and may still stand in the file; the upkeep erases it in the background."""
+
+    def erase_some(self, *, done: Done[Erasure] = None, refused: Failed = None) -> Write[Erasure]:
+        """Does a piece of the erasure now, except for the -wal; the result is what is left."""
+
+    def empty_wal(self) -> None:
+        """Empties the -wal if it can be done now and no service does that in the background."""
 
     def set_password(
         self, name: str, password_hash: str, *, done: Done[int] = None, refused: Failed = None

@@ -43,6 +43,7 @@ def connect(path: Path, *, read_only: bool = False, timeout: float = STORAGE_TIM
     )
     try:
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON").fetchall()  # what is deleted is overwritten with zeros
     except sqlite3.Error:
         connection.close()
         raise
@@ -168,17 +169,20 @@ def is_unavailable(error: sqlite3.Error) -> bool:
     return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
 
 
-def checkpoint(connection: sqlite3.Connection) -> None:
-    """Moves the -wal into the file and empties it, if no reader is active. For the writer's connection only.
+def checkpoint(connection: sqlite3.Connection) -> bool:
+    """Moves the -wal into the file and empties it, if no reader is active; returns whether it is empty.
+
+    For the writer's connection only.
 
     It does not wait for readers: a query left open in sqlite3 must not delay the following writes.
     """
     (before,) = connection.execute("PRAGMA busy_timeout").fetchone()
     set_timeout(connection, 0)
     try:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         set_timeout(connection, before / 1000)
+    return not busy
 
 
 def set_timeout(connection: sqlite3.Connection, seconds: float) -> None:

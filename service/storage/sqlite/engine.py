@@ -17,6 +17,7 @@ from service.storage.sqlite import database, fulltext, integrity, messages, sche
 from service.storage.sqlite.lock import FileLock
 from service.storage.sqlite.orders import Orders
 from service.storage.sqlite.space import Space
+from service.storage.sqlite.upkeep import ChatUpkeep
 from service.storage.sqlite.writer import GroupWrite, Limits, SqlWrite, Writer
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ class SqliteStorage(Orders):
         self._hurrying = False
         self._disk_space = Space(path, max_db, keep_free)
         self._post_work = self._store_posts  # bound once, not for each write
-        self._writer = Writer(path, hand_over, fulltext.index_some, self._file_lock.note, limits)
+        self._writer = Writer(path, hand_over, ChatUpkeep(), self._file_lock.note, limits)
+        if self.erasure().pending:
+            self._writer.owe()
+        self.release()
         self._thread = threading.Thread(target=self._writer.run, name="chat-writer")
         self._thread.start()
 
@@ -223,6 +227,14 @@ class SqliteStorage(Orders):
     def call(self, work: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """Writes, waits, and returns the result or raises the error."""
         return self.result(self.submit(work, *args))
+
+    def erasing(self, work: Callable[[sqlite3.Connection, *Ts], T]) -> Callable[[sqlite3.Connection, *Ts], T]:
+        def work_and_owe(connection: sqlite3.Connection, *args: *Ts) -> T:
+            result = work(connection, *args)
+            self._writer.owe()
+            return result
+
+        return work_and_owe
 
     # -- waiting, and the end -----------------------------------------------------------------------------------------
     def wait(self, write: Write[Any]) -> None:

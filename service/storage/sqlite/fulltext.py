@@ -51,6 +51,7 @@ INDEXED: Final = """
 """
 CHECK_EVERY: Final = 1_000  # steps of SQLite's machine; reading a page of the index takes at least one
 
+_Row = tuple[int, int, "int | None", str]  # of a message: id, sender, recipient, text
 _Word = tuple[str, ...]  # one word of a query as the index cuts it: "e-mail" is two in a row
 
 
@@ -208,17 +209,77 @@ def index_some(connection: sqlite3.Connection, count: int = INDEX_BATCH) -> bool
     message, and so tell the last one added. A damaged index raises StorageUnavailable and is rolled back to its
     savepoint: messages are stored all the same.
     """
+    with _savepoint(connection):
+        rows, is_full = _next_messages(connection, count)
+        _add(connection, rows)
+    return is_full
+
+
+@contextmanager
+def _savepoint(connection: sqlite3.Connection) -> Iterator[None]:
+    """Undoes what is done inside if an index is damaged, and raises StorageUnavailable."""
     connection.execute("SAVEPOINT indexing")
     try:
-        public, direct, is_full = _next_messages(connection, count)
-        connection.executemany("INSERT INTO message_search (rowid, body) VALUES (?, ?)", public)
-        connection.executemany("INSERT INTO direct_search (rowid, words) VALUES (?, ?)", direct)
+        yield
+        connection.execute("RELEASE indexing")  # FTS5 writes to its tables only now
     except sqlite3.DatabaseError as error:
         connection.execute("ROLLBACK TO indexing")
-        raise database.translated(error, "the search index: ") from error
-    finally:
         connection.execute("RELEASE indexing")
-    return is_full
+        raise database.translated(error, "the search index: ") from error
+
+
+def _add(connection: sqlite3.Connection, rows: Sequence[_Row]) -> None:
+    public, direct = _texts(rows)
+    connection.executemany("INSERT INTO message_search (rowid, body) VALUES (?, ?)", public)
+    connection.executemany("INSERT INTO direct_search (rowid, words) VALUES (?, ?)", direct)
+
+
+def _texts(rows: Sequence[_Row]) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    """Returns the ids and texts of messages as the two indexes have them: public ones, and direct ones."""
+    direct = [row for row in rows if row[2] is not None]
+    cut = _cut([row[3] for row in direct])
+    return (
+        [(row[0], row[3]) for row in rows if row[2] is None],
+        [(row[0], _direct_words(row[1], row[2] or 0, words)) for row, words in zip(direct, cut, strict=True)],
+    )
+
+
+def remove(connection: sqlite3.Connection, rows: Sequence[_Row], *, keep_place: bool) -> None:
+    """Takes messages out of the indexes; call it while they still have their texts.
+
+    With `keep_place` an empty entry stays: the indexes have one for each message. What an index does not have is left
+    alone: to remove it would damage the index. The words stand on in the file: see erasure.py. StorageUnavailable.
+    """
+    have = [row for row in rows if _has(connection, row)]
+    with _savepoint(connection):
+        public, direct = _texts(have)
+        for index, column, entries in (("message_search", "body", public), ("direct_search", "words", direct)):
+            connection.executemany(
+                f"INSERT INTO {index} ({index}, rowid, {column}) VALUES ('delete', ?, ?)",  # noqa: S608
+                entries,
+            )
+        if keep_place:
+            _add(connection, [(*row[:3], "") for row in have])
+
+
+def _has(connection: sqlite3.Connection, row: _Row) -> bool:
+    index = "message_search" if row[2] is None else "direct_search"
+    return connection.execute(f"SELECT 1 FROM {index}_docsize WHERE id = ?", (row[0],)).fetchone() is not None  # noqa: S608
+
+
+def merge_some(connection: sqlite3.Connection, index: str, pages: int, *, begin: bool) -> bool:
+    """Merges the segments of an index into one, some pages of it at a time; returns whether there is more to do.
+
+    What was removed is gone from the index once all are one. `begin` takes all segments that there are now.
+    StorageUnavailable.
+    """
+    before = connection.total_changes
+    with _savepoint(connection):
+        connection.execute(
+            f"INSERT INTO {index} ({index}, rank) VALUES ('merge', ?)",  # noqa: S608
+            (-pages if begin else pages,),
+        )
+    return begin or connection.total_changes - before > 1  # FTS5 counts the command as one change
 
 
 def newest_missing(connection: sqlite3.Connection) -> int:
@@ -237,22 +298,13 @@ def _come_to(connection: sqlite3.Connection) -> int:
     return int(connection.execute(INDEXED).fetchone()[0])
 
 
-def _next_messages(
-    connection: sqlite3.Connection, count: int
-) -> tuple[list[tuple[int, str]], list[tuple[int, str]], bool]:
-    """Returns the ids and texts to add next to each index; and whether the batch is full."""
-    public: list[tuple[int, str]] = []
-    direct: list[tuple[int, int, int, str]] = []
+def _next_messages(connection: sqlite3.Connection, count: int) -> tuple[list[_Row], bool]:
+    """Returns the messages to add next to the indexes; and whether the batch is full."""
+    taken: list[_Row] = []
     work = 0
     query = "SELECT id, sender_id, recipient_id, body FROM message WHERE id > ? ORDER BY id"
     with closing(connection.execute(query, (_come_to(connection),))) as rows:
         while work < count and (row := next(rows, None)):
-            is_public, body = row[2] is None, row[3]
-            if is_public:
-                public.append((row[0], body))
-            else:
-                direct.append(row)
-            work += (1 + len(body) // INDEX_CHARACTERS) * (1 if is_public else INDEX_DIRECT)
-    cut = _cut([body for *_, body in direct])
-    owned = [(row[0], _direct_words(row[1], row[2], words)) for row, words in zip(direct, cut, strict=True)]
-    return public, owned, work >= count
+            taken.append(row)
+            work += (1 + len(row[3]) // INDEX_CHARACTERS) * (1 if row[2] is None else INDEX_DIRECT)
+    return taken, work >= count

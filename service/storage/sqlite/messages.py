@@ -69,7 +69,7 @@ def store_all(connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequenc
         if row[2] is not None and isinstance(outcome, Stored) and outcome.fresh
     ]
     for sender_id, message_id in dict(direct).items():
-        _note_direct(connection, sender_id, message_id)
+        note_direct(connection, sender_id, message_id)
     for era in {message_id >> _ERA_BITS for _, message_id in direct}:
         connection.execute("INSERT OR IGNORE INTO era (id) VALUES (?)", (era,))
     unread.complete_blocks(connection)
@@ -151,7 +151,7 @@ def mark_seen_up_to(connection: sqlite3.Connection, user_id: int, message_id: in
             "WHERE recipient_id = ? AND seen_at IS NULL AND id <= ?",
             (now, user_id, message_id),
         )
-        _note_direct(connection, user_id, newest)
+        note_direct(connection, user_id, newest)
 
 
 def mark_seen(connection: sqlite3.Connection, user_id: int, message_ids: Sequence[int], now: str) -> None:
@@ -167,10 +167,10 @@ def mark_seen(connection: sqlite3.Connection, user_id: int, message_ids: Sequenc
             "WHERE id IN (SELECT value FROM json_each(:ids)) AND recipient_id = :user",
             values,
         ).fetchone()
-        _note_direct(connection, user_id, newest)
+        note_direct(connection, user_id, newest)
 
 
-def _note_direct(connection: sqlite3.Connection, user_id: int, message_id: int) -> None:
+def note_direct(connection: sqlite3.Connection, user_id: int, message_id: int) -> None:
     """Stores the id as the user's newest direct message that was sent or seen, if it is."""
     connection.execute("UPDATE user SET direct_id = max(direct_id, ?) WHERE id = ?", (message_id, user_id))
 

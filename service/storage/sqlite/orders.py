@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from service.errors import ChatError
 from service.storage.contract import Write
-from service.storage.sqlite import backup, database, messages, operators, schema, users
+from service.storage.sqlite import backup, database, deletion, erasure, messages, operators, schema, users
 from service.storage.sqlite.lock import FileLock
 from service.storage.sqlite.space import measure_files
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from service.storage.contract import (
         BackupNote,
+        Deleted,
         Done,
         Dossier,
+        Erasure,
         Failed,
         KeptPage,
         Outcome,
@@ -75,6 +77,31 @@ class Orders:
     def newest_backup(self) -> BackupNote | None:
         return backup.read_note(self._path)
 
+    def erasing(self, work: Callable[[sqlite3.Connection, *Ts], T]) -> Callable[[sqlite3.Connection, *Ts], T]:
+        """Returns a work whose erasure becomes due with it."""
+        return work
+
+    def delete_message(
+        self,
+        actor_id: int | None,
+        message_id: int,
+        reason: str | None,
+        *,
+        done: Done[Deleted] = None,
+        refused: Failed = None,
+    ) -> Write[Deleted]:
+        work = self.erasing(deletion.delete)
+        return self.submit(work, actor_id, message_id, reason, done=done, refused=refused)
+
+    def erasure(self) -> Erasure:
+        return self.read(erasure.find_pending)
+
+    def erase_some(self, *, done: Done[Erasure] = None, refused: Failed = None) -> Write[Erasure]:
+        return self.submit(erasure.erase_some, done=done, refused=refused)
+
+    def empty_wal(self) -> None:
+        """Nothing to do where the writer's upkeep does it."""
+
     def add_user(
         self, name: str, look: str, password_hash: str, now: str, *, done: Done[int] = None, refused: Failed = None
     ) -> Write[int]:
@@ -120,6 +147,13 @@ class OfflineStorage(Orders):
     def read(self, query: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         with database.all_translated(), closing(self._connect()) as connection:
             return query(connection, *args)
+
+    def empty_wal(self) -> None:
+        with database.all_translated(), closing(self._connect()) as connection:
+            if database.checkpoint(connection):
+                connection.execute("BEGIN IMMEDIATE")
+                erasure.note_emptied(connection)
+                connection.execute("COMMIT")
 
     def release(self) -> None:
         """No place is held: each read has its own connection, and nobody waits for one."""

@@ -14,7 +14,7 @@ from collections import deque
 from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self, TypeVar
 
 from service.errors import ChatError, StorageDamaged, StorageUnavailable
 from service.storage.contract import Write
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from service.storage.contract import Done, Failed, HandOver
 
 _log: Final = logging.getLogger("chat.storage")
+_RETRY: Final = 5.0  # seconds until failed upkeep is tried again while writes wait
 _HURRIED_TIMEOUT: Final = 0.5  # seconds to wait for a locked database while the service stops
 T = TypeVar("T")
 # Seconds: a commit of one message takes 0.0002, of a full batch 0.002; a disk at its limit 0.1 and more.
@@ -41,8 +42,27 @@ class Limits(NamedTuple):
     queue: int = 10_000  # waiting messages and other writes; beyond it connection threads, and so their clients, wait
     batch: int = 1_000  # of these in one transaction: 2 ms with FULL; a larger batch gains nothing and delays acks
     quiet: float = 0.2  # seconds without a write before upkeep, so that a conversation does not wait for upkeep
+    piece_pace: float = 0.05  # seconds between pieces of 2 ms that are due anyway; ten million messages: half an hour
     lock_timeout: float = database.STORAGE_TIMEOUT
     checkpoint_pages: int = database.CHECKPOINT_PAGES
+
+
+class Due(NamedTuple):
+    """Which upkeep remains."""
+
+    later: bool  # when nothing waits
+    soon: bool  # within the hour, even if there is never such a moment
+    wal: bool  # the -wal has to be emptied next
+
+
+class Upkeep(Protocol):
+    """Work of the writer's own, in small pieces. Both run in a transaction of their own."""
+
+    def do_piece(self, connection: sqlite3.Connection, *, idle: bool) -> Due:
+        """Does a piece, and more of it if the writer is `idle`; returns what remains."""
+
+    def note_emptied(self, connection: sqlite3.Connection) -> bool:
+        """Notes that the -wal was emptied, after `do_piece` asked for it; returns whether more is due `soon`."""
 
 
 class SqlWrite(Write[T]):
@@ -122,20 +142,16 @@ class Writer:
         self,
         path: Path,
         hand_over: HandOver,
-        when_idle: Callable[[sqlite3.Connection], bool],
+        upkeep: Upkeep,
         note: Callable[[str], None] | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """`hand_over` gets the callbacks of a commit's writes, in order; `when_idle` does a piece of upkeep.
-
-        Such a piece is small and has its own transaction; it returns whether there is more to do. After each commit
-        `note` gets the newest ids as lines.
-        """
+        """After each commit `hand_over` gets the callbacks of its writes, in order, and `note` the newest ids."""
         self._note = note
         self._limits = limits or Limits()
         self._path = path
         self._hand_over = hand_over
-        self._when_idle = when_idle
+        self._upkeep = upkeep
         self._connection: sqlite3.Connection | None = None  # the thread opens it, again after each failure
         self._failed: sqlite3.Connection | None = None  # the failed connection, until a new one is open
         self._trouble = ""  # the error of the last attempt, so that it is logged once, not for each batch
@@ -149,6 +165,8 @@ class Writer:
         self._idle = False  # whether the thread waits for a write
         self._closing = False
         self._hurrying = False
+        self._owing = False  # whether there is upkeep that is due even if something always waits
+        self._piece_at = 0.0  # monotonic; when to do its next piece
         self._given_up: StorageUnavailable | None = None  # while hurrying: why no more attempts are made
         self._upkeep_due = True
         self.written = 0  # writes that were stored
@@ -214,7 +232,7 @@ class Writer:
                     self._commit(batch)
                     self._finish(batch)
                 else:
-                    self._keep_up()
+                    self._keep_up(idle=not self._queue)
         finally:
             self._disconnect()
             self._close_failed()
@@ -234,11 +252,14 @@ class Writer:
     def _take(self) -> list[SqlWrite[Any]] | None:
         """Returns the waiting writes, at most a batch; empty when upkeep is due; None at the end."""
         with self._lock:
+            if self._queue and self._owing and time.monotonic() >= self._piece_at:
+                return []
             while not self._queue:
                 if self._closing:
                     return None
                 self._idle = True
-                arrived = self._arrived.wait(self._limits.quiet if self._upkeep_due else None)
+                quiet = self._limits.piece_pace if self._owing else self._limits.quiet
+                arrived = self._arrived.wait(quiet if self._upkeep_due else None)
                 self._idle = False
                 if not arrived and self._upkeep_due:
                     break
@@ -335,19 +356,29 @@ class Writer:
         connection.execute("BEGIN IMMEDIATE")
         return connection
 
-    def _keep_up(self) -> None:
-        """Does upkeep while nothing waits. A failure costs nothing: the next commit tries again."""
+    def owe(self) -> None:
+        """There is upkeep that may not wait for an idle moment for ever. For works, and before the thread's start."""
+        self._owing = True
+
+    def _keep_up(self, *, idle: bool) -> None:
+        """Does a piece of upkeep, and empties the -wal. A failure costs nothing: the next commit tries again."""
         self._upkeep_due = False
         if self._damage:
+            self._owing = False
             return
+        self._piece_at = time.monotonic() + _RETRY
         try:
             connection = self._connect()
             connection.execute("BEGIN IMMEDIATE")
-            more = self._when_idle(connection)
+            due = self._upkeep.do_piece(connection, idle=idle)
             connection.execute("COMMIT")
-            if not more:
-                database.checkpoint(connection)
-            self._upkeep_due = more
+            self._owing = due.soon
+            if (due.wal or (idle and not due.later)) and database.checkpoint(connection) and due.wal:
+                connection.execute("BEGIN IMMEDIATE")
+                self._owing = self._upkeep.note_emptied(connection)
+                connection.execute("COMMIT")
+            self._upkeep_due = due.later or self._owing
+            self._piece_at = time.monotonic() + self._limits.piece_pace
         except (sqlite3.Error, StorageUnavailable) as error:
             self._note_trouble(error, "upkeep is put off")
             self._disconnect()

@@ -358,7 +358,7 @@ def test_tail_neither_repeats_nor_skips(tmp_path: Path) -> None:
     service = Process(tmp_path)
     port = service.port
     enter(port, "bob").close()
-    rng = random.Random(5)  # noqa: S311
+    rng = random.Random(5)
     with enter(port, "alice") as alice:
         for n in range(5):
             alice.ask("pm", message=f"before {n}")

@@ -20,11 +20,13 @@ from service.storage.contract import (
     Message,
     NameTaken,
     NonceReused,
+    NotAllowed,
     PasswordChanged,
     Post,
     Shown,
     Stored,
     TooManyWords,
+    UnknownMessage,
     UnknownToken,
     UnknownUser,
 )
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from service.storage.contract import Login, Storage, User, Write
+    from service.storage.contract import Login, Role, Storage, User, Write
 
     Engine = Callable[[Path], AbstractContextManager[Storage]]
 
@@ -551,3 +553,83 @@ def test_the_messages_of_a_person_are_found_in_pieces(storage: Storage) -> None:
     assert pieces == 3
     storage.result(storage.mark_seen(anna, [mine[2]], LATER))
     assert storage.messages_of(anna, mine[2] - 1, 1).messages[0].seen_at == LATER
+
+
+# -- deletion ---------------------------------------------------------------------------------------------------------
+WHO_DELETES = [
+    # who, with what role; whose message, with what role, to whom; the refusal
+    ("alice", "member", "alice", "member", None, None),
+    ("alice", "member", "alice", "owner", None, None),
+    ("bob", "member", "alice", "member", None, NotAllowed),
+    ("bob", "moderator", "alice", "member", None, None),
+    ("bob", "moderator", "alice", "moderator", None, NotAllowed),
+    ("bob", "owner", "alice", "moderator", None, None),
+    ("bob", "owner", "alice", "owner", None, NotAllowed),
+    ("bob", "owner", "alice", "member", "bob", NotAllowed),
+    ("bob", "owner", "alice", "member", "carol", UnknownMessage),
+    ("alice", "member", "alice", "member", "bob", None),
+    (None, "member", "alice", "owner", None, None),
+    (None, "member", "alice", "member", "bob", None),
+]
+
+
+@pytest.mark.parametrize(("who", "role", "sender", "sender_role", "to", "refused"), WHO_DELETES)
+def test_who_may_delete(
+    storage: Storage,
+    who: str | None,
+    role: Role,
+    sender: str,
+    sender_role: Role,
+    to: str | None,
+    refused: type[Exception] | None,
+) -> None:
+    """The sender, and of a public message who has a higher role; None is the operator."""
+    ids = {name: add(storage, name) for name in ("alice", "bob", "carol")}
+    storage.result(storage.set_role(who or "carol", role, NOW))
+    if sender != who or sender_role != "member":
+        storage.result(storage.set_role(sender, sender_role, NOW))
+    said = say(storage, ids[sender], "secret", to)
+    deletion = storage.delete_message(ids[who] if who else None, said, None)
+    if refused is None:
+        assert storage.result(deletion).fresh
+    else:
+        with pytest.raises(refused):
+            storage.result(deletion)
+
+
+def test_no_command_gives_a_deleted_text(storage: Storage) -> None:
+    """Pages have the message without text and kind; the search does not find it, and it is not missed."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    post = Post(None, "secret word", None, "action")
+    for outcome in store_posts(storage, alice, post, Post(bob, "secret word", None), Post(None, "other word", None)):
+        storage.index_search()
+        if outcome.id < 3:  # type: ignore[union-attr]
+            deleted = storage.result(storage.delete_message(alice, outcome.id, None))  # type: ignore[union-attr]
+            talk = (alice, bob) if deleted.reader_ids else None
+            (page,) = [m for m in storage.history_page(talk, None, None, 9).messages if m.id == deleted.id]
+            assert (page.body, page.kind, page.deleted) == ("", None, deleted.time)
+    assert ids_of(storage.search_page("word", alice, None, None, 9)) == [3]
+    assert ids_of(storage.search_page("word", alice, bob, None, 9)) == []
+    assert storage.missed_page(bob, MAX_ID, 9).messages == []
+    assert waiting(storage, "bob") == (0, 2)
+    assert look(storage, "bob").last_id == 3
+
+
+def test_a_second_deletion_and_a_retry_get_the_first_answer(storage: Storage) -> None:
+    """The deletion is not fresh; the nonce is known, whatever its text now, but for another target."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    said = say(storage, alice, "secret", nonce="n")
+    first = storage.result(storage.delete_message(alice, said, None))
+    assert storage.result(storage.delete_message(alice, said, None)) == first._replace(fresh=False)
+    retries = store_posts(storage, alice, Post(None, "other", "n", "notice"), Post(bob, "secret", "n"))
+    assert isinstance(retries[0], Stored)
+    assert (retries[0].id, retries[0].fresh) == (said, False)
+    assert isinstance(retries[1], NonceReused)
+
+
+def test_what_there_is_not_cannot_be_deleted(storage: Storage) -> None:
+    """Neither an id that was never given nor one that is too large for a database's integers."""
+    alice = add(storage, "alice")
+    for message_id in (0, 1, MAX_ID):
+        with pytest.raises(UnknownMessage):
+            storage.result(storage.delete_message(alice, message_id, None))

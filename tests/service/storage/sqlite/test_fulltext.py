@@ -241,7 +241,7 @@ def test_the_index_goes_on_where_it_has_come_to(storage: SqliteStorage) -> None:
     for to in ("alice", None, None, "alice", "alice"):
         say(storage, alice, "word", to=to)
         storage.index_search()
-        assert storage.call(fulltext._next_messages, 9) == ([], [], False)
+        assert storage.call(fulltext._next_messages, 9) == ([], False)
 
 
 def test_a_query_is_cut_as_the_index_is(storage: SqliteStorage, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -13,6 +14,7 @@ from service.errors import StorageUnavailable
 from service.storage.contract import Post, UnknownUser, Write
 from service.storage.sqlite import database, schema, writer
 from service.storage.sqlite.engine import SqliteStorage
+from service.storage.sqlite.upkeep import ChatUpkeep
 from service.storage.sqlite.writer import Limits
 from tests.support.helpers import call_back
 from tests.support.storage import add
@@ -333,13 +335,13 @@ def test_trouble_is_logged_once_and_its_end(tmp_path: Path, caplog: pytest.LogCa
 def test_upkeep_that_fails_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A search index that cannot be filled is tried again after each message, and costs one line."""
 
-    def fail(_: sqlite3.Connection) -> bool:
-        raise StorageUnavailable("the search index: malformed")
+    class Broken(ChatUpkeep):
+        do_piece = Mock(side_effect=StorageUnavailable("the search index: malformed"))
 
     schema.prepare(tmp_path / "chat.db")
-    idler = writer.Writer(tmp_path / "chat.db", lambda _: None, fail)
+    idler = writer.Writer(tmp_path / "chat.db", lambda _: None, Broken())
     for _ in range(3):
-        idler._keep_up()
+        idler._keep_up(idle=True)
     idler.close()
     idler.run()
     assert [record.getMessage() for record in caplog.records] == [
