@@ -124,6 +124,20 @@ def test_who_does_not_end_an_order_is_cut_off(tmp_path: Path, begun: bytes) -> N
         assert connected.recv(100) == b""
 
 
+def drip(connected: socket.socket) -> None:
+    """Sends bytes one by one, until nobody takes them."""
+    pause = threading.Event()
+    while True:
+        connected.sendall(b" ")
+        pause.wait(0.01)
+
+
+def test_who_sends_an_order_drop_by_drop_is_cut_off(tmp_path: Path) -> None:
+    """The time counts for all of it."""
+    with controlled(tmp_path, patience=0.2), connect(tmp_path) as connected, pytest.raises(BrokenPipeError):
+        drip(connected)
+
+
 def test_a_bug_in_an_order_ends_only_that_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator is sent to the log, and the next order is done."""
     with controlled(tmp_path):
