@@ -22,7 +22,7 @@ def complete(typed: str, names: Sequence[str], operations: Mapping[str, Operatio
     if needs_slash and not slash:
         return complete_argument(typed, names, None)
     if not words:
-        every = [f"{slash}{name}" for name in operations]
+        every = [f"{slash}{name}" for name, row in operations.items() if slash or not row.needs_slash]
         return _beginning_with(last, [name.lower() for name in every] if last.islower() else every)
     operation = operations.get(words[0].removeprefix("/").upper())
     arguments = operation.arguments if operation else ()

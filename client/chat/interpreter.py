@@ -156,8 +156,9 @@ class Interpreter:
     def _message_of_operation(self, rest: str) -> Pm | Dm | None:
         operation, given = self._operation, self._given
         if operation is None:
+            is_slashed = rest.lstrip().startswith("/")
             word, rest = first_word(rest.lstrip().removeprefix("/"))
-            operation, given = self._by_name.get(word.upper()), []
+            operation, given = self._find(word, is_slashed=is_slashed), []
         elif operation.arguments[len(given)].is_name:
             return None
         filled = fill(operation, given, rest) if operation else None
@@ -241,7 +242,8 @@ class Interpreter:
 
     def _find(self, word: str, *, is_slashed: bool) -> Operation | None:
         name = customs.renamed(word, is_slashed=is_slashed) if self._has_terminal else word.upper()
-        return self._by_name.get(name)
+        operation = self._by_name.get(name)
+        return operation if is_slashed or not operation or not operation.needs_slash else None
 
     def _start(self, line: str, *, is_slashed: bool = False) -> Action | None:
         word, rest = first_word(line)
@@ -367,6 +369,10 @@ class Interpreter:
         if name is None:
             return InChat(lambda chat: chat.mute(None))
         return self._if_user(name, lambda known: InChat(lambda chat: chat.mute(known)))
+
+    def act(self, text: str) -> Action:
+        """Tells those whom a line of talk would go to what the user does; without a talk, everyone."""
+        return compose(self.talk or EVERYONE, text, "action")
 
     def reply(self, text: str | None) -> Action | None:
         """Answers the sender of the newest direct message; asks for the text if it is None."""

@@ -17,9 +17,9 @@ from client.chat.people import People
 from client.chat.presence import Mode, Presence
 from client.chat.receipts import Receipts
 from client.chat.summary import Summary
-from client.render.formatting import OWN, Formatter, search_words
+from client.render.formatting import Formatter, search_words
 from client.render.layout import Size
-from client.text import Line, Part, body, hint, named, one_line, trouble
+from client.text import Line, body, hint, one_line, trouble
 from service.clock import format_time
 from service.wire.limits import MAX_PAGE
 from service.wire.protocol import (
@@ -237,12 +237,15 @@ class Model:
             self._remember(ack.id)
             if ack.to == self.name:  # a note to oneself does not come back to this session, and the user has seen it
                 self.receipts.direct(ack.id)
-        whom: list[Part] = [OWN]
+        to: str | UnsetType = UNSET
+        status = ""
         if isinstance(request, Dm):
-            self.people.know(ack.to or request.to or "")
-            status = "stored until they log in" if ack.status == "stored" else one_line(ack.status or "sent")
-            whom += [("direct", " -> "), named(ack.to or request.to or ""), ("hint", f" ({status})")]
-        return self._formatter.on_its_day(ack.time, [self._formatter.message(ack.time, whom, request.message or "")])
+            to = ack.to or request.to or ""
+            self.people.know(to)
+            status = f" ({'stored until they log in' if ack.status == 'stored' else one_line(ack.status or 'sent')})"
+        text = request.message or ""
+        line = self._formatter.line(ack.time, self.name, to, text, kind=request.kind, status=status)
+        return self._formatter.on_its_day(ack.time, [line])
 
     def _error(self, error: ErrorReply, request: AnyCommand | None) -> list[Line]:
         if isinstance(request, (Login, Register, Resume)):
@@ -297,7 +300,7 @@ class Model:
         self.people.know(message.from_)
         self.presence.speak(message.from_)
         return self._formatter.on_its_day(
-            message.time, [self._formatter.line(message.time, message.from_, to, message.message)]
+            message.time, [self._formatter.line(message.time, message.from_, to, message.message, kind=message.kind)]
         )
 
     def _missed(self, page: MissedReply) -> list[Line]:
@@ -392,7 +395,9 @@ class Model:
             is_match = words is not None or message.id == self._around
             note = f"  #{message.id}" if is_match else ""
             self.people.know(message.from_)
-            line = formatter.line(message.time, message.from_, message.to, message.message, words, note)
+            line = formatter.line(
+                message.time, message.from_, message.to, message.message, words, note, kind=message.kind
+            )
             lines += formatter.on_its_day(message.time, [line])
         if hidden := sum(self.people.is_muted(message.from_) for message in messages):
             lines.append(hint(f"({_count(hidden, 'message')} of muted people not shown.)"))

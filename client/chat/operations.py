@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from client.text import one_line, shown_name
@@ -39,6 +39,9 @@ class TalkActions(Protocol):
 
     def mute(self, name: str | None) -> Action | None:
         """Hides what this person writes, or shows it again; None: says who is muted."""
+
+    def act(self, text: str) -> Action:
+        """Tells those whom a line of talk would go to what the user does; without a talk, everyone."""
 
     def reply(self, text: str | None) -> Action | None:
         """Answers the sender of the newest direct message; asks for the text if it is None."""
@@ -156,6 +159,7 @@ class Operation:
     arguments: tuple[Argument, ...]
     make: Callable[..., Action | InTalk]
     needs_terminal: bool = False
+    needs_slash: bool = False  # without it the line is talk: "me too"
     is_secret: bool = False  # what is typed behind its name may be a password
 
 
@@ -217,6 +221,14 @@ OPERATIONS: Final[Operations] = (
         (_TARGET,),
         lambda to: AtTerminal(lambda terminal: terminal.edit(to and target_of(to))),
         needs_terminal=True,
+    ),
+    Operation(
+        "ME",
+        "ME words",
+        "say what you do, with a slash: /me waves",
+        (Argument("What do you do? "),),
+        lambda text: InTalk(lambda talk: talk.act(text)),
+        needs_slash=True,
     ),
     Operation("USERS", "USERS", "who is online", (), Users),
     Operation(
@@ -312,9 +324,9 @@ def shown_target(target: str) -> str:
     return ALL if target == EVERYONE else shown_name(target)
 
 
-def compose(to: str, text: str) -> Pm | Dm:
+def compose(to: str, text: str, kind: Literal["action"] | UnsetType = UNSET) -> Pm | Dm:
     """A message to a name, or to EVERYONE."""
-    return Pm(message=text) if to == EVERYONE else Dm(to=to, message=text)
+    return Pm(message=text, kind=kind) if to == EVERYONE else Dm(to=to, message=text, kind=kind)
 
 
 def target_of_message(message: Pm | Dm) -> str:

@@ -32,7 +32,7 @@ def fit(page: HistoryReply, space: Size, formatter: Formatter, people: People) -
     while first > 0:
         message = page.messages[first - 1]
         if not people.is_muted(message.from_):
-            line = formatter.line(message.time, message.from_, message.to, message.message)
+            line = formatter.line(message.time, message.from_, message.to, message.message, kind=message.kind)
             rows += rows_of(line, space.columns)
         rows += first < len(days) and days[first - 1] != days[first]
         if first < len(days) and rows + (days[first - 1] != formatter.day) > space.rows:

@@ -29,7 +29,7 @@ from service.net.tls import RECEIVE_BYTES, NotTlsError, TlsChannel
 from service.wire.framing import LineDecoder, Oversize
 from service.wire.json_lines import decode_event, encode
 from service.wire.limits import PROTOCOL_VERSION
-from service.wire.protocol import AnyCommand, AnyEvent, ByeReply, ErrorReply, Ex, HelloEvent, Reply
+from service.wire.protocol import AnyCommand, AnyEvent, ByeReply, Dm, ErrorReply, Ex, HelloEvent, Pm, Reply
 
 CONNECT_TIMEOUT: Final = 10.0  # seconds to reach the server and be greeted; longer than three lost SYNs (1 + 2 + 4 s)
 LEAVE_TIMEOUT: Final = 2.0  # seconds for the server to say bye; a user who leaves does not want to wait longer
@@ -115,9 +115,13 @@ class Connection:
         reply: Future[AnyEvent] = Future()
         if then is not None:
             reply.add_done_callback(then)
+        if isinstance(command, (Pm, Dm)) and command.kind and "kind" not in (self.hello.features or ()):
+            # An older service would store it as a text.
+            return self._refuse(command, reply, "unknown_kind", "this server knows no /me. Write it as a message.")
         line = encode(command)
-        if len(line) - 1 > self.hello.max_line:  # the service could not tell which command it skipped
-            return self._refuse(command, reply, len(line) - 1)
+        if (size := len(line) - 1) > self.hello.max_line:  # the service could not tell which command it skipped
+            text = f"this is {size:,} bytes long and the server takes {self.hello.max_line:,}. Send it in parts."
+            return self._refuse(command, reply, "line_too_long", text)
         with self._send_lock:
             with self._lock:
                 if self.lost:
@@ -150,9 +154,8 @@ class Connection:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
-    def _refuse(self, command: AnyCommand, reply: Future[AnyEvent], size: int) -> Future[AnyEvent]:
-        text = f"this is {size:,} bytes long and the server takes {self.hello.max_line:,}. Send it in parts."
-        error = ErrorReply(code="line_too_long", message=text)
+    def _refuse(self, command: AnyCommand, reply: Future[AnyEvent], code: str, text: str) -> Future[AnyEvent]:
+        error = ErrorReply(code=code, message=text)
         self._on_event(error, command)
         reply.set_result(error)
         return reply

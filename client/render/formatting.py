@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, UnsetType
 
-from client.text import Line, Part, marked, named
+from client.text import Line, Part, marked, named, shown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import tzinfo
 
 # Before what the user wrote. A mark, not only a colour; and a name has no space in it, so nobody can be called so.
-OWN: Final[Part] = ("own", "> you")
+_OWN: Final[Part] = ("own", "> ")
+_ACTION, _NOTICE = "action", "notice"
 
 
 class Formatter:
@@ -41,36 +42,42 @@ class Formatter:
 
     def line(
         self,
-        time: str,
+        time: str | UnsetType,
         sender: str,
         to: str | UnsetType,
         text: str,
         words: re.Pattern[str] | None = None,
         note: str = "",
+        *,
+        kind: str | UnsetType = UNSET,
+        status: str = "",
     ) -> Line:
-        """A message by anybody; what `words` finds in it is set off, and `note` follows it."""
-        who: list[Part] = [OWN if sender == self._name else named(sender)]
-        if to is not UNSET:
-            who += [("direct", " -> "), ("own", "you") if to == self._name else named(to)]
+        """A message by anybody; what `words` finds in it is set off, and `note` follows it.
+
+        `status` says what became of the user's own one. An unknown `kind` is shown as a text.
+        """
         is_from_others = sender != self._name
         is_called = bool(self._mention and self._mention.search(text))
         if words is None and is_called and is_from_others:
             words = self._mention
-        return self.message(time, who, text, words, note, calls=is_from_others and (is_called or to == self._name))
+        head = [self.time(time), *self._who(sender, to, kind, status)]
+        texts = marked(text, words, "" if to is UNSET else "direct")
+        calls = is_from_others and (is_called or to == self._name)
+        return Line(*head, *texts, ("hint", note), head=len(head), calls=calls)
 
-    def message(
-        self,
-        time: str | UnsetType,
-        who: Sequence[Part],
-        text: str,
-        words: re.Pattern[str] | None = None,
-        note: str = "",
-        *,
-        calls: bool = False,
-    ) -> Line:
-        """A line of the talk; `who` holds the sender and, for a direct message, an arrow and the recipient."""
-        texts = marked(text, words, "direct" if len(who) > 1 else "")
-        return Line(self.time(time), *who, ("", ": "), *texts, ("hint", note), head=len(who) + 2, calls=calls)
+    def _who(self, sender: str, to: str | UnsetType, kind: str | UnsetType, status: str) -> list[Part]:
+        """What stands before a text: `bob: `, `* bob ` for an action, `-bob- ` for a notice; own ones are marked."""
+        is_own = sender == self._name
+        who: list[Part] = [("own", shown_name(sender) if kind == _ACTION else "you") if is_own else named(sender)]
+        if to is not UNSET:
+            who += [("direct", " -> "), ("own", "you") if to == self._name else named(to), ("hint", status)]
+        if kind == _ACTION:
+            who = [("", "* "), *who, ("", " " if to is UNSET else ": ")]
+        elif kind == _NOTICE:
+            who = [("", "-"), *who, ("", "- ")]
+        else:
+            who.append(("", ": "))
+        return [_OWN, *who] if is_own else who
 
     def on_its_day(self, wire: str | UnsetType, lines: list[Line]) -> list[Line]:
         """`lines` of that time, below a line with its day where the line shown before was of another."""

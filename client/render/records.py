@@ -27,8 +27,8 @@ def as_event(message: Message) -> LiveMessage:
     if not isinstance(message, StoredMessage):
         return message
     if message.to is UNSET:
-        return BroadcastEvent(message.id, message.time, message.from_, message.message)
-    return DirectEvent(message.id, message.time, message.from_, message.to, message.message)
+        return BroadcastEvent(message.id, message.time, message.from_, message.message, kind=message.kind)
+    return DirectEvent(message.id, message.time, message.from_, message.to, message.message, kind=message.kind)
 
 
 def as_json(event: AnyEvent) -> str:

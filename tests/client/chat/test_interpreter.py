@@ -157,6 +157,8 @@ def test_questions_come_in_order() -> None:
         ("history c", ["carol"]),
         ("nonsense b", []),
         ("zz", []),
+        ("m", ["missed", "mute"]),
+        ("/m", ["/me", "/missed", "/mute"]),
     ],
 )
 def test_completion_of_an_operation(typed: str, expected: list[str]) -> None:
@@ -171,7 +173,7 @@ def test_completion_of_an_answer() -> None:
     assert interpreter.completions("c", NAMES) == ["carol"]
     interpreter.take("bob")
     assert interpreter.completions("c", NAMES) == []
-    assert Interpreter().completions("", NAMES) == [operation.name for operation in OPERATIONS]
+    assert Interpreter().completions("", NAMES) == [row.name for row in OPERATIONS if row.name != "ME"]
 
 
 def talking(to: str, **more: Any) -> Interpreter:
@@ -541,3 +543,30 @@ def test_query_turns_to_a_person() -> None:
     interpreter = Interpreter()
     interpreter.take("/query bob")
     assert interpreter.prompt == "bob> "
+
+
+@pytest.mark.parametrize(
+    ("before", "line", "action"),
+    [
+        ([], "/me waves  twice", Pm(message="waves  twice", kind="action")),
+        (["talk bob"], "/ME waves", Dm(to="bob", message="waves", kind="action")),
+        (["talk all"], "/me waves", Pm(message="waves", kind="action")),
+        (["/me"], "waves", Pm(message="waves", kind="action")),
+        (["talk all"], "me too", Pm(message="me too")),
+        (["talk bob"], "me too", Dm(to="bob", message="me too")),
+    ],
+)
+def test_an_action(before: list[str], line: str, action: Action) -> None:
+    """It goes where a line of talk would go; without its slash the line is talk."""
+    interpreter = Interpreter()
+    for typed in before:
+        interpreter.take(typed)
+    if line[0] == "/":
+        assert interpreter.message(line) == action
+    assert interpreter.take(line) == action
+
+
+def test_an_action_takes_a_slash() -> None:
+    """Also where operations are typed: who writes "me too" means it so."""
+    assert isinstance(Interpreter().take("me too"), Mistake)
+    assert Interpreter().message("me too") is None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from client.chat.model import Model
 from client.render.layout import Size
@@ -495,3 +496,17 @@ def test_matches_to_read(model: Model) -> None:
     assert page.older == Search(query="hi", limit=40, before=4)
     assert model.around(4)
     assert model.read(SearchReply(query="hi", messages=[], more=True), asked).older is None
+
+
+def test_an_action_is_one_wherever_it_is_shown(model: Model) -> None:
+    """Live, own, in the history and in a search."""
+    page = [replace(stored(7, "waves"), kind="action")]
+    own = model.receive(AckReply(command="pm", id=12, time=TIME), Pm(message="nods", kind="action"))
+    assert texts(own) == ["09:30 > * alice nods"]
+    for lines in (
+        model.receive(replace(public(text="waves"), kind="action")),
+        model.receive(HistoryReply(messages=page, more=False), History()),
+        model.receive(SearchReply(query="waves", messages=page, more=False), Search(query="waves")),
+        model.catch_up([replace(stored(13, "waves"), kind="action")]),
+    ):
+        assert any(text.startswith("09:30 * bob waves") for text in texts(lines)), texts(lines)

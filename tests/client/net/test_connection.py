@@ -200,6 +200,27 @@ def test_a_line_that_the_server_would_skip_is_not_sent(listener: Listener) -> No
         connection.leave()
 
 
+@pytest.mark.parametrize(
+    ("features", "is_sent"), [({}, False), ({"features": []}, False), ({"features": ["kind"]}, True)]
+)
+def test_an_older_server_gets_no_action(listener: Listener, features: dict[str, list[str]], is_sent: bool) -> None:
+    """It would store it as a text: so it is refused here, unless the hello of this very connection has the feature."""
+
+    def script(peer: Peer) -> None:
+        peer.greet(**features)
+        if is_sent:
+            command = peer.expect("pm")
+            assert command["kind"] == "action"
+            peer.answer(command, type="ack", command="pm")
+        peer.see_off()
+
+    with FakeServer(script) as server:
+        connection = listener.listen(server.port)
+        reply = connection.send(Pm(message="waves", kind="action")).result(TIMEOUT)
+        assert isinstance(reply, AckReply if is_sent else ErrorReply)
+        connection.leave()
+
+
 def test_lines_of_many_threads_stay_whole(listener: Listener) -> None:
     """Threads that send at the same time do not mix their lines."""
 

@@ -44,6 +44,28 @@ def test_a_message(formatter: Formatter, sender: str, to: str | UnsetType, shown
 
 
 @pytest.mark.parametrize(
+    ("sender", "to", "kind", "shown"),
+    [
+        ("bob", UNSET, "action", "09:30 * bob waves"),
+        ("alice", UNSET, "action", "09:30 > * alice waves"),
+        ("you", UNSET, "action", "09:30 * @you waves"),
+        ("bob", "alice", "action", "09:30 * bob -> you: waves"),
+        ("alice", "bob", "action", "09:30 > * alice -> bob (sent): waves"),
+        ("bob", UNSET, "notice", "09:30 -bob- waves"),
+        ("bob", "alice", "notice", "09:30 -bob -> you- waves"),
+        ("alice", UNSET, "notice", "09:30 > -you- waves"),
+        ("bob", UNSET, "poem\x1b", "09:30 bob: waves"),
+    ],
+)
+def test_the_kind_of_a_message(formatter: Formatter, sender: str, to: str | UnsetType, kind: str, shown: str) -> None:
+    """An action and a notice look like those of other chats; an unknown kind is a text."""
+    status = " (sent)" if (sender, to) == ("alice", "bob") else ""
+    line = formatter.line(TIME, sender, to, "waves", kind=kind, status=status)
+    assert line.text == shown
+    assert "".join(text for _, text in line.parts[line.head :]) == "waves"
+
+
+@pytest.mark.parametrize(
     ("sender", "to", "text", "calls"),
     [
         ("bob", UNSET, "hi", False),

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from client.render.records import FORMAT, as_event, as_json, row_of
 from service.wire.protocol import AckReply, BroadcastEvent, DirectEvent, StoredMessage
@@ -20,6 +21,7 @@ DIRECT = DirectEvent(id=2, time=TIME, from_="bob", to="alice", message="psst")
     ("stored", "event"),
     [
         (StoredMessage(id=1, time=TIME, from_="bob", message="hi"), PUBLIC),
+        (StoredMessage(id=1, time=TIME, from_="bob", message="hi", kind="action"), replace(PUBLIC, kind="action")),
         (StoredMessage(id=2, time=TIME, from_="bob", to="alice", message="psst"), DIRECT),
     ],
 )
