@@ -99,7 +99,9 @@ class Interpreter:
     def question(self) -> Argument | None:
         """What is being asked for; None while an operation, or a line of a talk, is awaited."""
         if self._offered:
-            return Argument(f'Send "{_short(self._offered, _OFFERED)}" to everyone? y/n ', is_name=True)
+            return Argument(
+                f'Send "{_short(self._offered, _OFFERED)}" to everyone, and such lines from now on? y/n ', is_name=True
+            )
         return self._operation.arguments[len(self._given)] if self._operation else None
 
     @property
@@ -361,7 +363,7 @@ class Interpreter:
         if self._talk:
             return f"What you type goes to {_whom(self._talk)}. /talk off ends that; /talk all turns to everyone."
         if self._is_plain:
-            return "What is no operation goes to everyone. TALK off ends that; TALK bob turns to bob."
+            return "What is no operation goes to everyone. TALK off ends it; TALK bob turns to bob."
         return "What you type are operations. TALK all has plain lines go to everyone, TALK bob to bob."
 
     def mute(self, name: str | None) -> Action | None:

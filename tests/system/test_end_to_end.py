@@ -65,7 +65,7 @@ def test_a_first_chat(service: Process, tmp_path: Path) -> None:
         alice.wait_for("you -> bob (stored until they log in): until tomorrow")
         alice.enter("dm zoe hi")
         alice.wait_for('there is no user "zoe"')
-        alice.enter("dance")
+        alice.enter("/dance")
         alice.wait_for('No operation "dance"')
 
         forget(service, "bob")
@@ -141,7 +141,7 @@ def test_the_service_goes_away_and_comes_back(service: Process, tmp_path: Path) 
         with Process(tmp_path, port=service.port):
             alice.wait_for("connected again", "connected | alice | 1 online")
             alice.wait_until(
-                lambda lines: lines[-2] == "PM/DM/EX> pm another" and lines[-3][6:] == "you: a draft is sent"
+                lambda lines: lines[-2] == "PM/DM/EX> pm another" and lines[-3][6:] == "> you: a draft is sent"
             )
 
 

@@ -51,25 +51,29 @@ def texts(wire: Wire, count: int) -> list[str]:
 
 
 def test_a_talk(alice: Terminal, bob: Wire) -> None:
-    """Lines go to the one whom the prompt names, or to all; /ex leaves, and a mere "ex" is asked about."""
+    """Lines go to the one whom the prompt names, where a mere "ex" is asked about; or to all, where it leaves."""
     alice.enter("talk bob")
     alice.wait_for("What you type goes to bob now", "/ex leaves", "bob>")
     alice.enter("hello")
     assert bob.read_type("direct")["message"] == "hello"
-    alice.enter("/talk ALL")
-    wait_for_line(alice, "all>")
     alice.enter("dm bob a secret")
     alice.wait_for("/dm does the operation")
-    wait_for_line(alice, "all> /dm bob a secret")
+    wait_for_line(alice, "bob> /dm bob a secret")
     alice.enter("")
     assert bob.read_type("direct")["message"] == "a secret"
-    alice.enter("//one")
     alice.enter("ex")
-    wait_for_line(alice, "all> /ex")
+    wait_for_line(alice, "bob> /ex")
     alice.type("\x15")
     alice.enter("ex")
-    assert texts(bob, 2) == ["/one", "ex"]
-    alice.enter("/EX")
+    assert bob.read_type("direct")["message"] == "ex"
+    alice.enter("/talk ALL")
+    wait_for_line(alice, "all>")
+    alice.enter("//one")
+    alice.enter("ex and why")
+    assert texts(bob, 2) == ["/one", "ex and why"]
+    alice.enter("/me waves")
+    assert bob.read_type("broadcast")["kind"] == "action"
+    alice.enter("EX")
     assert alice.wait_for_end() == 0
 
 

@@ -430,7 +430,7 @@ def test_plain_typing_is_offered() -> None:
     """The first line that is no operation asks; with yes it is sent, and from then on plain lines go to everyone."""
     plain = Plain("")
     assert plain.it.take("good morning {0}") is None
-    assert plain.it.prompt == 'Send "good morning {0}" to everyone? y/n '
+    assert plain.it.prompt == 'Send "good morning {0}" to everyone, and such lines from now on? y/n '
     assert plain.it.takes_word
     assert isinstance(plain.it.take("what?"), Mistake)
     assert plain.it.take("Y") == Pm(message="good morning {0}")

@@ -598,7 +598,7 @@ def test_what_was_said_once_holds_at_the_next_start(desk: Desk, tmp_path: Path) 
     make = partial(Terminal, remember=remember)
     desk.type("securepassword\rgood morning\ryes\rmute bob\rex\r")
     assert desk.chat(first, make=make) == 0
-    assert 'Send "good morning" to everyone? y/n' in desk.screen.text
+    assert 'Send "good morning" to everyone, and such lines from now on? y/n' in desk.screen.text
     desk.type("securepassword\rand you?\rmute\rex\r")
     assert desk.chat(second, make=make) == 0
     kept = Memory(tmp_path, "LOCALHOST", 1, "Alice")
