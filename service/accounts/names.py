@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import precis_i18n
 
 from service.errors import PeerError
 from service.wire.limits import MAX_USERNAME
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _PROFILE: Final = precis_i18n.get_profile("UsernameCaseMapped")
 _FORBIDDEN: Final = frozenset(":,@#*")
@@ -21,6 +24,16 @@ _UPRIGHT: Final = "\u04cf"  # Cyrillic palochka: the tables map it to i, but it 
 _BANG: Final = "!"  # looks like i, like l, and like a mark that readers overlook: one look cannot say all three
 _DOTLESS_J: Final = "\u0237"  # the tables map the dotless i to i, but this not to j
 _MARK: Final = "-"  # replaces all punctuation in a look
+
+# In a new name: marks that mean something to the shell, in a web address, in IRC or around a name in a sentence.
+_NOT_NEW: Final = frozenset("!?$~&%+./<>\"';()")
+# Nobody shall speak as one of these, in any form that looks so. DELETED begins the names of deleted accounts.
+RESERVED: Final = (
+    *("you", "me", "all", "everyone", "everybody", "here", "room", "server", "service", "system"),
+    *("admin", "administrator", "operator", "moderator", "owner", "nickserv", "chanserv"),
+    *("help", "ex", "pm", "dm", "quit", "exit"),
+)
+DELETED: Final = "deleted"
 
 
 @lru_cache(maxsize=4096)
@@ -42,16 +55,18 @@ def map_name(text: str) -> str:
     return name
 
 
-def map_new_name(text: str) -> str:
-    """As `map_name`, for a new account: also refuses `!` and marks without a letter of their own. Raises PeerError.
+def map_new_name(text: str, main_room: str) -> str:
+    """As `map_name`, for a new account: also refuses what misleads. Raises PeerError.
 
-    These marks are hard to see: a mark through a letter, a mark that a letter has twice, and a mark with no letter
-    before it (TS 39, section 5.4). A `!` reads as an i or an l, or is overlooked. Accounts from before these rules keep
-    their names, so the rules hold only here.
+    That is a reserved word or the name of the main room, also in disguise; a digit or - at the start; marks that mean
+    something elsewhere. A `!` besides reads as an i or an l, or is overlooked. Then there are marks that are hard to
+    see: one through a letter, one that a letter has twice, and one with no letter before it (TS 39, section 5.4).
+    Accounts from before these rules keep their names, so the rules hold only here.
     """
     name = map_name(text)
-    if _BANG in name:
-        raise PeerError("invalid_username", "a new name has no ! as that looks like i and l; choose another one")
+    if name[0].isdecimal() or name[0] == _MARK or not _NOT_NEW.isdisjoint(name):
+        reason = f"begins with no digit and no -, and has none of {' '.join(sorted(_NOT_NEW))}"
+        raise PeerError("invalid_username", f"a new name {reason}; choose another one")
     base, marks = "", set[str]()
     for char in unicodedata.normalize("NFD", name):
         if not _is_combining(char):
@@ -61,7 +76,31 @@ def map_new_name(text: str) -> str:
             raise PeerError("invalid_username", f"a name has {reason}; choose another one")
         else:
             marks.add(char)
+    check_not_reserved(name, main_room)
     return name
+
+
+def check_not_reserved(name: str, main_room: str) -> None:
+    """Raises PeerError if the mapped name is a reserved word or the main room's name, or looks like one."""
+    look, beginning = look_of(name), look_of(DELETED)
+    if any(_are_alike(look, reserved) for reserved in reserved_looks(main_room)) or _are_alike(
+        look[: len(beginning)], beginning
+    ):
+        reason = "means something else in a chat, or looks as if it did"
+        raise PeerError("invalid_username", f'the name "{name}" {reason}; choose another one')
+
+
+@lru_cache(maxsize=8)
+def reserved_looks(main_room: str) -> Sequence[str]:
+    """Returns what names look like that nobody new may have, without those of deleted accounts."""
+    return [look_of(name) for name in (*RESERVED, main_room)]
+
+
+def _are_alike(look: str, other: str) -> bool:
+    """Whether two looks can be confused: they are equal, but a `1` in one may be an i or an l in the other."""
+    return len(look) == len(other) and all(
+        one == two or ("1" in (one, two) and {one, two} <= set("1il")) for one, two in zip(look, other, strict=True)
+    )
 
 
 def _is_combining(char: str) -> bool:

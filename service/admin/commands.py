@@ -124,7 +124,7 @@ def _users(given: argparse.Namespace, _: Settings) -> Work:
 
 
 def _add(given: argparse.Namespace, settings: Settings) -> Work:
-    name = map_new_name(given.name)
+    name = map_new_name(given.name, settings.main_room)
     yield from ask(given.db, accounts.Add(name, _ask_new_hash(name, settings)))
 
 

@@ -33,7 +33,7 @@ _COLUMN: Final = "name"
 def import_users(given: argparse.Namespace, settings: Settings) -> Work:
     """Yields a row for each account, and a note for each name that is passed over. Raises ChatError."""
     names = read_roster(Path(given.file))
-    bad = [*_find_bad(names)]
+    bad = [*_find_bad(names, settings.main_room)]
     yield from bad
     if bad:
         raise ServiceError(f"{given.file}: {len(bad)} of {len(names)} names cannot be; nothing was changed")
@@ -41,7 +41,7 @@ def import_users(given: argparse.Namespace, settings: Settings) -> Work:
     try:
         for number, (_, text) in enumerate(names, 1):
             yield Progress(f"making accounts, {number} of {len(names)}")
-            name = map_new_name(text)
+            name = map_new_name(text, settings.main_room)
             why = _find_obstacle(given.db, name)
             if why is None:
                 yield from _make(given.db, name, settings)
@@ -74,10 +74,10 @@ def read_roster(path: Path) -> list[tuple[int, str]]:
     return names
 
 
-def _find_bad(names: list[tuple[int, str]]) -> Work:
+def _find_bad(names: list[tuple[int, str]], main_room: str) -> Work:
     for line, text in names:
         try:
-            map_new_name(text)
+            map_new_name(text, main_room)
         except PeerError as error:
             yield Note(f"line {line}, {text}: {error}")
 

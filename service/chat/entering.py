@@ -48,7 +48,7 @@ def log_in(session: Session, command: Login) -> PasswordRequiredReply | None:
 def register(session: Session, command: Register) -> None:
     """Creates an account and logs in."""
     accounts = session.services.accounts
-    name = map_new_name(command.username)
+    name = map_new_name(command.username, session.services.settings.main_room)
     look = look_of(name)
     accounts.check_registration(name, look)
     password = accounts.check_new_password(command.password)

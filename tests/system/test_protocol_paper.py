@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import msgspec.inspect
 import pytest
 
+from service.accounts.names import RESERVED
 from service.config import Settings
 from service.errors import ErrorCode
 from service.wire import protocol
@@ -181,3 +182,9 @@ def test_the_first_dialogue_goes_as_written(tmp_path: Path) -> None:
         assert {key: line[key] for key in line if model[key] != "…"} == {
             key: value for key, value in model.items() if value != "…"
         }
+
+
+def test_it_names_the_reserved_words() -> None:
+    """Those that no new name may be, in their order."""
+    (words,) = re.findall(r"nor one of\n\n((?:    .*\n)+)", PAPER)
+    assert tuple(words.split()) == RESERVED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.accounts.names import look_of, map_name, map_new_name
+from service.accounts.names import RESERVED, look_of, map_name, map_new_name
 from service.errors import PeerError
 from service.storage.contract import LooksAlike
 from tests.support.helpers import open_storage
@@ -106,7 +107,7 @@ def test_a_name_stays_what_it_was_mapped_to(text: str) -> None:
 def test_a_new_name_has_no_loose_marks(text: str) -> None:
     """Marks through a letter, twice or without one are refused where a name is made; an older name keeps it."""
     with pytest.raises(PeerError, match="no mark through a letter") as refusal:
-        map_new_name(text)
+        map_new_name(text, "all")
     assert refusal.value.code == "invalid_username"
     assert map_name(text)
 
@@ -120,7 +121,7 @@ def test_a_new_name_has_no_loose_marks(text: str) -> None:
             "\u0e19\u0e49\u0e2d",
             "\u05d0\u05b8\u05dc",
             "\u0645\u064f\u062d\u064e\u0645\u0651\u064e\u062f",
-            "1\u0308",
+            "n1\u0308",
             "a\u0301e\u0301\u1ea5\u1ea5",  # each on a letter of its own
         ),
     ],
@@ -128,16 +129,54 @@ def test_a_new_name_has_no_loose_marks(text: str) -> None:
 )
 def test_a_new_name_may_have_the_marks_of_its_language(text: str) -> None:
     """Accents, vowel signs, tones and points: each has its letter."""
-    assert map_new_name(text) == map_name(text)
+    assert map_new_name(text, "all") == map_name(text)
 
 
-@pytest.mark.parametrize("text", ["a!ice", "al!", "!an", "alice!", "!", "al\uff01ce"], ids=ascii)
-def test_a_new_name_has_no_exclamation_mark(text: str) -> None:
-    """It is taken for an i, an l, or nothing at all; an older name with it stays."""
-    with pytest.raises(PeerError, match="has no !") as refusal:
-        map_new_name(text)
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"al{char}ce" for char in "!?$~&%+./<>\"';()"),
+        *("!", "!an", "alice!", "al\uff01ce", "echo.bot"),
+        *("1abc", "42", "-alice", "\u0967\u0915", "\uff11abc"),
+    ],
+    ids=ascii,
+)
+def test_a_new_name_has_no_marks_that_mislead(text: str) -> None:
+    """Neither marks of shells, addresses and sentences, nor a digit or - at the start; an older name stays."""
+    with pytest.raises(PeerError, match=r"a new name begins with no digit .*; choose another one") as refusal:
+        map_new_name(text, "all")
     assert refusal.value.code == "invalid_username"
-    assert map_name(text) == text.replace("\uff01", "!")
+    assert map_name(text)
+
+
+def test_a_new_name_may_have_other_marks() -> None:
+    """A digit and - elsewhere, and _ anywhere."""
+    for text in ("al1ce", "mary-ann", "_alice_", "\u5f20\u4f1f2"):
+        assert map_new_name(text, "all") == text
+
+
+@pytest.mark.parametrize("word", [*RESERVED, "deleted", "deleted-5", "deletedness", "lab"])
+def test_nobody_new_is_called_by_a_reserved_word(word: str) -> None:
+    """Nor by the main room's name, nor as deleted accounts are: in any form that looks so."""
+    forms = {word, word.upper(), f"_{word}", f"{word}_", word.replace("o", "\u043e"), word.replace("e", "\u0435")}
+    forms |= {
+        word.replace("a", "\u0430"),
+        re.sub("(?<=.)o", "0", word),
+        word.replace("m", "rn"),
+        word.replace("v", "\u03bd"),
+    }
+    forms |= {re.sub("(?<=.)l", "1", word), re.sub("(?<=.)i", "1", word), re.sub("(?<=.)[il]", "1", word)}
+    for form in forms:
+        with pytest.raises(PeerError, match=r"means something else in a chat, .*; choose another one") as refusal:
+            map_new_name(form, "lab")
+        assert refusal.value.code == "invalid_username"
+        assert map_name(form)
+
+
+@pytest.mark.parametrize("text", ["allan", "ali", "mel", "yours", "exit-to", "undeleted", "delete", "lab2", "adam"])
+def test_a_name_that_only_has_a_reserved_word_in_it_is_free(text: str) -> None:
+    """Only the whole name counts, but for `deleted` at the start."""
+    assert map_new_name(text, "lab") == text
 
 
 ALIKE = [

@@ -60,6 +60,9 @@ REFUSED_ENTRIES: list[tuple[Line, str]] = [
     ({"command": "login", "username": "alice", "confirm": "yes"}, "bad_request"),
     ({"command": "register", "username": "alice", "password": "another one"}, "username_taken"),
     ({"command": "register", "username": "a:b", "password": "another one"}, "invalid_username"),
+    ({"command": "register", "username": "1st", "password": "another one"}, "invalid_username"),
+    ({"command": "register", "username": "y0u", "password": "another one"}, "invalid_username"),
+    ({"command": "register", "username": "a1l", "password": "another one"}, "invalid_username"),  # the main room
     ({"command": "register", "username": "carol", "password": "1234567"}, "weak_password"),
     ({"command": "register", "username": "carol", "password": "x" * 1025}, "weak_password"),
     ({"command": "register", "username": "carol"}, "bad_request"),
