@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 from service import programs
 from service.accounts.authentication import Accounts
 from service.accounts.limiter import Limiter
-from service.accounts.names import map_name
+from service.accounts.names import look_of, map_name, reserved_looks
 from service.accounts.shares import Shares
 from service.admin.control import Control
 from service.admin.desk import Desk
@@ -44,6 +44,7 @@ from service.motd import Motd
 from service.net import tls
 from service.net.transport import format_address, is_loopback, listen
 from service.storage import open_storage
+from service.storage.contract import DELETED
 from service.ticker import Ticker
 from service.turns import UNLIMITED, QueueLimits, Turns
 from service.wire.protocol import ByeReply
@@ -54,10 +55,12 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from service.listeners.connection import Connection
+    from service.storage.contract import Storage
 
 PAGES_AT_ONCE: Final = 8  # of READERS, for pages, in turns between addresses; the others are for logins and searches
 RECEIPTS_INTERVAL: Final = 2.0  # seconds between two writes of receipts, for clients that do not confirm
 RECEIPTS_PACE: Final = 0.1  # seconds instead, while more than a batch of direct messages is among them
+RESERVED_TOLD: Final = 10  # names in the line about reserved ones; an operator sees by these what to do
 PURGE_INTERVAL: Final = 3600.0  # seconds between removals of expired tokens
 # Seconds for clients to leave at shutdown, after the wait for a locked database. In all it takes under 5.
 STOP_TIMEOUT: Final = 2.0
@@ -89,6 +92,8 @@ class Server:
             storage = open_storage(
                 settings.db, self.delivery.hand_over, max_db=settings.max_db, keep_free=settings.keep_free
             )
+            undo.callback(storage.close)
+            _tell_reserved(storage, settings.main_room)
             undo.pop_all()
         self.services = Services(
             settings=settings,
@@ -205,6 +210,21 @@ def _load_metrics() -> ModuleType:
     except ModuleNotFoundError as error:
         raise ConfigError(f"--metrics needs a package: {sys.executable} -m pip install prometheus_client") from error
     return metrics
+
+
+def _tell_reserved(storage: Storage, main_room: str) -> None:
+    """Logs which accounts have names that nobody new may have: they could speak as the service, or as everyone."""
+    names = storage.find_alike(reserved_looks(main_room), look_of(DELETED))
+    storage.release()
+    if names:
+        others = f" and {len(names) - RESERVED_TOLD} more" if len(names) > RESERVED_TOLD else ""
+        _log.warning(
+            "who has one of these names can be taken for somebody else: %s%s. Give them other ones with "
+            "`%s rename OLD NEW`",
+            ", ".join(names[:RESERVED_TOLD]),
+            others,
+            programs.ADMIN,
+        )
 
 
 def _say_bye(connections: list[Connection]) -> None:

@@ -78,7 +78,7 @@ class Accounts:
                 per_account=BCRYPT_PER_ACCOUNT,
             )
         self._hashing = Turns(cores() if processors is None else processors, most)
-        self._ids: dict[str, int] = {}  # by name, as they were looked up; an account never changes its name or id
+        self._ids: dict[str, int] = {}  # of open accounts, by name, as they were looked up
         # A password for an unknown name is checked against this hash, so that it takes as long as for a known one.
         self._dummy_hash = passwords.make_hash(secrets.token_hex(), settings.bcrypt_cost)
 
@@ -92,15 +92,20 @@ class Accounts:
         return self._settings.registration == "open"
 
     def find_id(self, name: str) -> int | None:
-        """Returns the id of the account with that mapped name. Raises StorageUnavailable."""
-        user_id = self._ids.get(name)
-        if user_id is None and (user := self._storage.find_user(name)) is not None:
-            user_id = self._ids[name] = user.id
+        """Returns the id of the open account with that mapped name. Raises StorageUnavailable."""
+        ids = self._ids  # what is looked up while these are forgotten goes with them
+        user_id = ids.get(name)
+        if user_id is None and (user := self._storage.find_user(name)) is not None and not user.is_closed:
+            user_id = ids[name] = user.id
         return user_id
+
+    def forget_ids(self) -> None:
+        """Forgets the ids that were looked up. Call it after the commit that gave an account another name."""
+        self._ids = {}
 
     def is_registered(self, name: str) -> bool:
         """Returns whether `name` needs its password; always true while registration is closed."""
-        return not self.registration_open or self._storage.find_user(name) is not None
+        return not self.registration_open or self._storage.find_login(name) is not None
 
     def verify(self, name: str, text: str, origin: Origin) -> User | None:
         """Returns the account if `text` is its password; None if the name may be registered. Raises PeerError.
@@ -108,7 +113,7 @@ class Accounts:
         The check takes a turn of `origin`. The error names the account for the log, but no name that has none: that
         may be a password, typed at the wrong place.
         """
-        user = self._storage.find_user(name)
+        user = self._storage.find_login(name)
         if user is None and self.registration_open:
             return None
         try:
@@ -120,10 +125,11 @@ class Accounts:
     def _check_password(self, user: User | None, name: str, text: str, origin: Origin) -> User:
         """Takes as long, and says the same, where there is no such account. Raises PeerError."""
         password = passwords.prepare(text)
-        password_hash = self._dummy_hash if user is None else user.password_hash
+        # A closed account, or a former name, counts as registered, and every password as wrong.
+        password_hash = self._dummy_hash if user is None or user.is_closed else user.password_hash
         with self._turn(name, origin):
             right = passwords.is_hash_of(password or "", password_hash)
-        if user is None or password is None or not right:
+        if user is None or user.is_closed or password is None or not right:
             raise PeerError("bad_credentials", "wrong name or password; try again")
         with as_peer_errors(self._settings.contact):
             user.check_enabled()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import precis_i18n
 
 from service.errors import PeerError
+from service.storage.contract import DELETED
 from service.wire.limits import MAX_USERNAME
 
 if TYPE_CHECKING:
@@ -27,13 +28,12 @@ _MARK: Final = "-"  # replaces all punctuation in a look
 
 # In a new name: marks that mean something to the shell, in a web address, in IRC or around a name in a sentence.
 _NOT_NEW: Final = frozenset("!?$~&%+./<>\"';()")
-# Nobody shall speak as one of these, in any form that looks so. DELETED begins the names of deleted accounts.
+# Nobody shall speak as one of these, in any form that looks so.
 RESERVED: Final = (
     *("you", "me", "all", "everyone", "everybody", "here", "room", "server", "service", "system"),
     *("admin", "administrator", "operator", "moderator", "owner", "nickserv", "chanserv"),
     *("help", "ex", "pm", "dm", "quit", "exit"),
 )
-DELETED: Final = "deleted"
 
 
 @lru_cache(maxsize=4096)
@@ -81,7 +81,10 @@ def map_new_name(text: str, main_room: str) -> str:
 
 
 def check_not_reserved(name: str, main_room: str) -> None:
-    """Raises PeerError if the mapped name is a reserved word or the main room's name, or looks like one."""
+    """Raises PeerError if the mapped name is a reserved word or the main room's name, or looks like one.
+
+    Without a service nobody knows the main room's name: it is then empty.
+    """
     look, beginning = look_of(name), look_of(DELETED)
     if any(_are_alike(look, reserved) for reserved in reserved_looks(main_room)) or _are_alike(
         look[: len(beginning)], beginning
@@ -93,7 +96,7 @@ def check_not_reserved(name: str, main_room: str) -> None:
 @lru_cache(maxsize=8)
 def reserved_looks(main_room: str) -> Sequence[str]:
     """Returns what names look like that nobody new may have, without those of deleted accounts."""
-    return [look_of(name) for name in (*RESERVED, main_room)]
+    return [look_of(name) for name in (*RESERVED, main_room) if name]
 
 
 def _are_alike(look: str, other: str) -> bool:

@@ -12,7 +12,7 @@ from service.admin import files
 from service.admin.asking import ask
 from service.admin.dossier import export
 from service.admin.kept_backups import parse_count
-from service.admin.orders import accounts
+from service.admin.orders import accounts, names
 from service.admin.orders.announce import MAX_ANNOUNCEMENT, Announce
 from service.admin.orders.status import Status, Users
 from service.admin.roster import import_users
@@ -44,6 +44,12 @@ def _add_db(parser: argparse.ArgumentParser, settings: Settings) -> None:
 
 def _add_name(parser: argparse.ArgumentParser, settings: Settings) -> None:
     parser.add_argument("name", metavar="NAME", help="whose account")
+    _add_db(parser, settings)
+
+
+def _add_for_rename(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument("name", metavar="OLD", help="the account's present name")
+    parser.add_argument("new_name", metavar="NEW", help="its name from now on")
     _add_db(parser, settings)
 
 
@@ -128,6 +134,11 @@ def _add(given: argparse.Namespace, settings: Settings) -> Work:
     yield from ask(given.db, accounts.Add(name, _ask_new_hash(name, settings)))
 
 
+def _rename(given: argparse.Namespace, settings: Settings) -> Work:
+    order = names.Rename(map_name(given.name), map_new_name(given.new_name, settings.main_room))
+    yield from ask(given.db, order)
+
+
 def _set_password(given: argparse.Namespace, settings: Settings) -> Work:
     name = map_name(given.name)
     yield from ask(given.db, accounts.SetPassword(name, _ask_new_hash(name, settings)))
@@ -183,5 +194,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "make accounts for the names in a file, with passwords made for them", import_users, _add_for_import, "csv"
     ),
     "export": Command("give out all that is stored of a person", export, _add_for_export),
+    "rename": Command("give an account another name; nobody gets the old one", _rename, _add_for_rename),
+    "delete-user": Command(
+        "close an account for good; its messages stay, without its name", _for_name(names.DeleteUser), _add_name
+    ),
     "certs": Command("make a self-signed certificate and its key, to speak TLS with", files.certs, _add_for_certs),
 }

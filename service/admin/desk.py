@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from service.storage.contract import AccountStorage
+    from service.storage.contract import AccountStorage, User
     from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")
@@ -89,6 +89,7 @@ class Service(Protocol):
     """The running service, as far as orders concern it. Where none runs all of it does nothing."""
 
     is_running: bool
+    main_room: str  # its name; empty where no service runs
 
     def run(self, function: Callable[[], T]) -> T:
         """Returns what the function returns on the delivery thread; where none runs, here. Not for that thread."""
@@ -112,6 +113,12 @@ class Service(Protocol):
     def broadcast(self, event: BroadcastEvent) -> None:
         """Sends a message, which was stored, to everyone who is there."""
 
+    def tell_renamed(self, old: str, time: str, user: User) -> None:
+        """As the `done` of a rename: everyone is told, and the account's sessions end."""
+
+    def tell_closed(self, user: User) -> None:
+        """As the `done` of a deletion: nobody finds the account by its old name, and its sessions end."""
+
 
 class Desk(NamedTuple):
     """What an order works with."""
@@ -124,6 +131,7 @@ class NoService:
     """Where no service runs."""
 
     is_running = False
+    main_room = ""
 
     def run(self, function: Callable[[], T]) -> T:
         return function()
@@ -145,3 +153,9 @@ class NoService:
 
     def broadcast(self, event: BroadcastEvent) -> None:
         """Nobody is there."""
+
+    def tell_renamed(self, old: str, time: str, user: User) -> None:
+        """There is nobody."""
+
+    def tell_closed(self, user: User) -> None:
+        """There is nobody."""

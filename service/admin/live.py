@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from service.admin.desk import Load, Online
 from service.clock import format_time, utcnow
 from service.errors import StorageUnavailable
+from service.wire.protocol import RenamedEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from service.admin.desk import Reason
     from service.chat.session import Services, Session
+    from service.storage.contract import User
     from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")
@@ -39,6 +41,7 @@ class LiveService:
         self._services = services
         self._connections = connections
         self._started = format_time(utcnow())
+        self.main_room = services.settings.main_room
 
     def run(self, function: Callable[[], T]) -> T:
         """Raises StorageUnavailable if the delivery thread could not do it."""
@@ -83,3 +86,13 @@ class LiveService:
     def broadcast(self, event: BroadcastEvent) -> None:
         self._services.stored["public"] += 1
         self._services.delivery.broadcast(event, event.id)
+
+    def tell_renamed(self, old: str, time: str, user: User) -> None:
+        self._services.accounts.forget_ids()
+        self._services.roster.rename(user.id, user.name)
+        self._services.delivery.broadcast(RenamedEvent(old, user.name, time), 0)
+        self.end_sessions("kicked", user.id)
+
+    def tell_closed(self, user: User) -> None:
+        self._services.accounts.forget_ids()
+        self.end_sessions("kicked", user.id)

@@ -146,7 +146,17 @@ def _find_partner(session: Session, name: str | UnsetType) -> tuple[int | None, 
     if name is UNSET:
         return None, UNSET
     known = _known_name(name)
-    return _find_id(session, known), known
+    partner_id = session.services.accounts.find_id(known)
+    return _find_closed(session, known) if partner_id is None else partner_id, known
+
+
+def _find_closed(session: Session, name: str) -> int:
+    """Returns the id of a deleted account; its talk can be read by who wrote with it. Raises UnknownUser."""
+    storage, own_id = session.services.storage, session.logged_in_account().id
+    user = storage.find_user(name)
+    if user is None or not storage.history_page((own_id, user.id), None, None, 1).messages:
+        raise UnknownUser(name)
+    return user.id
 
 
 def _find_id(session: Session, name: str) -> int:

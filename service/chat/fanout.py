@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct
 
 from service.chat.replies import explain
 from service.delivery.run import Note
-from service.storage.contract import Post, Stored
+from service.storage.contract import Post, Stored, UnknownUser
 from service.wire.protocol import AckReply, BroadcastEvent, DirectEvent, Dm, Pm
 
 if TYPE_CHECKING:
@@ -43,28 +43,35 @@ class Batch(Struct):
     def deliver(self, outcomes: Sequence[Outcome]) -> None:
         """After the commit: the sender gets the acks, and the others the messages, except those that were retries."""
         session, sender = self.session, self.sender
+        name = session.services.roster.name_of(sender.id, sender.name)
         for posted, outcome in zip(self.posts, outcomes, strict=True):
+            if isinstance(outcome, UnknownUser):
+                outcome = UnknownUser(posted.to or name)  # noqa: PLW2901 (the storage knows ids only)
             if not isinstance(outcome, Stored):
                 session.outbox.append(explain(outcome, posted.command, session.peer))
             elif posted.to is None:
-                _deliver_public(session, sender, posted, outcome)
+                _deliver_public(session, name, posted, outcome)
             else:
-                _deliver_direct(session, sender, posted, outcome, posted.to)
+                _deliver_direct(session, sender.id, name, posted, outcome, posted.to)
 
 
-def _deliver_public(session: Session, sender: Account, posted: Posted, stored: Stored) -> None:
+def _deliver_public(session: Session, sender: str, posted: Posted, stored: Stored) -> None:
     command = posted.command
     ack = AckReply(command="pm", id=stored.id, time=stored.time, nonce=command.nonce, ref=command.ref)
     if stored.fresh:
         session.services.stored["public"] += 1
-        event = BroadcastEvent(stored.id, stored.time, sender.name, posted.post.body, posted.post.kind or UNSET)
+        event = BroadcastEvent(stored.id, stored.time, sender, posted.post.body, posted.post.kind or UNSET)
         session.services.delivery.broadcast(event, stored.id, session.outbox, ack)
     else:
         session.outbox.append(ack)
 
 
-def _deliver_direct(session: Session, sender: Account, posted: Posted, stored: Stored, to: str) -> None:
+def _deliver_direct(
+    session: Session, sender_id: int, sender: str, posted: Posted, stored: Stored, known_as: str
+) -> None:
     roster, command, recipient_id = session.services.roster, posted.command, posted.post.recipient_id
+    assert recipient_id is not None  # noqa: S101 (only a public message has none)
+    to = roster.name_of(recipient_id, known_as)
     receivers = [other.outbox for other in roster.sessions_of(recipient_id) if other is not session]
     session.outbox.append(
         AckReply(
@@ -81,8 +88,8 @@ def _deliver_direct(session: Session, sender: Account, posted: Posted, stored: S
         return
     session.services.stored["direct"] += 1
     copies: list[Outbox] = []
-    if recipient_id != sender.id:
-        copies = [other.outbox for other in roster.sessions_of(sender.id) if other is not session]
+    if recipient_id != sender_id:
+        copies = [other.outbox for other in roster.sessions_of(sender_id) if other is not session]
     if receivers or copies:
-        event = DirectEvent(stored.id, stored.time, sender.name, to, posted.post.body, posted.post.kind or UNSET)
+        event = DirectEvent(stored.id, stored.time, sender, to, posted.post.body, posted.post.kind or UNSET)
         session.services.delivery.send(event, receivers, Note(0, (stored.id,)), copies)

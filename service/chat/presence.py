@@ -24,6 +24,7 @@ class Roster(Generic[Member]):
         # The value says whether the session is quiet. A dict keeps the order, which is the same for everyone.
         self._sessions: dict[int, dict[Member, bool]] = {}
         self._names: dict[int, str] = {}
+        self._renamed: dict[int, str] = {}  # accounts that got another name in this run, with that name
         self._sorted: list[str] = []  # kept sorted, because sorting ten thousand names takes too long for each login
 
     def add(self, user_id: int, name: str, member: Member, *, quiet: bool = False) -> bool:
@@ -47,6 +48,17 @@ class Roster(Generic[Member]):
             return False
         del self._sorted[bisect_left(self._sorted, self._names.pop(user_id))]
         return True
+
+    def rename(self, user_id: int, name: str) -> None:
+        """From now on what the account writes bears that name; its sessions end, so the list has the old one till then.
+
+        A session keeps the account that it logged in to, and messages of an ended one can still be under way.
+        """
+        self._renamed[user_id] = name
+
+    def name_of(self, user_id: int, name: str) -> str:
+        """Returns the account's present name, where it was `name` at some time in this run."""
+        return self._renamed.get(user_id, name)
 
     def is_listed(self, user_id: int | None) -> bool:
         """Whether the account is in the list of users online."""

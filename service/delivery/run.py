@@ -78,7 +78,7 @@ class Run:
         self._changes: defaultdict[Member, Changes] = defaultdict(Changes)
 
     def add(self, event: Event, public_id: int) -> None:
-        """Adds a public message."""
+        """Adds an event; 0 stands for one that is no public message."""
         size = self.size
         try:
             for codec, lines in self._lines.items():
@@ -106,9 +106,10 @@ class Run:
         changed = self._changes
         for member, changes in changed.items():
             self._give_changed(member, changes)
+        last = next((note for note in reversed(self._notes) if note is not None and note.public_id), None)
         for codec, sharers in members.items():
             lines = self._lines[codec]
-            joined, last, shown = b"".join(lines), self._notes[-1], Shown(lines, self._notes)
+            joined, shown = b"".join(lines), Shown(lines, self._notes)
             for member in sharers:
                 if member not in changed:
                     member.take(joined, last, shown)

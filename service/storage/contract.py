@@ -23,6 +23,7 @@ TOKENS_PER_USER: Final = 50  # an account keeps its newest tokens: a script that
 Role = Literal["member", "moderator", "owner"]  # in the main room, by rank
 SERVER_NAME: Final = "server"  # of the account that speaks for the service itself; it has no password
 SERVER_ID: Final = -1  # its id; those of people begin with 1
+DELETED: Final = "deleted"  # begins the names of deleted accounts: deleted-<id>
 MAX_SEARCH_WORDS: Final = 16  # in one query; each takes up to some 20 ms
 
 
@@ -84,7 +85,7 @@ class SearchTooSlow(Refused):
 
 # -- records ----------------------------------------------------------------------------------------------------------
 class User(NamedTuple):
-    """An account, as a login needs it."""
+    """An account, as a login needs it. One that is closed has no password."""
 
     id: int
     name: str
@@ -94,6 +95,11 @@ class User(NamedTuple):
     def check_enabled(self) -> None:
         if self.disabled_at is not None:
             raise AccountDisabled(self.name)
+
+    @property
+    def is_closed(self) -> bool:
+        """Nobody logs in to it, or writes to it: the service's own, or a deleted one."""
+        return not self.password_hash
 
     def __repr__(self) -> str:  # hides the hash from logs and exceptions
         return f"User(id={self.id}, name={self.name!r})"
@@ -267,7 +273,7 @@ class BackupNote(NamedTuple):
     file: str
 
 
-Outcome = Stored | NonceReused | StorageFull  # of one message
+Outcome = Stored | NonceReused | UnknownUser | StorageFull  # of one message
 
 
 # -- writes -----------------------------------------------------------------------------------------------------------
@@ -401,6 +407,21 @@ class AccountStorage(Protocol):
         A refusal concerns one message only.
         """
 
+    def rename_user(
+        self, name: str, new_name: str, look: str, now: str, *, done: Done[User] = None, refused: Failed = None
+    ) -> Write[User]:
+        """Gives an account another name; the result is the account with it. Tokens stay.
+
+        The old name is nobody's for ever. UnknownUser also for a closed account. NameTaken, LooksAlike.
+        """
+
+    def delete_user(self, name: str, now: str, *, done: Done[User] = None, refused: Failed = None) -> Write[User]:
+        """Closes an account; the result is what stays of it, under its last name. Messages stay, tokens go.
+
+        From now on no message by it or to it is stored. The old name is nobody's for ever. UnknownUser also for a
+        closed account.
+        """
+
     def result(self, write: Write[T]) -> T:
         """Waits as `wait` does; returns the write's result or raises its error."""
 
@@ -424,6 +445,15 @@ class Storage(AccountStorage, Protocol):
         """The engine's name and version, for the log."""
 
     # reads
+    def find_login(self, name: str) -> User | None:
+        """As `find_user`, and for a name that was somebody's a closed account."""
+
+    def find_alike(self, looks: Sequence[str], beginning: str) -> list[str]:
+        """Returns names of accounts, sorted, that have one of these looks, or a look with that beginning.
+
+        Closed accounts are not among them.
+        """
+
     def missed_page(self, user_id: int, up_to: int, limit: int) -> Page:
         """Returns direct messages that the user has not seen, up to the id `up_to`, oldest first."""
 

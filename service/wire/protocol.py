@@ -234,6 +234,14 @@ class DirectEvent(Event, tag="direct"):
     kind: str | UnsetType = UNSET
 
 
+class RenamedEvent(Event, tag="renamed"):
+    """An account has another name from now on."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    time: str
+
+
 class UsersReply(Reply, tag="users"):
     """The users online, sorted. The service sends it after each change, every 30 seconds, and as a reply to `users`."""
 
@@ -307,6 +315,7 @@ AnyEvent = (
     | AckReply
     | BroadcastEvent
     | DirectEvent
+    | RenamedEvent
     | UsersReply
     | MissedReply
     | HistoryReply

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 from freezegun import freeze_time
 
+from service.accounts import passwords
+from service.accounts.names import look_of
 from service.errors import ConfigError, SchemaError
 from service.server import Server
-from tests.support.helpers import PATIENCE, ROOT, Wire, enter, make_settings, running_server
+from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Wire, enter, make_settings, open_storage, running_server
 from tests.support.wires import read_users
 
 if TYPE_CHECKING:
@@ -223,6 +225,24 @@ def test_a_main_room_has_a_name_like_a_user(tmp_path: Path, name: str) -> None:
     """In small letters, so that it is the one that clients compare with."""
     with pytest.raises(ConfigError, match="--main-room"):
         Server(make_settings(tmp_path, main_room=name))
+
+
+def test_reserved_names_of_older_accounts_are_logged_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In one line with at most ten of them, that says what to do; they still log in."""
+    names = [*(f"deleted{n:02}" for n in range(9)), "admin", "1ab", "alice"]
+    with open_storage(tmp_path / "chat.db") as storage:
+        for name in names:
+            storage.result(storage.add_user(name, look_of(name), passwords.make_hash(PASSWORD, 4), "t"))
+    with running_server(tmp_path) as server:
+        enter(server.port, "admin").close()
+    (line,) = (record.getMessage() for record in caplog.records if "rename OLD NEW" in record.getMessage())
+    assert f"names can be taken for somebody else: admin, {', '.join(names[:9])}. Give them other ones" in line
+    caplog.clear()
+    with running_server(tmp_path, main_room="lab"):
+        pass
+    assert "deleted07 and 1 more. Give them" in caplog.text
 
 
 # -- the file as a program --------------------------------------------------------------------------------------------

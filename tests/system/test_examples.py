@@ -117,6 +117,7 @@ def administers(*said: str, typed: str = "", is_running: bool = True) -> How:
     def run(stage: Stage, printed: str) -> None:
         line = printed.translate(str.maketrans("", "", "[]"))
         line = line.replace("NAME", "carl" if " add " in line else "alice").replace("FILE", "copy.db")
+        line = line.replace("OLD NEW", "alice alicia")
         with stage.serving() as server:
             enter(server.port, "alice").close()
             if " verify " in line or not is_running:
@@ -269,6 +270,8 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin add NAME": administers("carl: ", typed=f"another {PASSWORD}\n"),
     "chat-admin kick NAME": administers("alice: "),
     "chat-admin role NAME owner": administers("alice: is owner"),
+    "chat-admin rename OLD NEW": administers("alice: is called alicia now"),
+    "chat-admin delete-user NAME": administers("alice: the account is deleted"),
     "chat-admin import-users class.csv > passwords.csv": imports,
     "chat-admin export NAME": administers('"what": "account", "name": "alice"'),
     "chat-admin export NAME --to FOLDER": administers("0 messages"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from service.accounts.names import look_of
+from service.accounts.names import check_not_reserved, look_of
 from service.accounts.refusals import to_peer_error
 from service.admin.desk import Desk, Order, Row
 from service.clock import format_time, utcnow
@@ -64,6 +64,7 @@ class CheckName(Order, frozen=True, tag="check-name"):
 
 
 def add(order: Add, desk: Desk) -> Work:
+    check_not_reserved(order.name, desk.service.main_room)
     now = format_time(utcnow())
     desk.storage.result(desk.storage.add_user(order.name, look_of(order.name), order.password_hash, now))
     yield _tell(order, "the account is made")
@@ -90,7 +91,7 @@ def check_name(order: CheckName, desk: Desk) -> Work:
     """Tells why it can not, or nothing."""
     why = None
     user = desk.storage.find_user(order.name)
-    if user is not None and user.password_hash:
+    if user is not None and not user.is_closed:
         why = CheckName.THERE
     else:
         try:
@@ -121,7 +122,7 @@ def kick(order: Kick, desk: Desk) -> Work:
 def find_user(desk: Desk, name: str) -> User:
     """Returns the account. Raises UnknownUser, also for one that nobody can log in to."""
     user = desk.storage.find_user(name)
-    if user is None or not user.password_hash:
+    if user is None or user.is_closed:
         raise UnknownUser(name)
     return user
 

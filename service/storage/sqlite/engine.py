@@ -8,12 +8,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from service.config import READERS
 from service.errors import StorageDamaged, StorageUnavailable
 from service.storage.contract import Figures
-from service.storage.sqlite import database, fulltext, integrity, messages, schema, users
+from service.storage.sqlite import database, fulltext, integrity, messages, names, schema, users
 from service.storage.sqlite.lock import FileLock
 from service.storage.sqlite.orders import Orders
 from service.storage.sqlite.space import Space
@@ -65,6 +66,7 @@ class SqliteStorage(Orders):
         self._places = threading.BoundedSemaphore(readers)  # for the readers
         self._hurrying = False
         self._disk_space = Space(path, max_db, keep_free)
+        self._perhaps_closed: set[int] = set()  # accounts deleted in this run; only the writer thread uses it
         self._post_work = self._store_posts  # bound once, not for each write
         self._writer = Writer(path, hand_over, ChatUpkeep(), self._file_lock.note, limits)
         if self.erasure().pending:
@@ -74,6 +76,12 @@ class SqliteStorage(Orders):
         self._thread.start()
 
     # -- reads --------------------------------------------------------------------------------------------------------
+    def find_login(self, name: str) -> User | None:
+        return self.read(users.find_login, name)
+
+    def find_alike(self, looks: Sequence[str], beginning: str) -> list[str]:
+        return self.read(names.find_alike, looks, beginning)
+
     def missed_page(self, user_id: int, up_to: int, limit: int) -> Page:
         return self.read(messages.missed_page, user_id, up_to, limit)
 
@@ -197,9 +205,19 @@ class SqliteStorage(Orders):
         self, connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[Post]]]
     ) -> list[list[Outcome]]:
         full = self._disk_space.check(connection)
-        if full is not None:
-            return messages.refuse_new(connection, calls, full)
-        return messages.store_all(connection, calls)
+        store = messages.store_all if full is None else partial(messages.refuse_new, reason=full)
+        # A sender looked its receiver up before this write. So only who was deleted since the start can be closed here.
+        if self._perhaps_closed and (closed := users.find_closed(connection, self._perhaps_closed)):
+            return messages.store_but_for(connection, calls, closed, store)
+        return store(connection, calls)
+
+    def delete_user(self, name: str, now: str, *, done: Done[User] = None, refused: Failed = None) -> Write[User]:
+        return self.submit(self._delete_user, name, now, done=done, refused=refused)
+
+    def _delete_user(self, connection: sqlite3.Connection, name: str, now: str) -> User:
+        user = users.delete(connection, name, now)
+        self._perhaps_closed.add(user.id)  # only perhaps, as the commit can fail
+        return user
 
     def see_up_to(
         self, user_id: int, message_id: int, now: str, *, done: Done[None] = None, refused: Failed = None

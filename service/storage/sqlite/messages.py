@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from service.clock import format_time, utcnow
 from service.config import POSTS_AT_ONCE
-from service.storage.contract import MAX_ID, Message, NonceReused, Page, Post, Stored
+from service.storage.contract import MAX_ID, Message, NonceReused, Page, Post, Stored, UnknownUser
 from service.storage.sqlite import unread
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from service.errors import StorageFull
     from service.storage.contract import Outcome
@@ -136,6 +136,28 @@ def refuse_new(
 ) -> list[list[Outcome]]:
     """As `store_all`, but stores nothing: a retry gets its stored message, a new message the `reason`."""
     return [[_find_stored(connection, sender, post) or reason for post in posts] for sender, posts in calls]
+
+
+def store_but_for(
+    connection: sqlite3.Connection,
+    calls: Sequence[tuple[int, Sequence[Post]]],
+    closed: set[int],
+    store: Callable[[sqlite3.Connection, Sequence[tuple[int, Sequence[Post]]]], list[list[Outcome]]],
+) -> list[list[Outcome]]:
+    """Has all messages stored but those by or to a closed account; a retry gets its stored message all the same."""
+    refused = [[sender_id in closed or post.recipient_id in closed for post in posts] for sender_id, posts in calls]
+    kept = [
+        (sender_id, [post for post, is_refused in zip(posts, flags, strict=True) if not is_refused])
+        for (sender_id, posts), flags in zip(calls, refused, strict=True)
+    ]
+    stored = chain.from_iterable(store(connection, kept))
+    return [
+        [
+            (_find_stored(connection, sender_id, post) or UnknownUser()) if is_refused else next(stored)
+            for post, is_refused in zip(posts, flags, strict=True)
+        ]
+        for (sender_id, posts), flags in zip(calls, refused, strict=True)
+    ]
 
 
 # -- what was seen ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from service.errors import ChatError
 from service.storage.contract import Write
-from service.storage.sqlite import backup, database, deletion, erasure, messages, operators, schema, users
+from service.storage.sqlite import backup, database, deletion, erasure, messages, names, operators, schema, users
 from service.storage.sqlite.lock import FileLock
 from service.storage.sqlite.space import measure_files
 
@@ -57,7 +57,7 @@ class Orders:
         return self.read(users.find_user, name)
 
     def check_free(self, name: str, look: str) -> None:
-        self.read(users.check_free, name, look)
+        self.read(names.check_free, name, look)
 
     def users_page(self, after: str, limit: int, *, disabled: bool = False) -> list[Person]:
         return self.read(partial(operators.users_page, disabled=disabled), after, limit)
@@ -125,6 +125,14 @@ class Orders:
 
     def ensure_server(self, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
         return self.submit(users.ensure_server, done=done, refused=refused)
+
+    def rename_user(
+        self, name: str, new_name: str, look: str, now: str, *, done: Done[User] = None, refused: Failed = None
+    ) -> Write[User]:
+        return self.submit(users.rename, name, new_name, look, now, done=done, refused=refused)
+
+    def delete_user(self, name: str, now: str, *, done: Done[User] = None, refused: Failed = None) -> Write[User]:
+        return self.submit(users.delete, name, now, done=done, refused=refused)
 
 
 class OfflineStorage(Orders):

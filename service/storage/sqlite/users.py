@@ -6,37 +6,31 @@ contract.py describes those that are one of its methods.
 from __future__ import annotations
 
 import json
+from itertools import chain, count
 from typing import TYPE_CHECKING, Final
 
 from service.storage.contract import (
+    DELETED,
     MAX_ID,
     SERVER_ID,
     SERVER_NAME,
     TOKENS_PER_USER,
     Login,
-    LooksAlike,
     NameTaken,
     PasswordChanged,
     UnknownToken,
     UnknownUser,
     User,
 )
-from service.storage.sqlite import messages
+from service.storage.sqlite import messages, names
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from service.storage.contract import Role, Shown
 
-# A `1` in a look is also an i or an l, so a look can resemble two that differ: `zig1` resembles `zigi` and `zigl`. The
-# index finds looks that are equal with all three as l; the pattern selects those that really match.
-_ALIKE: Final = (
-    "SELECT 1 FROM user WHERE replace(replace(look, '1', 'l'), 'i', 'l') = replace(replace(?, '1', 'l'), 'i', 'l') "
-    "AND look GLOB ? LIMIT 1"
-)
 _EPOCH: Final = "1970-01-01T00:00:00.000Z"  # when the service's own account was made, and last seen
-_PATTERN: Final = str.maketrans({"1": "[1il]", "i": "[1i]", "l": "[1l]", **{char: f"[{char}]" for char in "*?["}})
 
 
 def find_user(connection: sqlite3.Connection, name: str) -> User | None:
@@ -44,15 +38,18 @@ def find_user(connection: sqlite3.Connection, name: str) -> User | None:
     return None if row is None else User(*row)
 
 
-def check_free(connection: sqlite3.Connection, name: str, look: str) -> None:
-    if find_user(connection, name) is not None:
-        raise NameTaken(name)
-    if connection.execute(_ALIKE, (look, look.translate(_PATTERN))).fetchone() is not None:
-        raise LooksAlike(name)
+def find_login(connection: sqlite3.Connection, name: str) -> User | None:
+    # One statement for every name, so that the time does not tell a former one from one that is somebody's.
+    row = connection.execute(
+        "SELECT id, name, password_hash, disabled_at FROM user WHERE name = :name "
+        "UNION ALL SELECT user_id, name, '', NULL FROM former_name WHERE name = :name LIMIT 1",
+        {"name": name},
+    ).fetchone()
+    return None if row is None else User(*row)
 
 
 def add(connection: sqlite3.Connection, name: str, look: str, password_hash: str, now: str) -> int:
-    check_free(connection, name, look)
+    names.check_free(connection, name, look)
     (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
     user_id = connection.execute(
         "INSERT INTO user (name, look, password_hash, created_at, last_seen_at, read_id, direct_id) "
@@ -204,8 +201,38 @@ def ensure_server(connection: sqlite3.Connection) -> None:
     )
 
 
+def rename(connection: sqlite3.Connection, name: str, new_name: str, look: str, now: str) -> User:
+    user = _known_user(connection, name)
+    names.check_free(connection, new_name, look)
+    names.replace_name(connection, user.id, new_name, look, now)
+    return user._replace(name=new_name)
+
+
+def delete(connection: sqlite3.Connection, name: str, now: str) -> User:
+    user = _known_user(connection, name)
+    first = f"{DELETED}-{user.id}"
+    new_names = chain([first], (f"{first}-{number}" for number in count(2)))
+    new_name = next(new for new in new_names if find_login(connection, new) is None)
+    # It is its own look: whatever begins so is refused to others by its name.
+    names.replace_name(connection, user.id, new_name, new_name, now)
+    connection.execute(
+        "UPDATE user SET password_hash = '', role = 'member', disabled_at = NULL WHERE id = ?", (user.id,)
+    )
+    connection.execute("DELETE FROM token WHERE user_id = ?", (user.id,))
+    return User(user.id, new_name, "", None)
+
+
+def find_closed(connection: sqlite3.Connection, user_ids: Collection[int]) -> set[int]:
+    """Returns which of these accounts are closed."""
+    rows = connection.execute(
+        "SELECT id FROM user WHERE id IN (SELECT value FROM json_each(?)) AND password_hash = ''",
+        (json.dumps(list(user_ids)),),
+    )
+    return {user_id for (user_id,) in rows.fetchall()}
+
+
 def _known_user(connection: sqlite3.Connection, name: str) -> User:
     user = find_user(connection, name)
-    if user is None or not user.password_hash:  # an account without a password is the service's own, or deleted
+    if user is None or user.is_closed:  # a closed account gets no password, and no other name
         raise UnknownUser(name)
     return user

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from freezegun.api import FrozenDateTimeFactory
 
-    from service.storage.contract import Login, Storage
+    from service.storage.contract import Login, Storage, User
 
 PASSWORD = "correct horse"
 HERE, THERE = origin_of("192.0.2.1"), origin_of("192.0.2.2")
@@ -148,6 +148,60 @@ def test_no_password_opens_an_unknown_name(storage: Storage, monkeypatch: pytest
     with pytest.raises(PeerError) as refusal:
         accounts.verify("nobody", PASSWORD, HERE)
     assert refusal.value.code == "bad_credentials"
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "another one"])
+@pytest.mark.parametrize("name", ["alice", "former", "deleted-3", "server"])
+def test_a_name_that_is_nobodys_any_more_is_a_wrong_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, password: str
+) -> None:
+    """It counts as registered, and takes the statements and the hash of one that is somebody's."""
+    with open_storage(tmp_path / "chat.db") as storage:
+        accounts = make(storage)
+        for other in ("alice", "former", "gone"):
+            add_user(storage, accounts, other, "the right one")
+        storage.result(storage.rename_user("former", "later", "later", "t"))
+        storage.result(storage.delete_user("gone", "t"))
+        hashes, statements = list[bytes](), list[str]()
+
+        def check(_: bytes, password_hash: bytes) -> bool:
+            hashes.append(password_hash)
+            return name != "alice"  # even a password that the dummy hash would take lets nobody in
+
+        monkeypatch.setattr(bcrypt, "checkpw", check)
+        storage.read(lambda connection: connection.set_trace_callback(statements.append))
+        with pytest.raises(PeerError, match="wrong name or password"):
+            accounts.verify(name, password, HERE)
+        assert ([one[:7] for one in hashes], len(statements)) == ([b"$2b$04$"], 1)
+        assert accounts.is_registered(name)
+
+
+def test_an_id_is_forgotten_with_its_name(storage: Storage) -> None:
+    """Closed accounts have none to be written to; nor do former names, once the ids were forgotten."""
+    accounts = make(storage)
+    add_user(storage, accounts)
+    bob = accounts.find_id("alice")
+    storage.result(storage.rename_user("alice", "alicia", "alicia", "t"))
+    accounts.forget_ids()
+    assert [accounts.find_id(name) for name in ("alice", "alicia", "server")] == [None, bob, None]
+
+
+def test_a_look_up_under_way_brings_no_old_id_back(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read before the commit is kept for nobody after it."""
+    accounts = make(storage)
+    add_user(storage, accounts)
+    find_user = storage.find_user
+
+    def find_and_be_overtaken(name: str) -> User | None:
+        user = find_user(name)
+        storage.result(storage.rename_user("alice", "alicia", "alicia", "t"))
+        accounts.forget_ids()
+        return user
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "find_user", find_and_be_overtaken)
+        assert accounts.find_id("alice") is not None
+    assert accounts.find_id("alice") is None
 
 
 @pytest.mark.parametrize(("registration", "known", "unknown"), [("open", True, False), ("closed", True, True)])

@@ -95,3 +95,14 @@ def test_a_quiet_session_lists_nobody() -> None:
     assert roster.remove(1, "laptop")
     assert (roster.names(), list(roster.sessions_of(1))) == ([], ["cron"])
     assert not roster.remove(1, "cron")
+
+
+def test_a_new_name_is_for_what_is_said_from_now_on() -> None:
+    """The list keeps the old one until the account's sessions have ended."""
+    roster: Roster[str] = Roster()
+    roster.add(1, "bob", "laptop")
+    for name in ("bobby", "rob"):
+        roster.rename(1, name)
+        assert (roster.name_of(1, "bob"), roster.name_of(2, "bob"), roster.names()) == (name, "bob", ["bob"])
+    roster.remove(1, "laptop")
+    assert roster.names() == []

@@ -51,6 +51,16 @@ def test_a_run_gives_all_members_the_same_and_marked_ones_their_own() -> None:
     assert third == (b"one\ntwo\n", Note(5), Shown([b"one\n", b"two\n"], [Note(4), Note(5)]))
 
 
+def test_what_is_no_message_hides_none() -> None:
+    """What stands behind a message, and is none itself, leaves it shown."""
+    run, members = Run([PLAIN]), [Taker(), Taker()]
+    run.add(Line(b"one\n"), 4)
+    run.add(Line(b"news\n"), 0)
+    run.replace_last_for(members[0], b"ack\n")
+    run.end({PLAIN: members})
+    assert [member.taken[0][:2] for member in members] == [(b"one\nack\n", Note(4, [])), (b"one\nnews\n", Note(4))]
+
+
 def test_its_own_message_is_not_shown_to_its_sender() -> None:
     """A sender alone in a run is told of no public id: writing is not reading."""
     run, sender = Run([PLAIN]), Taker()

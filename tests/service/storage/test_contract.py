@@ -97,6 +97,72 @@ def test_whether_a_name_is_free_can_be_asked_before(storage: Storage) -> None:
             storage.check_free(name, look_of_name)
 
 
+def test_a_renamed_account_goes_on(storage: Storage) -> None:
+    """Its token, its messages and its password stay; the old name is nobody's, also not its own."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    say(storage, alice, "hi", to="bob")
+    assert storage.result(storage.rename_user("bob", "bobby", "bobby", LATER)) == known_user(storage, "bobby")
+    assert (storage.find_user("bob"), known_user(storage, "bobby").id) == (None, bob)
+    assert look(storage, "bob").name == "bobby"  # by the token of the account that was bob
+    assert storage.history_page((alice, bob), None, None, 9).messages[0].recipient == "bobby"
+    for name, look_of_name, refusal in (("bob", "bob", NameTaken), ("b0b", "bob", LooksAlike)):
+        again: list[Write[Any]] = [storage.add_user(name, look_of_name, "x", NOW)]
+        again.append(storage.rename_user("bobby", name, look_of_name, NOW))
+        for write in again:
+            with pytest.raises(refusal):
+                storage.result(write)
+
+
+def test_of_a_deleted_account_the_messages_stay(storage: Storage) -> None:
+    """Nobody logs in to it, nobody writes to it, and nobody can give it a password or a name."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    say(storage, bob, "hi", to="alice")
+    left = storage.result(storage.delete_user("bob", LATER))
+    assert (left.id, left.name, left.is_closed) == (bob, f"deleted-{bob}", True)
+    assert [message.sender for message in storage.missed_page(alice, MAX_ID, 9).messages] == [left.name]
+    with pytest.raises(UnknownToken):
+        look(storage, "bob")
+    for name in ("bob", left.name, "server"):
+        orders: list[Write[Any]] = [storage.set_password(name, "new"), storage.disable(name, NOW), storage.enable(name)]
+        orders += [storage.rename_user(name, "carl", "carl", NOW), storage.delete_user(name, NOW)]
+        for write in orders:
+            with pytest.raises(UnknownUser):
+                storage.result(write)
+
+
+def test_a_deleted_account_gets_a_name_that_is_free(storage: Storage) -> None:
+    """An older account can have the one that it would get."""
+    bob = add(storage, "bob")
+    add(storage, f"deleted-{bob}")
+    storage.result(storage.rename_user(f"deleted-{bob}", "carl", "carl", LATER))
+    add(storage, f"deleted-{bob}-2")
+    assert storage.result(storage.delete_user("bob", LATER)).name == f"deleted-{bob}-3"
+
+
+def test_a_former_name_logs_in_to_nothing(storage: Storage) -> None:
+    """It is found for a login only, as a closed account."""
+    add(storage, "bob")
+    storage.result(storage.rename_user("bob", "bobby", "bobby", LATER))
+    found = [storage.find_login(name) for name in ("bob", "server", "bobby", "zoe")]
+    assert [user and user.is_closed for user in found] == [True, True, False, None]
+    assert found[2] == known_user(storage, "bobby")
+
+
+def test_nothing_is_written_by_or_to_a_deleted_account(storage: Storage) -> None:
+    """Also not by who found it before; what was stored before keeps its ack, and other messages are stored."""
+    alice, bob, carol = add(storage, "alice"), add(storage, "bob"), add(storage, "carol")
+    first = store(storage, alice, "before", to="bob", nonce="n")
+    storage.result(storage.delete_user("bob", LATER))
+    posts = [Post(bob, "before", "n"), Post(bob, "late", None), Post(None, "hi", None), Post(carol, "you", None)]
+    retried, late, *others = store_posts(storage, alice, *posts)
+    assert isinstance(first, Stored)
+    assert retried == Stored(first.id, first.time, fresh=False, seen=False)
+    assert isinstance(late, UnknownUser)
+    assert [stored.id for stored in others if isinstance(stored, Stored)] == [first.id + 1, first.id + 2]
+    assert isinstance(store(storage, bob, "I am"), UnknownUser)
+    assert [message.body for message in storage.history_page(None, None, None, 9).messages] == ["hi"]
+
+
 def test_a_new_account_has_read_everything(storage: Storage) -> None:
     """Messages before it are not unread; those of others after it are, its own are not."""
     bob = add(storage, "bob")

@@ -13,7 +13,7 @@ import pytest
 
 from service.errors import StorageFull, StorageUnavailable
 from service.storage.contract import MAX_ID, Post, Shown, User
-from service.storage.sqlite import fulltext, messages, unread, users
+from service.storage.sqlite import fulltext, messages, names, unread, users
 from tests.support.storage import EXPIRY, NOW, add, explain, say, skip_ids, token_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 TALK, PAGE = "message_talk (<expr>=? AND <expr>=? AND <expr>=? AND id>? AND id<?)", "message_public (id>? AND id<?)"
 LOOK = "user_look (<expr>=?"
+FORMER = "former_name USING PRIMARY KEY (name=?)"
 MISSED = "message_missed (recipient_id=?"
 COUNTS = "PRIMARY KEY (level=? AND block=? AND sender_id=?)"
 PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
@@ -52,8 +53,19 @@ PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
     (fulltext.index_some, (), ["message USING INTEGER PRIMARY KEY (rowid>?)"]),
     (fulltext.index_some_up_to, (MAX_ID,), ["message USING INTEGER PRIMARY KEY (rowid>?)"]),
     (fulltext.newest_missing, (), ["SEARCH message"]),
+    (
+        messages.store_but_for,
+        ([(1, [Post(2, "x", "used")])], {2}, messages.store_all),
+        ["message_nonce (nonce=? AND sender_id=?)"],
+    ),
     (users.find_user, ("alice",), ["user USING INDEX sqlite_autoindex_user_1 (name=?)"]),
-    (users.check_free, ("carol", "carol"), ["user_1 (name=?)", LOOK]),
+    (users.find_login, ("alice",), ["user_1 (name=?)", FORMER]),
+    (users.find_closed, ({1, 2},), ["user USING INTEGER PRIMARY KEY"]),
+    (users.rename, ("alice", "carol", "carol", NOW), ["user USING INTEGER PRIMARY KEY"]),
+    (users.delete, ("alice", NOW), [FORMER, "token_of_user (user_id=?)"]),
+    (names.check_free, ("carol", "carol"), ["user_1 (name=?)", LOOK, FORMER, "former_name_look (<expr>=?"]),
+    (names.find_alike, (["all"], "deleted"), [LOOK, "user_look (<expr>>? AND <expr><?)"]),
+    (names.replace_name, (1, "carol", "carol", NOW), ["user USING INTEGER PRIMARY KEY"]),
     (users.add, ("carol", "carol", "hash", NOW), ["SEARCH message"]),
     (users.disable, ("alice", NOW), ["user USING INTEGER PRIMARY KEY", "token_of_user (user_id=?)"]),
     (users.enable, ("alice",), ["user USING INTEGER PRIMARY KEY"]),
@@ -110,7 +122,7 @@ def test_no_statement_scans_a_table(
 def test_every_function_has_its_plan() -> None:
     """What is not in the table is called by what is."""
     inner = {messages.read_page, messages.note_direct, unread.count_public, fulltext.remove, fulltext.merge_some}
-    rooms = (messages, unread, fulltext, users)
+    rooms = (messages, unread, fulltext, users, names)
     functions = {
         f for room in rooms for f in vars(room).values() if inspect.isfunction(f) and f.__module__ == room.__name__
     }

@@ -1,4 +1,4 @@
-"""Statements about accounts: names that look alike, tokens, and markers of many users at once."""
+"""Statements about accounts: tokens, and markers of many users at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.storage.contract import MAX_ID, TOKENS_PER_USER, LooksAlike, PasswordChanged, Shown, User
+from service.storage.contract import MAX_ID, TOKENS_PER_USER, PasswordChanged, Shown, User
 from service.storage.sqlite import users
 from tests.support.storage import EXPIRY, LATER, NOW, add, say, token_of
 
@@ -26,29 +26,6 @@ def columns(storage: SqliteStorage, column: str) -> list[object]:
 
 def tokens(storage: SqliteStorage) -> list[tuple[int, bytes]]:
     return storage.call(lambda c: c.execute("SELECT user_id, hash FROM token ORDER BY expires_at, hash").fetchall())
-
-
-@pytest.mark.parametrize(
-    ("there", "new", "alike"),
-    [
-        ("zig1", "zigi", True),
-        ("zigl", "zig1", True),
-        ("zigi", "zigl", False),
-        ("z1g1", "zlgi", True),
-        ("a?c", "abc", False),
-        ("abc", "a*", False),
-        ("a[b]", "a[b]", True),
-        ("ab", "a[b]", False),
-    ],
-)
-def test_looks_are_compared_by_the_letter(storage: SqliteStorage, there: str, new: str, *, alike: bool) -> None:
-    """A `1` is an i or an l, which are not each other; what GLOB takes for a wildcard is a character."""
-    storage.call(users.add, "there", there, "x", NOW)
-    if alike:
-        with pytest.raises(LooksAlike):
-            storage.read(users.check_free, "new", new)
-    else:
-        storage.read(users.check_free, "new", new)
 
 
 def test_a_login_is_noted_with_its_token(storage: SqliteStorage) -> None:
