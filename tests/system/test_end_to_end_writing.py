@@ -52,6 +52,8 @@ def texts(wire: Wire, count: int) -> list[str]:
 
 def test_a_talk(alice: Terminal, bob: Wire) -> None:
     """Lines go to the one whom the prompt names, where a mere "ex" is asked about; or to all, where it leaves."""
+    alice.enter("talk zed")
+    alice.wait_for('There is no "zed".')
     alice.enter("talk bob")
     alice.wait_for("What you type goes to bob now", "/ex leaves", "bob>")
     alice.enter("hello")
