@@ -33,6 +33,8 @@ ErrorCode = Literal[
     "weak_password",
     "registration_closed",
     "unknown_user",
+    "unknown_message",
+    "not_allowed",
     "nonce_reused",
     "rate_limited",
     "storage_unavailable",

@@ -22,6 +22,8 @@ REFUSALS: Final[Mapping[type[contract.Refused], tuple[ErrorCode, str]]] = {
     ),
     contract.UnknownToken: ("bad_token", "the token is unknown, used up or expired; log in with your password"),
     contract.NonceReused: ("nonce_reused", "this nonce was used for another message; give each message its own"),
+    contract.UnknownMessage: ("unknown_message", "there is no such message that you may read"),
+    contract.NotAllowed: ("not_allowed", "only its sender may delete that message, or in the room who ranks higher"),
     contract.TooManyWords: ("bad_request", f'field "query": at most {contract.MAX_SEARCH_WORDS} different words'),
     contract.SearchTooSlow: ("bad_request", 'field "query": this takes too long; search for rarer words'),
 }

@@ -30,6 +30,7 @@ from service.wire.protocol import AckReply
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from service.chat.pages import PageReply
     from service.chat.session import Session
     from service.storage.contract import Page
     from service.turns import Turns
@@ -83,18 +84,21 @@ def missed(session: Session, command: protocol.Missed) -> None:
     session.settle_receipts(account.id)
     session.settle()
     # A client that does not confirm gets all messages after the seam live; `missed` must not repeat them.
+    since = session.services.deletions.count
     up_to = MAX_ID if account.confirm or account.quiet else account.last_id
     with _turn(session, session.services.pages):
         page = session.services.storage.missed_page(account.id, up_to, command.limit)
     shown, more = _fit(session, page)
-    session.reply_to(command, protocol.MissedReply(shown, more), Note(direct_ids=[message.id for message in shown]))
+    note = Note(direct_ids=[message.id for message in shown])
+    _send_page(session, command, protocol.MissedReply(shown, more), since, note)
 
 
-def history(session: Session, command: protocol.History) -> protocol.HistoryReply:
-    """Returns a page of the public room or of a talk."""
+def history(session: Session, command: protocol.History) -> None:
+    """Sends a page of the public room or of a talk."""
     account = session.logged_in_account()
     session.settle()
     partner_id, partner = _find_partner(session, command.with_)
+    since = session.services.deletions.count
     with _turn(session, session.services.pages):
         page = session.services.storage.history_page(
             None if partner_id is None else (account.id, partner_id),
@@ -105,11 +109,11 @@ def history(session: Session, command: protocol.History) -> protocol.HistoryRepl
     shown, more = _fit(session, page)
     if command.after is UNSET:
         shown.reverse()
-    return protocol.HistoryReply(with_=partner, messages=shown, more=more)
+    _send_page(session, command, protocol.HistoryReply(with_=partner, messages=shown, more=more), since)
 
 
-def search(session: Session, command: protocol.Search) -> protocol.SearchReply:
-    """Returns a page of messages with all the words, newest first."""
+def search(session: Session, command: protocol.Search) -> None:
+    """Sends a page of messages with all the words, newest first."""
     account = session.logged_in_account()
     session.settle()
     partner_id, partner = _find_partner(session, command.with_)
@@ -118,6 +122,7 @@ def search(session: Session, command: protocol.Search) -> protocol.SearchReply:
     # that wait for it, take no place of running searches. After the wait the index usually is complete.
     with _turn(session, session.services.indexing), suppress(StorageUnavailable):  # then older messages are found
         storage.index_search()
+    since = session.services.deletions.count
     with _turn(session, session.services.searches):
         page = storage.search_page(
             command.query,
@@ -127,7 +132,15 @@ def search(session: Session, command: protocol.Search) -> protocol.SearchReply:
             command.limit,
         )
     shown, more = _fit(session, page, extra=len(command.query.encode()))
-    return protocol.SearchReply(query=command.query, with_=partner, messages=shown, more=more)
+    reply = protocol.SearchReply(query=command.query, with_=partner, messages=shown, more=more)
+    _send_page(session, command, reply, since)
+
+
+def _send_page(
+    session: Session, command: protocol.Command, reply: PageReply, since: int, note: Note | None = None
+) -> None:
+    """Sends a page that was read after so many deletions; what was deleted since is not in it."""
+    session.reply_to(command, reply, note, partial(session.services.deletions.amend, reply, since))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct
 
-from service.chat import commands, entering
+from service.chat import commands, deletion, entering
 from service.chat.fanout import Batch, Posted
 from service.chat.replies import explain
 from service.config import POSTS_AT_ONCE, SEARCH_COST
@@ -49,6 +49,7 @@ COMMANDS: Final[Mapping[type[protocol.Command], Rule]] = {
     protocol.Seen: Rule(commands.seen, "login"),
     protocol.History: Rule(commands.history, "login"),
     protocol.Search: Rule(commands.search, "login", cost=SEARCH_COST),
+    protocol.Delete: Rule(deletion.delete, "login"),
     protocol.Password: Rule(commands.change_password, "login"),
     protocol.Ping: Rule(commands.ping, "nothing"),
     protocol.Ex: Rule(commands.leave, "nothing"),

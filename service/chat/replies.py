@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from service.storage.contract import Message, Page
     from service.wire.protocol import Command
 
-FEATURES: Final = ["kind", "quiet"]  # of the protocol's second part
+FEATURES: Final = ["delete", "kind", "quiet"]  # of the protocol's second part
 refused: Final = Tally()  # errors by their code, of all clients
 _log: Final = logging.getLogger("chat.session")
 _LOGGED_REFUSALS: Final[frozenset[ErrorCode]] = frozenset(

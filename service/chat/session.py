@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
+from service.chat.pages import Deletions
 from service.chat.replies import explain, greeting, refusal
 from service.clock import format_time, utcnow
 from service.config import MESSAGE_BYTES, RECEIVE_COST, RECEIVE_COST_BYTES, RECORD_COST
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from service.chat.receipts import Receipts
     from service.config import Settings
     from service.delivery.loop import Delivery
-    from service.delivery.outbox import Outbox
+    from service.delivery.outbox import Amend, Outbox
     from service.delivery.run import Note
     from service.motd import Motd
     from service.origin import Origin
@@ -67,6 +68,7 @@ class Services:
     delivery: Delivery
     roster: Roster[Session]
     now: Callable[[], float]  # a monotonic clock in seconds, for rates
+    deletions: Deletions = field(default_factory=Deletions)
     stored: dict[str, int] = field(default_factory=lambda: {"public": 0, "direct": 0})  # messages; by chat-delivery
 
 
@@ -140,18 +142,21 @@ class Session:
             self.services.delivery.settle()
         self.last_write = receipts.store(user_id) or self.last_write
 
-    def reply(self, event: Event, note: Note | None = None) -> None:
-        """Sends an event, after the replies to all earlier commands. `note` says what it shows."""
+    def reply(self, event: Event, note: Note | None = None, amend: Amend = None) -> None:
+        """Sends an event, after the replies to all earlier commands. `note` says what it shows.
+
+        `amend` can give another in its place once it is its turn, on the delivery thread.
+        """
         self.settle()
-        self.outbox.reply(event, note)
+        self.outbox.reply(event, note, amend)
         if self.outbox.must_wait():
             self.services.storage.release()  # a client that does not read must not block readers of the database
             self.outbox.wait_for_space()
 
-    def reply_to(self, command: Command, reply: Reply, note: Note | None = None) -> None:
+    def reply_to(self, command: Command, reply: Reply, note: Note | None = None, amend: Amend = None) -> None:
         """Sends the reply to a command, with its `ref`."""
         reply.ref = command.ref
-        self.reply(reply, note)
+        self.reply(reply, note, amend)
 
     def reply_live(self, command: Command, make_reply: Callable[[], Reply]) -> None:
         """Sends a reply that the delivery thread makes: made here it could arrive after newer events."""

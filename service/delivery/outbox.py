@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from service.wire.codec import Codec
     from service.wire.protocol import Event
 
+    Amend = Callable[[], Event | None] | None  # gives what goes in place of a reply; None: the reply holds
+
 OUTBOX_BYTES: Final = 4 << 20  # waiting for one slow client: 30,000 short messages, then it is told `bye slow`
 OUTBOX_PAUSE_BYTES: Final = 1 << 18  # a client with this much unread is not read from until it catches up
 
@@ -95,11 +97,11 @@ class Outbox:
         self._space.set()
 
     # -- from the client's connection thread --------------------------------------------------------------------------
-    def reply(self, event: Event, note: Note | None = None) -> None:
-        """Sends an event after all that was posted before it."""
+    def reply(self, event: Event, note: Note | None = None, amend: Amend = None) -> None:
+        """Sends an event after all that was posted before it, or what `amend` then gives in its place."""
         line = self.codec.encode(event)
         self._posted += len(line)
-        self._loop.post(self._take_reply, (line, note))
+        self._loop.post(self._take_reply, (line, note, amend))
 
     def wait_for_space(self) -> None:
         """Waits while the client leaves more unread than it should: it is slowed, not cut off, for its own replies."""
@@ -134,10 +136,11 @@ class Outbox:
         """Adds an event, which shows `note`."""
         self.put(self.codec.encode(event), note)
 
-    def _take_reply(self, reply: tuple[bytes, Note | None]) -> None:
-        line, note = reply
+    def _take_reply(self, reply: tuple[bytes, Note | None, Amend]) -> None:
+        line, note, amend = reply
         self._replied += len(line)
-        self.put(line, note)
+        event = None if amend is None else amend()
+        self.put(line if event is None else self.codec.encode(event), note)
 
     def put(self, line: bytes, note: Note | None = None) -> None:
         """Adds what this outbox's codec made of an event, after what was said to everyone so far."""

@@ -106,6 +106,7 @@ class Run:
         changed = self._changes
         for member, changes in changed.items():
             self._give_changed(member, changes)
+        # Not always the last one's: what is no message shows none.
         last = next((note for note in reversed(self._notes) if note is not None and note.public_id), None)
         for codec, sharers in members.items():
             lines = self._lines[codec]

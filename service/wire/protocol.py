@@ -33,7 +33,7 @@ Kind = Literal["text", "action", "notice"]  # "text" is taken as left out
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=MAX_PAGE)]
 
 
-_SECRET: Final = frozenset({"password", "old", "new", "token", "message", "query"})
+_SECRET: Final = frozenset({"password", "old", "new", "token", "message", "query", "reason"})
 
 
 class _Discreet(Struct):
@@ -130,6 +130,13 @@ class Search(Command):
     limit: Limit = DEFAULT_SEARCH_PAGE
 
 
+class Delete(Command):
+    """Deletes the text of a message; the reason is for the log of moderation only."""
+
+    id: Id
+    reason: Reason | UnsetType = UNSET
+
+
 class Password(Command):
     """Changes the password."""
 
@@ -145,7 +152,9 @@ class Ex(Command):
     """Ends the session."""
 
 
-AnyCommand = Login | Register | Resume | Pm | Dm | Users | Missed | Seen | History | Search | Password | Ping | Ex
+AnyCommand = (
+    Login | Register | Resume | Pm | Dm | Users | Missed | Seen | History | Search | Delete | Password | Ping | Ex
+)
 COMMANDS: Final = tuple(kind.__struct_config__.tag for kind in AnyCommand.__args__)
 
 
@@ -242,6 +251,14 @@ class RenamedEvent(Event, tag="renamed"):
     time: str
 
 
+class DeletedEvent(Event, tag="deleted"):
+    """A message was deleted; without `by` the operator did it."""
+
+    id: Id
+    time: str
+    by: str | UnsetType = UNSET
+
+
 class UsersReply(Reply, tag="users"):
     """The users online, sorted. The service sends it after each change, every 30 seconds, and as a reply to `users`."""
 
@@ -316,6 +333,7 @@ AnyEvent = (
     | BroadcastEvent
     | DirectEvent
     | RenamedEvent
+    | DeletedEvent
     | UsersReply
     | MissedReply
     | HistoryReply

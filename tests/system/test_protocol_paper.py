@@ -19,6 +19,8 @@ from tests.support.papers import PAPERS, limit
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.helpers import Line
+
 PAPER: Final = PAPERS["docs/protocol.txt"]
 LARGEST: Final = 2**63 - 1
 
@@ -110,7 +112,8 @@ def test_each_command_says_when_it_is_allowed(tmp_path: Path) -> None:
         for name, (when, lines) in parts("Command").items():
             if name == "ex":
                 continue  # always; it would end this
-            needed = {field: "x" for field, (_, need) in rows(lines).items() if need == "required"}
+            needed: Line = {field: "x" for field, (_, need) in rows(lines).items() if need == "required"}
+            needed |= {field: 1 for field, row in rows(lines).items() if row == ("number", "required")}
             codes = [wire.ask(name, **needed).get("code") for wire in (stranger, alice)]
             assert (codes[0] == "not_logged_in") == (when == "after the login"), name
             assert (codes[1] == "already_logged_in") == (when == "before the login"), name

@@ -31,7 +31,7 @@ def test_the_greeting_says_what_the_service_allows(wires: Wires) -> None:
         "registration": "open",
         "max_line": 65536,
         "max_message": 4096,
-        "features": ["kind", "quiet"],
+        "features": ["delete", "kind", "quiet"],
         "main_room": "all",
     }
 

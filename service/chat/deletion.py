@@ -1,0 +1,74 @@
+"""The command `delete`, and what follows the commit of a deletion: everyone who may read the message is told."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from service.chat.replies import explain
+from service.errors import PeerError
+from service.wire.protocol import AckReply, DeletedEvent
+
+if TYPE_CHECKING:
+    from msgspec import UnsetType
+
+    from service.chat.session import Services, Session
+    from service.storage.contract import Deleted
+    from service.wire.protocol import Delete
+
+
+def delete(session: Session, command: Delete) -> None:
+    """Submits the deletion; the ack follows its commit, in the order of the messages."""
+    reason = None if command.reason is UNSET else command.reason
+    if reason is not None and "\0" in reason:
+        raise PeerError("bad_request", 'field "reason": it may not contain NUL')
+    session.last_write = session.services.storage.delete_message(
+        session.logged_in_account().id,
+        command.id,
+        reason,
+        done=partial(_acknowledge, session, command),
+        refused=partial(_refuse, session, command),
+    )
+
+
+def _acknowledge(session: Session, command: Delete, deleted: Deleted) -> None:
+    """Runs on the delivery thread, after the commit."""
+    ack = AckReply(command="delete", id=command.id, ref=command.ref)
+    tell(session.services, deleted, session.logged_in_account().name, session, ack)
+
+
+def _refuse(session: Session, command: Delete, error: Exception) -> None:
+    """Runs on the delivery thread, if nothing was deleted."""
+    session.outbox.append(explain(error, command, session.peer))
+
+
+def tell(
+    services: Services,
+    deleted: Deleted,
+    by: str | UnsetType = UNSET,
+    asker: Session | None = None,
+    ack: AckReply | None = None,
+) -> None:
+    """Tells all sessions of those who may read the message, and gives the asker the ack in place of that.
+
+    Nobody is told of a second deletion. On the delivery thread.
+    """
+    outbox = None if asker is None else asker.outbox
+    event = DeletedEvent(deleted.id, deleted.time, by)
+    if deleted.fresh:
+        services.deletions.add(deleted.id, deleted.time)
+        if deleted.reader_ids is None:
+            services.delivery.broadcast(event, 0, outbox, ack)
+            return
+    if outbox is not None and ack is not None:
+        outbox.append(ack)
+    if deleted.fresh and deleted.reader_ids is not None:
+        readers = [
+            session.outbox
+            for user_id in dict.fromkeys(deleted.reader_ids)
+            for session in services.roster.sessions_of(user_id)
+            if session is not asker
+        ]
+        services.delivery.send(event, readers)

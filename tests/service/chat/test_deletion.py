@@ -1,0 +1,137 @@
+"""service/chat/deletion.py: the command `delete`, and who is told when. test_contract.py has who may delete what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.storage import LATER
+from tests.support.wires import away
+
+if TYPE_CHECKING:
+    from service.server import Server
+    from tests.support.helpers import Line, Wire
+    from tests.support.wires import Wires
+
+
+def promote(server: Server, name: str, role: str) -> None:
+    storage = server.services.storage
+    storage.result(storage.set_role(name, role, LATER))  # type: ignore[arg-type]
+
+
+def deleted_of(wire: Wire) -> list[Line]:
+    return [line for line in wire.read_until_pong() if line["type"] == "deleted"]
+
+
+def test_all_others_are_told_and_the_asker_gets_the_ack(wires: Wires) -> None:
+    """Public: everyone's sessions, the asker's other one too; each once, with who did it and when."""
+    alice, also, bob = wires.enter("alice"), wires.enter("alice"), wires.enter("bob")
+    said = alice.ask("pm", message="secret", nonce="n")
+    alice.send({"command": "delete", "id": said["id"], "ref": "r"})
+    assert alice.read_type("ack") == {"type": "ack", "command": "delete", "id": said["id"], "ref": "r"}
+    (told,) = deleted_of(bob)
+    assert told == {"type": "deleted", "id": said["id"], "by": "alice", "time": told["time"]}
+    assert deleted_of(also) == [told]
+    assert deleted_of(alice) == []
+    (entry,) = bob.ask("history")["messages"]
+    assert entry == {"id": 1, "time": said["time"], "from": "alice", "message": "", "deleted": told["time"]}
+
+
+def test_of_a_direct_message_both_sides_are_told_and_nobody_else(wires: Wires) -> None:
+    """Every session of the two but the asking one; it is no longer missed."""
+    alice, also, carol = wires.enter("alice"), wires.enter("alice"), wires.enter("carol")
+    bob = wires.enter("bob", confirm=True)
+    said = alice.ask("dm", to="bob", message="secret", nonce="n")["id"]
+    assert alice.ask("delete", id=said)["type"] == "ack"
+    assert [len(deleted_of(wire)) for wire in (also, bob, carol, alice)] == [1, 1, 0, 0]
+    assert bob.ask("missed")["messages"] == []
+    assert wires.enter("bob", confirm=True).hello["missed"] == 0
+
+
+def test_a_second_time_it_is_an_ack_and_nobody_is_told(wires: Wires) -> None:
+    """A retry of its nonce gets the first ack, and is sent to nobody."""
+    alice, bob = wires.enter("alice"), wires.enter("bob")
+    said = alice.ask("pm", message="secret", nonce="n")
+    assert [alice.ask("delete", id=said["id"])["type"] for _ in range(2)] == ["ack", "ack"]
+    assert alice.ask("pm", message="another", nonce="n") == said
+    assert [line["type"] for line in bob.read_until_pong() if line["type"] != "users"] == ["broadcast", "deleted"]
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ({"id": 1}, "not_allowed"),
+        ({"id": 2}, "unknown_message"),
+        ({"id": 3}, "not_allowed"),
+        ({"id": 99}, "unknown_message"),
+        ({}, "bad_request"),
+        ({"id": "1"}, "bad_request"),
+        ({"id": 3, "reason": "x" * 301}, "bad_request"),
+        ({"id": 3, "reason": "\0"}, "bad_request"),
+    ],
+)
+def test_what_cannot_be_deleted_is_told(wires: Wires, command: Line, code: str) -> None:
+    """Another's message, one between others, one to oneself, none; the text stays."""
+    alice, bob = wires.enter("alice"), wires.enter("bob")
+    away(wires, "carol")
+    alice.ask("pm", message="public")
+    alice.ask("dm", to="carol", message="to carol")
+    alice.ask("dm", to="bob", message="to bob")
+    error = bob.ask("delete", **command)
+    assert (error["type"], error["code"], error["command"]) == ("error", code, "delete")
+    assert alice.ask("history")["messages"][0]["message"] == "public"
+    assert deleted_of(alice) == []
+
+
+def test_a_moderator_deletes_with_a_reason_that_nobody_gets(server: Server, wires: Wires) -> None:
+    """The role counts as it is at that moment; the reason goes to nobody."""
+    alice, bob = wires.enter("alice"), wires.enter("bob")
+    said = alice.ask("pm", message="secret")["id"]
+    promote(server, "bob", "moderator")
+    assert bob.ask("delete", id=said, reason="x" * 300)["type"] == "ack"
+    (told,) = deleted_of(alice)
+    assert (told["by"], set(told)) == ("bob", {"type", "id", "by", "time"})
+
+
+def test_the_deletion_has_its_place_in_the_order(wires: Wires) -> None:
+    """Between the messages before it and those after it, for all who get them."""
+    alice, bob = wires.enter("alice"), wires.enter("bob")
+    alice.send(*({"command": "pm", "message": f"{n}"} for n in range(3)), {"command": "delete", "id": 2})
+    alice.send({"command": "pm", "message": "3"})
+    acks = [(line["command"], line["id"]) for line in alice.read_until_pong() if line["type"] == "ack"]
+    got = [(line["type"], line["id"]) for line in bob.read_until_pong() if "id" in line]
+    assert got == [*(("broadcast", n) for n in (1, 2, 3)), ("deleted", 2), ("broadcast", 4)]
+    assert acks == [("pm", 1), ("pm", 2), ("pm", 3), ("delete", 2), ("pm", 4)]
+
+
+def test_a_deletion_after_messages_takes_no_receipt_away(server: Server, wires: Wires) -> None:
+    """In one run with a message, for a client that does not confirm: the message counts as read."""
+    alice, bob = wires.enter("alice"), wires.enter("bob")
+    alice.send({"command": "pm", "message": "x"}, {"command": "delete", "id": 1})
+    alice.read_until_pong()
+    bob.read_until_pong()
+    bob.ask("ex")
+    bob.read_to_end()
+    assert wires.enter("bob").hello["unread"] == 0
+
+
+def test_no_page_has_the_text_after_the_event(wires: Wires) -> None:
+    """Under load: two others read and search all the while, and once they were told, no reply has the text."""
+    alice, readers = wires.enter("alice"), [wires.enter("bob"), wires.enter("carol")]
+    for n in range(1, 61):
+        alice.send({"command": "pm", "message": f"secret number {n}"})
+    alice.read_until_pong()
+    for n in range(1, 61):
+        alice.send({"command": "delete", "id": n})
+        for reader in readers:
+            reader.send({"command": "history", "limit": 200}, {"command": "search", "query": "secret"})
+    alice.read_until_pong()
+    for reader in readers:
+        gone: set[int] = set()
+        for line in reader.read_until_pong():
+            if line["type"] == "deleted":
+                gone.add(line["id"])
+            for message in line.get("messages", ()):
+                assert message["id"] not in gone or message["message"] == ""
+        assert gone == set(range(1, 61))
