@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -32,6 +32,7 @@ from service.wire.protocol import (
     LoginOkReply,
     Missed,
     Pm,
+    RenamedEvent,
     Search,
     SearchReply,
     StoredMessage,
@@ -99,7 +100,16 @@ class Session:
         """Sends a command; its reply comes once it is shown. Raises OfflineError, ConnectionLostError."""
         if isinstance(command, Missed):
             self._confirm()  # or the service would give the same page again
-        return self.link.send(command)
+        return self.link.send(self._address(command))
+
+    def _address(self, command: AnyCommand) -> AnyCommand:
+        """The command for the present name of who was renamed since the user saw, or typed, the one in it."""
+        with self._lock:
+            if isinstance(command, Dm) and command.to:
+                return replace(command, to=self._model.people.present_name(command.to))
+            if isinstance(command, (History, Search)) and command.with_:
+                return replace(command, with_=self._model.people.present_name(command.with_))
+        return command
 
     def perform(self, action: Action) -> Future[AnyEvent] | None:
         """Does what was typed; gives the reply to come if something was sent. Raises ConnectionLostError.
@@ -170,6 +180,7 @@ class Session:
 
     def read(self, command: History | Search, give: Give) -> None:
         """Asks for a page to read: `give` gets it, or why there is none, on any thread."""
+        command = cast("History | Search", self._address(command))
         self._reading = command, give
         try:
             reply = self.send(command)
@@ -199,14 +210,15 @@ class Session:
 
     def mute(self, name: str | None) -> None:
         """Hides what this person writes, or shows it again; None: says who is muted."""
+        self._change_muted(lambda: self._model.people.mute(name))
+
+    def _change_muted(self, change: Callable[[], list[Line]]) -> None:
         with self._lock:
-            people = self._model.people
-            before = people.muted
-            lines = people.mute(name)
-            changed = before ^ people.muted
-            now = people.muted
-        self._show(lines)
-        for one in changed:
+            before = self._model.people.muted
+        self._show_all(change)
+        with self._lock:
+            now = self._model.people.muted
+        for one in before ^ now:
             self._keep_muted(one, one in now)
 
     def _send_all(self, commands: Sequence[AnyCommand], otherwise: str) -> Future[AnyEvent] | None:
@@ -314,6 +326,9 @@ class Session:
                 self._reading = None
                 give(self._read(event, request))
                 return
+        if isinstance(event, RenamedEvent):
+            self._change_muted(lambda: self._model.receive(event))  # a muted one stays muted, also after the next start
+            return
         self._show_all(lambda: self._model.receive(event, request))
 
     def lose(self, error: ConnectionLostError) -> None:

@@ -19,7 +19,7 @@ from client.chat.receipts import Receipts
 from client.chat.summary import Summary
 from client.render.formatting import Formatter, search_words
 from client.render.layout import Size
-from client.text import Line, body, hint, one_line, trouble
+from client.text import Line, body, hint, one_line, shown_name, trouble
 from service.clock import format_time
 from service.wire.limits import MAX_PAGE
 from service.wire.protocol import (
@@ -38,6 +38,7 @@ from service.wire.protocol import (
     MissedReply,
     Pm,
     Register,
+    RenamedEvent,
     Resume,
     Search,
     SearchReply,
@@ -126,14 +127,16 @@ class Model:
             return self.summarize() if self._summary.is_complete else []
         match event:
             case BroadcastEvent() | DirectEvent():
-                return self._live(event)
+                lines = self._live(event)
             case UsersReply():
-                return self._users(event, request)
+                lines = self._users(event, request)
+            case RenamedEvent():
+                lines = self._renamed(event)
             case ErrorReply():
-                return self._error(event, request)
-            case _ if request is not None:
-                return self._reply(event, request)
-        return []
+                lines = self._error(event, request)
+            case _:
+                lines = [] if request is None else self._reply(event, request)
+        return lines
 
     def ask_for_summary(self) -> list[AnyCommand]:
         """What to ask right after a login, so that the summary can say more; the last reply becomes its lines."""
@@ -272,6 +275,12 @@ class Model:
         if isinstance(request, Users):
             lines.append(self.people.list_online())
         return lines
+
+    def _renamed(self, event: RenamedEvent) -> list[Line]:
+        who = "you are" if event.from_ == self.name else f"{shown_name(event.from_)} is"
+        is_muted = self.people.is_muted(event.from_)
+        self.people.rename(event.from_, event.to)
+        return [] if is_muted else self._came_or_went(event.time, [f"* {who} now called {shown_name(event.to)}"])
 
     def tell_presence(self, number: int) -> list[Line]:
         """The line about who came and went meanwhile; `number` is that of `presence.take_wait`."""

@@ -39,6 +39,7 @@ class People:
         self._online: list[str] = []
         self._known: dict[str, None] = {}  # names met in messages, oldest first
         self._muted: set[str] = set()
+        self._renamed: dict[str, str] = {}  # the next name of who had that one until now
         self._last_direct = (0, "")  # the id and the sender of the newest direct message that the user got
 
     @property
@@ -77,6 +78,32 @@ class People:
         if surplus := max(0, len(self._online) - _LISTED):
             names.append(f"and {surplus} others")
         return Line(("hint", f"Online ({len(self._online)}):"), names=names)
+
+    def rename(self, old: str, new: str) -> None:
+        """Who was called `old` is called `new` from now on: what is known of them goes over."""
+        if max(len(old), len(new)) > MAX_USERNAME:
+            return
+        if old == self.name:
+            self.name = new
+        if old in self._online:
+            self._online = sorted({*self._online, new} - {old})
+        if old in self._muted:
+            self._muted = self._muted - {old} | {new}
+        if self._known.pop(old, new) is None:
+            self.know(new)
+        if self._last_direct[1] == old:
+            self._last_direct = (self._last_direct[0], new)
+        self._renamed[old] = new
+        if len(self._renamed) > _KNOWN:
+            del self._renamed[next(iter(self._renamed))]
+
+    def present_name(self, name: str) -> str:
+        """Returns how somebody is called who was met by that name; nobody else can have it."""
+        for _ in range(_KNOWN):  # a server could send a circle
+            if (new := self._renamed.get(name.lower())) is None:
+                break
+            name = new
+        return name
 
     def know(self, name: str) -> None:
         """Remembers a name that was met in a message."""

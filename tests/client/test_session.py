@@ -17,7 +17,7 @@ from client.net.connection import ConnectionLostError, connect
 from client.net.link import Limits, Link
 from client.render.layout import Size
 from client.session import Session
-from service.wire.protocol import AckReply, ErrorReply, History, Login, Pm, Users
+from service.wire.protocol import AckReply, Dm, ErrorReply, History, Login, Ping, Pm, Users
 from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
 
 if TYPE_CHECKING:
@@ -309,3 +309,34 @@ def test_history_by_the_screen(size: Size | None, limit: int) -> None:
         assert reply
         reply.result(TIMEOUT)
         talk.leave()
+
+
+def test_what_is_sent_to_an_old_name_goes_to_the_new_one() -> None:
+    """A talk, a draft or a page to read may still have it; who was muted is so under the new name, and that is kept."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        assert peer.expect("ping")
+        peer.say(type="renamed", from_="bob", to="bobby", time=TIME)
+        sent.append(peer.expect("dm")["to"])
+        sent.append(peer.expect("history")["with"])
+        done.set()
+        peer.see_off()
+
+    sent: list[str] = []
+    kept: list[tuple[str, bool]] = []
+    done, told = threading.Event(), threading.Event()
+    with session(script) as (talk, _):
+
+        def keep(name: str, is_muted: bool) -> None:
+            kept.append((name, is_muted))
+            if len(kept) == 2:
+                told.set()
+
+        talk.recall_muted(["bob"], keep)
+        talk.send(Ping())
+        assert told.wait(TIMEOUT)
+        talk.send(Dm(to="bob", message="hi"))
+        talk.read(History(with_="bob"), lambda _: None)
+        assert done.wait(TIMEOUT)
+    assert (sent, sorted(kept)) == (["bobby", "bobby"], [("bob", False), ("bobby", True)])

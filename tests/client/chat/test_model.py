@@ -29,6 +29,7 @@ from service.wire.protocol import (
     Pm,
     PongReply,
     ReadyReply,
+    RenamedEvent,
     Resume,
     Search,
     SearchReply,
@@ -293,6 +294,7 @@ def test_days_are_set_apart(model: Model) -> None:
     [
         (public(sender=EVIL, text="\x1b]0;x\x07\x9b"), None),
         (direct(sender=EVIL), None),
+        (RenamedEvent(EVIL, EVIL, TIME), None),
         (ErrorReply(code=EVIL, message=EVIL), None),
         (ErrorReply(code="x", message=EVIL), Pm(message=EVIL)),
         (UsersReply(users=[EVIL], time=EVIL), Users()),
@@ -510,3 +512,23 @@ def test_an_action_is_one_wherever_it_is_shown(model: Model) -> None:
         model.catch_up([replace(stored(13, "waves"), kind="action")]),
     ):
         assert any(text.startswith("09:30 * bob waves") for text in texts(lines)), texts(lines)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("bob", "bobby", "09:30 * bob is now called bobby"),
+        ("alice", "alicia", "09:30 * you are now called alicia"),
+    ],
+)
+def test_a_new_name_is_one_line(model: Model, old: str, new: str, said: str) -> None:
+    """It calls nobody."""
+    (line,) = model.receive(RenamedEvent(old, new, TIME))
+    assert (line.text, line.calls) == (said, False)
+
+
+def test_of_a_muted_one_no_new_name_is_told(model: Model) -> None:
+    """And they stay muted under it."""
+    model.people.mute("bob")
+    assert model.receive(RenamedEvent("bob", "bobby", TIME)) == []
+    assert model.receive(public(sender="bobby")) == []

@@ -104,3 +104,32 @@ def test_muting_ends_somewhere(people: People) -> None:
     people.mute("user7")
     assert not people.mute("bob")[0].is_trouble
     assert len(people.muted) == MOST_MUTED
+
+
+def test_a_new_name_takes_all_along(people: People) -> None:
+    """Who is online, met, muted, or wrote last; and what is said to the old name goes to the new one, twice over."""
+    people.know("bob")
+    people.mute("bob")
+    people.note_direct(5, "bob", "alice")
+    people.rename("bob", "bobby")
+    assert (people.names(), people.muted, people.last_sender) == (["bobby"], frozenset(["bobby"]), "bobby")
+    assert (people.knows("bob"), people.online) == (False, 2)
+    people.rename("bobby", "rob")
+    assert [people.present_name(name) for name in ("bob", "Bobby", "rob", "zoe")] == ["rob", "rob", "rob", "zoe"]
+
+
+def test_new_names_from_a_bad_server_do_no_harm(people: People) -> None:
+    """A circle ends, long names are left out, and many do not fill the memory."""
+    people.rename("bob", "b" * 33)
+    people.rename("bob", "zoe")
+    people.rename("zoe", "bob")
+    assert people.present_name("bob") in ("bob", "zoe")
+    for number in range(1_500):
+        people.rename(f"user{number}", f"user{number + 1}")
+    assert len(people._renamed) == 1_000
+
+
+def test_ones_own_new_name(people: People) -> None:
+    """It is not among those that one may write to."""
+    people.rename("alice", "alicia")
+    assert (people.name, people.names(), people.others()) == ("alicia", ["bob"], {"bob"})
