@@ -258,6 +258,8 @@ WRONG_FIELDS: Final[list[tuple[str, str, list[str | None]]]] = [
     ("dm", "message", ["5"]),
     ("dm", "kind", ["null", "5", '"shout"', '""']),
     ("dm", "nonce", ['"' + "n" * 65 + '"']),
+    ("delete", "id", ["-1", str(MAX_ID + 1), '"1"', "null", None, HUGE]),
+    ("delete", "reason", ["5", "null", '"' + "r" * 301 + '"']),
     ("missed", "limit", ["0", "201", "-1", '"5"', "1.5", "1.0", "true", "null", HUGE, "-" + HUGE, "1e999"]),
     ("seen", "id", ["-1", str(MAX_ID + 1), "1e30", '"1"', "true", "null", HUGE]),
     ("seen", "ids", ["[]", "1", "[-1]", '["1"]', "[null]", f"[{MAX_ID + 1}]", str([1] * 201), f"[{HUGE}]"]),
@@ -276,6 +278,7 @@ NEEDED: Final = {
     "login": {"username": '"alice"'},
     "register": {"username": '"alice"', "password": '"securepassword"'},
     "resume": {"token": '"t"'},
+    "delete": {"id": "1"},
     "search": {"query": '"deploy"'},
     "password": {"old": '"securepassword"', "new": '"anotherpassword"'},
 }
