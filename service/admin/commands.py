@@ -17,7 +17,7 @@ from service.admin.orders.announce import MAX_ANNOUNCEMENT, Announce
 from service.admin.orders.status import Status, Users
 from service.admin.roster import import_users
 from service.errors import PeerError
-from service.storage.contract import Role
+from service.storage.contract import DELETED, Role
 
 if TYPE_CHECKING:
     import argparse
@@ -51,6 +51,11 @@ def _add_for_rename(parser: argparse.ArgumentParser, settings: Settings) -> None
     parser.add_argument("name", metavar="OLD", help="the account's present name")
     parser.add_argument("new_name", metavar="NEW", help="its name from now on")
     _add_db(parser, settings)
+
+
+def _add_for_delete_user(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    _add_name(parser, settings)
+    parser.add_argument("--with-messages", action="store_true", help="delete what it wrote, too")
 
 
 def _add_file_to_look_at(parser: argparse.ArgumentParser, settings: Settings) -> None:
@@ -139,6 +144,16 @@ def _rename(given: argparse.Namespace, settings: Settings) -> Work:
     yield from ask(given.db, order)
 
 
+def _delete_user(given: argparse.Namespace, _: Settings) -> Work:
+    try:
+        yield from ask(given.db, names.DeleteUser(map_name(given.name), given.with_messages))
+    except KeyboardInterrupt:
+        if not given.with_messages:
+            raise
+        advice = f"what was deleted until then stays so. For the rest give the command again, for {DELETED}-…"
+        raise KeyboardInterrupt(advice) from None
+
+
 def _set_password(given: argparse.Namespace, settings: Settings) -> Work:
     name = map_name(given.name)
     yield from ask(given.db, accounts.SetPassword(name, _ask_new_hash(name, settings)))
@@ -196,7 +211,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "export": Command("give out all that is stored of a person", export, _add_for_export),
     "rename": Command("give an account another name; nobody gets the old one", _rename, _add_for_rename),
     "delete-user": Command(
-        "close an account for good; its messages stay, without its name", _for_name(names.DeleteUser), _add_name
+        "close an account for good; its messages stay, without its name", _delete_user, _add_for_delete_user
     ),
     "certs": Command("make a self-signed certificate and its key, to speak TLS with", files.certs, _add_for_certs),
 }

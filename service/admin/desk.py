@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from service.storage.contract import AccountStorage, User
+    from service.storage.contract import AccountStorage, Deleted, User
     from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")
@@ -116,6 +116,9 @@ class Service(Protocol):
     def tell_renamed(self, old: str, time: str, user: User) -> None:
         """As the `done` of a rename: everyone is told, and the account's sessions end."""
 
+    def tell_deleted(self, deleted: Deleted) -> None:
+        """As the `done` of a message's deletion: those who may read it are told."""
+
     def tell_closed(self, user: User) -> None:
         """As the `done` of a deletion: nobody finds the account by its old name, and its sessions end."""
 
@@ -155,6 +158,9 @@ class NoService:
         """Nobody is there."""
 
     def tell_renamed(self, old: str, time: str, user: User) -> None:
+        """There is nobody."""
+
+    def tell_deleted(self, deleted: Deleted) -> None:
         """There is nobody."""
 
     def tell_closed(self, user: User) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from service.admin.desk import Load, Online
+from service.chat import deletion
 from service.clock import format_time, utcnow
 from service.errors import StorageUnavailable
 from service.wire.protocol import RenamedEvent
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from service.admin.desk import Reason
     from service.chat.session import Services, Session
-    from service.storage.contract import User
+    from service.storage.contract import Deleted, User
     from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")
@@ -92,6 +93,9 @@ class LiveService:
         self._services.roster.rename(user.id, user.name)
         self._services.delivery.broadcast(RenamedEvent(old, user.name, time), 0)
         self.end_sessions("kicked", user.id)
+
+    def tell_deleted(self, deleted: Deleted) -> None:
+        deletion.tell(self._services, deleted)
 
     def tell_closed(self, user: User) -> None:
         self._services.accounts.forget_ids()

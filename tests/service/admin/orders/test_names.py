@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
+from service.admin.asking import ask
+from service.admin.desk import Progress
+from service.admin.orders import names
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, until
 
 if TYPE_CHECKING:
@@ -228,3 +232,60 @@ def all_ids(wire: Wire, name: str) -> list[int]:
         page = wire.ask("history", **{"with": name, "after": ids[-1] if ids else 0, "limit": 200})
         ids += [message["id"] for message in page["messages"]]
     return ids
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_user_is_deleted_with_all_that_it_wrote(tmp_path: Path, run: Run, is_running: bool) -> None:
+    """Who may read a message is told of its deletion; what others wrote to it stays."""
+    order = (*GONE, "--with-messages")
+    with running_server(tmp_path) as server, ExitStack() as stack:
+        alice, carol, bob = (stack.enter_context(enter(server.port, name)) for name in ("alice", "carol", "bob"))
+        for to in ({}, {"to": "alice"}, {"to": "carol"}):
+            bob.ask("dm" if to else "pm", message="gone", **to)
+        alice.ask("dm", to="bob", message="kept")
+        if is_running:
+            done = run(*order)
+            told = [[line for line in wire.read_until_pong() if line["type"] == "deleted"] for wire in (alice, carol)]
+            assert [[(line["id"], line.get("by")) for line in lines] for lines in told] == [
+                [(1, None), (2, None)],
+                [(1, None), (3, None)],
+            ]
+    if not is_running:
+        done = run(*order)
+    text = "bob: the account is deleted, and called deleted-3; its messages follow\ndeleted-3: 3 messages are deleted\n"
+    assert done == (0, text, "")
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        assert [message["message"] for message in alice.ask("history")["messages"]] == [""]
+        talk = alice.ask("history", **{"with": "deleted-3"})["messages"]
+        assert [message["message"] for message in talk] == ["", "kept"]
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_deleting_what_a_user_wrote_can_be_begun_again(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, is_running: bool
+) -> None:
+    """By the name that the account has then; what is deleted already is not told again."""
+    monkeypatch.setattr(names, "PAUSE", 0)
+    with running_server(tmp_path) as server, enter(server.port, "bob") as bob:
+        bob.send(*({"command": "pm", "message": "gone"} for _ in range(names.AT_ONCE + 5)))
+        for _ in range(names.AT_ONCE + 5):
+            bob.read_type("ack")
+        if is_running:
+            break_off(tmp_path)
+            done = run("delete-user", "deleted-1", "--with-messages")
+    if not is_running:
+        break_off(tmp_path)
+        done = run("delete-user", "deleted-1", "--with-messages")
+    left = re.fullmatch(r"deleted-1: (\d+) messages are deleted\n", done[1])
+    assert left
+    assert (done[0], 0 <= int(left[1]) <= 5) == (0, True)
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        assert {message["message"] for message in alice.ask("history")["messages"]} == {""}
+    assert run("delete-user", "server", "--with-messages")[0] == 1
+
+
+def break_off(folder: Path) -> None:
+    """Ends the order at its first piece."""
+    with closing(ask(str(folder / "chat.db"), names.DeleteUser("bob", with_messages=True))) as work:
+        while not (isinstance(told := next(work), Progress) and "so far" in told.doing):
+            pass
