@@ -99,4 +99,5 @@ class LiveService:
 
     def tell_closed(self, user: User) -> None:
         self._services.accounts.forget_ids()
+        self._services.roster.rename(user.id, user.name)
         self.end_sessions("kicked", user.id)

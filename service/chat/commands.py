@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET, UnsetType
 
 from service.accounts.names import map_name
-from service.chat.fanout import Posted
+from service.chat.fanout import Posted, ack_retry
 from service.chat.presence import users_reply
 from service.chat.replies import explain, fit
 from service.clock import format_time, utcnow
 from service.delivery.run import Note
 from service.errors import PeerError, StorageUnavailable
-from service.storage.contract import Post, UnknownUser
+from service.storage.contract import NonceReused, Post, UnknownUser
 from service.turns import CrowdedError
 from service.wire import protocol
 from service.wire.limits import MAX_ID
@@ -46,19 +46,40 @@ def pm(session: Session, command: protocol.Pm) -> Posted | protocol.ReadyReply:
     """Returns a public message to store, or the reply that one may follow."""
     if command.message is UNSET:
         return protocol.ReadyReply(command="pm")
-    return _make_post(session, command, command.message, None)
+    return _make_post(session, command, command.message, None, None)
 
 
-def dm(session: Session, command: protocol.Dm) -> Posted | Callable[[], protocol.ReadyReply]:
+def dm(session: Session, command: protocol.Dm) -> Posted | Callable[[], protocol.Reply]:
     """Returns a direct message to store, or a reply with the users online."""
     if command.message is UNSET:
         return lambda: protocol.ReadyReply(command="dm", users=session.services.roster.names())
     if command.to is UNSET:
         raise PeerError("bad_request", 'field "to" is missing: the name of the one to write to')
-    return _make_post(session, command, command.message, _known_name(command.to))
+    to = _known_name(command.to)
+    user_id = session.services.accounts.find_id(to)
+    if user_id is None:
+        return _find_retry(session, command, command.message, to)
+    return _make_post(session, command, command.message, to, user_id)
 
 
-def _make_post(session: Session, command: protocol.Pm | protocol.Dm, text: str, to: str | None) -> Posted:
+def _find_retry(session: Session, command: protocol.Dm, text: str, to: str) -> Callable[[], AckReply]:
+    """Returns the ack again of a message to a name that was somebody's then. Raises UnknownUser, NonceReused."""
+    storage = session.services.storage
+    user = storage.find_login(to)
+    if user is None or command.nonce is UNSET:
+        raise UnknownUser(to)
+    post = _make_post(session, command, text, to, user.id).post
+    stored = storage.result(storage.find_stored(session.logged_in_account().id, post))
+    if stored is None:
+        raise UnknownUser(to)
+    if isinstance(stored, NonceReused):
+        raise stored
+    return partial(ack_retry, session, command, stored, user.id, to)
+
+
+def _make_post(
+    session: Session, command: protocol.Pm | protocol.Dm, text: str, to: str | None, user_id: int | None
+) -> Posted:
     limit = session.services.settings.max_message
     if not text:
         raise PeerError("empty_message", "the message is empty")
@@ -68,7 +89,7 @@ def _make_post(session: Session, command: protocol.Pm | protocol.Dm, text: str, 
     kind = None if command.kind is UNSET or command.kind == "text" else command.kind
     if "\0" in text or (nonce is not None and "\0" in nonce):
         raise PeerError("bad_request", "a message and its nonce may not contain NUL")
-    return Posted(command, to, Post(None if to is None else _find_id(session, to), text, nonce, kind))
+    return Posted(command, to, Post(user_id, text, nonce, kind))
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -170,13 +191,6 @@ def _find_closed(session: Session, name: str) -> int:
     if user is None or not storage.history_page((own_id, user.id), None, None, 1).messages:
         raise UnknownUser(name)
     return user.id
-
-
-def _find_id(session: Session, name: str) -> int:
-    user_id = session.services.accounts.find_id(name)
-    if user_id is None:
-        raise UnknownUser(name)
-    return user_id
 
 
 def _known_name(text: str) -> str:

@@ -36,7 +36,8 @@ def delete(session: Session, command: Delete) -> None:
 def _acknowledge(session: Session, command: Delete, deleted: Deleted) -> None:
     """Runs on the delivery thread, after the commit."""
     ack = AckReply(command="delete", id=command.id, ref=command.ref)
-    tell(session.services, deleted, session.logged_in_account().name, session, ack)
+    account = session.logged_in_account()
+    tell(session.services, deleted, session.services.roster.name_of(account.id, account.name), session, ack)
 
 
 def _refuse(session: Session, command: Delete, error: Exception) -> None:

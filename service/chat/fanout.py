@@ -93,3 +93,16 @@ def _deliver_direct(
     if receivers or copies:
         event = DirectEvent(stored.id, stored.time, sender, to, posted.post.body, posted.post.kind or UNSET)
         session.services.delivery.send(event, receivers, Note(0, (stored.id,)), copies)
+
+
+def ack_retry(session: Session, command: Dm, stored: Stored, user_id: int, known_as: str) -> AckReply:
+    """Returns the ack of a direct message that was stored before, to an account that was known by that name."""
+    roster = session.services.roster
+    return AckReply(
+        command="dm",
+        id=stored.id,
+        time=stored.time,
+        to=roster.name_of(user_id, known_as),
+        status="delivered" if stored.seen or roster.is_listed(user_id) else "stored",
+        nonce=command.nonce,
+    )

@@ -527,6 +527,14 @@ class Storage(AccountStorage, Protocol):
     def delete_expired_tokens(self, now: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
         """Deletes the expired tokens; the result is their number."""
 
+    def find_stored(
+        self, sender_id: int, post: Post, *, done: Done[Stored | NonceReused | None] = None, refused: Failed = None
+    ) -> Write[Stored | NonceReused | None]:
+        """Stores nothing: the result is that of a retry of the message, and None if it is none.
+
+        Keeps the order of the writes.
+        """
+
     def see_up_to(
         self, user_id: int, message_id: int, now: str, *, done: Done[None] = None, refused: Failed = None
     ) -> Write[None]:

@@ -25,7 +25,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from service.storage.contract import Done, Failed, HandOver, Login, Outcome, Page, Post, Shown, User, Write
+    from service.storage.contract import (
+        Done,
+        Failed,
+        HandOver,
+        Login,
+        NonceReused,
+        Outcome,
+        Page,
+        Post,
+        Shown,
+        Stored,
+        User,
+        Write,
+    )
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -218,6 +231,11 @@ class SqliteStorage(Orders):
         user = users.delete(connection, name, now)
         self._perhaps_closed.add(user.id)  # only perhaps, as the commit can fail
         return user
+
+    def find_stored(
+        self, sender_id: int, post: Post, *, done: Done[Stored | NonceReused | None] = None, refused: Failed = None
+    ) -> Write[Stored | NonceReused | None]:
+        return self.submit(messages.find_stored, sender_id, post, done=done, refused=refused)
 
     def see_up_to(
         self, user_id: int, message_id: int, now: str, *, done: Done[None] = None, refused: Failed = None

@@ -108,12 +108,12 @@ def _store(connection: sqlite3.Connection, row: _Row) -> Stored | NonceReused:
     if cursor.rowcount:
         return Stored(cursor.lastrowid or 0, row[0], fresh=True, seen=False)
     _, sender_id, recipient_id, kind, body, nonce = row
-    stored = _find_stored(connection, sender_id, Post(recipient_id, body, nonce, kind))
+    stored = find_stored(connection, sender_id, Post(recipient_id, body, nonce, kind))
     assert stored is not None  # noqa: S101 (its nonce prevented the INSERT)
     return stored
 
 
-def _find_stored(connection: sqlite3.Connection, sender_id: int, post: Post) -> Stored | NonceReused | None:
+def find_stored(connection: sqlite3.Connection, sender_id: int, post: Post) -> Stored | NonceReused | None:
     """Returns a retry's result: the first message with that nonce, or a refusal if it differs; None if none.
 
     Of a deleted message nobody can tell any more what it said.
@@ -135,7 +135,7 @@ def refuse_new(
     connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[Post]]], reason: StorageFull
 ) -> list[list[Outcome]]:
     """As `store_all`, but stores nothing: a retry gets its stored message, a new message the `reason`."""
-    return [[_find_stored(connection, sender, post) or reason for post in posts] for sender, posts in calls]
+    return [[find_stored(connection, sender, post) or reason for post in posts] for sender, posts in calls]
 
 
 def store_but_for(
@@ -153,7 +153,7 @@ def store_but_for(
     stored = chain.from_iterable(store(connection, kept))
     return [
         [
-            (_find_stored(connection, sender_id, post) or UnknownUser()) if is_refused else next(stored)
+            (find_stored(connection, sender_id, post) or UnknownUser()) if is_refused else next(stored)
             for post, is_refused in zip(posts, flags, strict=True)
         ]
         for (sender_id, posts), flags in zip(calls, refused, strict=True)

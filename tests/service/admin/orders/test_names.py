@@ -136,10 +136,12 @@ def test_what_was_under_way_bears_the_new_name(tmp_path: Path, run: Run) -> None
             wait_for(2)
             alice.send({"command": "dm", "to": "bob", "message": "to bob"})
             wait_for(3)
+            bob.send({"command": "delete", "id": 2})
+            wait_for(4)
         order.join()
         lines = again.read_until_pong()
-        assert [line["type"] for line in lines] == ["renamed", "broadcast", "direct"]
-        assert (lines[1]["from"], lines[2]["to"]) == ("bobby", "bobby")
+        assert [line["type"] for line in lines] == ["renamed", "broadcast", "direct", "deleted"]
+        assert (lines[1]["from"], lines[2]["to"], lines[3]["by"]) == ("bobby", "bobby", "bobby")
         assert alice.read_type("ack")["to"] == "bobby"
 
 
@@ -192,6 +194,22 @@ def test_a_message_under_way_to_a_deleted_user_is_refused(tmp_path: Path, run: R
         assert [(line["code"], line["message"]) for line in refused] == [("unknown_user", 'there is no user "bob"')] * 2
         assert first["type"] == "ack"
         assert alice.ask("history")["messages"] == []
+
+
+@pytest.mark.parametrize(("order", "new_name"), [(OLD, "bobby"), (GONE, "deleted-2")])
+def test_a_retry_to_a_former_name_gets_its_ack(tmp_path: Path, run: Run, order: tuple[str, ...], new_name: str) -> None:
+    """Who lost the first ack is not told that the message was not sent; all else is for nobody."""
+    with running_server(tmp_path) as server, ExitStack() as stack:
+        alice, bob = (stack.enter_context(enter(server.port, name, confirm=True)) for name in ("alice", "bob"))
+        first = alice.ask("dm", to="bob", message="hi", nonce="n")
+        assert run(*order)[0] == 0
+        bob.read_to_end()
+        again = alice.ask("dm", to="Bob", message="hi", nonce="n")
+        assert again == first | {"to": new_name, "status": "stored"}
+        assert alice.ask("dm", to="bob", message="other", nonce="n")["code"] == "nonce_reused"
+        for fields in ({"nonce": "new"}, {}):
+            assert alice.ask("dm", to="bob", message="hi", **fields)["code"] == "unknown_user"
+        assert alice.ask("dm", to="zed", message="hi", nonce="n")["code"] == "unknown_user"
 
 
 @pytest.mark.parametrize("order", [OLD, GONE])

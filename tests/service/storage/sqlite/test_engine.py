@@ -53,6 +53,7 @@ PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
     (fulltext.index_some, (), ["message USING INTEGER PRIMARY KEY (rowid>?)"]),
     (fulltext.index_some_up_to, (MAX_ID,), ["message USING INTEGER PRIMARY KEY (rowid>?)"]),
     (fulltext.newest_missing, (), ["SEARCH message"]),
+    (messages.find_stored, (1, Post(None, "x", "used")), ["message_nonce (nonce=? AND sender_id=?)"]),
     (
         messages.store_but_for,
         ([(1, [Post(2, "x", "used")])], {2}, messages.store_all),
