@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import sqlite3
 import sys
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,16 @@ def test_the_paper_lists_the_figures(server: Server) -> None:
         names = {re.sub(r"_(bucket|sum|count)$", "", name.partition(" ")[0]) for name in samples(port)}
     listed = re.findall(r"^    (chat_\w+)  ", PAPERS["docs/operating.txt"], re.MULTILINE)
     assert set(listed) == {name for name in names if name.startswith("chat_")}
+
+
+def test_more_than_a_thousand_open_files(server: Server) -> None:
+    """As with so many clients: the figures and the health check are there all the same."""
+    with measured(server) as port, ExitStack() as held:
+        while (spare := os.dup(0)) < 1_024:
+            held.callback(os.close, spare)
+        held.callback(os.close, spare)
+        assert samples(port)["chat_connections"] == 0
+        assert get(port, "/healthz") == (200, "ok\n")
 
 
 def test_what_waits_for_a_client_is_a_figure(server: Server) -> None:
