@@ -20,7 +20,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from service import __version__
-from service.chat import replies
 from service.errors import ErrorCode, StorageUnavailable
 from service.visible import one_line
 
@@ -184,7 +183,7 @@ class _Figures(Collector):
         yield CounterMetricFamily(
             "chat_deliveries", "Messages given to clients' outboxes since the start", services.delivery.delivered
         )
-        counts = replies.refused.counts()
+        counts = services.refused.counts()
         refusals = CounterMetricFamily("chat_refusals", "Refusals since the start", labels=["code"])
         for code in get_args(ErrorCode):
             refusals.add_metric([code], counts.get(code, 0))

@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 from service.accounts.names import map_name
 from service.chat.fanout import Posted, ack_retry
 from service.chat.presence import users_reply
-from service.chat.replies import explain, fit
+from service.chat.replies import fit
 from service.clock import format_time, utcnow
 from service.delivery.run import Note
 from service.errors import PeerError, StorageUnavailable
@@ -225,7 +225,7 @@ def _acknowledge_seen(session: Session, command: protocol.Seen, _: None) -> None
 
 def _refuse_seen(session: Session, command: protocol.Seen, error: Exception) -> None:
     """Runs on the delivery thread, if nothing was stored."""
-    session.outbox.append(explain(error, command, session.peer))
+    session.outbox.append(session.explain(error, command))
 
 
 def change_password(session: Session, command: protocol.Password) -> AckReply:

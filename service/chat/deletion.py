@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from service.chat.replies import explain
 from service.errors import PeerError
 from service.wire.protocol import AckReply, DeletedEvent
 
@@ -42,7 +41,7 @@ def _acknowledge(session: Session, command: Delete, deleted: Deleted) -> None:
 
 def _refuse(session: Session, command: Delete, error: Exception) -> None:
     """Runs on the delivery thread, if nothing was deleted."""
-    session.outbox.append(explain(error, command, session.peer))
+    session.outbox.append(session.explain(error, command))
 
 
 def tell(

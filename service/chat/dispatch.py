@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from service.chat import commands, deletion, entering
 from service.chat.fanout import Batch, Posted
-from service.chat.replies import explain
 from service.config import POSTS_AT_ONCE, SEARCH_COST
 from service.errors import PeerError
 from service.wire import protocol
@@ -125,7 +124,7 @@ class Dispatcher:
 
     def _refuse(self, error: Exception, command: protocol.Command | None = None) -> None:
         self.submit_posts()
-        self._session.reply(explain(error, command, self._session.peer))
+        self._session.reply(self._session.explain(error, command))
 
 
 def _not_now(account: Account | None) -> PeerError:

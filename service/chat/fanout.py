@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct
 
-from service.chat.replies import explain
 from service.delivery.run import Note
 from service.storage.contract import Post, Stored, UnknownUser
 from service.wire.protocol import AckReply, BroadcastEvent, DirectEvent, Dm, Pm
@@ -38,7 +37,7 @@ class Batch(Struct):
         """After a failure of the storage: the sender gets it as the answer to each."""
         session = self.session
         for posted in self.posts:
-            session.outbox.append(explain(error, posted.command, session.peer))
+            session.outbox.append(session.explain(error, posted.command))
 
     def deliver(self, outcomes: Sequence[Outcome]) -> None:
         """After the commit: the sender gets the acks, and the others the messages, except those that were retries."""
@@ -48,7 +47,7 @@ class Batch(Struct):
             if isinstance(outcome, UnknownUser):
                 outcome = UnknownUser(posted.to or name)  # noqa: PLW2901 (the storage knows ids only)
             if not isinstance(outcome, Stored):
-                session.outbox.append(explain(outcome, posted.command, session.peer))
+                session.outbox.append(session.explain(outcome, posted.command))
             elif posted.to is None:
                 _deliver_public(session, name, posted, outcome)
             else:

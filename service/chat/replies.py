@@ -12,9 +12,8 @@ from service import __version__
 from service.accounts.refusals import to_peer_error
 from service.errors import CommandError, ErrorCode, PeerError, StorageFull, StorageUnavailable
 from service.storage.contract import Refused
-from service.tally import Tally
 from service.wire.limits import PROTOCOL_VERSION
-from service.wire.protocol import ByeReply, ErrorReply, HelloEvent, StoredMessage
+from service.wire.protocol import ErrorReply, HelloEvent, StoredMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from service.wire.protocol import Command
 
 FEATURES: Final = ["delete", "kind", "quiet"]  # of the protocol's second part
-refused: Final = Tally()  # errors by their code, of all clients
 _log: Final = logging.getLogger("chat.session")
 _LOGGED_REFUSALS: Final[frozenset[ErrorCode]] = frozenset(
     {"bad_credentials", "bad_token", "rate_limited", "login_timeout"}
@@ -46,13 +44,13 @@ def greeting(settings: Settings) -> HelloEvent:
     )
 
 
-def explain(error: Exception, command: Command | None, peer: str) -> ErrorReply:
+def explain(error: Exception, command: Command | None, peer: str, contact: str = "") -> ErrorReply:
     """Returns the reply for an error of a command, or of the connection from `peer` if there is no command.
 
-    A failure of the service is logged with an id that the reply names.
+    A failure of the service is logged with an id that the reply names. `contact`: whom users may ask.
     """
     if isinstance(error, Refused):
-        error = to_peer_error(error)
+        error = to_peer_error(error, contact)
     reply = ErrorReply(code="internal", message="")
     if command is not None:
         reply.command, reply.ref = str(command.__struct_config__.tag), command.ref
@@ -75,16 +73,9 @@ def explain(error: Exception, command: Command | None, peer: str) -> ErrorReply:
         _log.error("incident %s: %s %s", incident, reply.command or "connection", peer, exc_info=error)
         reply.message = f"something went wrong here; tell the operator: incident {incident}"
     account = f"{error.account} " if isinstance(error, PeerError) and error.account else ""
-    refused.add(reply.code)
     level = logging.INFO if reply.code in _LOGGED_REFUSALS else logging.DEBUG
     _log.log(level, "refused %s %s%s: %s", reply.command or "connection", account, peer, reply.code)
     return reply
-
-
-def refusal(error: PeerError) -> tuple[ErrorReply, ByeReply]:
-    """Returns the last events for a client that gets no session, or loses its place."""
-    refused.add(error.code)
-    return ErrorReply(code=error.code, message=str(error), fatal=True), ByeReply(reason="kicked")
 
 
 def stored_message(message: Message) -> StoredMessage:

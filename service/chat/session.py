@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from msgspec import UNSET, UnsetType
 
 from service.chat.pages import Deletions
-from service.chat.replies import explain, greeting, refusal
+from service.chat.replies import explain, greeting
 from service.clock import format_time, utcnow
 from service.config import MESSAGE_BYTES, RECEIVE_COST, RECEIVE_COST_BYTES, RECORD_COST
 from service.errors import PeerError
+from service.tally import Tally
 from service.token_bucket import Debt
-from service.wire.protocol import ByeReply
+from service.wire.protocol import ByeReply, ErrorReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,6 +71,13 @@ class Services:
     now: Callable[[], float]  # a monotonic clock in seconds, for rates
     deletions: Deletions = field(default_factory=Deletions)
     stored: dict[str, int] = field(default_factory=lambda: {"public": 0, "direct": 0})  # messages; by chat-delivery
+    refused: Tally = field(default_factory=Tally)  # errors that clients were told, by their code
+
+    def turn_away(self, reason: str) -> tuple[ErrorReply, ByeReply]:
+        """Returns the last events for a client that gets no place, or loses it; counts the refusal."""
+        error = ErrorReply(code="too_many_connections", message=reason, fatal=True)
+        self.refused.add(error.code)
+        return error, ByeReply(reason="kicked")
 
 
 class Session:
@@ -99,6 +107,12 @@ class Session:
         """Returns the account; for commands that need a login."""
         assert self.account is not None  # noqa: S101 (the table of commands ensures it)
         return self.account
+
+    def explain(self, error: Exception, command: Command | None = None) -> ErrorReply:
+        """Returns the reply for an error of a command, or of the connection; counts the refusal. From any thread."""
+        reply = explain(error, command, self.peer, self.services.settings.contact)
+        self.services.refused.add(reply.code)
+        return reply
 
     # -- what it takes ------------------------------------------------------------------------------------------------
     def delay(self) -> float:
@@ -167,7 +181,7 @@ class Session:
     def refuse(self, error: PeerError) -> None:
         """Ends a session without a login, for a fault of its client."""
         if not self.ended:
-            self.reply(explain(error, None, self.peer))
+            self.reply(self.explain(error))
             self.end("kicked")
 
     def fail(self, error: Exception) -> None:
@@ -211,14 +225,14 @@ class Session:
         if not self.outbox.closing:
             _log.info("ended %s: its place was needed, and its account has many", self.peer)
             reason = "this account is logged in many times and others needed a place; its oldest session ends"
-            self._leave(refusal(PeerError("too_many_connections", reason)))
+            self._leave(self.services.turn_away(reason))
 
-    def drop(self, last_events: Sequence[Event]) -> bool:
+    def drop(self, reason: str) -> bool:
         """Ends the session from outside at once, because its place is needed; returns False during a login."""
         if self.account is not None or self.is_entering:
             return False
         if not self.outbox.closing:
-            self._leave(last_events)
+            self._leave(self.services.turn_away(reason))
             self.services.delivery.flush(self.outbox)
             self.outbox.give_up()
         return True
@@ -243,7 +257,7 @@ class Session:
         self.outbox.finish(*last_events)
 
     def _last_words(self, error: Exception) -> Sequence[Event]:
-        reply = explain(error, None, self.peer)
+        reply = self.explain(error)
         reply.fatal = True
         return reply, ByeReply(reason="kicked")
 

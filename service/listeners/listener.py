@@ -17,9 +17,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from service.chat.replies import refusal
 from service.chat.session import Session
-from service.errors import PeerError
 from service.listeners.connection import Connection
 from service.listeners.places import CROWDED
 from service.net.transport import Stream, TlsStream, format_address
@@ -169,15 +167,14 @@ class Listener:
         except RuntimeError as error:
             _log.error("cannot start a thread: %s", error)
             self._forget(connection)
-            busy = PeerError("too_many_connections", _NO_PLACE, fatal=True)
-            self._services.delivery.post(lambda _: outbox.finish(*refusal(busy)))
+            self._services.delivery.post(lambda _: outbox.finish(*self._services.turn_away(_NO_PLACE)))
             self._services.delivery.post(lambda _: outbox.release())
 
     def _refuse(self, connected: socket.socket, address: tuple[object, ...], reason: str) -> None:
         # The log names what counts as one address: else each line of a flood out of an IPv6 network were another one.
         _log.info("refused %s: too_many_connections", origin_of(str(address[0])).address)
         with suppress(OSError):
-            events = refusal(PeerError("too_many_connections", reason, fatal=True))
+            events = self._services.turn_away(reason)
             connected.send(b"".join(map(self._dialect.codec.encode, events)), socket.MSG_DONTWAIT)
             connected.shutdown(socket.SHUT_WR)
         # Closing at once could reset the connection before the line is read, if the client has said something.

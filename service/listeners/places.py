@@ -10,8 +10,6 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
-from service.chat.replies import refusal
-from service.errors import PeerError
 from service.token_bucket import TokenBuckets
 
 if TYPE_CHECKING:
@@ -120,7 +118,7 @@ class Places:
 
     def _drop(self, stranger: Connection) -> None:
         """Ends a stranger, on the delivery thread. One that has just begun to log in stays, and is a stranger again."""
-        if stranger.session.drop(refusal(PeerError("too_many_connections", CROWDED, fatal=True))):
+        if stranger.session.drop(CROWDED):
             _log.info("refused %s: its place was needed", stranger.session.peer)
             return
         with self._lock:

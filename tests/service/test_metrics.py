@@ -96,6 +96,16 @@ def test_a_chat_in_figures(server: Server) -> None:
     assert not any("alice" in name or "127.0.0.1" in name for name in now)
 
 
+def test_each_service_counts_its_own_refusals(server: Server, tmp_path: Path) -> None:
+    """Two in one process do not share the figures."""
+    (tmp_path / "other").mkdir()
+    with running_server(tmp_path / "other") as other, Wire(other.port) as wire:
+        assert wire.ask("pm", message="hi")["code"] == "not_logged_in"
+        with measured(other) as port, measured(server) as port_of_server:
+            name = "chat_refusals_total not_logged_in"
+            assert (samples(port)[name], samples(port_of_server)[name]) == (1, 0)
+
+
 def test_the_paper_lists_the_figures(server: Server) -> None:
     """All of them, and no other."""
     with measured(server) as port:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec import UNSET
 
-from service.chat.replies import explain, fit, refusal, stored_message
+from service.chat.replies import explain, fit, stored_message
 from service.config import Settings
 from service.errors import CommandError, PeerError, StorageFull, StorageUnavailable
 from service.storage.contract import AccountDisabled, LooksAlike, Message, Page
-from service.wire.protocol import ByeReply, ErrorReply, Ping
+from service.wire.protocol import ErrorReply, Ping
 from tests.support.helpers import Wire, running_server
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def test_a_refusal_of_the_storage_is_told_as_a_fault_of_the_client(caplog: pytes
     assert (reply.code, reply.ref, reply.command) == ("username_taken", "r", "ping")
     assert reply.message == 'the name "a1ice" looks like one that is taken; choose another one'
     assert not caplog.text
-    assert explain(AccountDisabled(), None, "peer").code == "bad_credentials"
+    reply = explain(AccountDisabled(), None, "peer", "Ada")
+    assert (reply.code, reply.message) == ("bad_credentials", "this account is disabled; ask Ada")
     assert "refused connection peer: bad_credentials" in caplog.text
 
 
@@ -121,14 +122,6 @@ def test_only_refusals_that_tell_of_an_attack_are_logged(caplog: pytest.LogCaptu
     assert not caplog.text
     explain(PeerError("bad_credentials", ""), Ping(), "peer")
     assert "refused ping peer: bad_credentials" in caplog.text
-
-
-def test_a_refusal_is_an_error_and_a_bye() -> None:
-    """It is fatal, whatever the error says of itself."""
-    assert refusal(PeerError("too_many_connections", "full")) == (
-        ErrorReply(code="too_many_connections", message="full", fatal=True),
-        ByeReply(reason="kicked"),
-    )
 
 
 def make_page(count: int, *, more: bool) -> Page:

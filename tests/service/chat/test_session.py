@@ -11,7 +11,7 @@ import pytest
 from service.chat.session import Account, Session
 from service.config import MESSAGE_BYTES
 from service.errors import PeerError
-from service.wire.protocol import ByeReply, Ping, PongReply
+from service.wire.protocol import Ping, PongReply
 from tests.support.helpers import Wire, enter, running_server, until
 
 if TYPE_CHECKING:
@@ -59,19 +59,22 @@ def test_a_client_at_its_login_is_not_dropped(
     session = session_of(server)
     session.is_entering = is_entering
     was_dropped: list[bool] = []
-    server.delivery.run(lambda last: was_dropped.append(session.drop(last)), (ByeReply(reason="kicked"),))
+    server.delivery.run(lambda reason: was_dropped.append(session.drop(reason)), "full")
     assert was_dropped == [is_dropped]
     assert session.outbox.closing == is_dropped
     session.is_entering = False
+    assert server.services.refused.counts() == ({"too_many_connections": 1} if is_dropped else {})
     if is_dropped:
-        assert wire.read_to_end() == [{"type": "bye", "reason": "kicked"}]
+        error, bye = wire.read_to_end()
+        assert (error["code"], error["message"], error["fatal"]) == ("too_many_connections", "full", True)
+        assert bye == {"type": "bye", "reason": "kicked"}
 
 
 def test_a_client_that_is_in_is_not_dropped(server: Server, wires: Wires) -> None:
     """After its login a client keeps its place."""
     alice = wires.enter("alice")
     was_dropped: list[bool] = []
-    server.delivery.run(lambda last: was_dropped.append(session_of(server).drop(last)), ())
+    server.delivery.run(lambda reason: was_dropped.append(session_of(server).drop(reason)), "full")
     assert was_dropped == [False]
     assert alice.ask("ping")["type"] == "pong"
 

@@ -9,6 +9,7 @@ import pytest
 
 from service.chat.session import Account
 from service.listeners.places import (
+    CROWDED,
     LEAVING_AT_ONCE,
     OWN_PLACES_RATE,
     SWITCH_INTERVAL,
@@ -19,7 +20,7 @@ from service.listeners.places import (
 from service.origin import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from service.delivery.loop import Delivery
     from service.listeners.connection import Connection
@@ -49,10 +50,10 @@ class Visitor:
         assert self.account is not None
         return self.account
 
-    def drop(self, last_events: Sequence[object]) -> bool:
+    def drop(self, reason: str) -> bool:
         if self.account is not None or self.is_entering:
             return False
-        assert len(last_events) == 2
+        assert reason == CROWDED
         self.end = "dropped"
         return True
 
