@@ -90,7 +90,7 @@ def write_talk(path: Path, name: str, talk: str) -> bool:
     """Sets the key `talk` of a profile; whether the file could take it. Raises OSError.
 
     All else in the file, and its comments, stay as they are. A profile that is written so that no line can be put into
-    it is left alone.
+    it is left alone, and no file is made: under make the profile [default] need not exist.
     """
     path = path.resolve()  # a link stays a link
     try:
@@ -106,7 +106,7 @@ def write_talk(path: Path, name: str, talk: str) -> bool:
         wanted = profiles | {name: msgspec.structs.replace(profiles[name], talk=talk)}
         if parse_profiles(changed, str(path)) != wanted:
             return False
-    except (SettingsError, UnicodeDecodeError, KeyError, IndexError):
+    except (SettingsError, UnicodeDecodeError, KeyError, IndexError, FileNotFoundError, NotADirectoryError):
         return False
     write_private(path, changed)
     return True

@@ -102,3 +102,11 @@ def test_the_client_writes_one_key(tmp_path: Path, name: str, before: str, after
     assert write_talk(link, name, "all") is (after is not None)
     assert path.read_text() == (after or before)
     assert link.is_symlink()
+
+
+@pytest.mark.parametrize("place", ["profiles.toml", "no-folder/profiles.toml", "file/profiles.toml"])
+def test_a_file_that_is_not_there_is_not_made(tmp_path: Path, place: str) -> None:
+    """Under make the profile [default] is used, whether it exists or not: plain typing is then kept elsewhere."""
+    (tmp_path / "file").touch()
+    assert not write_talk(tmp_path / place, "default", "all")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
