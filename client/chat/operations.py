@@ -278,11 +278,9 @@ OPERATIONS: Final[Operations] = (
 )
 _FIRST: Final = ("PM", "DM", "MISSED", "HELP", "EX")
 _NOTES: Final = (
-    "Upper or lower case; Tab completes; the arrow keys bring back what was typed.",
-    "What a message needs and is left out is asked for; an empty answer cancels.",
-    'With TALK all a line that is no operation, as "users first", goes to everyone.',
-    "With TALK bob each line goes to bob, and operations take a slash: /ex leaves.",
-    "In both a slash makes any line an operation; // sends a slash.",
+    "Tab completes, the arrow keys bring back what was typed, Alt-Enter adds a line.",
+    "What is left out is asked for; an empty answer cancels.",
+    "With TALK a slash makes a line an operation, as in /ex; // sends a slash.",
 )
 
 

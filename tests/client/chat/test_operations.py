@@ -27,10 +27,11 @@ HELLO = HelloEvent(protocol=1, server="", version="", registration="open", max_l
 
 
 def test_help_has_every_operation() -> None:
-    """HELP is made from the table, and fits 80 columns."""
+    """HELP is made from the table, and fits a screen of 80x24 above the prompt and the bar."""
     texts = help_texts()
     assert [text.split()[0] for text in texts[: len(OPERATIONS)]] == [operation.name for operation in OPERATIONS]
     assert max(map(len, texts)) <= 80
+    assert len(help_texts(80, "Ask carol.")) <= 24 - 2
 
 
 def test_the_first_run_shows_five_operations() -> None:
