@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
-from client.chat.operations import whom_to_ask
+from client.chat.help import whom_to_ask
 from client.net.connection import ConnectionLostError
 from client.net.link import OfflineError
 from client.text import hint, is_sendable, one_line, trouble

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final, cast
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from client.chat.actions import Action, AtTerminal, InChat, Mistake, Notice, Operations
+from client.chat.help import help_texts, whom_to_ask
 from client.chat.model import Model
-from client.chat.operations import Action, AtTerminal, InChat, Mistake, Notice, Operations, help_texts, whom_to_ask
 from client.chat.paging import Page
 from client.chat.people import inquiry, is_inquiry
 from client.net.connection import LEAVE_TIMEOUT, ConnectionLostError

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from client.chat.operations import ALL
+from client.chat.addressing import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from client.chat.operations import Argument, Operation
+    from client.chat.actions import Argument, Operation
 
 
 def complete(typed: str, names: Sequence[str], operations: Mapping[str, Operation], *, needs_slash: bool) -> list[str]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from client.chat.operations import Mistake, fill
+from client.chat.actions import Mistake, fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from client.chat.operations import Operation
+    from client.chat.actions import Operation
 
 # By the word typed, in lower case: the operation that does it here.
 _WORDS: Final = {"quit": "EX", "exit": "EX", "?": "HELP"}

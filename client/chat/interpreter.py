@@ -9,12 +9,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from client.chat import customs
-from client.chat.completion import complete, complete_argument
-from client.chat.operations import (
-    ALL,
-    EVERYONE,
-    OPERATIONS,
-    PROMPT,
+from client.chat.actions import (
     Action,
     Argument,
     AtTerminal,
@@ -24,13 +19,12 @@ from client.chat.operations import (
     Notice,
     Operation,
     Operations,
-    compose,
-    excess,
     fill,
     first_word,
-    shown_target,
-    target_of,
 )
+from client.chat.addressing import ALL, EVERYONE, compose, excess, shown_target, target_of
+from client.chat.completion import complete, complete_argument
+from client.chat.operations import OPERATIONS, PROMPT
 from client.text import one_line, sendable, shown_name
 from service.wire.protocol import Dm, HelloEvent, Pm
 

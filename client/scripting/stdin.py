@@ -12,8 +12,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final, TextIO
 
+from client.chat.actions import Mistake
 from client.chat.interpreter import Interpreter
-from client.chat.operations import OPERATIONS, Mistake
+from client.chat.operations import OPERATIONS
 from client.login import log_in_unasked
 from client.net.connection import ConnectionLostError
 from client.scripting.streams import LEFT, LOST, MISTAKEN, NOT_LOGGED_IN, REFUSED, streams
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
 
-    from client.chat.operations import Operations
+    from client.chat.actions import Operations
     from client.session import MakeLink
     from client.tokens import Tokens
 

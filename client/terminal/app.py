@@ -21,8 +21,9 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.utils import is_dumb_terminal
 
+from client.chat.actions import InChat
+from client.chat.help import first_texts
 from client.chat.interpreter import Interpreter
-from client.chat.operations import InChat, first_texts
 from client.chat.paste import Paste, PastedError, clean
 from client.login import LoginDialogue
 from client.net.connection import ConnectionLostError

@@ -8,17 +8,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from client.chat.operations import (
-    EVERYONE,
-    Action,
-    AtTerminal,
-    Mistake,
-    compose,
-    excess,
-    shown_target,
-    target_of,
-    target_of_message,
-)
+from client.chat.actions import Action, AtTerminal, Mistake
+from client.chat.addressing import EVERYONE, compose, excess, shown_target, target_of, target_of_message
 from client.login import Ask, change_password
 from client.net.connection import ConnectionLostError
 from client.net.link import OfflineError

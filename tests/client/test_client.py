@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from client.chat.operations import help_texts
+from client.chat.help import help_texts
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, running_server
 
 if TYPE_CHECKING:

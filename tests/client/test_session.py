@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from client.chat.operations import OPERATIONS, InChat, Mistake
+from client.chat.actions import InChat, Mistake
+from client.chat.operations import OPERATIONS
 from client.chat.paging import Page
 from client.chat.presence import FOLD
 from client.net.connection import ConnectionLostError, connect

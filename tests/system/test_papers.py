@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from client.__main__ import main
-from client.chat.operations import first_texts, help_texts
+from client.chat.help import first_texts, help_texts
 from service.admin.__main__ import main as admin
 from service.config import Settings, show_default
 from tests.support.helpers import ROOT, enter, running_server

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from client.chat.actions import Argument
 from client.chat.completion import complete, complete_argument
-from client.chat.operations import OPERATIONS, Argument
+from client.chat.operations import OPERATIONS
 
 NAMES = ["bob", "Bea", "carol"]
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

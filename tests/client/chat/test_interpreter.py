@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from client.chat.actions import Action, AtTerminal, InChat, Mistake, Notice
 from client.chat.interpreter import MOST_DRAFT, Interpreter
-from client.chat.operations import OPERATIONS, Action, AtTerminal, InChat, Mistake, Notice
+from client.chat.operations import OPERATIONS
 from service.wire.protocol import Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from client.chat.operations import ChatActions, TerminalActions
+    from client.chat.actions import ChatActions, TerminalActions
 
 NAMES = ["bob", "Bea", "carol"]
 HELLO = HelloEvent(protocol=1, server="", version="", registration="open", max_line=1000, max_message=5)

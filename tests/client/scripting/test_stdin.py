@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from client.chat.operations import OPERATIONS, Argument, InChat, Operation
+from client.chat.actions import Argument, InChat, Operation
+from client.chat.operations import OPERATIONS
 from client.net.connection import connect
 from client.net.link import Link
 from client.scripting.stdin import StdinRun

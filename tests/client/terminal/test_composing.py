@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from client.chat.actions import Action, Mistake
 from client.chat.interpreter import Interpreter
-from client.chat.operations import Action, Mistake
 from client.chat.paste import Paste
 from client.net.connection import ConnectionLostError
 from client.net.link import OfflineError

@@ -1,0 +1,54 @@
+"""Where a message goes: to a name or to everyone, as it is typed and shown; and how long it may be. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from client.text import shown_name
+from service.wire.json_lines import encode
+from service.wire.protocol import Dm, Pm
+
+if TYPE_CHECKING:
+    from service.wire.protocol import HelloEvent
+
+EVERYONE: Final = "*"  # where a message for the main room goes; no name can be so
+ALL: Final = "all"  # what is typed for it where a name is due, in any case; @all is the person
+_ID: Final = "0" * 28  # as long as the ref and the nonce that are added on the way
+
+
+def target_of(name: str) -> str:
+    """EVERYONE if the word means that, else the name itself, which may be typed with an @."""
+    return EVERYONE if name.casefold() == ALL else name.removeprefix("@")
+
+
+def shown_target(target: str) -> str:
+    """A target as it is shown."""
+    return ALL if target == EVERYONE else shown_name(target)
+
+
+def compose(to: str, text: str, kind: Literal["action"] | UnsetType = UNSET) -> Pm | Dm:
+    """A message to a name, or to EVERYONE."""
+    return Pm(message=text, kind=kind) if to == EVERYONE else Dm(to=to, message=text, kind=kind)
+
+
+def target_of_message(message: Pm | Dm) -> str:
+    """Where a message goes: a name, or EVERYONE."""
+    return (message.to or "") if isinstance(message, Dm) else EVERYONE
+
+
+def excess(message: Pm | Dm, hello: HelloEvent) -> str:
+    """By how much a message is longer than the server takes, in words; empty if it is not."""
+    length = len(message.message or "")
+    if length > hello.max_message:
+        return f"Not sent: {_amount(length - hello.max_message, 'character')} too long, of {hello.max_message:,}."
+    size = len(encode(replace(message, ref=_ID, nonce=_ID))) - 1  # its LF does not count
+    if size > hello.max_line:
+        return f"Not sent: {_amount(size - hello.max_line, 'byte')} too long, of {hello.max_line:,}."
+    return ""
+
+
+def _amount(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
