@@ -142,6 +142,12 @@ class Settings:
     keep_free: int = _setting(
         100_000_000, _size(0), "SIZE", "bytes to leave free on its disk: with less, no more messages are stored"
     )
+    retention: int = _setting(
+        0, _number(0, 36_500), "DAYS", "whole days for which public messages are kept; 0 for ever"
+    )
+    retention_direct: int = _setting(
+        0, _number(0, 36_500), "DAYS", "whole days for which direct messages are kept; 0 for ever"
+    )
     tls_cert: str = _setting("", _text, "FILE", "the certificate, in PEM form: makes the port speak TLS, and only that")
     tls_key: str = _setting("", _text, "FILE", "its key, in PEM form and unencrypted")
     metrics: int = _setting(

@@ -32,6 +32,7 @@ from service.admin.desk import Desk
 from service.admin.live import LiveService
 from service.chat.presence import Roster, users_reply
 from service.chat.receipts import Receipts
+from service.chat.retention import Retention
 from service.chat.session import Services, Session
 from service.clock import format_time, utcnow
 from service.config import READERS, Settings, search_places
@@ -61,6 +62,7 @@ PAGES_AT_ONCE: Final = 8  # of READERS, for pages, in turns between addresses; t
 RECEIPTS_INTERVAL: Final = 2.0  # seconds between two writes of receipts, for clients that do not confirm
 RECEIPTS_PACE: Final = 0.1  # seconds instead, while more than a batch of direct messages is among them
 RESERVED_TOLD: Final = 10  # names in the line about reserved ones; an operator sees by these what to do
+RETENTION_PACE: Final = 1.0  # seconds between two pieces of the removal of old messages; there may be none to do
 PURGE_INTERVAL: Final = 3600.0  # seconds between removals of expired tokens
 # Seconds for clients to leave at shutdown, after the wait for a locked database. In all it takes under 5.
 STOP_TIMEOUT: Final = 2.0
@@ -115,6 +117,7 @@ class Server:
         self.ticker.every(RECEIPTS_INTERVAL, self.services.receipts.flush)
         self.ticker.every(RECEIPTS_PACE, self.services.receipts.flush_many)
         self.ticker.every(PURGE_INTERVAL, self._purge_tokens)
+        self.ticker.every(RETENTION_PACE, Retention(storage, settings).run_some)
         self._lock = threading.Lock()  # guards _stopping
         self._stopping = False
         self.places = Places(most_clients, self.delivery, now)

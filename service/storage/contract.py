@@ -167,6 +167,14 @@ class Deleted(NamedTuple):
     reader_ids: tuple[int, int] | None  # the two users of a direct message; None for a public one, which all may read
 
 
+class Purged(NamedTuple):
+    """A piece of a purge."""
+
+    removed: int  # messages
+    after_id: int  # where the next piece begins
+    more: bool
+
+
 class Erasure(NamedTuple):
     """What was deleted, and may still stand in the file."""
 
@@ -365,6 +373,21 @@ class AccountStorage(Protocol):
 
         Its sender may, and of a public message who has a higher role. After that no page and no search has the text.
         """
+
+    def purge_some(
+        self,
+        before: str,
+        after_id: int,
+        *,
+        public: bool,
+        direct: bool,
+        done: Done[Purged] = None,
+        refused: Failed = None,
+    ) -> Write[Purged]:
+        """Removes some messages of before that time, the oldest first, with ids beyond `after_id`; tells nobody."""
+
+    def count_older(self, before: str, *, public: bool, direct: bool) -> int:
+        """Returns how many messages a purge would remove."""
 
     def erasure(self) -> Erasure:
         """Returns what was deleted and may still stand in the file; the upkeep erases it in the background."""

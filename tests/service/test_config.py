@@ -36,6 +36,8 @@ OTHERS: Final[dict[str, tuple[str, Any]]] = {
     "address_share": ("2.5", 2.5),
     "max_db": ("2G", 2_000_000_000),
     "keep_free": ("1500", 1_500),
+    "retention": ("30", 30),
+    "retention_direct": ("365", 365),
     "tls_cert": ("cert.pem", "cert.pem"),
     "tls_key": ("key.pem", "key.pem"),
     "metrics": ("9100", 9_100),
@@ -57,6 +59,8 @@ RANGES: Final = {
     "rate": ("0", "1000000", "-0.1", "1000000.1"),
     "burst": ("1", "1000000", "0", "1000001"),
     "address_share": ("0", "100000", "-0.1", "100000.1"),
+    "retention": ("0", "36500", "-1", "36501"),
+    "retention_direct": ("0", "36500", "-1", "36501"),
     "metrics": ("0", "65535", "-1", "65536"),
 }
 SIZES: Final = {"max_db", "keep_free"}

@@ -28,9 +28,18 @@ _LONG_ROW: Final = 489  # bytes; of a row that fills more than a page at least s
 _INDEXES: Final = ("message_search", "direct_search")
 
 
-def demand(connection: sqlite3.Connection, first_id: int, last_id: int) -> None:
-    """Notes that messages with these ids were deleted, whose texts are to be removed from the file."""
-    connection.execute("INSERT INTO erasure (place, first_id, last_id) VALUES ('message', ?, ?)", (first_id, last_id))
+def demand(connection: sqlite3.Connection, first_id: int, last_id: int, after_id: int | None = None) -> None:
+    """Notes that messages with these ids were deleted, whose texts are to be removed from the file.
+
+    If those up to `after_id` were deleted as well, and wait, these are added to them.
+    """
+    added = connection.execute(
+        "UPDATE erasure SET last_id = ? WHERE place = 'message' AND last_id = ?", (last_id, after_id)
+    ).rowcount
+    if not added:
+        connection.execute(
+            "INSERT INTO erasure (place, first_id, last_id) VALUES ('message', ?, ?)", (first_id, last_id)
+        )
     for index in _INDEXES:
         _want(connection, index)
 

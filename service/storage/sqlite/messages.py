@@ -77,6 +77,16 @@ def store_all(connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequenc
     return [list(islice(each, len(posts))) for _, posts in calls]
 
 
+def forget_eras(connection: sqlite3.Connection, first_id: int, last_id: int) -> None:
+    """Removes the eras around these ids that have no direct message any more."""
+    connection.execute(
+        "DELETE FROM era WHERE id BETWEEN ? AND ? AND NOT EXISTS "  # noqa: S608
+        "(SELECT 1 FROM message AS m INDEXED BY message_talk "
+        f"WHERE m.recipient_id IS NOT NULL AND m.id >> {_ERA_BITS} = +era.id)",
+        (first_id >> _ERA_BITS, last_id >> _ERA_BITS),
+    )
+
+
 _Row = tuple[str, int, "int | None", "str | None", str, "str | None"]  # time, sender, recipient, kind, text, nonce
 
 
@@ -204,6 +214,12 @@ def count_waiting(connection: sqlite3.Connection, user_id: int) -> tuple[int, in
     ).fetchone()
     (read_id,) = connection.execute("SELECT read_id FROM user WHERE id = ?", (user_id,)).fetchone()
     return missed, unread.count_public(connection, read_id, user_id)
+
+
+def newest_given(connection: sqlite3.Connection) -> int:
+    """Returns the newest id that was ever given; its message may have been removed."""
+    given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'message'").fetchone()
+    return 0 if given is None else int(given[0])
 
 
 def newest_id(connection: sqlite3.Connection, user_id: int) -> int:

@@ -68,16 +68,16 @@ def overview(connection: sqlite3.Connection, since: str) -> Overview:
     users, disabled = connection.execute(
         "SELECT count(*), count(disabled_at) FROM user WHERE password_hash <> ''"
     ).fetchone()
-    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
     given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'message'").fetchone()
     (schema,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    before = _last_before(connection, since, last)
+    before = last_before(connection, since)
     (recent,) = connection.execute("SELECT count(*) FROM message WHERE id > ?", (before,)).fetchone()
     return Overview(users, disabled, 0 if given is None else given[0], recent, schema)
 
 
-def _last_before(connection: sqlite3.Connection, moment: str, last: int) -> int:
+def last_before(connection: sqlite3.Connection, moment: str) -> int:
     """Returns the id of the last message before that moment, by halving: times grow with ids, and have no index."""
+    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
     low, high = 0, last  # ids up to `low` are before it; those beyond `high` are not
     while low < high:
         middle = (low + high + 1) // 2

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from service.errors import ChatError
 from service.storage.contract import Write
-from service.storage.sqlite import backup, database, deletion, erasure, messages, names, operators, schema, users
+from service.storage.sqlite import (
+    backup,
+    database,
+    deletion,
+    erasure,
+    messages,
+    names,
+    operators,
+    purging,
+    schema,
+    users,
+)
 from service.storage.sqlite.lock import FileLock
 from service.storage.sqlite.space import measure_files
 
@@ -29,6 +40,7 @@ if TYPE_CHECKING:
         Overview,
         Person,
         Post,
+        Purged,
         Role,
         Sizes,
         User,
@@ -92,6 +104,22 @@ class Orders:
     ) -> Write[Deleted]:
         work = self.erasing(deletion.delete)
         return self.submit(work, actor_id, message_id, reason, done=done, refused=refused)
+
+    def purge_some(
+        self,
+        before: str,
+        after_id: int,
+        *,
+        public: bool,
+        direct: bool,
+        done: Done[Purged] = None,
+        refused: Failed = None,
+    ) -> Write[Purged]:
+        work = self.erasing(partial(purging.purge_some, public=public, direct=direct))
+        return self.submit(work, before, after_id, done=done, refused=refused)
+
+    def count_older(self, before: str, *, public: bool, direct: bool) -> int:
+        return self.read(partial(purging.count_older, public=public, direct=direct), before)
 
     def erasure(self) -> Erasure:
         return self.read(erasure.find_pending)

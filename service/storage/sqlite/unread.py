@@ -2,19 +2,20 @@
 
 The table tally holds, for each complete block of ids, the number of public messages of each sender and of all. Ids
 outside complete blocks are walked: at most one block at each end. The message that completes a block is stored together
-with the block's counts, so that they are never behind, and are rolled back with it. Ids only grow, and messages are
-never removed.
+with the block's counts, so that they are never behind, and are rolled back with it. Ids only grow. What removes a
+message takes it off the counts in the same transaction.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from service.storage.contract import MAX_ID
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 # The table uses this number, so a change needs a migration. 4,096 ids are walked in 0.3 ms, and counted in 1 ms.
 BLOCK_BITS: Final = 12
@@ -53,6 +54,24 @@ def _count_block(connection: sqlite3.Connection, block: int) -> None:
             "WHERE level = :level - 1 AND block >= :first AND block < :next GROUP BY sender_id",
             {"level": level, "block": block, "first": block * LEVEL, "next": (block + 1) * LEVEL},
         )
+
+
+def discount(connection: sqlite3.Connection, removed: Mapping[tuple[int, int], int]) -> None:
+    """Takes public messages, given by id and sender, off the counts of their blocks, where these are complete."""
+    level, left = 0, Counter[tuple[int, int]]()
+    for (message_id, sender_id), count in removed.items():
+        left[message_id >> BLOCK_BITS, sender_id] += count
+        left[message_id >> BLOCK_BITS, EVERYONE] += count
+    while left:
+        counted, left = left, Counter()
+        for (block, sender_id), count in counted.items():
+            changed = connection.execute(
+                "UPDATE tally SET messages = messages - ? WHERE level = ? AND block = ? AND sender_id = ?",
+                (count, level, block, sender_id),
+            ).rowcount
+            if changed:
+                left[block // LEVEL, sender_id] += count
+        level += 1
 
 
 def count_public(connection: sqlite3.Connection, after: int, user_id: int) -> int:

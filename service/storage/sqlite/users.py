@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from service.storage.contract import (
     DELETED,
-    MAX_ID,
     SERVER_ID,
     SERVER_NAME,
     TOKENS_PER_USER,
@@ -50,7 +49,7 @@ def find_login(connection: sqlite3.Connection, name: str) -> User | None:
 
 def add(connection: sqlite3.Connection, name: str, look: str, password_hash: str, now: str) -> int:
     names.check_free(connection, name, look)
-    (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
+    newest = messages.newest_given(connection)
     user_id = connection.execute(
         "INSERT INTO user (name, look, password_hash, created_at, last_seen_at, read_id, direct_id) "
         "VALUES (?, ?, ?, ?, ?, ?, 0)",
@@ -122,9 +121,8 @@ def note_presence(connection: sqlite3.Connection, user_id: int, now: str) -> Non
 def move_read_markers(connection: sqlite3.Connection, user_ids: Sequence[int], message_id: int) -> None:
     """Moves the users' read markers to that id, never back and never beyond the newest message."""
     connection.execute(
-        "UPDATE user SET read_id = max(read_id, min(?, (SELECT coalesce(max(id), 0) FROM message))) "
-        "WHERE id IN (SELECT value FROM json_each(?))",
-        (min(message_id, MAX_ID), json.dumps(user_ids)),
+        "UPDATE user SET read_id = max(read_id, ?) WHERE id IN (SELECT value FROM json_each(?))",
+        (min(message_id, messages.newest_given(connection)), json.dumps(user_ids)),
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.helpers import PATIENCE
 from tests.support.storage import LATER
 from tests.support.wires import away
 
 if TYPE_CHECKING:
     from service.server import Server
+    from service.storage.contract import Page
     from tests.support.helpers import Line, Wire
     from tests.support.wires import Wires
 
@@ -135,3 +138,26 @@ def test_no_page_has_the_text_after_the_event(wires: Wires) -> None:
             for message in line.get("messages", ()):
                 assert message["id"] not in gone or message["message"] == ""
         assert gone == set(range(1, 61))
+
+
+def test_a_page_that_was_read_before_has_no_text_after(
+    server: Server, wires: Wires, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deletion is told while the page is on its way."""
+    alice, bob, storage = wires.enter("alice"), wires.enter("bob"), server.services.storage
+    alice.ask("pm", message="secret")
+    has_read, is_told, read_page = threading.Event(), threading.Event(), storage.history_page
+
+    def read_slowly(*args: Any) -> Page:
+        page = read_page(*args)
+        has_read.set()
+        is_told.wait(PATIENCE)
+        return page
+
+    monkeypatch.setattr(storage, "history_page", read_slowly)
+    bob.send({"command": "history"})
+    has_read.wait(PATIENCE)
+    alice.ask("delete", id=1)
+    assert bob.read_type("deleted")["id"] == 1
+    is_told.set()
+    assert [message["message"] for message in bob.read_type("history")["messages"]] == [""]

@@ -68,3 +68,12 @@ def test_its_own_message_is_not_shown_to_its_sender() -> None:
     run.replace_last_for(sender, b"ack\n")
     run.end({PLAIN: [sender]})
     assert sender.taken == [(b"ack\n", Note(0, []), Shown([b"ack\n"], [None]))]
+
+
+def test_what_shows_nothing_takes_nothing_away() -> None:
+    """After a message, an event that is none: the message's id is told all the same."""
+    run, member = Run([PLAIN]), Taker()
+    run.add(Line(b"one\n"), 4)
+    run.add(Line(b"deleted\n"), 0)
+    run.end({PLAIN: [member]})
+    assert member.taken == [(b"one\ndeleted\n", Note(4), Shown([b"one\n", b"deleted\n"], [Note(4), Note(0)]))]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from freezegun import freeze_time
 
 from service.errors import StorageUnavailable
 from service.storage.contract import (
@@ -30,6 +31,7 @@ from service.storage.contract import (
     UnknownToken,
     UnknownUser,
 )
+from tests.support.erasure import purge
 from tests.support.helpers import open_storage
 from tests.support.storage import EXPIRY, LATER, NOW, add, ids_of, say, store, store_posts, token_of
 
@@ -699,3 +701,59 @@ def test_what_there_is_not_cannot_be_deleted(storage: Storage) -> None:
     for message_id in (0, 1, MAX_ID):
         with pytest.raises(UnknownMessage):
             storage.result(storage.delete_message(alice, message_id, None))
+
+
+# -- purging ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("public", "direct", "left"),
+    [(True, True, []), (True, False, [2, 4]), (False, True, [1, 3]), (False, False, [1, 2, 3, 4])],
+)
+def test_a_purge_removes_what_is_old(storage: Storage, public: bool, direct: bool, left: list[int]) -> None:
+    """Public and direct messages apart; what is younger stays, and no page or search has the rest."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    for n in range(4):
+        say(storage, alice, f"old word {n}", "bob" if n % 2 else None)
+    storage.index_search()
+    expected = storage.count_older("9999", public=public, direct=direct)
+    assert purge(storage, public=public, direct=direct) == expected == 4 - len(left)
+    kept = [
+        *ids_of(storage.history_page(None, None, None, 9)),
+        *ids_of(storage.history_page((alice, bob), None, None, 9)),
+    ]
+    assert sorted(kept) == left
+    assert sorted(ids_of(storage.search_page("word", alice, None, None, 9))) == left
+    assert waiting(storage, "bob") == (left.count(2) + left.count(4), left.count(1) + left.count(3))
+
+
+def test_a_purge_stops_at_the_time(storage: Storage) -> None:
+    """Messages of that time and later stay; nothing is counted or removed where all are younger."""
+    alice = add(storage, "alice")
+    with freeze_time("2030-01-01"):
+        say(storage, alice, "old")
+    with freeze_time("2030-01-02"):
+        new = say(storage, alice, "new")
+    assert purge(storage, before="2030-01-01T00:00:00.000Z") == 0
+    assert storage.count_older("2030-01-02T00:00:00.000Z", public=True, direct=True) == 1
+    assert purge(storage, before="2030-01-02T00:00:00.000Z") == 1
+    assert ids_of(storage.history_page(None, None, None, 9)) == [new]
+
+
+def test_after_a_purge_of_all_ids_and_markers_go_on(storage: Storage) -> None:
+    """No id is given twice; `seen` of a purged id moves the marker there; who registers has nothing unread."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    said = [say(storage, alice, f"{n}") for n in range(3)]
+    assert purge(storage) == 3
+    storage.result(storage.see_up_to(bob, MAX_ID, NOW))
+    add(storage, "carol")
+    assert say(storage, alice, "next") == said[-1] + 1
+    assert [waiting(storage, name) for name in ("bob", "carol")] == [(0, 1), (0, 1)]
+    storage.index_search()
+    assert ids_of(storage.search_page("next", bob, None, None, 9)) == [said[-1] + 1]
+
+
+def test_a_purged_nonce_is_forgotten(storage: Storage) -> None:
+    """A retry that is older than the retention is stored anew."""
+    alice = add(storage, "alice")
+    said = say(storage, alice, "text", nonce="n")
+    purge(storage)
+    assert say(storage, alice, "text", nonce="n") == said + 1
