@@ -46,7 +46,11 @@ def _ask(db: str, order: Order) -> Work:
         except (FileNotFoundError, ConnectionRefusedError):  # refused: a killed service has left the socket behind
             is_running = False
         except OSError as error:
-            raise ServiceError(f"cannot reach the running service: {error}") from error
+            # Without a number it is Python's: no socket has so long a path, so no service listens there. If one has the
+            # database all the same, its lock says so.
+            if error.errno is not None:
+                raise ServiceError(f"cannot reach the running service: {error}") from error
+            is_running = False
         else:
             is_running = True
             yield from _relay(connected, order)

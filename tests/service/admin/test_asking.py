@@ -14,7 +14,7 @@ from service.admin.asking import ask
 from service.admin.desk import Progress, Row
 from service.admin.orders.accounts import Enable
 from service.errors import ChatError, ServiceError
-from tests.support.helpers import PATIENCE
+from tests.support.helpers import PATIENCE, running_server
 from tests.support.storage import make_chat
 
 if TYPE_CHECKING:
@@ -52,6 +52,16 @@ def test_without_a_service_it_is_carried_out_here(tmp_path: Path) -> None:
         left.bind(str(tmp_path / "chat.db-control"))
     for _ in range(2):
         assert list(ask(str(tmp_path / "chat.db"), Enable("alice"))) == [ENABLED]
+
+
+def test_a_path_too_long_for_a_socket_keeps_no_order_back(tmp_path: Path) -> None:
+    """It is carried out here; a service that has the database is named."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    make_chat(folder / "chat.db")
+    assert list(ask(str(folder / "chat.db"), Enable("alice"))) == [ENABLED]
+    with running_server(folder), pytest.raises(ChatError, match="in use .*process.* Stop that service first"):
+        list(ask(str(folder / "chat.db"), Enable("alice")))
 
 
 def test_an_order_is_one_line_and_the_answer_may_come_in_pieces(tmp_path: Path) -> None:
