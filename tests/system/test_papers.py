@@ -162,9 +162,10 @@ def test_the_readme_leads_to_each_paper() -> None:
 
 @pytest.mark.parametrize("folder", ["service", "client"])
 def test_the_maps_name_each_module(folder: str) -> None:
-    """And no other."""
-    listed = set(re.findall(r"^ *([a-z_]+\.py) ", PAPERS[f"{folder}/README.txt"], re.MULTILINE))
-    assert listed == {path.name for path in (ROOT / folder).rglob("*.py") if path.name != "__init__.py"}
+    """Once, and no other."""
+    the_map = PAPERS[f"{folder}/README.txt"].partition("The map\n")[2].partition("\n\n\n")[0]
+    listed = re.findall(r"^ *([a-z_]+\.py) ", the_map, re.MULTILINE)
+    assert sorted(listed) == sorted(path.name for path in (ROOT / folder).rglob("*.py") if path.name != "__init__.py")
 
 
 def test_lines_have_at_most_120_columns() -> None:
