@@ -18,7 +18,7 @@ REFUSALS: Final[Mapping[type[contract.Refused], tuple[ErrorCode, str]]] = {
     contract.AccountDisabled: ("bad_credentials", "this account is disabled; ask {contact}"),
     contract.PasswordChanged: (
         "bad_credentials",
-        "the password was changed just now; log in with the new one",
+        "the account was changed just now (its password, or its name); log in again",
     ),
     contract.UnknownToken: ("bad_token", "the token is unknown, used up or expired; log in with your password"),
     contract.NonceReused: ("nonce_reused", "this nonce was used for another message; give each message its own"),

@@ -212,6 +212,33 @@ def test_a_retry_to_a_former_name_gets_its_ack(tmp_path: Path, run: Run, order: 
         assert alice.ask("dm", to="zed", message="hi", nonce="n")["code"] == "unknown_user"
 
 
+@pytest.mark.parametrize(("order", "resumed"), [(OLD, "bobby"), (GONE, "bad_token")])
+def test_who_is_logging_in_does_not_enter_by_a_name_that_ends(
+    tmp_path: Path, run: Run, order: tuple[str, ...], resumed: str
+) -> None:
+    """Though the password was right before that; a token leads to the account as it is."""
+    with running_server(tmp_path) as server, ExitStack() as stack:
+        with enter(server.port, "bob") as bob:
+            token = bob.hello["token"]
+        until(lambda: not server.places.connections())
+        by_password, by_token = (stack.enter_context(Wire(server.port)) for _ in range(2))
+        with held_writer(server) as wait_for:
+            ending = threading.Thread(target=run, args=order)
+            ending.start()
+            wait_for(1)
+            by_password.send({"command": "login", "username": "bob", "password": PASSWORD})
+            wait_for(2)
+            by_token.send({"command": "resume", "token": token})
+            wait_for(3)
+        ending.join()
+        refused = by_password.read_type("error")
+        assert refused["code"] == "bad_credentials"
+        assert "the account was changed just now" in refused["message"]
+        reply = by_token.read()
+        assert reply.get("username", reply.get("code")) == resumed
+        assert by_password.ask("pm", message="hi")["code"] == "not_logged_in"
+
+
 @pytest.mark.parametrize("order", [OLD, GONE])
 def test_many_write_to_a_user_whose_name_ends(tmp_path: Path, run: Run, order: tuple[str, ...]) -> None:
     """Each that got an ack is stored for that account, and after the order's end none gets one."""
