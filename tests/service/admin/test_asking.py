@@ -60,7 +60,7 @@ def test_a_path_too_long_for_a_socket_keeps_no_order_back(tmp_path: Path) -> Non
     folder.mkdir()
     make_chat(folder / "chat.db")
     assert list(ask(str(folder / "chat.db"), Enable("alice"))) == [ENABLED]
-    with running_server(folder), pytest.raises(ChatError, match="in use .*process.* Stop that service first"):
+    with running_server(folder), pytest.raises(ChatError, match=r"in use .*process.* Stop that service first"):
         list(ask(str(folder / "chat.db"), Enable("alice")))
 
 
