@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import runpy
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
@@ -16,7 +19,7 @@ from service.accounts.names import look_of
 from service.errors import SchemaError
 from service.storage.contract import SERVER_ID, SERVER_NAME, LooksAlike, Stored
 from service.storage.sqlite import integrity, messages, schema, unread
-from tests.support.helpers import open_storage
+from tests.support.helpers import ROOT, open_storage
 from tests.support.storage import NOW, store
 
 if TYPE_CHECKING:
@@ -212,6 +215,25 @@ def test_a_failed_upgrade_leaves_the_file_as_it_was(tmp_path: Path, newer_migrat
     with pytest.raises(SchemaError, match="no such table: nowhere"):
         schema.prepare(path, newer_migrations)
     assert dump(path) == before
+
+
+def test_a_killed_upgrade_leaves_the_file_as_it_was(tmp_path: Path, newer_migrations: Path) -> None:
+    """Also where much of it has reached the disk before its COMMIT; the next start upgrades it."""
+    path = tmp_path / "chat.db"
+    schema.prepare(path)
+    before = dump(path)
+    script = newer_migrations / "versions" / "9999_later.py"
+    whole = script.read_text()
+    large = "CREATE TABLE much AS WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 16000) "
+    large += "SELECT n, zeroblob(1000) FROM n"  # 16 MB, more than the pages that a connection keeps in memory
+    script.write_text(f"{whole}    op.execute({large!r})\n    __import__('os').kill(__import__('os').getpid(), 9)\n")
+    files = f"Path({str(path)!r}), Path({str(newer_migrations)!r})"
+    command = [sys.executable, "-c", f"from service.storage.sqlite.schema import Path, prepare; prepare({files})"]
+    assert subprocess.run(command, check=False, cwd=ROOT).returncode == -signal.SIGKILL
+    assert path.stat().st_size > 8_000_000
+    assert dump(path) == before
+    script.write_text(whole)
+    assert schema.prepare(path, newer_migrations) == "upgraded"
 
 
 def test_a_failed_creation_leaves_no_file(tmp_path: Path, newer_migrations: Path) -> None:
