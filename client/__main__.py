@@ -33,7 +33,7 @@ from client.render.records import FIELDS, FORMAT
 from client.scripting import options, stdin
 from client.scripting.streams import LEFT, LOST, MISTAKEN, NOT_LOGGED_IN
 from client.settings import DEFAULT, PORT_MAX, Profile, SettingsError
-from client.text import is_sendable, one_line
+from client.text import counted, is_sendable, one_line
 from client.tokens import Tokens, is_here
 from service.exits import told
 from service.visible import Parser, safe
@@ -205,7 +205,7 @@ def _forget(given: argparse.Namespace, profile: Profile, tokens: Tokens) -> int:
         return _say(f"Cannot remove the login: {error.strerror}.", LOST)
     server = one_line(profile.server)
     whose = f"of {one_line(profile.name)} at {server}" if profile.name else f"at {server}"
-    return _say(f"{count or 'No'} kept login{'' if count == 1 else 's'} {whose} forgotten.", LEFT)
+    return _say(f"{counted(count, 'kept login')} {whose} forgotten.", LEFT)
 
 
 def make_parser(prog: str = programs.CLIENT) -> Parser:

@@ -158,7 +158,7 @@ class Session:
         command = History(with_=UNSET if name is None else name)
         if self._size is not None:
             with self._lock:
-                command = self._model.fill(command, self._size())
+                command = self._model.backlog.fill(command, self._size())
         return self.send(command)
 
     def show_online(self) -> None:
@@ -168,13 +168,13 @@ class Session:
     def show_older(self) -> Future[AnyEvent] | None:
         """Asks for the page before the last one."""
         with self._lock:
-            older = self._model.older()
+            older = self._model.backlog.older()
         return self._send_all([] if older is None else [older], _NOTHING_OLDER)
 
     def reading(self, limit: int) -> History | Search | None:
         """The command to begin reading with; without older messages it shows so, and gives None."""
         with self._lock:
-            command = self._model.reading(limit)
+            command = self._model.backlog.reading(limit)
         if command is None:
             self._show([hint(_NOTHING_OLDER)])
         return command
@@ -200,13 +200,13 @@ class Session:
     def show_news(self) -> Future[AnyEvent] | None:
         """Asks for what is missed and unread."""
         with self._lock:
-            commands = self._model.news()
+            commands = self._model.backlog.news()
         return self._send_all(commands, "Nothing new.")
 
     def show_around(self, message_id: int) -> Future[AnyEvent] | None:
         """Asks for the talk around a match of SEARCH."""
         with self._lock:
-            commands = self._model.around(message_id)
+            commands = self._model.backlog.around(message_id)
         return self._send_all(commands, "This is no match on show. SEARCH shows them, with their numbers.")
 
     def mute(self, name: str | None) -> None:
@@ -246,7 +246,7 @@ class Session:
     def has_news(self) -> bool:
         """Whether something is missed or unread."""
         with self._lock:
-            return bool(self._model.news())
+            return bool(self._model.backlog.news())
 
     def names(self) -> list[str]:
         """Names for completion; all of them safe to show."""
@@ -356,7 +356,7 @@ class Session:
         if not isinstance(event, (HistoryReply, SearchReply)):
             return one_line(event.message) if isinstance(event, ErrorReply) else "The server answered something else."
         with self._lock:
-            page = self._model.read(event, request)
+            page = self._model.backlog.read(event, request)
         self._shown_something.set()
         return page
 

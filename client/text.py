@@ -126,3 +126,8 @@ def listed(names: Iterable[str], most: int) -> str:
     if surplus := max(0, len(every) - most):
         names.append(f"{surplus} other{'s' if surplus > 1 else ''}")
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns `No messages`, `1 message`, `1,200 messages`."""
+    return f"{f'{number:,}' if number else 'No'} {noun}{'' if number == 1 else 's'}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from client.text import shown_name
+from client.text import counted, shown_name
 from service.wire.json_lines import encode
 from service.wire.protocol import Dm, Pm
 
@@ -43,12 +43,8 @@ def excess(message: Pm | Dm, hello: HelloEvent) -> str:
     """By how much a message is longer than the server takes, in words; empty if it is not."""
     length = len(message.message or "")
     if length > hello.max_message:
-        return f"Not sent: {_amount(length - hello.max_message, 'character')} too long, of {hello.max_message:,}."
+        return f"Not sent: {counted(length - hello.max_message, 'character')} too long, of {hello.max_message:,}."
     size = len(encode(replace(message, ref=_ID, nonce=_ID))) - 1  # its LF does not count
     if size > hello.max_line:
-        return f"Not sent: {_amount(size - hello.max_line, 'byte')} too long, of {hello.max_line:,}."
+        return f"Not sent: {counted(size - hello.max_line, 'byte')} too long, of {hello.max_line:,}."
     return ""
-
-
-def _amount(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

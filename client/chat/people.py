@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from client.chat.recent import Recent
 from client.text import Line, hint, listed, one_line, shown_name, trouble
 from service.wire.limits import MAX_ID, MAX_USERNAME
 from service.wire.protocol import History
@@ -37,7 +38,7 @@ class People:
     def __init__(self) -> None:
         self.name = ""  # the user's own
         self._online: list[str] = []
-        self._known: dict[str, None] = {}  # names met in messages, oldest first
+        self._known: Recent[str] = Recent(_KNOWN)  # names met in messages
         self._muted: set[str] = set()
         self._renamed: dict[str, str] = {}  # the next name of who had that one until now
         self._last_direct = (0, "")  # the id and the sender of the newest direct message that the user got
@@ -89,8 +90,9 @@ class People:
             self._online = sorted({*self._online, new} - {old})
         if old in self._muted:
             self._muted = self._muted - {old} | {new}
-        if self._known.pop(old, new) is None:
-            self.know(new)
+        if old in self._known:
+            self._known.discard(old)
+            self._known.add(new)
         if self._last_direct[1] == old:
             self._last_direct = (self._last_direct[0], new)
         self._renamed[old] = new
@@ -108,9 +110,7 @@ class People:
     def know(self, name: str) -> None:
         """Remembers a name that was met in a message."""
         if len(name) <= MAX_USERNAME:
-            self._known[name] = None
-        if len(self._known) > _KNOWN:
-            del self._known[next(iter(self._known))]
+            self._known.add(name)
 
     def knows(self, name: str) -> bool:
         """Whether there is such a user for sure: online, met in messages, muted, or the user."""

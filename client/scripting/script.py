@@ -17,6 +17,7 @@ import msgspec
 from msgspec import UNSET
 
 from client.chat.receipts import Receipts
+from client.chat.recent import Recent
 from client.login import log_in_unasked
 from client.net.connection import CannotConnectError, ConnectionLostError
 from client.net.link import OfflineError
@@ -88,7 +89,7 @@ class Script:
         self._woken, self._waker = os.pipe()
         self._lock = threading.Lock()  # guards what follows, and is held round each write to stdout
         self._receipts = Receipts()
-        self._printed: dict[int, None] = {}  # ids, oldest first
+        self._printed: Recent[int] = Recent(_REMEMBERED)  # ids
         self._seam = 0
         self._read = 0  # public messages by others up to the seam that were printed by `--since`
         self._is_gone = False  # the reader of stdout
@@ -172,7 +173,7 @@ class Script:
         ack = self._ask_for(Dm(to=to, message=text) if to else Pm(message=text), AckReply)
         with self._lock:
             if ack.id is not UNSET:
-                self._remember(ack.id)
+                self._printed.add(ack.id)
             if self._wanted.as_json:
                 self._write(as_json(msgspec.structs.replace(ack, ref=UNSET)))
 
@@ -299,7 +300,7 @@ class Script:
                 if not is_news or message.id not in self._printed:
                     event = as_event(message)
                     self._write(as_json(event) if self._wanted.as_json else self._row(event))
-                    self._remember(message.id)
+                    self._printed.add(message.id)
                     if isinstance(event, DirectEvent) and event.to == self._name:
                         self._receipts.direct(message.id)
 
@@ -311,11 +312,6 @@ class Script:
         except BrokenPipeError:
             self._is_gone = True
             raise
-
-    def _remember(self, message_id: int) -> None:
-        self._printed[message_id] = None
-        if len(self._printed) > _REMEMBERED:
-            del self._printed[next(iter(self._printed))]
 
     def _complain(self, lines: Sequence[Line]) -> None:
         for line in lines:
