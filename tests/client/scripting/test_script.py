@@ -387,7 +387,10 @@ def test_tail_neither_repeats_nor_skips(tmp_path: Path) -> None:
 
 def test_a_script_announces_nobody(port: int) -> None:
     """Its message comes all the same, and what is for it is stored until somebody sees it."""
+    enter(port, "bob").close()
     with enter(port, "alice") as alice, tailing(port, "bob", quiet=True) as bob:
+        alice.ask("dm", to="bob", message="first")
+        assert row(bob)["message"] == "first"  # it is logged in
         assert client(port, "bob", "--send", "hi")[0] == 0
         assert row(bob)["message"] == "hi"
         assert alice.ask("users")["users"] == ["alice"]
