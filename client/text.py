@@ -23,7 +23,10 @@ _NAMES: Final[tuple[_Name, ...]] = get_args(_Name)
 INDENT: Final = "    "  # of each further line of a message, so that it cannot look like another message
 CONTINUATION: Final = f"\n{INDENT}"
 _LONGEST: Final = 100_000  # characters of a message; no service accepts longer ones
-_OWN_WORDS: Final = frozenset({"you", "all"})  # what the client itself calls the user, and everyone
+# What the client itself calls the user, everyone, and the service; and what its own marks begin with: "-- bob is gone",
+# "-server- text", "> you". New names are never so, but older ones may be.
+_OWN_WORDS: Final = frozenset({"you", "all", "server"})
+_OWN_MARKS: Final = ("-", ">")
 _LONGEST_LINE: Final = 1_000  # characters of a name, an error or other text of one line
 
 
@@ -115,8 +118,8 @@ def named(name: str) -> Part:
 
 
 def shown_name(name: str) -> str:
-    """Returns a name as it is shown; one that is a word of the client's own gets an @, which no name can have."""
-    return f"@{name}" if name.casefold() in _OWN_WORDS else one_line(name)
+    """Returns a name as it is shown; one that looks like the client's own words gets an @, which no name can have."""
+    return f"@{one_line(name)}" if name.casefold() in _OWN_WORDS or name.startswith(_OWN_MARKS) else one_line(name)
 
 
 def listed(names: Iterable[str], most: int) -> str:

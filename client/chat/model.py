@@ -217,7 +217,7 @@ class Model:
         who = "you are" if event.from_ == self.name else f"{shown_name(event.from_)} is"
         is_muted = self.people.is_muted(event.from_)
         self.people.rename(event.from_, event.to)
-        return [] if is_muted else self._came_or_went(event.time, [f"* {who} now called {shown_name(event.to)}"])
+        return [] if is_muted else self._came_or_went(event.time, [f"{who} now called {shown_name(event.to)}"])
 
     def tell_presence(self, number: int) -> list[Line]:
         """The line about who came and went meanwhile; `number` is that of `presence.take_wait`."""
@@ -226,7 +226,9 @@ class Model:
     def _came_or_went(self, time: str, texts: Sequence[str]) -> list[Line]:
         lines: list[Line] = []
         for text in texts:
-            line = Line(self._formatter.time(time), ("presence", text), head=1)
+            line = Line(
+                self._formatter.time(time), ("presence", f"-- {text}"), head=1
+            )  # no message looks so: shown_name
             lines += self._formatter.on_its_day(time, [line])
         return lines
 

@@ -44,9 +44,7 @@ class Presence:
         """In place of `before`, these are online: gives the lines to show at once."""
         self._now = now
         if self._mode == "all":
-            return [f"* {text}" for text in _sentences(self._shown(now - before), "online")] + [
-                f"* {text}" for text in _sentences(self._shown(before - now), "gone")
-            ]
+            return _sentences(self._shown(now - before), "online") + _sentences(self._shown(before - now), "gone")
         if self._mode == "none" or (self._told is None and before == now):
             return []
         if self._told is None:
@@ -86,7 +84,7 @@ class Presence:
         changes = ((back, "back"), (came, "online"), (gone, "gone"))
         texts = [text for names, what in changes for text in _sentences(self._shown(names), what)]
         separator = "; " if max(map(len, (back, came, gone))) > _MANY else ", "
-        return [f"* {separator.join(texts)}"] if texts else []
+        return [separator.join(texts)] if texts else []
 
     def _begin(self, told: set[str], seconds: float) -> None:
         self._told = set(told)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Before what the user wrote. A mark, not only a colour; and a name has no space in it, so nobody can be called so.
 _OWN: Final[Part] = ("own", "> ")
 _ACTION, _NOTICE = "action", "notice"
+_SERVICE: Final = "server"  # the account of the service itself, which writes nothing but notices
 
 
 class Formatter:
@@ -66,9 +67,15 @@ class Formatter:
         return Line(*head, *texts, ("hint", note), head=len(head), calls=calls)
 
     def _who(self, sender: str, to: str | UnsetType, kind: str | UnsetType, status: str) -> list[Part]:
-        """What stands before a text: `bob: `, `* bob ` for an action, `-bob- ` for a notice; own ones are marked."""
+        """What stands before a text: `bob: `, `* bob ` for an action, `-bob- ` for a notice; own ones are marked.
+
+        The service's own notice is `-server- `; a user called so is `@server`.
+        """
         is_own = sender == self._name
-        who: list[Part] = [("own", shown_name(sender) if kind == _ACTION else "you") if is_own else named(sender)]
+        if is_own:
+            who: list[Part] = [("own", shown_name(sender) if kind == _ACTION else "you")]
+        else:
+            who = [("hint", sender) if (sender, kind) == (_SERVICE, _NOTICE) else named(sender)]
         if to is not UNSET:
             who += [("direct", " -> "), ("own", "you") if to == self._name else named(to), ("hint", status)]
         if kind == _ACTION:

@@ -285,7 +285,7 @@ def test_presence_is_told_later() -> None:
         ((seconds, do),) = waiting
         assert (seconds, "zoe is online" in shown.texts[-1]) == (FOLD, False)
         do()
-        assert shown.texts[-1].endswith("* zoe is online, bob is gone")
+        assert shown.texts[-1].endswith("-- zoe is online, bob is gone")
         talk.leave()
 
 

@@ -76,11 +76,11 @@ def model_of_alice() -> Model:
         (ByeReply(reason="exit"), None, []),
         (login_ok(), None, []),
         (UsersReply(users=["alice", "bob"], time=TIME), None, []),
-        (UsersReply(users=["alice", "bob", "carol"], time=TIME), None, ["09:30 * carol is online"]),
+        (UsersReply(users=["alice", "bob", "carol"], time=TIME), None, ["09:30 -- carol is online"]),
         (
             UsersReply(users=["alice", "carol", "dave"], time=TIME),
             None,
-            ["09:30 * carol and dave are online", "09:30 * bob is gone"],
+            ["09:30 -- carol and dave are online", "09:30 -- bob is gone"],
         ),
         (UsersReply(users=["bob"], time=TIME), None, []),
         (UsersReply(users=["alice", "bob"], time=TIME), Users(), ["Online (2): alice (you), bob"]),
@@ -291,7 +291,7 @@ def test_presence_folds() -> None:
     model.receive(public(sender="zoe"))
     wait = model.presence.take_wait()
     assert wait
-    assert texts(model.tell_presence(wait.number)) == ["09:30 * carol is online, bob is gone"]
+    assert texts(model.tell_presence(wait.number)) == ["09:30 -- carol is online, bob is gone"]
 
 
 def test_people_are_back_after_a_restart() -> None:
@@ -302,7 +302,7 @@ def test_people_are_back_after_a_restart() -> None:
     assert len(model.come_back(login_ok(users=["alice"]))) == 1
     assert model.receive(UsersReply(users=["alice", "bob"], time=TIME)) == []
     assert texts(model.receive(UsersReply(users=["alice", "bob", "carol"], time=TIME))) == [
-        "09:30 * bob and carol are back"
+        "09:30 -- bob and carol are back"
     ]
 
 
@@ -323,8 +323,8 @@ def test_an_action_is_one_wherever_it_is_shown(model: Model) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("bob", "bobby", "09:30 * bob is now called bobby"),
-        ("alice", "alicia", "09:30 * you are now called alicia"),
+        ("bob", "bobby", "09:30 -- bob is now called bobby"),
+        ("alice", "alicia", "09:30 -- you are now called alicia"),
     ],
 )
 def test_a_new_name_is_one_line(model: Model, old: str, new: str, said: str) -> None:

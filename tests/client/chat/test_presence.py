@@ -21,9 +21,9 @@ def folded(*changes: set[str], before: set[str]) -> Presence:
     ("now", "said"),
     [
         ({"bob"}, []),
-        (set(), ["* bob is gone"]),
-        ({"bob", "zoe", "carol"}, ["* carol and zoe are online"]),
-        ({"carol"}, ["* carol is online", "* bob is gone"]),
+        (set(), ["bob is gone"]),
+        ({"bob", "zoe", "carol"}, ["carol and zoe are online"]),
+        ({"carol"}, ["carol is online", "bob is gone"]),
     ],
 )
 def test_all(now: set[str], said: list[str]) -> None:
@@ -36,10 +36,10 @@ def test_all(now: set[str], said: list[str]) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ([{"bob", "dave", "carol"}, {"bob", "carol"}], "* bob and carol are online, dave is gone"),
+        ([{"bob", "dave", "carol"}, {"bob", "carol"}], "bob and carol are online, dave is gone"),
         ([{"bob", "dave"}, {"dave"}], None),
-        ([{"dave"} | CLASS], f"* 30 people are online: {', '.join(sorted(CLASS)[:3])} and 27 others"),
-        ([CLASS], f"* 30 people are online: {', '.join(sorted(CLASS)[:3])} and 27 others; dave is gone"),
+        ([{"dave"} | CLASS], f"30 people are online: {', '.join(sorted(CLASS)[:3])} and 27 others"),
+        ([CLASS], f"30 people are online: {', '.join(sorted(CLASS)[:3])} and 27 others; dave is gone"),
     ],
 )
 def test_folded(changes: list[set[str]], said: str | None) -> None:
@@ -62,11 +62,11 @@ def test_who_speaks_is_not_announced_afterwards() -> None:
     presence = folded({"bob", "carol"}, before=set())
     presence.speak("bob")
     presence.speak("zoe")
-    assert presence.tell() == ["* carol is online"]
+    assert presence.tell() == ["carol is online"]
     presence = folded({"bob"}, before=set())
     presence.speak("bob")
     presence.change({"bob"}, set())
-    assert presence.tell() == ["* bob is gone"]
+    assert presence.tell() == ["bob is gone"]
 
 
 @pytest.mark.parametrize("mode", ["none", "all", "folded"])
@@ -74,17 +74,17 @@ def test_nothing_of_the_muted(mode: Mode) -> None:
     """Who is muted comes and goes unseen; with "none" so does everyone."""
     presence = Presence(mode, lambda name: name == "bob")
     said = presence.change(set(), {"bob"}) + presence.change({"bob"}, {"carol"}) + presence.tell()
-    assert said == ([] if mode == "none" else ["* carol is online"])
+    assert said == ([] if mode == "none" else ["carol is online"])
 
 
 @pytest.mark.parametrize(
     ("at_return", "later", "said"),
     [
         (CLASS, [], []),
-        (set(), [set(list(CLASS)[:5]), CLASS], ["* 30 people are back"]),
-        (CLASS - {"user03"}, [CLASS | {"zoe"}], ["* user03 is back, zoe is online"]),
-        (CLASS - {"user03", "user04"}, [CLASS - {"user04"}], ["* user03 is back, user04 is gone"]),
-        (CLASS | {"zoe"}, [], ["* zoe is online"]),
+        (set(), [set(list(CLASS)[:5]), CLASS], ["30 people are back"]),
+        (CLASS - {"user03"}, [CLASS | {"zoe"}], ["user03 is back, zoe is online"]),
+        (CLASS - {"user03", "user04"}, [CLASS - {"user04"}], ["user03 is back, user04 is gone"]),
+        (CLASS | {"zoe"}, [], ["zoe is online"]),
     ],
 )
 def test_after_a_loss(at_return: set[str], later: list[set[str]], said: list[str]) -> None:
@@ -107,4 +107,4 @@ def test_a_change_before_a_loss_is_told_once() -> None:
     assert before_loss
     assert presence.come_back({"bob", "carol"}, {"carol"}) == []
     assert presence.tell(before_loss.number) == []
-    assert presence.change({"carol"}, {"bob", "carol"}) == ["* bob is back, carol is online"]
+    assert presence.change({"carol"}, {"bob", "carol"}) == ["bob is back, carol is online"]

@@ -28,7 +28,7 @@ def formatter_of_alice() -> Formatter:
         ("bob", "alice", "09:30 bob -> you: hi"),
         ("alice", "bob", "09:30 > you -> bob: hi"),
         ("you", UNSET, "09:30 @you: hi"),
-        (">", UNSET, "09:30 >: hi"),
+        (">", UNSET, "09:30 @>: hi"),
         ("ALL", "alice", "09:30 @ALL -> you: hi"),
         ("b\nb", "\x1b", "09:30 b\u240ab -> \u241b: hi"),
     ],
@@ -54,15 +54,33 @@ def test_a_message(formatter: Formatter, sender: str, to: str | UnsetType, shown
         ("bob", UNSET, "notice", "09:30 -bob- waves"),
         ("bob", "alice", "notice", "09:30 -bob -> you- waves"),
         ("alice", UNSET, "notice", "09:30 > -you- waves"),
+        ("server", UNSET, "notice", "09:30 -server- waves"),
+        ("server", UNSET, UNSET, "09:30 @server: waves"),
+        ("-", UNSET, "notice", "09:30 -@-- waves"),
+        ("--", "alice", UNSET, "09:30 @-- -> you: waves"),
         ("bob", UNSET, "poem\x1b", "09:30 bob: waves"),
     ],
 )
-def test_the_kind_of_a_message(formatter: Formatter, sender: str, to: str | UnsetType, kind: str, shown: str) -> None:
-    """An action and a notice look like those of other chats; an unknown kind is a text."""
+def test_the_kind_of_a_message(
+    formatter: Formatter, sender: str, to: str | UnsetType, kind: str | UnsetType, shown: str
+) -> None:
+    """An action and a notice look like those of other chats; others are texts; only a notice is the service's."""
     status = " (sent)" if (sender, to) == ("alice", "bob") else ""
     line = formatter.line(TIME, sender, to, "waves", kind=kind, status=status)
     assert line.text == shown
     assert "".join(text for _, text in line.parts[line.head :]) == "waves"
+
+
+@pytest.mark.parametrize("kind", [UNSET, "action", "notice"])
+@pytest.mark.parametrize("to", [UNSET, "alice", "--", "bob"])
+@pytest.mark.parametrize("sender", ["alice", "bob", "-", "--", "---", ">", "server"])
+def test_no_message_passes_for_the_coming_and_going(
+    formatter: Formatter, sender: str, to: str | UnsetType, kind: str | UnsetType
+) -> None:
+    """No message begins with the mark of those lines, and none by others with the mark of own ones."""
+    text = formatter.line(TIME, sender, to, "is gone", kind=kind).text.removeprefix("09:30 ")
+    assert not text.startswith("-- ")
+    assert text.startswith("> ") == (sender == "alice")
 
 
 @pytest.mark.parametrize(

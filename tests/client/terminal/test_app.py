@@ -137,7 +137,7 @@ def test_presence_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> No
     def script(peer: Peer) -> None:
         peer.log_in()
         peer.say(type="users", users=["alice", "zoe"], time=TIME)
-        desk.screen.wait_for("* zoe is online, bob is gone")
+        desk.screen.wait_for("-- zoe is online, bob is gone")
         desk.type("ex\r")
         peer.see_off()
 
