@@ -29,7 +29,7 @@ def shown_target(target: str) -> str:
     return ALL if target == EVERYONE else shown_name(target)
 
 
-def compose(to: str, text: str, kind: Literal["action"] | UnsetType = UNSET) -> Pm | Dm:
+def compose(to: str, text: str, kind: Kind | UnsetType = UNSET) -> Pm | Dm:
     """A message to a name, or to EVERYONE."""
     return Pm(message=text, kind=kind) if to == EVERYONE else Dm(to=to, message=text, kind=kind)
 

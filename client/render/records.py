@@ -55,6 +55,23 @@ def _who(event: LiveMessage) -> str:
     return " -> ".join(filter(None, (one_line(event.from_), _to(event))))
 
 
+def _kind(event: LiveMessage) -> str:
+    """Of an unknown kind: text, as it is shown."""
+    return event.kind if event.kind in ("action", "notice") else "text"
+
+
+def _said(event: LiveMessage) -> str:
+    """Who said it and what, as at a terminal."""
+    who, text = _who(event), body(event.message)
+    match _kind(event):
+        case "action":
+            return f"* {who}{': ' if _to(event) else ' '}{text}"
+        case "notice":
+            return f"-{who}- {text}"
+        case _:
+            return f"{who}: {text}"
+
+
 # What a row may show of a message, by its name in --format. Each value is harmless for a terminal.
 _FIELDS: Final[dict[str, Callable[[LiveMessage], str]]] = {
     "id": lambda event: str(event.id),
@@ -63,9 +80,11 @@ _FIELDS: Final[dict[str, Callable[[LiveMessage], str]]] = {
     "from": lambda event: one_line(event.from_),
     "to": _to,
     "who": _who,
+    "kind": _kind,
     "text": lambda event: body(event.message),
+    "said": _said,
 }
-FORMAT: Final = "{id} {time} {who}: {text}"  # a row, if the script wants no other
+FORMAT: Final = "{id} {time} {said}"  # a row, if the script wants no other
 FIELDS: Final = ", ".join(f"{{{name}}}" for name in _FIELDS)  # for people
 
 

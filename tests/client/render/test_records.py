@@ -66,6 +66,7 @@ def test_a_row_is_harmless(event: BroadcastEvent | DirectEvent, text: str) -> No
     [
         ("{id};{to}", "2;alice"),
         ("{who}", "bob -> alice"),
+        ("{kind} {said}", "text bob -> alice: psst"),
         ("{from} {{{text}}} %s", "bob {psst} %s"),
         ("{minute} {from}", f"{datetime.fromisoformat(TIME).astimezone():%Y-%m-%d %H:%M} bob"),
     ],
@@ -73,6 +74,20 @@ def test_a_row_is_harmless(event: BroadcastEvent | DirectEvent, text: str) -> No
 def test_a_script_chooses_the_fields(form: str, row: str) -> None:
     """Each by its name; a brace of the text is written twice."""
     assert row_of(form)(DIRECT) == row
+
+
+@pytest.mark.parametrize(
+    ("event", "row"),
+    [
+        (replace(PUBLIC, kind="action"), "action * bob hi"),
+        (replace(DIRECT, kind="action"), "action * bob -> alice: psst"),
+        (replace(PUBLIC, kind="notice"), "notice -bob- hi"),
+        (replace(PUBLIC, kind="poem\x1b"), "text bob: hi"),
+    ],
+)
+def test_a_row_has_the_kind_of_a_message(event: BroadcastEvent | DirectEvent, row: str) -> None:
+    """As a word, and in what was said as at a terminal; an unknown kind is a text."""
+    assert row_of("{kind} {said}")(event) == row
 
 
 def test_a_message_for_all_is_to_nobody() -> None:

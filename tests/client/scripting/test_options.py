@@ -52,7 +52,7 @@ def test_the_form_of_a_row() -> None:
     given, usual = read_wanted(options(tail=True, form="{text}")), read_wanted(options(tail=True))
     assert given is not None
     assert usual is not None
-    assert (given.form, usual.form) == ("{text}", "{id} {time} {who}: {text}")
+    assert (given.form, usual.form) == ("{text}", "{id} {time} {said}")
 
 
 @pytest.mark.parametrize(
