@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -12,7 +12,7 @@ from service.wire.json_lines import encode
 from service.wire.protocol import Dm, Pm
 
 if TYPE_CHECKING:
-    from service.wire.protocol import HelloEvent
+    from service.wire.protocol import HelloEvent, Kind
 
 EVERYONE: Final = "*"  # where a message for the main room goes; no name can be so
 ALL: Final = "all"  # what is typed for it where a name is due, in any case; @all is the person

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from client.chat.backlog import Backlog
 from client.chat.people import People
@@ -194,7 +195,8 @@ class Model:
             return []  # the user asked for nothing; the messages stay unseen and are offered again
         reason = one_line(error.message)
         if isinstance(request, (Pm, Dm)):
-            self.unsent = request
+            # EDIT would send the same again, where the server knows no such kind.
+            self.unsent = replace(request, kind=UNSET) if error.code == "unknown_kind" else request
         text = _text(request) if request is not None else ""
         if text:
             # The text is repeated: the line that it was typed on is gone.

@@ -45,12 +45,17 @@ def status_bar(status: Status, columns: int) -> str:
 
 def pending_rows(status: Status, columns: int) -> list[Part]:
     """A row for each message that has no ack yet, the oldest first; of many only a few, and how many more."""
-    rows = [cut(f"(pending) {_sketch(command)}", columns - 1) for command in status.pending[:_MOST_PENDING]]
+    rows = [
+        cut(f"(pending) {_sketch(command, status.name)}", columns - 1) for command in status.pending[:_MOST_PENDING]
+    ]
     if surplus := len(status.pending) - len(rows):
         rows.append(f"(pending) and {surplus} more")
     return [("time", f"{row}\n") for row in rows]
 
 
-def _sketch(command: Pm | Dm) -> str:
-    whom = f"you -> {one_line(command.to or '')}" if isinstance(command, Dm) else "you"
-    return f"{whom}: {one_line(command.message or '')}"
+def _sketch(command: Pm | Dm, name: str) -> str:
+    whom = f" -> {one_line(command.to or '')}" if isinstance(command, Dm) else ""
+    text = one_line(command.message or "")
+    if command.kind == "action":
+        return f"* {one_line(name)}{whom}{':' if whom else ''} {text}"
+    return f"you{whom}: {text}"

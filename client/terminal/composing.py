@@ -195,19 +195,20 @@ class Composer:
         if unsent and not to and target != target_of_message(unsent):
             self._session.keep_unsent(unsent)  # what was for one person is not offered to another
             unsent = None
-        draft = (unsent.message or "") if unsent else ""
-        self._show([hint(f"Saving sends the text to {'everyone' if target == EVERYONE else shown_name(target)}.")])
+        draft, kind = ((unsent.message or ""), unsent.kind) if unsent else ("", UNSET)
+        whom = "everyone" if target == EVERYONE else shown_name(target)
+        self._show([hint(f"Saving sends the text to {whom}{', as /me does' if kind == 'action' else ''}.")])
         try:
             text = await self._edit_text(draft)
         except EditorError as error:
-            self._keep(str(error), compose(target, sendable(error.text)) if error.text else unsent)
+            self._keep(str(error), compose(target, sendable(error.text), kind) if error.text else unsent)
             return
         if text is None:
             self._keep("Not saved.", unsent)
         elif not text.strip():
             self._show([hint(_NOTHING)])
         else:
-            self._send(compose(target, sendable(text)))
+            self._send(compose(target, sendable(text), kind))
 
     def _keep(self, reason: str, message: Pm | Dm | None) -> None:
         if message:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from client.chat.model import Model
@@ -281,6 +282,14 @@ def test_a_refused_text_is_kept(model: Model) -> None:
     assert model.unsent == Dm(to="bobb", message="a long text")
     model.receive(ErrorReply(code="bad_request", message="no"), Users())
     assert model.unsent == Dm(to="bobb", message="a long text")
+
+
+@pytest.mark.parametrize(("code", "kind"), [("unknown_kind", UNSET), ("storage_unavailable", "action")])
+def test_a_refused_action_is_kept(model: Model, code: str, kind: str | UnsetType) -> None:
+    """As an action; but as a text where the server knows no actions."""
+    model.receive(ErrorReply(code=code, message="no"), Pm(message="waves", kind="action"))
+    assert model.unsent is not None
+    assert model.unsent.kind == kind
 
 
 def test_presence_folds() -> None:

@@ -45,3 +45,10 @@ def test_pending_messages_are_shown_in_short() -> None:
         "(pending) and 4 more",
     ]
     assert pending_rows(status(), 40) == []
+
+
+def test_a_pending_action_looks_like_one() -> None:
+    """In the room, and to one person."""
+    pending = [Pm(message="waves", kind="action"), Dm(to="bob", message="waves", kind="action")]
+    rows = [text for _, text in pending_rows(status(pending=pending), 40)]
+    assert rows == ["(pending) * alice waves\n", "(pending) * alice -> bob: waves\n"]

@@ -274,6 +274,15 @@ def test_a_text_that_was_for_one_person(typed: list[str], line: str, offered: st
     assert desk.text == ("" if offered else "for zoe")
 
 
+def test_an_edited_action_stays_one() -> None:
+    """And the client says so before the text is saved."""
+    desk = Desk(saved="bows")
+    desk.unsent = Pm(message="waves", kind="action")
+    desk.type("edit")
+    assert desk.done == [Pm(message="bows", kind="action")]
+    assert desk.shown == ["Saving sends the text to everyone, as /me does."]
+
+
 def test_an_edited_text_when_all_is_over() -> None:
     """If the connection was lost for good while the text was written, the text is shown."""
     desk = Desk(saved="a\nb")
