@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import getpass
 import sys
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, get_args
 
 from service.accounts import passwords
@@ -12,15 +14,16 @@ from service.admin import files
 from service.admin.asking import ask
 from service.admin.dossier import export
 from service.admin.kept_backups import parse_count
-from service.admin.orders import accounts, names
+from service.admin.orders import accounts, messages, names
 from service.admin.orders.announce import MAX_ANNOUNCEMENT, Announce
 from service.admin.orders.status import Status, Users
 from service.admin.roster import import_users
+from service.clock import format_time
 from service.errors import PeerError
 from service.storage.contract import DELETED, Role
+from service.wire.limits import MAX_ID, MAX_REASON
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Mapping
 
     from service.admin.desk import Order, Work
@@ -116,6 +119,42 @@ def _add_for_export(parser: argparse.ArgumentParser, settings: Settings) -> None
     _add_name(parser, settings)
 
 
+def _add_for_delete_message(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument("id", type=_parse_id, metavar="ID", help="the message's number")
+    parser.add_argument("--reason", type=_parse_reason, help="why; it is kept in the database and sent to nobody")
+    _add_db(parser, settings)
+
+
+def _add_for_purge(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument("--before", type=_parse_date, required=True, metavar="DATE", help="such as 2026-01-01, in UTC")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--public-only", action="store_true", help="leave direct messages")
+    kinds.add_argument("--direct-only", action="store_true", help="leave public messages")
+    parser.add_argument("--dry-run", action="store_true", help="only say how many there are")
+    _add_db(parser, settings)
+
+
+def _parse_id(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:20]) <= MAX_ID):
+        raise argparse.ArgumentTypeError(f"{text!r} is no message's number")
+    return int(text)
+
+
+def _parse_reason(text: str) -> str:
+    if len(text) > MAX_REASON or "\0" in text:
+        raise argparse.ArgumentTypeError(f"a reason has at most {MAX_REASON} characters, and no NUL")
+    return text
+
+
+def _parse_date(text: str) -> str:
+    """Returns the time at which that day begins, in UTC."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; write it as 2026-01-31") from None
+    return format_time(datetime(day.year, day.month, day.day, tzinfo=UTC))
+
+
 # -- orders -----------------------------------------------------------------------------------------------------------
 def _for_name(make_order: Callable[[str], Order]) -> Callable[[argparse.Namespace, Settings], Work]:
     """Returns the work of a command that has an order carried out for a name."""
@@ -174,6 +213,19 @@ def _announce(given: argparse.Namespace, _: Settings) -> Work:
     yield from ask(given.db, Announce(text))
 
 
+def _delete_message(given: argparse.Namespace, _: Settings) -> Work:
+    yield from ask(given.db, messages.DeleteMessage(given.id, given.reason))
+
+
+def _purge(given: argparse.Namespace, _: Settings) -> Work:
+    order = messages.Purge(given.before, not given.direct_only, not given.public_only, given.dry_run)
+    yield from ask(given.db, order)
+
+
+def _erase(given: argparse.Namespace, _: Settings) -> Work:
+    yield from ask(given.db, messages.Erase())
+
+
 def _ask_new_hash(name: str, settings: Settings) -> str:
     password = passwords.check_new(_ask_password(name), settings.min_password)
     return passwords.make_hash(password, settings.bcrypt_cost)
@@ -213,5 +265,14 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "delete-user": Command(
         "close an account for good; its messages stay, without its name", _delete_user, _add_for_delete_user
     ),
+    "delete-message": Command("delete the text of a message", _delete_message, _add_for_delete_message),
+    "purge": Command("remove the messages of before a day, rows and all", _purge, _add_for_purge),
+    "erase": Command("remove what was deleted from the files now, and say when it is done", _erase, _add_db),
+    "repair": Command(
+        "make counts and search index anew, after a row was changed by hand; the service must not run",
+        files.repair,
+        _add_db,
+    ),
+    "compact": Command("make the file smaller after a purge; the service must not run", files.compact, _add_db),
     "certs": Command("make a self-signed certificate and its key, to speak TLS with", files.certs, _add_for_certs),
 }

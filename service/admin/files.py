@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from service import storage
-from service.admin.desk import Progress, Row
+from service.admin.desk import Note, Progress, Row
 from service.admin.kept_backups import find_old, name_backup
 from service.errors import ServiceError
 from service.net import certificates
@@ -49,13 +49,17 @@ def _copy(db: str, target: Path, *, overwrite: bool) -> Work:
     held = yield from attend(lambda task: storage.backup(db, target, task, overwrite=overwrite))
     size = target.stat().st_size
     line = f"{target}: {size:,} bytes, {_describe(held)}, {time.monotonic() - begun:.1f} s"
-    yield Row({"file": str(target), "bytes": size, **held._asdict()}, [line])
+    yield Row({"file": str(target), "bytes": size, **_values(held)}, [line])
+    if held.misfit:
+        yield Note(f"{db}, and so its copy: {held.misfit}. {storage.REPAIR.format(db)}")
 
 
 def restore(given: argparse.Namespace, _: Settings) -> Work:
     held, old = yield from attend(lambda task: storage.restore(Path(given.file), given.db, task))
     line = f"{given.db}: restored, {_describe(held)}" + (f"; the old file is now {old}" if old else "")
-    yield Row({"file": given.db, "old": str(old) if old else None, **held._asdict()}, [line])
+    yield Row({"file": given.db, "old": str(old) if old else None, **_values(held)}, [line])
+    if held.misfit:
+        yield Note(f"{given.db}: {held.misfit}. {storage.REPAIR.format(given.db)}")
 
 
 def verify(given: argparse.Namespace, _: Settings) -> Work:
@@ -64,12 +68,27 @@ def verify(given: argparse.Namespace, _: Settings) -> Work:
         return storage.verify(given.db, task)
 
     held = yield from attend(check)
-    yield Row({"file": given.db, **held._asdict()}, [f"{given.db}: sound, {_describe(held)}"])
+    yield Row({"file": given.db, **_values(held)}, [f"{given.db}: sound, {_describe(held)}"])
+
+
+def repair(given: argparse.Namespace, _: Settings) -> Work:
+    held = yield from attend(lambda task: storage.repair(given.db, task))
+    yield Row({"file": given.db, **_values(held)}, [f"{given.db}: repaired, {_describe(held)}"])
+
+
+def compact(given: argparse.Namespace, _: Settings) -> Work:
+    held, before, now = yield from attend(lambda task: storage.compact(given.db, task))
+    values = {"file": given.db, "bytes": now, "bytes_before": before, **_values(held)}
+    yield Row(values, [f"{given.db}: {now:,} bytes, before {before:,}; {_describe(held)}"])
 
 
 def certs(given: argparse.Namespace, _: Settings) -> Work:
     lines = certificates.make_pair(Path(given.folder), given.name)
     yield Row({"folder": given.folder}, lines)
+
+
+def _values(held: Contents) -> dict[str, object]:
+    return {"users": held.users, "messages": held.messages, "revision": held.revision}
 
 
 def _describe(held: Contents) -> str:

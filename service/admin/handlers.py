@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, Union
 
 from service.accounts.refusals import as_peer_errors
-from service.admin.orders import accounts, announce, export, names, status
+from service.admin.orders import accounts, announce, export, messages, names, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,9 @@ HANDLERS: Final[dict[type[Order], Callable[[Any, Desk], Work]]] = {
     export.Export: export.export,
     status.Status: status.status,
     status.Users: status.users,
+    messages.DeleteMessage: messages.delete_message,
+    messages.Purge: messages.purge,
+    messages.Erase: messages.erase,
     names.Rename: names.rename,
     names.DeleteUser: names.delete_user,
 }

@@ -11,21 +11,26 @@ from typing import TYPE_CHECKING, Final
 from service.errors import ConfigError
 from service.storage.sqlite import backup as copies
 from service.storage.sqlite import integrity, schema
+from service.storage.sqlite import repair as repairs
 from service.storage.sqlite.backup import Task, time_stamp
 from service.storage.sqlite.engine import SqliteStorage
+from service.storage.sqlite.integrity import REPAIR
 from service.storage.sqlite.orders import OfflineStorage
 
 if TYPE_CHECKING:
     from service.storage.contract import AccountStorage, Contents, HandOver, Storage
 
 __all__ = [
+    "REPAIR",
     "Task",
     "backup",
+    "compact",
     "exists",
     "init_db",
     "is_older",
     "open_offline",
     "open_storage",
+    "repair",
     "restore",
     "time_stamp",
     "verify",
@@ -89,6 +94,22 @@ def verify(db: str | Path, task: Task) -> Contents:
     Raises ConfigError, SchemaError, FileError if it is damaged, StorageUnavailable.
     """
     return integrity.verify(_path_of(db), task.watch)
+
+
+def repair(db: str | Path, task: Task) -> Contents:
+    """Makes the counts and the search index anew from the messages, while no service runs.
+
+    Raises ConfigError, SchemaError, FileError, StorageUnavailable; the database is unchanged then.
+    """
+    return repairs.repair(_path_of(db), task)
+
+
+def compact(db: str | Path, task: Task) -> tuple[Contents, int, int]:
+    """Gives free space in the file back, while no service runs; returns what it holds, and its bytes before and now.
+
+    Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; the database is unchanged then.
+    """
+    return repairs.compact(_path_of(db), task)
 
 
 def _path_of(db: str | Path) -> Path:

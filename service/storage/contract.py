@@ -196,6 +196,7 @@ class Contents(NamedTuple):
     users: int
     messages: int
     revision: str
+    misfit: str = ""  # which derived data does not fit the messages, such as after a row was deleted by hand
 
 
 class Figures(NamedTuple):

@@ -60,7 +60,7 @@ def erase(storage: SqliteStorage) -> None:
 
 def left_in_files(path: Path, words: list[str]) -> list[str]:
     """Those of the words that any of the database's files has."""
-    data = b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+    data = b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*") if file.is_file())
     return [word for word in words if word.encode() in data]
 
 

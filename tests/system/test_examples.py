@@ -134,6 +134,13 @@ def administers(*said: str, typed: str = "", is_running: bool = True) -> How:
     return run
 
 
+def deletes(stage: Stage, line: str) -> None:
+    """The message is the one that alice has sent."""
+    with stage.serving() as server, enter(server.port, "alice") as alice:
+        sent = alice.ask("pm", message="hello")["id"]
+        assert f"message {sent}: deleted" in stage.run(line.replace("17", str(sent)), stage.clone)
+
+
 def imports(stage: Stage, line: str) -> None:
     """The passwords are in the file."""
     (stage.clone / "class.csv").write_text("name\nbob\ncarol\n")
@@ -276,6 +283,13 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin import-users class.csv > passwords.csv": imports,
     "chat-admin export NAME": administers('"what": "account", "name": "alice"'),
     "chat-admin export NAME --to FOLDER": administers("0 messages"),
+    "chat-admin delete-message 17": deletes,
+    "chat-admin delete-message 17 --reason 'a phone number'": deletes,
+    "chat-admin purge --before 2026-01-01 --dry-run": administers("0 messages are older"),
+    "chat-admin purge --before 2026-01-01": administers("0 messages removed"),
+    "chat-admin erase": administers("gone from the files"),
+    "chat-admin compact": administers("bytes, before", is_running=False),
+    "chat-admin repair": administers("repaired, 0 messages", is_running=False),
     "chat-admin status": administers("newest id 0"),
     "chat-admin users": administers("alice "),
     "chat-admin users --disabled": administers(),

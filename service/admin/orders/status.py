@@ -77,6 +77,7 @@ def _measure(desk: Desk, now: datetime) -> dict[str, Any]:
         "database_bytes": sizes.database,
         "wal_bytes": sizes.wal,
         "free_bytes": sizes.free,
+        "erasures_pending": desk.storage.erasure().pending,
         "newest_id": held.newest_id,
         "messages_last_minute": held.recent,
         "users": held.users,
@@ -102,11 +103,16 @@ def _describe(whole: dict[str, Any]) -> list[str]:
         f"service      version {whole['version']}, {running}",
         f"database     {files}; schema {whole['schema']}",
         f"messages     newest id {whole['newest_id']}; {whole['messages_last_minute']:,} in the last minute",
+        f"deleted      {_describe_erasure(whole['erasures_pending'])}",
         f"users        {whole['users']:,}, {whole['disabled']:,} of them disabled; {whole['online']:,} online",
         f"connections  {whole['connections']:,}, {whole['sessions']:,} of them logged in",
         f"waiting      {queues}",
         f"last backup  {backup}",
     ]
+
+
+def _describe_erasure(pending: int) -> str:
+    return f"erasure from the files is under way, {pending:,} steps left" if pending else "all is gone from the files"
 
 
 def _duration(seconds: int) -> str:

@@ -74,14 +74,14 @@ def backup(source: Path, target: Path, task: Task, *, overwrite: bool = False, s
         raise FileError(f"{source} holds no chat; nothing was backed up")
     target.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
     _refuse_existing(target, overwrite=overwrite)
-    with _temporary(target) as part:
+    with temporary(target) as part:
         copied = _copy(source, part, task, step)
         task.doing = "checking"
-        held = integrity.verify(part, task.watch)
-        if held != copied:
+        held = integrity.examine(part, task.watch)
+        if held._replace(misfit="") != copied:
             raise FileError(f"the copy of {source} has other counts than it; nothing was backed up")
         _refuse_existing(target, overwrite=overwrite)
-        _put(part, target)
+        put(part, target)
     _note(source, target)
     return held
 
@@ -97,7 +97,7 @@ def read_note(path: Path) -> BackupNote | None:
 
 def _note(source: Path, target: Path) -> None:
     """Notes a new backup beside the database. Who may read there but not write makes backups all the same."""
-    with suppress(OSError), _temporary(_note_of(source)) as part:
+    with suppress(OSError), temporary(_note_of(source)) as part:
         part.write_text(f"{format_time(utcnow())} {target.resolve()}\n", errors="replace")
         part.replace(_note_of(source))
 
@@ -117,15 +117,15 @@ def restore(source: Path, path: Path, task: Task) -> tuple[Contents, Path | None
     path = path.resolve()
     _refuse_own(path, source)
     task.doing = "checking"
-    held = integrity.verify(source, task.watch)
-    with closing(FileLock(path)) as lock, _temporary(path) as part:
-        if _copy(source, part, task) != held:
+    held = integrity.examine(source, task.watch)
+    with closing(FileLock(path)) as lock, temporary(path) as part:
+        if _copy(source, part, task) != held._replace(misfit=""):
             raise FileError(f"{source} changes; restore a backup that nobody writes to")
         given = _settle_old(path, integrity.parse_ids(lock.newest))
         with closing(database.connect(part)) as connection:
             integrity.raise_ids(connection, given)
         old = _set_aside(path)
-        _put(part, path, old or path.parent)
+        put(part, path, old or path.parent)
     return held, old
 
 
@@ -149,7 +149,7 @@ def _refuse_existing(target: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def _temporary(target: Path) -> Iterator[Path]:
+def temporary(target: Path) -> Iterator[Path]:
     """Creates an empty file of mode 0600 beside the target; removes it if it still has that name at the end."""
     descriptor, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".part", dir=target.parent)
     os.close(descriptor)
@@ -179,7 +179,7 @@ def _copy(source: Path, part: Path, task: Task, step: int = STEP_PAGES) -> Conte
         reading.execute("BEGIN")
         (revision,) = reading.execute("SELECT version_num FROM alembic_version").fetchone()
         contents = integrity.count(reading, revision)
-        writing.execute("PRAGMA synchronous = OFF")  # synced once, by _put
+        writing.execute("PRAGMA synchronous = OFF")  # synced once, by put
         reading.backup(writing, pages=step, progress=tell)
         reading.execute("ROLLBACK")
         writing.execute("PRAGMA journal_mode = DELETE")
@@ -187,7 +187,7 @@ def _copy(source: Path, part: Path, task: Task, step: int = STEP_PAGES) -> Conte
     return contents
 
 
-def _put(part: Path, target: Path, owner: Path | None = None) -> None:
+def put(part: Path, target: Path, owner: Path | None = None) -> None:
     """Gives a finished file its name, so that after a power cut the whole file is there or none. It must be closed."""
     _sync(part, owner)
     part.replace(target)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from service.storage.sqlite.lock import FileLock
 
 START_CHECK_TIME: Final = 0.3  # seconds for the check at a start: it reads 250 MB, and the start takes under a second
+REPAIR: Final = f"A row was changed by hand. With the service stopped, `{programs.ADMIN} repair --db {{}}` mends it"
 _log: Final = logging.getLogger("chat.storage")
 _IDENTITY_BITS: Final = 31  # user_version is a signed 32-bit number
 # Each query returns a row if derived data does not match the messages. The queries walk indexes and read no text.
@@ -154,8 +155,16 @@ def find_problem(connection: sqlite3.Connection, pragma: str) -> str | None:
     return None if problem == "ok" else " ".join(str(problem).split())
 
 
-@database.all_translated()
 def verify(path: Path, watch: Callable[[sqlite3.Connection], None]) -> Contents:
+    """As `examine`, but raises FileError also if the derived data does not fit the messages."""
+    held = examine(path, watch)
+    if held.misfit:
+        raise FileError(f"{path}: {held.misfit}. {REPAIR.format(path)}")
+    return held
+
+
+@database.all_translated()
+def examine(path: Path, watch: Callable[[sqlite3.Connection], None]) -> Contents:
     """Checks a whole database or backup, also while a service uses it; changes nothing.
 
     `watch` gets the connection, so that another thread can interrupt it. Raises FileError if the file is damaged,
@@ -169,20 +178,20 @@ def verify(path: Path, watch: Callable[[sqlite3.Connection], None]) -> Contents:
     with closing(database.connect(path, read_only=True)) as connection:
         watch(connection)
         connection.execute("BEGIN")
-        problem = find_problem(connection, "integrity_check") or _find_misfit(connection)
+        problem = find_problem(connection, "integrity_check")
+        if problem is None and connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+            problem = "a row names another that is not there"
         if problem is not None:
             raise FileError(f"{path} is damaged: {problem}. {database.REMEDY.format(path)}")
-        return count(connection, revision)
+        return count(connection, revision)._replace(misfit=_find_misfit(connection))
 
 
-def _find_misfit(connection: sqlite3.Connection) -> str | None:
-    if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
-        return "a row names another that is not there"
+def _find_misfit(connection: sqlite3.Connection) -> str:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
     for problem, (table, query) in _DERIVED.items():
         if table in tables and connection.execute(query).fetchone() is not None:
             return problem
-    return None
+    return ""
 
 
 def count(connection: sqlite3.Connection, revision: str) -> Contents:

@@ -77,6 +77,12 @@ def store_all(connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequenc
     return [list(islice(each, len(posts))) for _, posts in calls]
 
 
+def find_eras(connection: sqlite3.Connection) -> None:
+    """Makes the eras anew from the messages."""
+    connection.execute("DELETE FROM era")
+    connection.execute(f"INSERT INTO era SELECT DISTINCT id >> {_ERA_BITS} FROM message WHERE recipient_id IS NOT NULL")  # noqa: S608
+
+
 def forget_eras(connection: sqlite3.Connection, first_id: int, last_id: int) -> None:
     """Removes the eras around these ids that have no direct message any more."""
     connection.execute(

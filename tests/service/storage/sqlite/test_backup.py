@@ -105,7 +105,7 @@ def test_what_is_there_is_not_overwritten_unless_asked(path: Path) -> None:
         backup.backup(path, target, Task())
     assert target.read_text() == "precious"
     assert backup.backup(path, target, Task(), overwrite=True).messages == 5
-    assert integrity.verify(target, lambda _: None).messages == 5
+    assert integrity.examine(target, lambda _: None).messages == 5
     with pytest.raises(FileError, match="the database itself"):
         backup.backup(path, path, Task(), overwrite=True)
     with pytest.raises(FileError, match="is a folder"):
@@ -205,7 +205,7 @@ def refuse(*_: Any) -> None:
     raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize("step", ["_copy", "integrity.verify", "_sync"])
+@pytest.mark.parametrize("step", ["_copy", "integrity.examine", "_sync"])
 def test_a_backup_that_fails_leaves_nothing(path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even its beginnings."""
     monkeypatch.setattr(f"service.storage.sqlite.backup.{step}", refuse)
@@ -233,7 +233,7 @@ def test_a_stopped_backup_leaves_nothing(path: Path) -> None:
     assert [name for name in names(path.parent) if name.startswith("copy")] == []
 
 
-@pytest.mark.parametrize("step", ["_copy", "integrity.verify", "_sync"])
+@pytest.mark.parametrize("step", ["_copy", "integrity.examine", "_sync"])
 def test_a_backup_that_is_killed_leaves_no_half_file(path: Path, step: str) -> None:
     """What it was making has a name that says so."""
     program = (
@@ -390,7 +390,7 @@ def test_a_backup_is_restored_where_nothing_was(path: Path) -> None:
     assert all_ids(new) == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("step", ["_copy", "_settle_old", "_set_aside", "_put"])
+@pytest.mark.parametrize("step", ["_copy", "_settle_old", "_set_aside", "put"])
 def test_a_restore_that_fails_leaves_the_database(path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Complete, under its name."""
     copy = path.with_name("copy.db")
@@ -438,7 +438,7 @@ def test_a_failed_backup_is_not_noted(path: Path, monkeypatch: pytest.MonkeyPatc
     """The one before stays the newest."""
     backup.backup(path, path.with_name("one.db"), Task())
     before = backup.read_note(path)
-    monkeypatch.setattr("service.storage.sqlite.backup._put", refuse)
+    monkeypatch.setattr("service.storage.sqlite.backup.put", refuse)
     with pytest.raises(OSError, match="No space left"):
         backup.backup(path, path.with_name("two.db"), Task())
     assert backup.read_note(path) == before

@@ -123,8 +123,15 @@ def test_no_statement_scans_a_table(
 
 def test_every_function_has_its_plan() -> None:
     """What is not in the table is called by what is."""
-    inner: set[object] = {messages.read_page, messages.note_direct, messages.newest_given, messages.forget_eras}
-    inner |= {unread.count_public, unread.discount, fulltext.remove, fulltext.merge_some}
+    inner: set[object] = {messages.read_page, messages.note_direct, messages.newest_given}
+    inner |= {
+        messages.find_eras,
+        messages.forget_eras,
+        unread.count_public,
+        unread.discount,
+        fulltext.remove,
+        fulltext.merge_some,
+    }
     rooms = (messages, unread, fulltext, users, names)
     functions = {
         f for room in rooms for f in vars(room).values() if inspect.isfunction(f) and f.__module__ == room.__name__
