@@ -209,6 +209,10 @@ class Session:
             commands = self._model.backlog.around(message_id)
         return self._send_all(commands, "This is no match on show. SEARCH shows them, with their numbers.")
 
+    def offer_deletion(self) -> None:
+        """Says how to delete the user's last message."""
+        self._show_all(lambda: [self._model.deletions.offer()])
+
     def mute(self, name: str | None) -> None:
         """Hides what this person writes, or shows it again; None: says who is muted."""
         self._change_muted(lambda: self._model.people.mute(name))

@@ -59,6 +59,9 @@ class ChatActions(Protocol):
     def show_around(self, message_id: int) -> Future[AnyEvent] | None:
         """Asks for the talk around a match of SEARCH."""
 
+    def offer_deletion(self) -> None:
+        """Says how to delete the user's last message."""
+
     def mute(self, name: str | None) -> None:
         """Hides what this person writes, or shows it again; None: says who is muted."""
 

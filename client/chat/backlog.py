@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from client.chat.deletions import DELETED
 from client.chat.paging import Page, fit
 from client.chat.recent import Recent
 from client.render.formatting import search_words
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Sequence
 
+    from client.chat.deletions import Deletions
     from client.chat.people import People
     from client.chat.receipts import Receipts
     from client.render.formatting import Formatter
@@ -45,11 +47,12 @@ _REMEMBERED: Final = 10_000  # ids, to drop a message that comes twice; the seco
 class Backlog:
     """The messages that do not come live. What it gives as lines counts as shown."""
 
-    def __init__(self, people: People, receipts: Receipts, formatter: Formatter) -> None:
+    def __init__(self, people: People, receipts: Receipts, deletions: Deletions, formatter: Formatter) -> None:
         self.shown: Recent[int] = Recent(_REMEMBERED)  # ids that must not be shown again as news
         self.seam = 0  # messages up to this id do not come live
         self._people = people
         self._receipts = receipts
+        self._deletions = deletions
         self._formatter = formatter
         self._older: AnyCommand | None = History()
         self._listing: History | Search = History()  # what HISTORY or SEARCH has shown last
@@ -202,9 +205,10 @@ class Backlog:
             is_match = words is not None or message.id == self._around
             note = f"  #{message.id}" if is_match else ""
             self._people.know(message.from_)
-            line = formatter.line(
-                message.time, message.from_, message.to, message.message, words, note, kind=message.kind
-            )
+            if not message.deleted:
+                self._deletions.show(message.id, message.time)
+            text = DELETED if message.deleted else message.message
+            line = formatter.line(message.time, message.from_, message.to, text, words, note, kind=message.kind)
             lines += formatter.on_its_day(message.time, [line])
         if hidden := sum(self._people.is_muted(message.from_) for message in messages):
             lines.append(hint(f"({counted(hidden, 'message')} of muted people not shown.)"))

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from client.chat.backlog import Backlog
+from client.chat.deletions import Deletions
 from client.chat.people import People
 from client.chat.presence import Mode, Presence
 from client.chat.receipts import Receipts
@@ -25,6 +26,8 @@ from service.wire.protocol import (
     AnyCommand,
     AnyEvent,
     BroadcastEvent,
+    Delete,
+    DeletedEvent,
     DirectEvent,
     Dm,
     ErrorReply,
@@ -63,12 +66,13 @@ class Model:
         self.people = People()
         self.presence = Presence(presence, self.people.is_muted)
         self.receipts = Receipts()
+        self.deletions = Deletions()
         self.is_connected = True
         self.unsent: Pm | Dm | None = None  # the last message that was refused
         self._clock = clock
         self._zone = zone
         self._formatter = Formatter(clock, zone)
-        self.backlog = Backlog(self.people, self.receipts, self._formatter)
+        self.backlog = Backlog(self.people, self.receipts, self.deletions, self._formatter)
         self._summary: Summary | None = None  # until it is shown
         self._latest = ""  # the server's time of what came live last
         self._lost_at = clock()
@@ -88,6 +92,8 @@ class Model:
                 lines = self._live(event)
             case UsersReply():
                 lines = self._users(event, request)
+            case DeletedEvent():
+                lines = self._deleted(event.id, event.by, event.time)
             case RenamedEvent():
                 lines = self._renamed(event)
             case ErrorReply():
@@ -148,6 +154,8 @@ class Model:
                 lines = self._logged_in(event)
             case AckReply(), Pm() | Dm():
                 lines = self._sent(event, request)
+            case AckReply(), Delete():
+                lines = self._deleted(request.id, self.name, format_time(self._clock()))
             case MissedReply(), Missed():
                 lines = self.backlog.missed(event)
             case HistoryReply(), History():
@@ -185,6 +193,8 @@ class Model:
             self.people.know(to)
             status = f" ({'stored until they log in' if ack.status == 'stored' else one_line(ack.status or 'sent')})"
         text = request.message or ""
+        if ack.id is not UNSET and ack.time is not UNSET:
+            self.deletions.send(ack.id, ack.time, text)
         line = self._formatter.line(ack.time, self.name, to, text, kind=request.kind, status=status)
         return self._formatter.on_its_day(ack.time, [line])
 
@@ -249,9 +259,21 @@ class Model:
         self.people.note_direct(message.id, message.from_, to)
         self.people.know(message.from_)
         self.presence.speak(message.from_)
+        self.deletions.show(message.id, message.time)
         return self._formatter.on_its_day(
             message.time, [self._formatter.line(message.time, message.from_, to, message.message, kind=message.kind)]
         )
+
+    def _deleted(self, message_id: int, by: str | UnsetType, time: str) -> list[Line]:
+        """A message was deleted. Nothing is said of one that is not on show, unless the user asked for it."""
+        sent = self.deletions.take(message_id)
+        if sent is None:
+            return [hint(f"Message {message_id} is deleted.")] if by == self.name else []
+        if by is not UNSET and self.people.is_muted(by):
+            return []
+        who = "you" if by == self.name else "the operator" if by is UNSET else shown_name(by)
+        _, moment = self._formatter.time(sent)
+        return self._came_or_went(time, [f"{who} deleted a message of {moment.rstrip()}"])
 
 
 def _text(command: AnyCommand) -> str:

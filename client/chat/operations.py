@@ -13,7 +13,7 @@ from msgspec import UNSET
 from client.chat.actions import Action, Argument, AtTerminal, InChat, InTalk, Mistake, Operation, Operations
 from client.chat.addressing import target_of
 from service.wire.limits import MAX_PAGE
-from service.wire.protocol import Dm, Ex, History, Missed, Pm, Search, Users
+from service.wire.protocol import Delete, Dm, Ex, History, Missed, Pm, Search, Users
 
 PROMPT: Final = "PM/DM/EX> "
 
@@ -24,10 +24,24 @@ _TARGET: Final = Argument("", is_name=True, is_optional=True, may_be_everyone=Tr
 
 
 def _around(number: str) -> Action:
-    digits = number.strip().removeprefix("#")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS):
+    message_id = _id_of(number)
+    if message_id is None:
         return Mistake("AROUND takes the number behind a match, such as 17. SEARCH shows them.")
-    return InChat(lambda chat: chat.show_around(int(digits)))
+    return InChat(lambda chat: chat.show_around(message_id))
+
+
+def _delete(number: str | None) -> Action:
+    if number is None:
+        return InChat(lambda chat: chat.offer_deletion())
+    message_id = _id_of(number)
+    if message_id is None:
+        return Mistake("DELETE takes a message's number, such as 17. DELETE alone says that of your last message.")
+    return Delete(id=message_id)
+
+
+def _id_of(number: str) -> int | None:
+    digits = number.strip().removeprefix("#")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS else None
 
 
 def _history(first: str | None, second: str | None) -> Action:
@@ -100,6 +114,13 @@ OPERATIONS: Final[Operations] = (
         "SEARCH", "SEARCH words", "messages with these words", (Argument("Words: "),), lambda words: Search(query=words)
     ),
     Operation("AROUND", "AROUND number", "the talk around a match of SEARCH", (Argument("Number: "),), _around),
+    Operation(
+        "DELETE",
+        "DELETE [number]",
+        "delete a message of yours; alone: your last",
+        (Argument("", is_optional=True),),
+        _delete,
+    ),
     Operation(
         "OLDER",
         "OLDER",

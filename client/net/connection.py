@@ -29,7 +29,7 @@ from service.net.tls import RECEIVE_BYTES, NotTlsError, TlsChannel
 from service.wire.framing import LineDecoder, Oversize
 from service.wire.json_lines import decode_event, encode
 from service.wire.limits import PROTOCOL_VERSION
-from service.wire.protocol import AnyCommand, AnyEvent, ByeReply, Dm, ErrorReply, Ex, HelloEvent, Pm, Reply
+from service.wire.protocol import AnyCommand, AnyEvent, ByeReply, Delete, Dm, ErrorReply, Ex, HelloEvent, Pm, Reply
 
 CONNECT_TIMEOUT: Final = 10.0  # seconds to reach the server and be greeted; longer than three lost SYNs (1 + 2 + 4 s)
 LEAVE_TIMEOUT: Final = 2.0  # seconds for the server to say bye; a user who leaves does not want to wait longer
@@ -118,6 +118,8 @@ class Connection:
         if isinstance(command, (Pm, Dm)) and command.kind and "kind" not in (self.hello.features or ()):
             # An older service would store it as a text.
             return self._refuse(command, reply, "unknown_kind", "this server knows no /me. Write it as a message.")
+        if isinstance(command, Delete) and "delete" not in (self.hello.features or ()):
+            return self._refuse(command, reply, "unknown_command", "this server cannot delete messages.")
         line = encode(command)
         if (size := len(line) - 1) > self.hello.max_line:  # the service could not tell which command it skipped
             text = f"this is {size:,} bytes long and the server takes {self.hello.max_line:,}. Send it in parts."

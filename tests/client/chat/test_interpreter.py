@@ -9,7 +9,7 @@ import pytest
 from client.chat.actions import Action, AtTerminal, InChat, Mistake, Notice
 from client.chat.interpreter import MOST_DRAFT, Interpreter
 from client.chat.operations import OPERATIONS
-from service.wire.protocol import Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users
+from service.wire.protocol import Delete, Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -390,6 +390,10 @@ class Plain:
         ("users", Users()),
         ("Users", Users()),
         ("history bob 5", History(with_="bob", limit=5)),
+        ("DELETE 17", Delete(id=17)),
+        ("delete #17", Delete(id=17)),
+        ("delete 17 rows", Pm(message="delete 17 rows")),
+        ("Delete it", Pm(message="Delete it")),
         ("SEARCH a b", Search(query="a b")),
         ("ex", Ex()),
         ("quit", Ex()),

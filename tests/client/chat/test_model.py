@@ -14,6 +14,8 @@ from service.wire.protocol import (
     AnyCommand,
     AnyEvent,
     ByeReply,
+    Delete,
+    DeletedEvent,
     Dm,
     ErrorReply,
     History,
@@ -347,3 +349,44 @@ def test_of_a_muted_one_no_new_name_is_told(model: Model) -> None:
     model.people.mute("bob")
     assert model.receive(RenamedEvent("bob", "bobby", TIME)) == []
     assert model.receive(public(sender="bobby")) == []
+
+
+@pytest.mark.parametrize(
+    ("by", "line"),
+    [
+        ("bob", "12:00 -- bob deleted a message of 09:30"),
+        (UNSET, "12:00 -- the operator deleted a message of 09:30"),
+        ("alice", "12:00 -- you deleted a message of 09:30"),
+    ],
+)
+def test_a_deletion_of_what_is_on_show_is_one_line(model: Model, by: str, line: str) -> None:
+    """Live or in a page; of what is not on show, or was told before, nothing is said."""
+    model.receive(public(11))
+    model.receive(HistoryReply(messages=[stored(5)], more=False), History())
+    time = "2026-11-21T12:00:00.000Z"
+    for number, said in ((11, [line]), (5, [line]), (11, []), (4, [])):
+        expected = said or (["Message"] if by == "alice" else [])
+        got = texts(model.receive(DeletedEvent(id=number, time=time, by=by)))
+        assert [text[:7] if text.startswith("Message") else text for text in got] == expected
+
+
+def test_the_ack_of_a_deletion_says_what_was_deleted(model: Model) -> None:
+    """The time of the message, or its number where it is not on show."""
+    model.receive(AckReply(command="pm", id=11, time=TIME), Pm(message="hi"))
+    assert "DELETE 11" in model.deletions.offer().text
+    ack = AckReply(command="delete", id=11)
+    assert texts(model.receive(ack, Delete(id=11))) == ["12:00 -- you deleted a message of 09:30"]
+    assert texts(model.receive(ack, Delete(id=11))) == ["Message 11 is deleted."]
+
+
+def test_a_deleted_message_in_a_page_has_its_place(model: Model) -> None:
+    """In words, as its text is empty."""
+    page = HistoryReply(messages=[replace(stored(5, ""), deleted=TIME)], more=False)
+    assert texts(model.receive(page, History()))[-1] == "09:30 bob: (deleted)"
+
+
+def test_a_muted_person_deletes_in_silence(model: Model) -> None:
+    """As all else that they do."""
+    model.receive(public(11))
+    model.people.mute("bob")
+    assert model.receive(DeletedEvent(id=11, time=TIME, by="bob")) == []
