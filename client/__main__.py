@@ -184,11 +184,11 @@ def _used(given: argparse.Namespace) -> str:
 def _missing(name: str, password: str, tokens: Tokens) -> tuple[str, int] | None:
     """What to say, and the exit status, if something is missing that the user would be asked for."""
     if not name:
-        return f"In a pipe the name must be given: {_USAGE}", MISTAKEN
+        return f"A script has to give the name: {_USAGE}", MISTAKEN
     if not is_sendable(name + password):
         return f"The name or {VARIABLE} is not valid UTF-8.", NOT_LOGGED_IN
     if not password and not tokens.find(name):
-        text = f"In a pipe nobody is asked for the password. Log in at a terminal once, or set {VARIABLE}."
+        text = f"A script is not asked for the password. Log in at a terminal once, or set {VARIABLE}."
         return text, NOT_LOGGED_IN
     return None
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from client.chat.help import whom_to_ask
 from client.net.connection import ConnectionLostError
 from client.net.link import OfflineError
-from client.text import hint, is_sendable, one_line, trouble
+from client.text import hint, is_sendable, one_line, sentence, trouble
 from service.wire.protocol import (
     AckReply,
     AnyCommand,
@@ -68,7 +68,7 @@ class LoginDialogue:
             return True
         reply = await self._send(Login(username=name, confirm=True))
         if isinstance(reply, ErrorReply):
-            self._show([trouble(one_line(reply.message))])
+            self._show([trouble(sentence(reply.message))])
             return False
         if not isinstance(reply, PasswordRequiredReply):
             raise ConnectionLostError("The server answered the login with something else. This is no chat to trust.")
@@ -115,7 +115,7 @@ class LoginDialogue:
     def _may_try_again(self, reply: AnyEvent) -> bool:
         """Shows a refusal; whether another password may help (else another name is asked for)."""
         if isinstance(reply, ErrorReply):
-            self._show([trouble(one_line(reply.message))])
+            self._show([trouble(sentence(reply.message))])
             return reply.code in _ABOUT_PASSWORDS
         self._show([trouble("The name was registered or removed just now.")])
         return False

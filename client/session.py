@@ -22,7 +22,7 @@ from client.chat.people import inquiry, is_inquiry
 from client.net.connection import LEAVE_TIMEOUT, ConnectionLostError
 from client.net.link import Link, Listener, OfflineError
 from client.render.status_bar import Status
-from client.text import Line, hint, one_line, trouble
+from client.text import Line, hint, sentence, trouble
 from service.wire.protocol import (
     AnyCommand,
     AnyEvent,
@@ -358,7 +358,7 @@ class Session:
 
     def _read(self, event: AnyEvent, request: History | Search) -> Page | str:
         if not isinstance(event, (HistoryReply, SearchReply)):
-            return one_line(event.message) if isinstance(event, ErrorReply) else "The server answered something else."
+            return sentence(event.message) if isinstance(event, ErrorReply) else "The server answered something else."
         with self._lock:
             page = self._model.backlog.read(event, request)
         self._shown_something.set()

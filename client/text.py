@@ -35,6 +35,12 @@ def one_line(text: str) -> str:
     return visible.one_line(_cut(text, _LONGEST_LINE))
 
 
+def sentence(text: str) -> str:
+    """Returns an error's text as a sentence of its own; a server writes it so that it can stand behind a colon, too."""
+    line = one_line(text).rstrip(".")
+    return f"{line[:1].upper()}{line[1:]}."
+
+
 def body(text: str) -> str:
     """Returns a message's text with its further lines indented, so that they cannot pass for other messages."""
     return safe(_cut(text, _LONGEST).replace("\r\n", "\n")).replace("\n", CONTINUATION)

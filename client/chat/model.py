@@ -19,7 +19,7 @@ from client.chat.presence import Mode, Presence
 from client.chat.receipts import Receipts
 from client.chat.summary import Summary
 from client.render.formatting import Formatter
-from client.text import Line, body, counted, hint, one_line, shown_name, trouble
+from client.text import Line, body, counted, hint, one_line, sentence, shown_name, trouble
 from service.clock import format_time
 from service.wire.protocol import (
     AckReply,
@@ -213,7 +213,7 @@ class Model:
             return [
                 Line(("trouble", f"Not sent: {reason.rstrip('.')}."), ("hint", " Your text was: "), ("", body(text)))
             ]
-        return [trouble(reason)]
+        return [trouble(sentence(error.message))]
 
     # -- people online ------------------------------------------------------------------------------------------------
     def _users(self, event: UsersReply, request: AnyCommand | None) -> list[Line]:

@@ -256,7 +256,7 @@ def test_what_is_read_is_not_shown() -> None:
                 assert (page.lines[-1].text, page.older) == ("09:30 bob: hi", History(before=7, limit=40))
             else:
                 before.append(page)
-        assert before[-2:] == ["no\u241b", "The server is shutting down."]
+        assert before[-2:] == ["No\u241b.", "The server is shutting down."]
         assert shown.ended.wait(TIMEOUT)
         talk.read(command, given.put)
         assert given.get(timeout=TIMEOUT) == before[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.text import Line, body, is_sendable, listed, named, one_line, sendable
+from client.text import Line, body, is_sendable, listed, named, one_line, sendable, sentence
 
 
 @pytest.mark.parametrize("raw", ["a\nb", "a\tb", "al\u200bice", "a\u200eb", "a\ufeffb", "a\u00adb"])
@@ -18,6 +18,12 @@ def test_a_name_hides_nothing(raw: str) -> None:
 def test_a_second_line_cannot_pass_for_a_message() -> None:
     """Each further line of a message is set in behind a bar."""
     assert body("hi\r\n09:30 bob: I quit\n") == "hi\n    09:30 bob: I quit\n    "
+
+
+@pytest.mark.parametrize(("said", "shown"), [("no such user", "No such user."), ("Ask bob.", "Ask bob.")])
+def test_an_error_is_shown_as_a_sentence(said: str, shown: str) -> None:
+    """Where nothing stands before it, it begins with a capital and ends with a full stop."""
+    assert sentence(said) == shown
 
 
 def test_a_line_is_a_filter_too() -> None:

@@ -72,7 +72,7 @@ def test_a_first_chat(service: Process, tmp_path: Path) -> None:
         with terminal(service, "bob") as back:
             back.wait_for("Password for bob:")
             back.enter("wrong password")
-            back.wait_for("wrong name or password")
+            back.wait_for("Wrong name or password")
             back.enter(PASSWORD)
             back.wait_for("1 direct message missed")
             back.enter("missed")

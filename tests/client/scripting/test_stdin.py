@@ -258,8 +258,8 @@ def client(*arguments: str, password: str = "", typed: str = "") -> subprocess.C
 @pytest.mark.parametrize(
     ("arguments", "password", "expected_status", "complaint"),
     [
-        (["127.0.0.1", "1", ""], "securepassword", 2, "name must be given"),
-        (["127.0.0.1", "1", "alice"], "", 4, "CHAT_PASSWORD"),
+        (["127.0.0.1", "1", ""], "securepassword", 2, "has to give the name"),
+        (["127.0.0.1", "1", "alice"], "", 4, "A script is not asked for the password"),
         (["127.0.0.1", "1", "alice"], "securepassword", 1, "Nothing listens"),
         (["127.0.0.1", "chat", "alice"], "securepassword", 2, "a port is a number"),
         (["127.0.0.1", "0", "alice"], "securepassword", 2, "a port is a number"),

@@ -159,7 +159,7 @@ def test_a_wrong_password_is_asked_again(desk: Desk) -> None:
 
     desk.type("mistyped1\rsecurepassword\rex\r")
     assert desk.chat(script) == 0
-    assert "wrong password" in desk.screen.text
+    assert "Wrong password.\r\n" in desk.screen.text
 
 
 def test_a_new_name_is_registered(desk: Desk) -> None:
@@ -176,14 +176,14 @@ def test_a_new_name_is_registered(desk: Desk) -> None:
 
     desk.type("one\rother\rshort\rshort\rsecurepassword\rsecurepassword\rex\r")
     assert desk.chat(script) == 0
-    for text in ("new name", "The two differ", "too short"):
+    for text in ("new name", "The two differ", "Too short."):
         assert text in desk.screen.text
 
 
 @pytest.mark.parametrize(
     ("reply", "text"),
     [
-        ({"type": "error", "code": "invalid_username", "message": "no spaces"}, "no spaces"),
+        ({"type": "error", "code": "invalid_username", "message": "no spaces"}, "No spaces."),
         ({"type": "password_required", "username": "x", "registered": False}, "takes no new names"),
     ],
 )
