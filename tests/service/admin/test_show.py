@@ -49,6 +49,23 @@ def test_a_long_table_is_printed_before_its_end(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == "100\n"
 
 
+def test_a_table_has_times_to_the_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    """So that a row of `users` fits a screen of 80 columns."""
+    time = "2026-11-21T09:30:59.123Z"
+    row = {
+        "name": "alexandra",
+        "created": time,
+        "last_seen": time,
+        "online": False,
+        "role": "moderator",
+        "disabled": None,
+    }
+    show(work(Row(row)), "text")
+    head, line = capsys.readouterr().out.splitlines()
+    assert line.split()[1:3] == ["2026-11-21T09:30Z", "2026-11-21T09:30Z"]
+    assert max(len(head), len(line)) <= 80
+
+
 def test_lines_for_people_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     """In the order in which they come, and a note beside them."""
     show(work(Row({"a": 1}), Row({"b": 2}, ["done"]), Note("look at this")), "text")
