@@ -47,10 +47,16 @@ def main(arguments: Sequence[str]) -> int:
     except ChatError as error:
         return _fail(str(error), 1)
     except (OSError, RuntimeError) as error:  # pathlib raises RuntimeError for a link to itself
-        return _fail(f"{word}: {error}", 1)
+        return _fail(f"{word}: {_reason(error)}", 1)
     except KeyboardInterrupt as interrupt:
         return _fail(f"stopped; {str(interrupt) or 'nothing was changed'}", _INTERRUPTED)
     return 0
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"  # without the number, as people put it
+    return str(error)
 
 
 def _fail(text: str, status: int) -> int:

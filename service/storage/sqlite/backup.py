@@ -70,6 +70,8 @@ def backup(source: Path, target: Path, task: Task, *, overwrite: bool = False, s
     copied at once. Raises FileError, SchemaError, StorageUnavailable, OSError; `target` is unchanged then.
     """
     _refuse_own(source, target)
+    if not source.exists():
+        raise FileError(f"there is no database {source}; name it with --db")
     if schema.read_revision(source) is None:
         raise FileError(f"{source} holds no chat; nothing was backed up")
     target.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)

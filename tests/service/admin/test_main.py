@@ -103,7 +103,9 @@ def test_old_backups_are_deleted_when_the_new_one_is_made(path: Path, capsys: py
         (["backup", "chat.db"], "chat.db is the database itself; name another file"),
         (["backup", "letter"], "letter is there already; name another file, or use --overwrite"),
         (["backup", "copy.db", "--db", "letter"], "letter is no SQLite database"),
-        (["backup", "letter/copy.db"], "backup: [Errno 17] File exists: 'letter'"),
+        (["backup", "letter/copy.db"], "backup: letter: File exists"),
+        (["backup", "--db", "none.db"], "there is no database none.db; name it with --db"),
+        (["import-users", "missing.csv"], "import-users: missing.csv: No such file or directory"),
         (["init-db", "loop"], ""),  # the words depend on the Python
         (["restore", "missing.db"], "there is no file missing.db"),
         (["restore", "letter"], "letter is no SQLite database"),

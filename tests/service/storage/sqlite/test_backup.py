@@ -110,7 +110,7 @@ def test_what_is_there_is_not_overwritten_unless_asked(path: Path) -> None:
         backup.backup(path, path, Task(), overwrite=True)
     with pytest.raises(FileError, match="is a folder"):
         backup.backup(path, path.parent, Task(), overwrite=True)
-    with pytest.raises(FileError, match="holds no chat"):
+    with pytest.raises(FileError, match="there is no database"):
         backup.backup(path.with_name("missing.db"), path.with_name("copy2.db"), Task())
 
 
