@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET, UnsetType
 
 from service.accounts.names import map_name
-from service.chat.fanout import Posted, ack_retry
+from service.chat.fanout import Posted, direct_ack
 from service.chat.presence import users_reply
 from service.chat.replies import fit
 from service.clock import format_time, utcnow
@@ -74,7 +74,7 @@ def _find_retry(session: Session, command: protocol.Dm, text: str, to: str) -> C
         raise UnknownUser(to)
     if isinstance(stored, NonceReused):
         raise stored
-    return partial(ack_retry, session, command, stored, user.id, to)
+    return partial(direct_ack, session, command, stored, user.id, to)
 
 
 def _make_post(

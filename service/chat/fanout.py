@@ -72,17 +72,7 @@ def _deliver_direct(
     assert recipient_id is not None  # noqa: S101 (only a public message has none)
     to = roster.name_of(recipient_id, known_as)
     receivers = [other.outbox for other in roster.sessions_of(recipient_id) if other is not session]
-    session.outbox.append(
-        AckReply(
-            command="dm",
-            id=stored.id,
-            time=stored.time,
-            to=to,
-            status="delivered" if (receivers and roster.is_listed(recipient_id)) or stored.seen else "stored",
-            nonce=command.nonce,
-            ref=command.ref,
-        )
-    )
+    session.outbox.append(direct_ack(session, command, stored, recipient_id, to))
     if not stored.fresh:
         return
     session.services.stored["direct"] += 1
@@ -94,14 +84,15 @@ def _deliver_direct(
         session.services.delivery.send(event, receivers, Note(0, (stored.id,)), copies)
 
 
-def ack_retry(session: Session, command: Dm, stored: Stored, user_id: int, known_as: str) -> AckReply:
-    """Returns the ack of a direct message that was stored before, to an account that was known by that name."""
+def direct_ack(session: Session, command: Pm | Dm, stored: Stored, user_id: int, known_as: str) -> AckReply:
+    """Returns the ack of a direct message to an account that was known by that name."""
     roster = session.services.roster
     return AckReply(
         command="dm",
         id=stored.id,
         time=stored.time,
         to=roster.name_of(user_id, known_as),
-        status="delivered" if stored.seen or roster.is_listed(user_id) else "stored",
+        status="delivered" if stored.seen or roster.is_there(user_id, session) else "stored",
         nonce=command.nonce,
+        ref=command.ref,
     )

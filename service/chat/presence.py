@@ -64,6 +64,13 @@ class Roster(Generic[Member]):
         """Whether the account is in the list of users online."""
         return user_id in self._names
 
+    def is_there(self, user_id: int, besides: Member) -> bool:
+        """Whether the account has a session that is not quiet, besides that one."""
+        if user_id not in self._names:
+            return False
+        sessions = self._sessions[user_id]
+        return besides not in sessions or any(not quiet for member, quiet in sessions.items() if member is not besides)
+
     def names(self) -> list[str]:
         """Returns the users online, sorted."""
         return self._sorted.copy()

@@ -264,5 +264,8 @@ def test_a_quiet_session_announces_nobody(wires: Wires) -> None:
     assert alice.read_type("broadcast")["from"] == "cron"
     assert alice.ask("dm", to="cron", message="thanks")["status"] == "stored"
     assert cron.read_type("direct")["message"] == "thanks"
+    wires.enter("alice", quiet=True)
+    assert alice.ask("dm", to="alice", message="milk")["status"] == "stored"
+    assert cron.ask("dm", to="alice", message="hi")["status"] == "delivered"
     assert [row["message"] for row in cron.ask("missed")["messages"]] == ["thanks"]
     assert alice.ask("users")["users"] == ["alice"]

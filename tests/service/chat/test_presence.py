@@ -97,6 +97,18 @@ def test_a_quiet_session_lists_nobody() -> None:
     assert not roster.remove(1, "cron")
 
 
+def test_who_is_there_for_a_session() -> None:
+    """By another one that is not quiet: neither the sender's own nor a quiet one takes a message for its person."""
+    roster: Roster[str] = Roster()
+    roster.add(1, "alice", "laptop")
+    roster.add(1, "alice", "cron", quiet=True)
+    roster.add(2, "bob", "bot", quiet=True)
+    there = [
+        roster.is_there(user_id, session) for user_id, session in [(1, "laptop"), (1, "cron"), (1, "bot"), (2, "x")]
+    ]
+    assert there == [False, True, True, False]
+
+
 def test_a_new_name_is_for_what_is_said_from_now_on() -> None:
     """The list keeps the old one until the account's sessions have ended."""
     roster: Roster[str] = Roster()
