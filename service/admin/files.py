@@ -88,7 +88,7 @@ def certs(given: argparse.Namespace, _: Settings) -> Work:
 
 
 def _values(held: Contents) -> dict[str, object]:
-    return {"users": held.users, "messages": held.messages, "revision": held.revision}
+    return {"users": held.users, "messages": held.messages, "schema": held.revision}
 
 
 def _describe(held: Contents) -> str:

@@ -6,6 +6,8 @@ import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from service.admin.desk import Desk, Order, Progress, Row
+from service.errors import PeerError
+from service.storage.contract import UnknownMessage
 
 if TYPE_CHECKING:
     from service.admin.desk import Work
@@ -45,7 +47,10 @@ class Erase(Order, frozen=True, tag="erase"):
 
 def delete_message(order: DeleteMessage, desk: Desk) -> Work:
     deletion = desk.storage.delete_message(None, order.id, order.reason, done=desk.service.tell_deleted)
-    deleted = desk.storage.result(deletion)
+    try:
+        deleted = desk.storage.result(deletion)
+    except UnknownMessage as error:  # its text for users speaks of what they may read
+        raise PeerError("unknown_message", f"there is no message with the id {order.id}") from error
     desk.service.run(_wait)
     done = "deleted" if deleted.fresh else f"was deleted before, at {deleted.time}"
     yield Row({"id": deleted.id, "deleted": deleted.time, "fresh": deleted.fresh}, [f"message {deleted.id}: {done}"])

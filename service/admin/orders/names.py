@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from service.accounts.names import check_not_reserved, look_of
 from service.admin.desk import Desk, Order, Progress, Row
 from service.clock import format_time, utcnow
-from service.storage.contract import SERVER_ID
+from service.storage.contract import SERVER_ID, UnknownMessage
 
 if TYPE_CHECKING:
     from service.admin.desk import Work
@@ -71,10 +72,14 @@ def _delete_messages(left: User, desk: Desk) -> Work:
         own = [kept.message for kept in page.messages if kept.message.sender == left.name]
         ids = [message.id for message in own if message.deleted is None]
         for start in range(0, len(ids), AT_ONCE):
-            for message_id in ids[start : start + AT_ONCE]:
-                write = desk.storage.delete_message(None, message_id, None, done=desk.service.tell_deleted)
-            desk.storage.result(write)
-            count += len(ids[start : start + AT_ONCE])
+            writes = [
+                desk.storage.delete_message(None, message_id, None, done=desk.service.tell_deleted)
+                for message_id in ids[start : start + AT_ONCE]
+            ]
+            for write in writes:
+                with suppress(UnknownMessage):  # removed meanwhile, as it was old
+                    desk.storage.result(write)
+                    count += 1
             yield Progress(f"deleting messages, {count} so far")
             if desk.service.is_running:
                 time.sleep(PAUSE)

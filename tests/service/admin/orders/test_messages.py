@@ -58,7 +58,7 @@ def test_a_message_that_there_is_not(tmp_path: Path, run: Run) -> None:
     make_chat(tmp_path / "chat.db")
     status, out, error = run("delete-message", "99")
     assert (status, out) == (1, "")
-    assert "there is no such message" in error
+    assert error == "chat admin: there is no message with the id 99\n"
 
 
 @pytest.mark.parametrize("is_running", [True, False])

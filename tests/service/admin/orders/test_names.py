@@ -12,13 +12,19 @@ import pytest
 from service.admin.asking import ask
 from service.admin.desk import Progress
 from service.admin.orders import names
+from service.errors import StorageUnavailable
+from service.storage.contract import UnknownMessage
+from service.storage.sqlite import deletion
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, until
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from service.errors import ChatError
     from service.server import Server
+    from service.storage.contract import Deleted
     from tests.service.admin.conftest import Run
     from tests.support.helpers import Line
 
@@ -327,6 +333,26 @@ def test_deleting_what_a_user_wrote_can_be_begun_again(
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
         assert {message["message"] for message in alice.ask("history")["messages"]} == {""}
     assert run("delete-user", "server", "--with-messages")[0] == 1
+
+
+@pytest.mark.parametrize(("error", "status"), [(StorageUnavailable("full"), 1), (UnknownMessage(), 0)])
+def test_a_message_that_is_not_deleted_is_no_success(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, error: ChatError, status: int
+) -> None:
+    """Unless it is gone already; others of the same piece may be deleted."""
+    delete = deletion.delete
+
+    def fail_once(connection: sqlite3.Connection, actor_id: int | None, message_id: int, reason: str | None) -> Deleted:
+        if message_id == 1:
+            raise error
+        return delete(connection, actor_id, message_id, reason)
+
+    with running_server(tmp_path) as server, enter(server.port, "bob") as bob:
+        for text in ("one", "two"):
+            bob.ask("pm", message=text)
+    monkeypatch.setattr(deletion, "delete", fail_once)
+    done = run(*GONE, "--with-messages")
+    assert (done[0], "1 messages are deleted" in done[1]) == (status, status == 0)
 
 
 def break_off(folder: Path) -> None:
