@@ -345,7 +345,7 @@ class AccountStorage(Protocol):
         """Returns what is stored of the person besides messages, also of a deleted account."""
 
     def messages_of(self, user_id: int, after: int, limit: int) -> KeptPage:
-        """Looks at so many messages that follow the id `after`, for those by the user and direct ones to the user."""
+        """Looks at up to so many messages after the id `after`, for those by the user and direct ones to the user."""
 
     def overview(self, since: str) -> Overview:
         """Counts what there is."""

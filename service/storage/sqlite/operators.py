@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 
+MOST_KEPT: Final = 500  # messages with their texts that are held at once: 2 MB, of 4,096 characters each
 _PERSON: Final = "SELECT id, name, created_at, last_seen_at, disabled_at, role FROM user"
 
 
@@ -58,9 +59,12 @@ def messages_of(connection: sqlite3.Connection, user_id: int, after: int, limit:
         SELECT m.id, m.sent_at, s.name, r.name, m.body, m.kind, m.deleted_at, m.nonce, m.seen_at
         FROM message AS m NOT INDEXED JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id
         WHERE m.id > :after AND m.id <= :up_to AND (m.sender_id = :user OR m.recipient_id = :user) ORDER BY m.id
+        LIMIT :most
         """,
-        {"after": after, "up_to": up_to, "user": user_id},
+        {"after": after, "up_to": up_to, "user": user_id, "most": MOST_KEPT},
     ).fetchall()
+    if len(rows) == MOST_KEPT:
+        up_to = rows[-1][0]
     return KeptPage([KeptMessage(Message(*row[:-2]), *row[-2:]) for row in rows], up_to)
 
 

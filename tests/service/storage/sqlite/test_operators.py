@@ -53,3 +53,15 @@ def test_nothing_looks_at_all_messages(tmp_path: Path) -> None:
         assert "SEARCH user USING INDEX" in step
         for step in explain(storage, operators.messages_of, 1, 0, 10):
             assert "SCAN" not in step or "message" not in step.replace("(subquery", ""), step
+
+
+def test_few_texts_of_a_person_are_held_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of those looked at are theirs; the next piece goes on after the last."""
+    monkeypatch.setattr(operators, "MOST_KEPT", 2)
+    with open_storage(tmp_path / "chat.db") as storage:
+        add(storage, "alice")
+        for text in "abcde":
+            say(storage, 1, text)
+        pieces = [storage.messages_of(1, after, 10) for after in (0, 2, 4, 5)]
+    assert [[kept.message.body for kept in piece.messages] for piece in pieces] == [["a", "b"], ["c", "d"], ["e"], []]
+    assert [piece.up_to for piece in pieces] == [2, 4, 5, 0]
