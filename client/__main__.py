@@ -116,7 +116,7 @@ def _chat(profile: Profile, tokens: Tokens, wanted: Wanted | None, used: str, *,
         write_profile=write_profile,
     )
     is_first = settings.is_first_run(settings.state_folder())
-    return app.run(make_link, name, tokens, remember, profile, is_first=is_first)
+    return app.run(make_link, profile, tokens, remember, is_first=is_first)
 
 
 def _securities(profile: Profile, tokens: Tokens, ask: Callable[[str], bool] | None) -> tuple[Security, Security]:

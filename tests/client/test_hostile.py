@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
 import subprocess
 import sys
-import threading
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,18 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pexpect
 import pytest
-from prompt_toolkit.application import create_app_session
-from prompt_toolkit.input import create_pipe_input
-from prompt_toolkit.output import DummyOutput
 
 from client.chat.receipts import Receipts
 from client.net.connection import CannotConnectError, connect
-from client.net.link import Link
-from client.terminal.app import MOST_WAITING, Terminal
 from client.text import Line, body, listed, one_line
 from service.visible import safe
 from tests.support.fake_server import TIME, FakeServer, Peer, login_ok
-from tests.support.helpers import PATIENCE, ROOT, until
+from tests.support.helpers import PATIENCE, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -304,36 +297,6 @@ def test_a_server_that_takes_no_receipts_costs_no_memory() -> None:
     for number in range(FLOOD + 5):
         receipts.direct(number)
     assert sum(len(seen.ids or ()) for seen in receipts.take()) == FLOOD
-
-
-def test_what_waits_for_the_screen_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The listener waits while there is much to show, and goes on once it is shown, or nobody looks any more."""
-    monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")
-
-    async def chat(port: int) -> None:
-        terminal = Terminal(partial(Link, first=connect("127.0.0.1", port)))
-        line = Line(("", "x" * (MOST_WAITING // 4)))
-
-        def flood() -> None:
-            for _ in range(8):
-                terminal.show([line])
-
-        listener = threading.Thread(target=flood)
-        listener.start()
-        until(lambda: terminal._size == MOST_WAITING)
-        listener.join(0.2)
-        assert (listener.is_alive(), terminal._size) == (True, MOST_WAITING)
-        terminal._print_waiting()
-        listener.join(PATIENCE)
-        assert (listener.is_alive(), terminal._size) == (False, MOST_WAITING)
-        await asyncio.to_thread(terminal._session.leave)
-
-    with (
-        FakeServer(Peer.greet) as server,
-        create_pipe_input() as keyboard,
-        create_app_session(keyboard, DummyOutput()),
-    ):
-        asyncio.run(chat(server.port))
 
 
 @pytest.mark.parametrize(

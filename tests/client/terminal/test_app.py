@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.history import DummyHistory
@@ -22,7 +23,10 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from client.memory import Memory
 from client.net.connection import ConnectionLostError, connect
 from client.net.link import Link
+from client.settings import Profile
+from client.terminal import app
 from client.terminal.app import Terminal
+from client.terminal.printer import Printer
 from client.text import Line, named
 from service.clock import format_time, utcnow
 from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
@@ -34,6 +38,9 @@ if TYPE_CHECKING:
     from prompt_toolkit.input import PipeInput
 
     from client.session import MakeLink
+
+
+PROFILE = Profile("127.0.0.1", 1)
 
 
 class Screen(DummyOutput):
@@ -80,7 +87,7 @@ class Desk:
         before = set(threading.enumerate())
 
         async def run(port: int) -> int:
-            return await make(partial(Link, first=connect("127.0.0.1", port))).run(name)
+            return await make(partial(Link, first=connect("127.0.0.1", port)), replace(PROFILE, name=name)).run()
 
         with FakeServer(script) as server, create_app_session(self.keyboard, self.screen):
             during = set(threading.enumerate())
@@ -478,7 +485,7 @@ def test_a_loss_between_two_questions(desk: Desk) -> None:
     """A connection that is lost while no question is open lets no further one be asked."""
 
     async def ask(port: int) -> None:
-        terminal = Terminal(partial(Link, first=connect("127.0.0.1", port)))
+        terminal = Terminal(partial(Link, first=connect("127.0.0.1", port)), PROFILE)
         assert isinstance(terminal._logins.history, DummyHistory)  # and no arrow key brings a password back
         terminal._end(ConnectionLostError("gone"))
         try:
@@ -495,12 +502,12 @@ def test_a_loss_between_two_questions(desk: Desk) -> None:
     assert "never" not in desk.screen.text
 
 
-def test_what_arrives_while_an_editor_is_open(desk: Desk) -> None:
+def test_what_arrives_while_an_editor_is_open(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not written over the editor, nor confirmed; it is shown afterwards."""
     editing, arrived = threading.Event(), threading.Event()
     terminals: list[Terminal] = []
 
-    class Watched(Terminal):
+    class Watched(Printer):
         def show(self, lines: Sequence[Line]) -> None:
             super().show(lines)
             if any("news" in line.text for line in lines):
@@ -517,8 +524,8 @@ def test_what_arrives_while_an_editor_is_open(desk: Desk) -> None:
         assert "news" not in desk.screen.text
         return "a text"
 
-    def make(make_link: MakeLink) -> Terminal:
-        terminals.append(Watched(make_link, editor=edit))
+    def make(make_link: MakeLink, profile: Profile) -> Terminal:
+        terminals.append(Terminal(make_link, profile, editor=edit))
         return terminals[0]
 
     def script(peer: Peer) -> None:
@@ -533,6 +540,7 @@ def test_what_arrives_while_an_editor_is_open(desk: Desk) -> None:
         peer.see_off()
         assert peer.seen[-1]["id"] >= 11
 
+    monkeypatch.setattr(app, "Printer", Watched)
     desk.type("securepassword\redit\r")
     assert desk.chat(script, make=make) == 0
 
@@ -563,9 +571,9 @@ def test_no_colours_where_none_are_wanted(monkeypatch: pytest.MonkeyPatch, varia
     )
 
     async def chat(port: int) -> None:
-        terminal = Terminal(partial(Link, first=connect("127.0.0.1", port)))
-        terminal.show([Line(named("bob"), ("trouble", ": hi"))])
-        terminal._print_waiting()
+        terminal = Terminal(partial(Link, first=connect("127.0.0.1", port)), PROFILE)
+        terminal._printer.show([Line(named("bob"), ("trouble", ": hi"))])
+        terminal._printer.print()
         terminal._session.leave()
 
     with (

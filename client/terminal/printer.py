@@ -1,0 +1,158 @@
+"""Lines on the screen, put there from any thread, above the line being typed, which stays whole.
+
+Other threads only add to what waits, and wake the loop, so nothing is lost between two prompts. Nothing here decides
+what a line says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from typing import TYPE_CHECKING, Final
+
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.renderer import print_formatted_text
+from prompt_toolkit.utils import is_dumb_terminal
+
+from client.render.layout import Size, arrange
+from client.terminal.links import RAW, linked, takes_links
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.output import Output
+    from prompt_toolkit.styles import BaseStyle
+
+    from client.terminal.notify import Notifier
+    from client.terminal.pager import Pager
+    from client.text import Line
+
+MOST_WAITING: Final = 1 << 18  # characters for the screen; while as many wait, no more is read from the server
+
+
+class Printer:
+    """Prints while `run` runs. It is made in the event loop; but for `show`, all is for the main thread.
+
+    `asking` is the prompt with the line being typed, and `question` what stands before it. `pager` is told what waits
+    while the screen is given away.
+    """
+
+    def __init__(self, output: Output, styles: BaseStyle, notifier: Notifier) -> None:
+        self.asking: PromptSession[str] | None = None
+        self.question = ""
+        self.pager: Pager | None = None
+        self._output = output
+        self._styles = styles
+        self._notifier = notifier
+        self._has_links = takes_links(os.environ)
+        self._is_away = False  # something else has the screen
+        self._loop = asyncio.get_running_loop()
+        self._arrived = asyncio.Event()
+        self._lock = threading.Lock()  # guards what follows
+        self._waiting: list[Line] = []
+        self._size = 0  # characters in _waiting
+        self._gone = False  # nothing is printed any more
+        self._printed = threading.Condition(self._lock)
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Puts lines on the screen. From any thread; only the main one never waits."""
+        with self._lock:
+            if threading.current_thread() is not threading.main_thread():
+                # A flood comes no faster than it can be shown, and the keyboard gets its turn.
+                self._printed.wait_for(lambda: self._size < MOST_WAITING or self._gone)
+            self._waiting += lines
+            self._size += sum(len(line.text) for line in lines)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._arrived.set)
+
+    def size(self) -> Size:
+        """The screen's."""
+        size = self._output.get_size()
+        return Size(size.columns, size.rows)
+
+    async def run(self) -> None:
+        """Prints what arrives, until it is cancelled."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            if self._is_away:
+                self._tell_pager()
+                continue
+            # The typed line is hidden meanwhile. Not by prompt_toolkit's run_in_terminal: under that the terminal would
+            # echo what is typed in this very moment, and Ctrl-C would be a signal.
+            if self.asking and is_dumb_terminal():
+                self._print_below(self.asking)
+            elif self.asking and self.asking.app.is_running:
+                self.asking.app.renderer.erase()
+                self.print()
+                self.asking.app.invalidate()
+            else:
+                self.print()
+
+    def print(self) -> None:
+        """Prints what waits."""
+        with self._lock:
+            lines, self._waiting, self._size = self._waiting, [], 0
+            self._printed.notify_all()
+        columns = self.size().columns
+        parts = [part for line in lines for part in arrange(line, columns)]
+        if not parts:
+            return
+        self._ring(lines)
+        if is_dumb_terminal():
+            self._output.write("".join(text for _, text in parts).replace("\n", "\r\n"))
+            self._output.flush()
+        else:
+            print_formatted_text(self._output, styled(linked(parts) if self._has_links else parts), self._styles)
+
+    def give_away(self) -> None:
+        """Prints what waits; then something else has the screen, and what arrives waits."""
+        self.print()
+        self._is_away = True
+
+    def take_back(self) -> None:
+        """The screen is back: prints what has arrived meanwhile."""
+        self._is_away = False
+        self.print()
+
+    def close(self) -> None:
+        """Prints the last lines. From here on nobody waits in `show`."""
+        self.print()
+        self._notifier.close()
+        with self._lock:
+            self._gone = True
+            self._printed.notify_all()
+
+    def _tell_pager(self) -> None:
+        """Counts in the pager what has come, and rings for it; an editor is not disturbed."""
+        if self.pager is None:
+            return
+        with self._lock:
+            lines, is_full = list(self._waiting), self._size >= MOST_WAITING
+        new = f"{sum(not line.is_day for line in lines)} new"
+        self.pager.tell(f"{new}: q shows them, more has to wait" if is_full else new)
+        self._ring(lines)
+
+    def _ring(self, lines: Sequence[Line]) -> None:
+        called = [line for line in lines if line.calls]
+        if called:
+            self._output.bell()
+            self._notifier.notify(called[-1].text)
+        for line in called:
+            line.calls = False  # once
+
+    def _print_below(self, asking: PromptSession[str]) -> None:
+        """On a dumb terminal the typed line stays where it is, and comes again below what arrives."""
+        if not self._waiting:
+            return
+        self._output.write("\r\n")
+        self.print()
+        self._output.write(self.question + ("" if asking.is_password else asking.default_buffer.text))
+        self._output.flush()
+
+
+def styled(parts: Iterable[tuple[str, str]]) -> FormattedText:
+    """Parts as prompt_toolkit takes them."""
+    return FormattedText((f"class:{style}" if style and style != RAW else style, text) for style, text in parts)
