@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from client.chat.deletions import DELETED
-from client.chat.paging import Page, fit
+from client.chat.paging import Page, fit, number
 from client.chat.recent import Recent
 from client.render.formatting import search_words
 from client.render.layout import Size
@@ -135,7 +135,7 @@ class Backlog:
             self._around = None
             return lines
         head = hint(f"-- {whose}: {counted(len(page.messages), 'message')} --")
-        lines = [head, *self._page(page.messages, first_unread=first_unread)]
+        lines = [head, *self._page(page.messages, first_unread=first_unread, numbered=asked.before is UNSET)]
         if more and is_room and self._receipts.unread:
             lines.append(hint(f"{self._receipts.unread} older ones are unread: {_OLDER}"))
         elif more:
@@ -178,11 +178,13 @@ class Backlog:
         formatter: Formatter | None = None,
         first_unread: int | None = None,
         words: re.Pattern[str] | None = None,
+        *,
+        numbered: bool = False,
     ) -> list[Line]:
         for message in messages:
             if message.id > self.seam:  # it may still be on its way here
                 self.shown.add(message.id)
-        lines = self.lines(messages, formatter, first_unread, words)
+        lines = self.lines(messages, formatter, first_unread, words, numbered=numbered)
         for line in lines:
             line.calls = False  # the user asked for it, and looks
         return lines
@@ -193,8 +195,10 @@ class Backlog:
         formatter: Formatter | None = None,
         first_unread: int | None = None,
         words: re.Pattern[str] | None = None,
+        *,
+        numbered: bool = False,
     ) -> list[Line]:
-        """Messages in their order, without those of muted people."""
+        """Messages in their order, without those of muted people; behind each its number, if they are `numbered`."""
         formatter = formatter or self._formatter
         lines: list[Line] = []
         for message in messages:
@@ -203,7 +207,7 @@ class Backlog:
             if self._people.is_muted(message.from_):
                 continue
             is_match = words is not None or message.id == self._around
-            note = f"  #{message.id}" if is_match else ""
+            note = number(message) if is_match or numbered else ""
             self._people.know(message.from_)
             if not message.deleted:
                 self._deletions.show(message.id, message.time)

@@ -41,7 +41,9 @@ class Deletions:
     def offer(self) -> Line:
         """How to delete one."""
         if self._own is None:
-            return hint("Which one? SEARCH gives messages with their numbers; DELETE 17 deletes that one.")
+            return hint("Which one? HISTORY and SEARCH show the numbers; DELETE 17 deletes that one.")
         message_id, text = self._own
         text = one_line(text if len(text) <= _QUOTED else text[:_QUOTED] + "…")
-        return hint(f'DELETE {message_id} deletes your last message, "{text}". SEARCH gives the numbers of others.')
+        return hint(
+            f'DELETE {message_id} deletes your last message, "{text}". HISTORY and SEARCH show the numbers of others.'
+        )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from client.chat.people import People
     from client.render.formatting import Formatter
     from client.text import Line
-    from service.wire.protocol import History, HistoryReply, Search
+    from service.wire.protocol import History, HistoryReply, Search, StoredMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,11 @@ class Page:
     older: History | Search | None
 
 
+def number(message: StoredMessage) -> str:
+    """What stands behind a message whose number may be of use, for AROUND or DELETE."""
+    return "" if message.deleted else f"  #{message.id}"
+
+
 def fit(page: HistoryReply, space: Size, formatter: Formatter, people: People) -> HistoryReply:
     """The newest messages of a page, as many as take no more than these rows, and one at least."""
     moments = [formatter.moment(message.time) for message in page.messages]
@@ -32,7 +37,9 @@ def fit(page: HistoryReply, space: Size, formatter: Formatter, people: People) -
     while first > 0:
         message = page.messages[first - 1]
         if not people.is_muted(message.from_):
-            line = formatter.line(message.time, message.from_, message.to, message.message, kind=message.kind)
+            line = formatter.line(
+                message.time, message.from_, message.to, message.message, note=number(message), kind=message.kind
+            )
             rows += rows_of(line, space.columns)
         rows += first < len(days) and days[first - 1] != days[first]
         if first < len(days) and rows + (days[first - 1] != formatter.day) > space.rows:

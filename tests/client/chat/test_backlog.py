@@ -57,7 +57,12 @@ def test_history_pages_back(model: Model) -> None:
     """HISTORY shows a page, and OLDER asks for the one before it, until there is none."""
     page = HistoryReply(messages=[stored(4), stored(6, sender="alice")], more=True)
     lines = texts(model.receive(page, History()))
-    assert lines == ["-- the room: 2 messages --", "09:30 bob: hi", "09:30 > you: hi", "OLDER shows what came before."]
+    assert lines == [
+        "-- the room: 2 messages --",
+        "09:30 bob: hi  #4",
+        "09:30 > you: hi  #6",
+        "OLDER shows what came before.",
+    ]
     assert model.backlog.older() == History(before=4)
     model.receive(HistoryReply(messages=[stored(3)], more=False), History(before=4))
     assert model.backlog.older() is None
@@ -76,8 +81,8 @@ def test_history_with_one_person(model: Model) -> None:
     page = HistoryReply(with_="bob", messages=[stored(4, to="alice"), stored(6, sender="alice", to="bob")], more=True)
     assert texts(model.receive(page, History(with_="Bob")))[:3] == [
         "-- you and bob: 2 messages --",
-        "09:30 bob -> you: hi",
-        "09:30 > you -> bob: hi",
+        "09:30 bob -> you: hi  #4",
+        "09:30 > you -> bob: hi  #6",
     ]
     assert model.backlog.older() == History(with_="Bob", before=4)
 

@@ -168,10 +168,10 @@ def test_days_are_set_apart(model: Model) -> None:
     assert texts([*model.receive(page, History()), *model.receive(public())]) == [
         "-- the room: 3 messages --",
         "-- Thursday, 19 November 2026 --",
-        "08:00 bob: 0",
-        "23:59 bob: 1",
+        "08:00 bob: 0  #0",
+        "23:59 bob: 1  #1",
         "-- Friday, 20 November 2026 --",
-        "00:00 bob: 2",
+        "00:00 bob: 2  #2",
         "-- Saturday, 21 November 2026 --",
         "09:30 bob: hi",
     ]
@@ -241,7 +241,10 @@ def test_muted_people_are_hidden(model: Model) -> None:
     assert model.receive(direct(11)) == []
     assert model.receipts.take() == [Seen(id=11)]
     page = HistoryReply(messages=[stored(4), stored(5, sender="carol")], more=False)
-    assert texts(model.receive(page, History()))[1:] == ["09:30 carol: hi", "(1 message of muted people not shown.)"]
+    assert texts(model.receive(page, History()))[1:] == [
+        "09:30 carol: hi  #5",
+        "(1 message of muted people not shown.)",
+    ]
     model.people.mute("bob")
     assert texts(model.receive(direct(12))) == ["09:30 bob -> you: hi"]
 
