@@ -117,7 +117,7 @@ OPERATIONS: Final[Operations] = (
     Operation(
         "DELETE",
         "DELETE [number]",
-        "delete a message of yours; alone: your last",
+        "delete a message of yours, by its number",
         (Argument("", is_optional=True),),
         _delete,
     ),

@@ -140,6 +140,12 @@ def test_the_screen_is_what_people_see() -> None:
     assert "".join(f"    {line}\n" for line in screen.splitlines()) in README
 
 
+def test_the_contents_are_the_sections_in_their_order() -> None:
+    """Of the longest paper, below its title."""
+    contents = re.findall(r"^    (\S+(?: \S+)*)  ", OPERATING.partition("\n\n\n")[0], re.MULTILINE)
+    assert contents == re.findall(r"^(.+)\n-+$", OPERATING, re.MULTILINE)
+
+
 # -- the files --------------------------------------------------------------------------------------------------------
 def test_the_files_they_name_exist() -> None:
     """In the papers; and the papers that the programs name."""
