@@ -270,6 +270,10 @@ ROWS: Final[dict[str, How]] = {
     "make init-db DB=chat.db": prints("chat.db: current", there="clone"),
     "make backup DB=chat.db TO=copy.db": prints("copy.db: ", "1 user,", there="clone"),
     "make certs CERTS=certs NAMES=chat.example": prints("Names: localhost", there="clone"),
+    "chat-admin certs": prints("fingerprint"),
+    "chat-service --host 0.0.0.0 --tls-cert certs/cert.pem --tls-key certs/key.pem": serves(
+        "chat-service 0 --host 0.0.0.0 --tls-cert certs/cert.pem --tls-key certs/key.pem", there="clone"
+    ),
     "chat-service [PORT]": serves("chat-service 0"),
     "chat-admin disable NAME": administers("alice: "),
     "chat-admin enable NAME": administers("alice: "),
@@ -356,7 +360,7 @@ ROWS: Final[dict[str, How]] = {
         ),
         is_elsewhere("needs the network; test_wheel.py installs the wheel"),
     ),
-    "chat chat.example 12000": chats("is a new name"),
+    "chat chat.example 12000 --tls": chats("is a new name", tls=True),
     "chat --help": prints("--tail"),
     "chat-admin init-db --backup": prints("chat.db: current", there="clone"),
     "rm -r ~/chat-venv": prints(line="mkdir ~/chat-venv\nrm -r ~/chat-venv"),
