@@ -48,6 +48,16 @@ def test_an_announcement_stands_between_the_messages_in_order(tmp_path: Path, ru
             assert [message["id"] for message in again.ask("history")["messages"]] == [1, 2, 3]
 
 
+def test_who_was_shown_it_has_read_it(tmp_path: Path, run: Run) -> None:
+    """As any message, where the client does not confirm itself."""
+    with running_server(tmp_path) as server:
+        with enter(server.port, "alice") as alice:
+            run("announce", "now")
+            alice.read_type("broadcast")
+        with enter(server.port, "alice") as again:
+            assert again.hello["unread"] == 0
+
+
 def test_without_a_service_it_is_stored(tmp_path: Path, run: Run) -> None:
     """Who comes later finds it; stdin may have it, without its last line end."""
     make_chat(tmp_path / "chat.db")
