@@ -69,6 +69,10 @@ def compact(path: Path, task: backup.Task) -> tuple[Contents, int, int]:
             if not database.checkpoint(connection):
                 raise FileError(f"another program reads {path}; end it first")
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()  # nothing of the old file is left beside it
+            # Keeps its locks from now on: what another program stored meanwhile would be lost with the old file.
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("COMMIT")
             before = path.stat().st_size
             with backup.temporary(path) as part:
                 task.doing = "copying"

@@ -11,13 +11,16 @@ import pytest
 
 from service.errors import FileError, StorageUnavailable
 from service.storage import Task, backup, compact, repair, verify
-from service.storage.sqlite import unread
+from service.storage.sqlite import integrity, unread
 from tests.support.erasure import BY_HAND, erase, fill, left_in_files, purge
 from tests.support.helpers import open_storage
 from tests.support.storage import ids_of, say, skip_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from service.storage.contract import Contents
 
 
 def spoil(path: Path) -> dict[int, str]:
@@ -95,6 +98,26 @@ def test_compact_gives_free_pages_back(tmp_path: Path) -> None:
     assert left_in_files(path, list(words.values())) == []
     with open_storage(path) as storage:
         assert say(storage, 1, "next") == 401
+
+
+def test_nobody_writes_to_a_file_that_is_about_to_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as sqlite3, while the copy is checked: what it stored would be lost."""
+    path, tried = tmp_path / "chat.db", []
+    with open_storage(path) as storage:
+        fill(storage, Random(24), 20)
+    examine = integrity.examine
+
+    def write_meanwhile(part: Path, watch: Callable[[sqlite3.Connection], None]) -> Contents:
+        with (
+            closing(sqlite3.connect(path, timeout=0)) as other,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            tried.append(other.execute("UPDATE message SET body = '' WHERE id = 1"))
+        return examine(part, watch)
+
+    monkeypatch.setattr(integrity, "examine", write_meanwhile)
+    assert compact(path, Task())[0].messages == 20
+    assert tried == []
 
 
 def test_compact_waits_for_no_reader(tmp_path: Path) -> None:
