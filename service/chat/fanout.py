@@ -44,10 +44,10 @@ class Batch(Struct):
         session, sender = self.session, self.sender
         name = session.services.roster.name_of(sender.id, sender.name)
         for posted, outcome in zip(self.posts, outcomes, strict=True):
-            if isinstance(outcome, UnknownUser):
-                outcome = UnknownUser(posted.to or name)  # noqa: PLW2901 (the storage knows ids only)
             if not isinstance(outcome, Stored):
-                session.outbox.append(session.explain(outcome, posted.command))
+                # Of who is unknown the storage knows the id only.
+                error = UnknownUser(posted.to or name) if isinstance(outcome, UnknownUser) else outcome
+                session.outbox.append(session.explain(error, posted.command))
             elif posted.to is None:
                 _deliver_public(session, name, posted, outcome)
             else:
