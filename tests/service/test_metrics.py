@@ -150,7 +150,7 @@ def test_a_database_that_cannot_be_written_is_told(tmp_path: Path) -> None:
             other.execute("BEGIN IMMEDIATE")
             for _ in range(2):
                 assert get(port, "/healthz") == (503, "storing or delivering takes longer than a second\n")
-            assert samples(port)["chat_sessions"] == 0
+            assert samples(port)["chat_queue_length writes"] == 0  # the second asked for no further write
         until(lambda: get(port, "/healthz")[0] == 200)
 
 
