@@ -168,7 +168,7 @@ class Link:
         with self._lock:
             connection = self._open_connection()
             if connection is None:
-                raise self._reason or OfflineError("Not connected just now. Try again when the connection is back.")
+                raise self._reason or OfflineError("Not connected. Try again later.")
         return connection.send(self._quietly(command, connection.hello))
 
     def _quietly(self, command: AnyCommand, hello: HelloEvent) -> AnyCommand:

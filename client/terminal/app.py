@@ -135,6 +135,8 @@ class Terminal:
         except (EOFError, asyncio.CancelledError):  # Ctrl-C, Ctrl-D or a signal
             return 0
         except ConnectionLostError:  # the session has said why
+            if not self._is_in:  # only after the login it comes back by itself
+                self._show([hint("You are not logged in. Start again.")])
             return 1
         finally:
             try:

@@ -209,6 +209,17 @@ def test_a_useless_name_is_asked_again(desk: Desk, reply: dict[str, Any], text: 
     assert text in desk.screen.text
 
 
+def test_a_server_that_goes_away_at_the_login_ends_the_client(desk: Desk) -> None:
+    """It says what to do: before the login the client does not come back by itself."""
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        peer.answer(peer.expect("login"), type="password_required", username="alice", registered=True)
+
+    assert desk.chat(script) == 1
+    assert "The server went away.\r\nYou are not logged in. Start again.\r\n" in desk.screen.text
+
+
 def test_an_empty_password_asks_for_another_name(desk: Desk) -> None:
     """Enter at the password leads back to the name."""
 
