@@ -6,7 +6,7 @@ ChatError
 │   └── CommandError    the line was no command; carries its `ref` and `command` where they could be read
 └── ServiceError        our fault, or the machine's
     ├── ConfigError         a setting is invalid, or cannot be met
-    ├── SchemaError         the database is newer than this program, or another program's
+    ├── SchemaError         the database is of another version, or another program's
     ├── FileError           a database or backup file is in use, damaged, in the way, or cannot be created
     └── StorageUnavailable  the database cannot be read or written just now; nothing was changed
         ├── StorageDamaged      because the file is damaged

@@ -61,6 +61,7 @@ def _ask(db: str, order: Order) -> Work:
 def _carry_out_here(db: str, order: Order) -> Work:
     if not storage.exists(db):
         raise PeerError("bad_request", f"there is no database {Path(db)}; name it with --db")
+    storage.refuse_older(db)
     with closing(storage.open_offline(db)) as opened:
         yield from carry_out(order, Desk(opened, NoService()))
 

@@ -72,11 +72,13 @@ def verify(given: argparse.Namespace, _: Settings) -> Work:
 
 
 def repair(given: argparse.Namespace, _: Settings) -> Work:
+    storage.refuse_older(given.db)
     held = yield from attend(lambda task: storage.repair(given.db, task))
     yield Row({"file": given.db, **_values(held)}, [f"{given.db}: repaired, {_describe(held)}"])
 
 
 def compact(given: argparse.Namespace, _: Settings) -> Work:
+    storage.refuse_older(given.db)
     held, before, now = yield from attend(lambda task: storage.compact(given.db, task))
     values = {"file": given.db, "bytes": now, "bytes_before": before, **_values(held)}
     yield Row(values, [f"{given.db}: {now:,} bytes, before {before:,}; {_describe(held)}"])

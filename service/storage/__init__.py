@@ -6,9 +6,11 @@ A path names a SQLite file; there is no other engine yet. contract.py describes 
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
-from service.errors import ConfigError
+from service import programs
+from service.errors import ConfigError, SchemaError
 from service.storage.sqlite import backup as copies
 from service.storage.sqlite import integrity, schema
 from service.storage.sqlite import repair as repairs
@@ -30,6 +32,7 @@ __all__ = [
     "is_older",
     "open_offline",
     "open_storage",
+    "refuse_older",
     "repair",
     "restore",
     "time_stamp",
@@ -61,6 +64,15 @@ def exists(db: str | Path) -> bool:
 def is_older(db: str | Path) -> bool:
     """Returns whether the database needs an upgrade. Changes nothing. Raises ConfigError, SchemaError, FileError."""
     return schema.read_revision(_path_of(db)) not in {None, schema.revisions()[-1]}
+
+
+def refuse_older(db: str | Path) -> None:
+    """For what would upgrade the database on the way: without a backup there is no way back to the older program.
+
+    Raises SchemaError with what to type; ConfigError, FileError.
+    """
+    if is_older(db):
+        raise SchemaError(f"{db} is of an older version. Type: {programs.ADMIN} init-db {quote(str(db))} --backup")
 
 
 def init_db(db: str | Path) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pexpect
 import pytest
 
+from service import programs
 from service.admin import __main__ as admin
 from service.admin.desk import Progress
 from service.admin.orders.status import Users
@@ -77,6 +78,19 @@ def test_an_upgrade_makes_a_backup_first_if_asked(
     (copy,) = (tmp_path / "backups").iterdir()
     assert copied.startswith(f"backups/{copy.name}: ")
     assert schema.read_revision(copy) == revisions()[-2]
+
+
+@pytest.mark.parametrize("command", [["status"], ["announce", "hi"], ["disable", "alice"], ["repair"], ["compact"]])
+def test_no_other_command_upgrades(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    """Without a backup there would be no way back: an older database is left as it is, and what to type is said."""
+    monkeypatch.chdir(tmp_path)
+    copytree(schema.MIGRATIONS, tmp_path / "older", ignore=ignore_patterns("__pycache__", f"{revisions()[-1]}*"))
+    schema.prepare(tmp_path / "chat.db", tmp_path / "older")
+    assert admin.main(command) == 1
+    assert f"Type: {programs.ADMIN} init-db chat.db --backup\n" in capsys.readouterr().err
+    assert schema.read_revision(tmp_path / "chat.db") == revisions()[-2]
 
 
 def test_old_backups_are_deleted_when_the_new_one_is_made(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
