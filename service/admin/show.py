@@ -23,7 +23,7 @@ Layout = Literal["text", "csv", "json"]  # rows as lines and tables, or each row
 TICK: Final = 1.0  # seconds until progress shows on a terminal
 _TABLE_ROWS: Final = 100  # that are looked at for the widths of a table before its first one is printed
 _GAP: Final = "  "
-# In a table to the minute: a row of `users` then fits 80 columns. Lines of JSON have the whole.
+# For people to the minute: a row of `users` then fits 80 columns. Lines of JSON have the whole.
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d):\d\d\.\d{3}Z")
 
 
@@ -69,7 +69,7 @@ class _Printer:
         elif told.lines:
             self._table.end()
             for line in told.lines:
-                print(one_line(line))
+                print(_shorten(line))
         else:
             self._table.add(told.values)
 
@@ -141,7 +141,11 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return _TIME.sub(r"\1Z", one_line(str(value))) if value not in (None, "") else "-"
+    return _shorten(str(value)) if value not in (None, "") else "-"
+
+
+def _shorten(text: str) -> str:
+    return _TIME.sub(r"\1Z", one_line(text))
 
 
 def _width(text: str) -> int:

@@ -95,8 +95,8 @@ def _describe(whole: dict[str, Any]) -> list[str]:
     """Returns the lines for people."""
     running = f"running since {whole['started']} ({_duration(whole['uptime'])})" if whole["running"] else "not running"
     backup = f"{whole['last_backup']} to {whole['last_backup_file']}" if whole["last_backup"] else "none known"
-    sizes = tuple(whole[f"{part}_bytes"] for part in ("database", "wal", "free"))
-    files = "{:,} bytes, its -wal {:,}; {:,} free on its disk".format(*sizes)
+    sizes = tuple(whole[f"{part}_bytes"] / 1_000_000 for part in ("database", "wal", "free"))
+    files = "{:,.1f} MB, its -wal {:,.1f}; {:,.0f} MB free on its disk".format(*sizes)
     waiting = tuple(whole[f"{queue}_queue"] for queue in ("writer", "delivery", "bcrypt"))
     queues = "{:,} for the writer, {:,} for the delivery, {:,} for bcrypt".format(*waiting)
     return [

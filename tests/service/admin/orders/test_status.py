@@ -76,7 +76,16 @@ def test_status_knows_the_last_backup(tmp_path: Path, run: Run) -> None:
     assert run("backup", str(tmp_path / "copy.db"))[0] == 0
     (whole,) = rows(run("status", "--json")[1])
     assert whole["last_backup_file"] == str(tmp_path / "copy.db")
-    assert f"last backup  {whole['last_backup']} to {tmp_path / 'copy.db'}" in run("status")[1]
+    assert f"last backup  {whole['last_backup'][:16]}Z to {tmp_path / 'copy.db'}" in run("status")[1]
+
+
+def test_the_lines_of_status_fit_a_screen(tmp_path: Path, run: Run) -> None:
+    """Of 80 columns: times are to the minute, and sizes in MB."""
+    with running_server(tmp_path):
+        lines = run("status")[1].splitlines()
+    assert max(len(line) for line in lines) <= 80
+    (database,) = [line for line in lines if line.startswith("database")]
+    assert re.fullmatch(r"database +\d+\.\d MB, its -wal \d\.\d; [\d,]+ MB free on its disk; schema \d+", database)
 
 
 @pytest.mark.parametrize(
