@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from client.settings import SettingsError, tls_profile
 from client.text import one_line
 from client.tokens import is_here
+from service import programs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ class Known:
         A login of any name counts, because the server is the same. If the file of profiles is unreadable it counts as
         evidence: a slip in the file must not allow a connection without TLS.
         """
-        last = "forget it with --forget-server."
+        last = f"type: {programs.CLIENT} {one_line(self._server)} {self._port} --forget-server"
         if self._pins.knows(self._server, self._port):
             evidence = "it was trusted in TLS before"
         elif self._tokens.has_tls():

@@ -129,7 +129,8 @@ def test_a_server_known_in_tls_is_not_talked_to_without(
     assert server.count == 0
     said = capsys.readouterr().err
     assert f"port {server.port}, speaks TLS" in said
-    assert "Start with --tls" in said
+    assert said.endswith((f" {server.port} --forget-server\n", "change the profile.\n"))
+    assert "Start with --tls, or --tls-ca FILE (make: TLS=1, or CA=FILE)." in said
     assert "ask who runs it" in said
     assert "Without TLS, whoever" not in said
 
