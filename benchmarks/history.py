@@ -216,7 +216,7 @@ def _connect_empty(path: Path, model: sqlite3.Connection) -> sqlite3.Connection:
     connection.executemany(
         "INSERT INTO user (id, name, password_hash, created_at, last_seen_at, read_id, direct_id) "
         "VALUES (?, ?, ?, ?, ?, 0, 0)",
-        model.execute("SELECT id, name, password_hash, created_at, last_seen_at FROM user"),
+        model.execute("SELECT id, name, password_hash, created_at, last_seen_at FROM user WHERE id > 0"),
     )
     connection.execute("COMMIT")
     database.checkpoint(connection)

@@ -54,8 +54,8 @@ class Known:
         return (
             f"{self._place}, speaks TLS: {evidence}.\n"
             "Not connected: without TLS your password can be read on the way.\n"
-            "Start with --tls, or --tls-ca FILE. If it has no TLS any more, someone may be in\n"
-            f"between: ask who runs it. If they say that it is so,\n{last}"
+            "Start with --tls, or --tls-ca FILE (make: TLS=1, or CA=FILE). If it has no TLS any more,\n"
+            f"someone may be in between: ask who runs it. If they say that it is so,\n{last}"
         )
 
     def _doubt(self, error: SettingsError) -> str:

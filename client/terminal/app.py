@@ -297,7 +297,8 @@ class Terminal:
             event.app.exit(exception=EOFError())
         else:
             self._is_warned = True
-            self._show([hint("Ctrl-C once more leaves; so do EX and Ctrl-D.")])
+            others = "so do EX and Ctrl-D" if self._is_in else "so does Ctrl-D"  # before the login EX is a name
+            self._show([hint(f"Ctrl-C once more leaves; {others}.")])
 
     def _page_up(self, event: KeyPressEvent) -> None:
         if not self._asks_who:

@@ -244,7 +244,7 @@ def test_a_page_of_more_than_was_asked_is_shown() -> None:
         peer.see_off()
 
     status, out, _ = by_stdin(script, "history\nex\n")
-    assert (status, len(re.findall(r"bob: m\d+\n", out))) == (0, 1_000)
+    assert (status, len(re.findall(r"bob: m\d+  #\d+\n", out))) == (0, 1_000)
 
 
 @pytest.mark.parametrize("unit", [b"\n" * 65_536, b"x" * 65_536], ids=["empty lines", "one line"])

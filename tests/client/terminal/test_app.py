@@ -400,7 +400,8 @@ def test_ctrl_c_and_ctrl_d_leave(desk: Desk, keys: str, before: str) -> None:
 
     desk.type(before + keys)
     assert desk.chat(script) == 0
-    assert ("Ctrl-C once more leaves" in desk.screen.text) is ("\x03" in keys)
+    said = "so do EX and Ctrl-D." if before else "so does Ctrl-D."
+    assert (f"Ctrl-C once more leaves; {said}" in desk.screen.text) is ("\x03" in keys)
 
 
 def test_ctrl_c_cancels_a_question(desk: Desk) -> None:

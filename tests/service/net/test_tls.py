@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import ssl
@@ -413,7 +414,8 @@ def test_a_handshake_has_a_deadline(
         sock.close()
         while server.places.connections():
             threading.Event().wait(0.01)
-    assert "the TLS handshake failed: timed out" in caplog.text
+    # The deadline is found in a receive or before one.
+    assert re.search("the TLS handshake failed: (timed out|the handshake takes too long)", caplog.text)
     assert HANDSHAKE_TIMEOUT < 10  # our client waits so long for a greeting
 
 
