@@ -68,7 +68,6 @@ class Session:
         show: Show,
         on_end: Callable[[ConnectionLostError], None],
         *,
-        model: Model | None = None,
         presence: Mode = "all",
         later: Later | None = None,
         size: Callable[[], Size] | None = None,
@@ -78,7 +77,7 @@ class Session:
         self._show = show
         self._on_end = on_end
         self._pace = seen_pace
-        self._model = model or Model(presence=presence)
+        self._model = Model(presence=presence)
         self._later = later
         self._size = size
         self._lock = threading.Lock()  # guards _model; nothing is shown or sent under it
