@@ -50,6 +50,11 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]} <{len(text) - most:,} more characters>"
 
 
+def shortened(text: str, most: int = 16) -> str:
+    """Returns what was typed, for an explanation that stays one line: at most so many characters of it."""
+    return one_line(text if len(text) <= most else text[:most] + "…")
+
+
 def sendable(text: str) -> str:
     """Returns what was typed, with `?` for each byte from the terminal that is no UTF-8."""
     return text.encode("utf-8", "replace").decode("utf-8")

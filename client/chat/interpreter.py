@@ -22,19 +22,17 @@ from client.chat.actions import (
     fill,
     first_word,
 )
-from client.chat.addressing import ALL, EVERYONE, compose, excess, shown_target, target_of
+from client.chat.addressing import EVERYONE, compose, excess, shown_target, target_of
 from client.chat.completion import complete, complete_argument
 from client.chat.operations import OPERATIONS, PROMPT
-from client.text import one_line, sendable, shown_name
+from client.chat.talk import OFF, Talk
+from client.text import sendable, shortened, shown_name
 from service.wire.protocol import Dm, HelloEvent, Pm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MOST_DRAFT: Final = 600  # characters of a line that comes back; a longer one would cover a small screen
-_QUOTED: Final = 16  # characters of a typed word, so that the explanation stays one line
-_OFF: Final = "off"  # after TALK: nobody. @off is a person
-_AS_BEFORE: Final = "PM, DM and EX are as before."
 _OFFERED: Final = 30  # characters of a line that is offered to be sent
 
 
@@ -68,40 +66,37 @@ class Interpreter:
         self._by_name = {operation.name: operation for operation in operations}
         self._has_terminal = has_terminal
         self._knows = knows
-        self.keep_talk = keep_talk
         self._operation: Operation | None = None
         self._given: list[Any] = []
-        self._talk = ""  # a name, or without a terminal EVERYONE; empty: none
-        self._is_plain = False  # what is no operation goes to everyone
-        self._may_offer = False  # plain typing, at the first line that is no operation
+        self.talking = Talk(keep_talk)  # where lines go
         self._offered = ""  # the line that is sent if the user says yes
-        self._has_talked = False  # and so was told how
         self._doubtful = ""  # a line that looks like an operation; entered once more it is sent
 
     def begin(self, talk: str) -> None:
         """After the login: with `all` plain typing is on, with `off` it is not; else it is offered once."""
-        self._is_plain, self._may_offer = talk == ALL, not talk
+        self.talking.recall(talk)
 
     @property
     def prompt(self) -> str:
         """The question in words, or where a line will go."""
         if self.question:
             return self._asked(self.question)
-        return f"{_short(shown_target(self.talk))}> " if self.talk else PROMPT
+        return f"{shortened(shown_target(self.talk))}> " if self.talk else PROMPT
 
     @property
     def question(self) -> Argument | None:
         """What is being asked for; None while an operation, or a line of a talk, is awaited."""
         if self._offered:
             return Argument(
-                f'Send "{_short(self._offered, _OFFERED)}" to everyone, and such lines from now on? y/n ', is_name=True
+                f'Send "{shortened(self._offered, _OFFERED)}" to everyone, and such lines from now on? y/n ',
+                is_name=True,
             )
         return self._operation.arguments[len(self._given)] if self._operation else None
 
     @property
     def talk(self) -> str:
         """Where a line of talk goes: a name, or EVERYONE; empty if nowhere."""
-        return self._talk or (EVERYONE if self._is_plain else "")
+        return self.talking.target
 
     @property
     def takes_text(self) -> bool:
@@ -116,7 +111,7 @@ class Interpreter:
     @property
     def takes_operation(self) -> bool:
         """Whether the next line may be an operation without a slash."""
-        return not (self.question or self._talk)
+        return not (self.question or self.talking.partner)
 
     def take_draft(self) -> str:
         """What the next line begins with, once."""
@@ -145,7 +140,7 @@ class Interpreter:
         if self._offered:
             return None
         if self._operation is None and self.talk and not rest.lstrip().startswith("/"):
-            begun = None if self._talk else self._message_of_operation(rest)  # in plain typing it may be one
+            begun = None if self.talking.partner else self._message_of_operation(rest)  # in plain typing it may be one
             return begun or compose(self.talk, rest)
         return self._message_of_operation(rest)
 
@@ -163,7 +158,8 @@ class Interpreter:
         action: Action | InTalk | None = operation.make(*filled)
         if isinstance(action, InTalk):
             preview = copy(self)  # only the copy changes
-            preview.keep_talk = lambda _: None
+            preview.talking = copy(self.talking)
+            preview.talking.keep = lambda _: None
             action = action.do(preview)
         return action if isinstance(action, (Pm, Dm)) else None
 
@@ -175,7 +171,7 @@ class Interpreter:
         if self._offered:
             return []
         if self._operation is None:
-            return complete(typed, names, self._by_name, needs_slash=bool(self._talk))
+            return complete(typed, names, self._by_name, needs_slash=bool(self.talking.partner))
         return complete_argument(typed, names, self.question)
 
     def _asked(self, question: Argument) -> str:
@@ -195,7 +191,11 @@ class Interpreter:
         is_slashed = text.startswith("/")
         if self.talk and not is_slashed:
             is_sure = text == doubtful
-            return self._say(line.rstrip(), is_sure=is_sure) if self._talk else self._say_plainly(line, is_sure=is_sure)
+            return (
+                self._say(line.rstrip(), is_sure=is_sure)
+                if self.talking.partner
+                else self._say_plainly(line, is_sure=is_sure)
+            )
         action = self._start(text.removeprefix("/").lstrip(), is_slashed=is_slashed)
         if self.talk and isinstance(action, Mistake):
             self.draft = line
@@ -208,7 +208,7 @@ class Interpreter:
             self._doubtful, self.draft = text, f"/{text}"
             word = text.split()[0]
             return Mistake(f"/{word} does the operation; the same line again, without the slash, is sent.")
-        return compose(self._talk, line)
+        return compose(self.talking.partner, line)
 
     def _would_do_something(self, text: str) -> bool:
         """Whether a line of a talk would be an operation elsewhere; "users complain" would not."""
@@ -259,24 +259,24 @@ class Interpreter:
             if is_slashed and (answer := customs.answer(word)):
                 return Mistake(answer)
             meant = customs.meant(word, self._by_name)
-        if self._may_offer and not is_slashed and not meant:
+        if self.talking.may_offer and not is_slashed and not meant:
             self._offered = line
             return None
         how = f"{meant}?" if meant else "// sends a slash." if self.talk else "PM writes to everyone;"
         slash = "/" if self.talk else ""
-        return Mistake(f'No operation "{_short(word)}". {how} {slash}HELP shows all.')
+        return Mistake(f'No operation "{shortened(word)}". {how} {slash}HELP shows all.')
 
     def _answer_offer(self, text: str) -> Action | None:
         """The user says whether a line that is no operation goes to everyone."""
         line, answer = self._offered, text.casefold()
         if answer in {"y", "yes"}:
             self.cancel()
-            self._turn_to_everyone()
+            self.talking.turn_to_everyone()
             return compose(EVERYONE, line)
         if answer and answer not in {"n", "no"}:
             return Mistake("Type y for yes, or n for no. With y, plain lines go to everyone from now on.")
         self.cancel()
-        self._may_offer = False
+        self.talking.may_offer = False
         return self._wonder(line, first_word(line)[0], is_slashed=False)
 
     def _answer(self, operation: Operation, line: str) -> Action | None:
@@ -316,49 +316,18 @@ class Interpreter:
             return then(name)
         return AtTerminal(lambda terminal: terminal.if_user(name, then, otherwise))
 
-    def _turn_to_everyone(self) -> None:
-        self._is_plain, self._may_offer, self._talk = True, False, ""
-        self.keep_talk(ALL)
-
     # -- for operations -----------------------------------------------------------------------------------------------
     def turn_to(self, to: str | None) -> Action | None:
         """Has each line go to a name, or EVERYONE, or with `off` nowhere; None: says where it goes."""
         if to is None and self._has_terminal:
-            return Notice((self._where(),))
-        if to is None or to.casefold() == _OFF:
-            return self._end_talk()
+            return Notice((self.talking.where(),))
+        if to is None or to.casefold() == OFF:
+            return self.talking.end()
         target = target_of(to)
         if target == EVERYONE and self._has_terminal:
-            self._turn_to_everyone()
+            self.talking.turn_to_everyone()
             return Notice(("What is no operation goes to everyone now, after a restart too. TALK off ends that.",))
-        return self._talk_to(target) if target == EVERYONE else self._if_user(target, self._talk_to)
-
-    def _talk_to(self, target: str) -> Action:
-        self._talk = target
-        lines = [f"What you type goes to {_whom(target)} now, until /talk off."]
-        if not self._has_talked:
-            self._has_talked = True
-            lines.append("Operations take a slash: /ex leaves, /help shows all. // sends a slash.")
-        return Notice(tuple(lines))
-
-    def _end_talk(self) -> Action:
-        if before := self._talk:
-            self._talk = ""
-            return Notice(
-                (f"You talk to {_whom(before)} no longer. {self._where() if self._is_plain else _AS_BEFORE}",)
-            )
-        if not self._is_plain:
-            return Mistake("TALK bob has each line go to bob, TALK all to everyone; TALK off ends it.")
-        self._is_plain = False
-        self.keep_talk(_OFF)
-        return Notice((f"Plain lines go nowhere now, after a restart too. {_AS_BEFORE}",))
-
-    def _where(self) -> str:
-        if self._talk:
-            return f"What you type goes to {_whom(self._talk)}. /talk off ends that; /talk all turns to everyone."
-        if self._is_plain:
-            return "What is no operation goes to everyone. TALK off ends it; TALK bob turns to bob."
-        return "What you type are operations. TALK all has plain lines go to everyone, TALK bob to bob."
+        return self.talking.begin(target) if target == EVERYONE else self._if_user(target, self.talking.begin)
 
     def mute(self, name: str | None) -> Action | None:
         """Hides what this person writes, or shows it again; None: says who is muted."""
@@ -381,11 +350,3 @@ class Interpreter:
     def help(self) -> Action:
         """Shows all operations."""
         return InChat(lambda chat: chat.show_help(self._operations))
-
-
-def _whom(target: str) -> str:
-    return "everyone" if target == EVERYONE else _short(shown_name(target))
-
-
-def _short(word: str, most: int = _QUOTED) -> str:
-    return one_line(word if len(word) <= most else word[:most] + "…")
