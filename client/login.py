@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
+from unicodedata import normalize
 
 from client.chat.help import whom_to_ask
 from client.net.connection import ConnectionLostError
 from client.net.link import OfflineError
-from client.text import hint, is_sendable, one_line, sentence, trouble
+from client.text import hint, is_sendable, one_line, sentence, shown_name, trouble
 from service.wire.protocol import (
     AckReply,
     AnyCommand,
@@ -82,7 +83,11 @@ class LoginDialogue:
         if isinstance(reply, ErrorReply) and reply.code == "bad_token":
             self._tokens.drop(name)
             self._show([hint("Your last session has ended; the password is needed again.")])
-        return isinstance(reply, LoginOkReply)
+        if not isinstance(reply, LoginOkReply):
+            return False
+        if normalize("NFKC", name).casefold() != reply.username.casefold():  # the token outlives a new name
+            self._show([hint(f'"{one_line(name)}" is called {shown_name(reply.username)} now.')])
+        return True
 
     async def _log_in(self, name: str) -> bool:
         wrong = 0

@@ -226,7 +226,11 @@ class Model:
         return lines
 
     def _renamed(self, event: RenamedEvent) -> list[Line]:
-        who = "you are" if event.from_ == self.name else f"{shown_name(event.from_)} is"
+        who = f"{shown_name(event.from_)} is"
+        if event.from_ == self.name:
+            who = "you are"
+            self._formatter.meet(event.to)
+            self.receipts.name = event.to
         is_muted = self.people.is_muted(event.from_)
         self.people.rename(event.from_, event.to)
         return [] if is_muted else self._came_or_went(event.time, [f"{who} now called {shown_name(event.to)}"])

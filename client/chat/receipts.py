@@ -27,7 +27,7 @@ class Receipts:
     def __init__(self) -> None:
         self.unread = 0  # public messages by others, at or below the seam, not shown yet
         self.missed = 0  # direct messages at or below the seam that may be unshown; not fewer than there are
-        self._name = ""
+        self.name = ""  # the user's
         self.covered = 1  # every public message from this id up to the newest was shown
         self._newest = 0  # shown live, or the seam; what comes live comes in id order
         self._marker = 0  # the last id confirmed with `id`
@@ -35,7 +35,7 @@ class Receipts:
 
     def start(self, login: LoginOkReply) -> None:
         """A session begins at the seam `login.last_id`: what is above comes live, what is below is asked for."""
-        self.unread, self.missed, self._name = login.unread, login.missed, login.username
+        self.unread, self.missed, self.name = login.unread, login.missed, login.username
         self.covered, self._newest = login.last_id + 1, login.last_id
         self._marker = 0 if login.unread else login.last_id
 
@@ -62,20 +62,20 @@ class Receipts:
     def page(self, messages: Sequence[StoredMessage]) -> None:
         """Any other page was shown; the direct messages in it may be missed ones."""
         if self.missed:
-            self._directs += [message.id for message in messages if message.to == self._name]
+            self._directs += [message.id for message in messages if message.to == self.name]
 
     def first_unread(self, asked: History, messages: Sequence[StoredMessage]) -> int | None:
         """The id at which unread begins, if it begins in this page of the main room, which is about to be shown."""
         if asked.before is not UNSET and asked.before < self.covered:
             return None
-        unread = [message.id for message in messages if message.id < self.covered and message.from_ != self._name]
+        unread = [message.id for message in messages if message.id < self.covered and message.from_ != self.name]
         return unread[-self.unread] if 0 < self.unread <= len(unread) else None
 
     def room_page(self, asked: History, messages: Sequence[StoredMessage], *, more: bool) -> None:
         """A page of the main room was shown. If it joins what was shown before, the unread ones in it are read."""
         if asked.before is not UNSET and asked.before < self.covered:
             return  # there is a gap between this page and the rest
-        read = sum(message.id < self.covered and message.from_ != self._name for message in messages)
+        read = sum(message.id < self.covered and message.from_ != self.name for message in messages)
         self.unread = max(0, self.unread - read) if more else 0
         if messages:
             self.covered = min(self.covered, messages[0].id)

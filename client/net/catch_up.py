@@ -14,13 +14,13 @@ from service.wire.protocol import (
     AnyCommand,
     AnyEvent,
     ErrorReply,
-    HelloEvent,
     History,
     HistoryReply,
     Login,
     LoginOkReply,
     Missed,
     MissedReply,
+    Resume,
     Seen,
     StoredMessage,
 )
@@ -41,18 +41,13 @@ def ask(connection: Connection, command: AnyCommand) -> AnyEvent:
         raise ConnectionLostError("The server does not answer.") from None
 
 
-def has(hello: HelloEvent, feature: str) -> bool:
-    """Whether the server of this greeting knows a feature; what belongs to it is sent to no other."""
-    return hello.features is not UNSET and feature in hello.features
-
-
-def resume(connection: Connection, command: AnyCommand, *, may_be_renewed: bool) -> LoginOkReply:
-    """Logs in by the token that stands in `command`.
+def resume(connection: Connection, token: str, *, may_be_renewed: bool) -> LoginOkReply:
+    """Logs in by a token.
 
     Raises CannotConnectError, ConnectionLostError: final if the token is of no use. `may_be_renewed`: another
     token is on its way, so that a bad one is no reason to give up.
     """
-    login = ask(connection, command)
+    login = ask(connection, Resume(token=token, confirm=True))
     if isinstance(login, ErrorReply):
         if login.code == "bad_token" and not may_be_renewed:
             reason = "Your session has ended. Start the client again and log in."

@@ -29,7 +29,19 @@ from service.net.tls import RECEIVE_BYTES, NotTlsError, TlsChannel
 from service.wire.framing import LineDecoder, Oversize
 from service.wire.json_lines import decode_event, encode
 from service.wire.limits import PROTOCOL_VERSION
-from service.wire.protocol import AnyCommand, AnyEvent, ByeReply, Delete, Dm, ErrorReply, Ex, HelloEvent, Pm, Reply
+from service.wire.protocol import (
+    AnyCommand,
+    AnyEvent,
+    ByeReply,
+    Delete,
+    Dm,
+    Entry,
+    ErrorReply,
+    Ex,
+    HelloEvent,
+    Pm,
+    Reply,
+)
 
 CONNECT_TIMEOUT: Final = 10.0  # seconds to reach the server and be greeted; longer than three lost SYNs (1 + 2 + 4 s)
 LEAVE_TIMEOUT: Final = 2.0  # seconds for the server to say bye; a user who leaves does not want to wait longer
@@ -39,7 +51,7 @@ _RANDOM_BYTES: Final = 8  # 64 random bits in a nonce: unique for one sender
 _BYE: Final = {
     "shutdown": "The server is shutting down.",
     "slow": "The server closed the connection because this side took messages too slowly.",
-    "kicked": "The server's operator closed the connection.",
+    "kicked": "The server's operator ended this session. Start the client again to come back.",
     "password_changed": "The password was changed from elsewhere. Log in again with the new one.",
 }
 
@@ -86,12 +98,16 @@ class Greeted:
 class Connection:
     """Listens from `start` to `leave`; its owner calls each once."""
 
-    def __init__(self, greeted: Greeted, on_event: OnEvent, on_end: OnEnd) -> None:
-        """Both callbacks run on the listener thread and must not call `leave`."""
+    def __init__(self, greeted: Greeted, on_event: OnEvent, on_end: OnEnd, *, quiet: bool = False) -> None:
+        """Both callbacks run on the listener thread and must not call `leave`.
+
+        A `quiet` one announces nobody, where the server has such sessions.
+        """
         self.hello: Final = greeted.hello
         self.lost: ConnectionLostError | None = None  # why it ended; set before `on_end` is called
         self._on_event = on_event
         self._on_end = on_end
+        self._quiet = quiet
         self._socket = greeted.sock
         self._channel = greeted.channel
         self._decoder = greeted.decoder
@@ -111,14 +127,17 @@ class Connection:
         `then` is called with the reply before the next event is read. The reply may be an ErrorReply; it fails with
         ConnectionLostError if the connection ends first.
         """
+        features = self.hello.features or ()  # what belongs to one is sent to no server that does not name it
         command = msgspec.structs.replace(command, ref=(ref := new_nonce()))
+        if self._quiet and isinstance(command, Entry) and "quiet" in features:
+            command = msgspec.structs.replace(command, quiet=True)
         reply: Future[AnyEvent] = Future()
         if then is not None:
             reply.add_done_callback(then)
-        if isinstance(command, (Pm, Dm)) and command.kind and "kind" not in (self.hello.features or ()):
+        if isinstance(command, (Pm, Dm)) and command.kind and "kind" not in features:
             # An older service would store it as a text.
             return self._refuse(command, reply, "unknown_kind", "this server knows no /me. Write it as a message.")
-        if isinstance(command, Delete) and "delete" not in (self.hello.features or ()):
+        if isinstance(command, Delete) and "delete" not in features:
             return self._refuse(command, reply, "unknown_command", "this server cannot delete messages.")
         line = encode(command)
         if (size := len(line) - 1) > self.hello.max_line:  # the service could not tell which command it skipped

@@ -17,7 +17,7 @@ import msgspec
 import tenacity
 from msgspec import UNSET
 
-from client.net.catch_up import PATIENCE, fetch_gap, fetch_token, has, resume
+from client.net.catch_up import PATIENCE, fetch_gap, fetch_token, resume
 from client.net.connection import CannotConnectError, Connection, ConnectionLostError
 from client.net.holdback import Holdback
 from client.net.pending import Message, Pending, PendingMessage
@@ -28,13 +28,12 @@ from service.wire.protocol import (
     AnyEvent,
     BroadcastEvent,
     Dm,
-    Entry,
-    HelloEvent,
     History,
     LoginOkReply,
     Missed,
     Password,
     Pm,
+    RenamedEvent,
     Resume,
     Seen,
     StoredMessage,
@@ -82,7 +81,10 @@ class Listener(Protocol):
     """What hears of everything that happens, on several threads."""
 
     def receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
-        """An event, and the command that it answers, if it answers one."""
+        """An event, and the command that it answers, if it answers one.
+
+        The link itself says `renamed` of its user, if that was done while the connection was lost.
+        """
 
     def lose(self, error: ConnectionLostError) -> None:
         """The connection is lost; from now on the link tries again."""
@@ -169,13 +171,7 @@ class Link:
             connection = self._open_connection()
             if connection is None:
                 raise self._reason or OfflineError("Not connected. Try again later.")
-        return connection.send(self._quietly(command, connection.hello))
-
-    def _quietly(self, command: AnyCommand, hello: HelloEvent) -> AnyCommand:
-        """The command; a login asks for a quiet session if this link is for one."""
-        if self._quiet and isinstance(command, Entry) and has(hello, "quiet"):
-            return msgspec.structs.replace(command, quiet=True)
-        return command
+        return connection.send(command)
 
     def follow(self, since: int) -> None:
         """Gives all after the id `since`, and the direct messages not seen yet, as after a loss; then it is live.
@@ -248,7 +244,7 @@ class Link:
 
     # -- on the listener's thread of a connection ---------------------------------------------------------------------
     def _make_connection(self, greeted: Greeted) -> Connection:
-        connection = Connection(greeted, self._receive, lambda error: self._end(connection, error))
+        connection = Connection(greeted, self._receive, lambda error: self._end(connection, error), quiet=self._quiet)
         return connection
 
     def _receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
@@ -369,8 +365,11 @@ class Link:
             if self._state is State.LEFT:  # `leave` has not seen this connection
                 raise ConnectionLostError("Left meanwhile.")
         connection.start()
-        command = self._quietly(Resume(token=self._login.token, confirm=True), connection.hello)
-        self._log_in(resume(connection, command, may_be_renewed=self._is_renewing))
+        before = self._login.username
+        login = resume(connection, self._login.token, may_be_renewed=self._is_renewing)
+        self._log_in(login)
+        if login.username != before:  # what is fetched now has the new name already
+            self._listener.receive(RenamedEvent(before, login.username, login.time), None)
         return connection
 
     def _catch_up(self, connection: Connection, last_id: int) -> None:

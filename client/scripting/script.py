@@ -39,6 +39,7 @@ from service.wire.protocol import (
     HistoryReply,
     LoginOkReply,
     Pm,
+    RenamedEvent,
     Search,
     SearchReply,
     StoredMessage,
@@ -248,7 +249,10 @@ class Script:
     # -- for the link, on its threads ---------------------------------------------------------------------------------
     def receive(self, event: AnyEvent, request: AnyCommand | None) -> None:  # noqa: ARG002  # `_ask` waits for replies
         """Prints a message."""
-        if isinstance(event, (BroadcastEvent, DirectEvent)):
+        if isinstance(event, RenamedEvent) and event.from_ == self._name:
+            with self._lock:
+                self._name = self._receipts.name = event.to
+        elif isinstance(event, (BroadcastEvent, DirectEvent)):
             with self._lock:
                 self._receipts.live(event.id)
             try:

@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from client.login import LoginDialogue
 from client.net.connection import ConnectionLostError
+from client.tokens import Tokens
 from service.wire.protocol import (
     AnyCommand,
     AnyEvent,
@@ -25,6 +26,7 @@ from service.wire.protocol import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from client.session import Session
     from client.text import Line
@@ -125,3 +127,16 @@ def test_a_forgotten_password_has_a_way_out(contact: str | None) -> None:
     desk.log_in()
     assert [n for n, text in enumerate(desk.shown) if text.startswith("Forgotten?")] == [3]
     assert desk.shown[3] == f"Forgotten? Ask {contact or 'who runs the server'}."
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("alice", []), ("ALICE", []), ("\uff41lice", []), ("bob\x1b", ['"bob\u241b" is called alice now.'])],
+)
+def test_a_token_that_leads_to_another_name(tmp_path: Path, name: str, said: list[str]) -> None:
+    """The operator has given the account another name: the user is told. Another spelling is none."""
+    tokens = Tokens(tmp_path, "127.0.0.1", 1, tls=False)
+    tokens.keep(name, "t")
+    desk = Desk([], [IN])
+    asyncio.run(LoginDialogue(cast("Session", desk), desk.ask, desk.show, tokens).run(name))
+    assert desk.shown == said

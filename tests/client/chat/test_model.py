@@ -347,6 +347,18 @@ def test_a_new_name_is_one_line(model: Model, old: str, new: str, said: str) -> 
     assert (line.text, line.calls) == (said, False)
 
 
+def test_ones_own_new_name_counts_at_once(model: Model) -> None:
+    """What is sent to it is the user's own, calls, and is confirmed; what they wrote is theirs."""
+    model.receive(RenamedEvent("alice", "alicia", TIME))
+    (line,) = model.receive(direct(12, to="alicia"))
+    assert (line.text, line.calls) == ("09:30 bob -> you: hi", True)
+    assert texts(model.receive(public(13, sender="alicia"))) == ["09:30 > you: hi"]
+    assert model.receive(public(14, "alicia!"))[0].calls
+    model.receipts.missed = 1
+    model.receipts.page([stored(9, to="alicia")])
+    assert model.receipts.take() == [Seen(ids=[12, 9])]
+
+
 def test_of_a_muted_one_no_new_name_is_told(model: Model) -> None:
     """And they stay muted under it."""
     model.people.mute("bob")

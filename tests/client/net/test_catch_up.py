@@ -10,7 +10,7 @@ import pytest
 
 from client.net.catch_up import ask, fetch_gap, fetch_token, resume
 from client.net.connection import CannotConnectError, Connection, ConnectionLostError, connect
-from service.wire.protocol import Ping, PongReply, Resume
+from service.wire.protocol import Ping, PongReply
 from tests.support.fake_server import TIME, FakeServer, Peer, login_ok
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_a_token_that_is_not_taken(
 
     with connected(script) as connection:
         with pytest.raises(error) as raised:
-            resume(connection, Resume(token="t", confirm=True), may_be_renewed=may_be_renewed)
+            resume(connection, "t", may_be_renewed=may_be_renewed)
         assert isinstance(raised.value, (ConnectionLostError, CannotConnectError))
         assert raised.value.is_final is is_final
 
@@ -82,7 +82,7 @@ def test_a_login_by_token() -> None:
         peer.see_off()
 
     with connected(script) as connection:
-        assert resume(connection, Resume(token="t", confirm=True), may_be_renewed=False).username == "alice"
+        assert resume(connection, "t", may_be_renewed=False).username == "alice"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import queue
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing, contextmanager, suppress
 from functools import partial
@@ -14,9 +16,20 @@ import pytest
 
 from client.net.connection import CannotConnectError, ConnectionLostError, Greeted, connect
 from client.net.link import Limits, Link, OfflineError, State
-from service.wire.protocol import AckReply, BroadcastEvent, DirectEvent, Dm, ErrorReply, Login, LoginOkReply, Pm, Users
+from service.wire.protocol import (
+    AckReply,
+    BroadcastEvent,
+    DirectEvent,
+    Dm,
+    ErrorReply,
+    Login,
+    LoginOkReply,
+    Pm,
+    RenamedEvent,
+    Users,
+)
 from tests.support.fake_server import FakeServer, Peer
-from tests.support.helpers import PASSWORD, PATIENCE, Process, enter, running_server, until
+from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Process, enter, running_server, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +55,8 @@ class Recorder:
         if isinstance(event, (BroadcastEvent, DirectEvent)) and event.id not in self.ids:
             self.ids.append(event.id)
             self.arrived.set()
+        elif isinstance(event, RenamedEvent):
+            self.turns.put(f"{event.from_} is {event.to}, after {self.ids}")
 
     def lose(self, error: ConnectionLostError) -> None:  # noqa: ARG002
         self.turns.put("lost")
@@ -205,6 +220,22 @@ def test_what_comes_live_meanwhile_waits_its_turn(tmp_path: Path, gate: Gate, he
             bob.may_go_on.set()
             bob.wait_for("back")
             wait_for_ids(bob, *range(1, 12))
+
+
+def test_a_new_name_is_told_before_what_was_missed(tmp_path: Path, gate: Gate) -> None:
+    """The account was renamed while the connection was lost: what is fetched has the new name already."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        enter(server.port, "bob").close()
+        with linked(server.port, again=gate.dial) as (link, bob):
+            drop(link)
+            bob.wait_for("lost")
+            order = [sys.executable, "-m", "service.admin", "rename", "bob", "bobby", "--db", str(tmp_path / "chat.db")]
+            subprocess.run(order, cwd=ROOT, check=True, capture_output=True)
+            alice.ask("dm", to="bobby", message="hi")
+            gate.open()
+            bob.wait_for("bob is bobby, after []")
+            bob.wait_for("back")
+            assert bob.ids == [1]
 
 
 def test_a_quiet_link_announces_nobody(tmp_path: Path, gate: Gate) -> None:
