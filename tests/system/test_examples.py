@@ -328,6 +328,9 @@ ROWS: Final[dict[str, How]] = {
     "make backup": prints("backups/chat-", "1 user,", there="clone"),
     "make backup KEEP=14": prints("backups/chat-", "1 user,", there="clone"),
     "0 3 * * * cd /srv/chat && make backup KEEP=14": crontab("backups/chat-"),
+    "0 3 * * * cd /var/lib/chat && PYTHONPATH=/srv/chat /srv/chat/.venv/bin/python -m service.admin backup --keep 14": (
+        lambda stage, line: crontab("backups/chat-")(stage, line.replace("/var/lib/chat", "/srv/chat"))
+    ),
     "chat-admin backup [--db chat.db] --keep 14": administers("backups/chat-", "1 user,"),
     "chat-admin backup [FILE] [--db chat.db] [--overwrite]": administers("copy.db: ", "1 user,"),
     "chat-admin restore FILE [--db chat.db]": administers("chat.db: restored, ", "1 user,", is_running=False),
