@@ -132,6 +132,17 @@ def test_of_a_deleted_account_the_messages_stay(storage: Storage) -> None:
                 storage.result(write)
 
 
+def test_a_deleted_account_keeps_no_rank(storage: Storage) -> None:
+    """A moderator may delete what its owner wrote, and it is not among those that are shut out."""
+    add(storage, "bob")
+    storage.result(storage.set_role("bob", "owner", NOW))
+    storage.result(storage.disable("bob", NOW))
+    left = storage.result(storage.delete_user("bob", LATER))
+    held = storage.find_dossier(left.name)
+    assert held is not None
+    assert (held.person.role, held.person.disabled_at) == ("member", None)
+
+
 def test_a_deleted_account_gets_a_name_that_is_free(storage: Storage) -> None:
     """An older account can have the one that it would get."""
     bob = add(storage, "bob")
