@@ -1,6 +1,6 @@
 """One user's session: joins the link and the model, so that each event becomes lines on show, in wire order.
 
-It also confirms what was shown, at most once a second. It knows neither a terminal nor stdin: `show` is given to it.
+What was shown is confirmed by client/confirmer.py. It knows neither a terminal nor stdin: `show` is given to it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from client.chat.help import help_texts, whom_to_ask
 from client.chat.model import Model
 from client.chat.paging import Page
 from client.chat.people import inquiry, is_inquiry
-from client.net.connection import LEAVE_TIMEOUT, ConnectionLostError
+from client.confirmer import SEEN_PACE, Confirmer
+from client.net.connection import ConnectionLostError
 from client.net.link import Link, Listener, OfflineError
 from client.render.status_bar import Status
 from client.text import Line, hint, sentence, trouble
@@ -45,10 +46,7 @@ if TYPE_CHECKING:
     from client.chat.presence import Mode
     from client.render.layout import Size
 
-SEEN_PACE: Final = 1.0  # seconds from showing a message to its `seen`; one command then covers a burst
-
 _NOTHING_OLDER: Final = "Nothing older."
-_MOST_OUTSTANDING: Final = 1_000  # commands without a reply; a server that leaves more is asked for no more by itself
 
 Show = Callable[[Sequence[Line]], None]
 Later = Callable[[float, Callable[[], None]], None]  # calls a function after so many seconds, unless it ends before
@@ -76,20 +74,16 @@ class Session:
         """`presence` "folded" needs `later`. `size` gives the screen's, if there is one: HISTORY fills it."""
         self._show = show
         self._on_end = on_end
-        self._pace = seen_pace
         self._model = Model(presence=presence)
         self._later = later
         self._size = size
         self._lock = threading.Lock()  # guards _model; nothing is shown or sent under it
-        self._shown_something = threading.Event()
-        self._stopping = threading.Event()
+        self._is_leaving = False
         self._keep_muted: Callable[[str, bool], None] = lambda _name, _is_muted: None
         self._reading: tuple[History | Search, Give] | None = None  # whose reply is read elsewhere
-        self._may_confirm = True
-        self._is_hidden = False  # what is shown waits until the screen is back
-        self._confirmer = threading.Thread(target=self._confirm_until_stopped, name="chat-seen")
         self.link: Final = make_link(self)
         self.hello: Final = self.link.hello
+        self._confirmer = Confirmer(self.link, self._model, self._lock, seen_pace)
 
     def start(self) -> None:
         """Begins to listen."""
@@ -99,7 +93,7 @@ class Session:
     def send(self, command: AnyCommand) -> Future[AnyEvent]:
         """Sends a command; its reply comes once it is shown. Raises OfflineError, ConnectionLostError."""
         if isinstance(command, Missed):
-            self._confirm()  # or the service would give the same page again
+            self._confirmer.confirm()  # or the service would give the same page again
         return self.link.send(self._address(command))
 
     def _address(self, command: AnyCommand) -> AnyCommand:
@@ -296,8 +290,7 @@ class Session:
 
     def hide(self, *, is_hidden: bool) -> None:
         """While something else has the screen, nothing is confirmed; what is shown meanwhile is confirmed later."""
-        self._is_hidden = is_hidden
-        self._shown_something.set()
+        self._confirmer.hide(is_hidden=is_hidden)
 
     def change_password(self, old: str, new: str) -> AnyEvent:
         """Changes the password; a lost connection still comes back. Waits for the reply, which is shown.
@@ -308,14 +301,10 @@ class Session:
 
     def leave(self, *, confirm: bool = True) -> None:
         """Says goodbye and closes; `confirm`: after confirming what was shown. No thread is left. Safe after a loss."""
-        self._may_confirm = confirm
-        self._stopping.set()
-        self._shown_something.set()
-        if self._confirmer.ident is not None:
-            self._confirmer.join(LEAVE_TIMEOUT)  # it may be stuck in a send; closing the connection frees it
+        self._is_leaving = True
+        self._confirmer.stop(confirm=confirm)
         self.link.leave()
-        if self._confirmer.ident is not None:
-            self._confirmer.join()
+        self._confirmer.join()
         pending = self.link.pending()  # none after `end`, which has said it
         self._show_all(lambda: self._model.unconfirmed(pending))
 
@@ -337,7 +326,7 @@ class Session:
 
     def lose(self, error: ConnectionLostError) -> None:
         """Says that the connection is lost and that the link tries again."""
-        if not self._stopping.is_set():
+        if not self._is_leaving:
             self._show_all(lambda: self._model.lose(str(error)))
 
     def catch_up(self, messages: Sequence[StoredMessage]) -> None:
@@ -350,7 +339,7 @@ class Session:
 
     def end(self, error: ConnectionLostError) -> None:
         """Says that it is over."""
-        if not self._stopping.is_set():
+        if not self._is_leaving:
             pending = self.link.pending()
             self._show_all(lambda: [*self._model.unconfirmed(pending), trouble(str(error))])
             self._on_end(error)
@@ -360,7 +349,7 @@ class Session:
             return sentence(event.message) if isinstance(event, ErrorReply) else "The server answered something else."
         with self._lock:
             page = self._model.backlog.read(event, request)
-        self._shown_something.set()
+        self._confirmer.stir()
         return page
 
     def _show_all(self, make: Callable[[], list[Line]]) -> None:
@@ -371,30 +360,4 @@ class Session:
             self._later(wait.seconds, lambda: self._show_all(lambda: self._model.tell_presence(wait.number)))
         if lines:
             self._show(lines)
-            self._shown_something.set()
-
-    # -- the confirmer's thread ---------------------------------------------------------------------------------------
-    def _confirm_until_stopped(self) -> None:
-        is_last = False
-        while not is_last:
-            self._shown_something.wait()
-            is_last = self._stopping.wait(self._pace)
-            self._shown_something.clear()
-            self._confirm()
-
-    def _confirm(self) -> None:
-        if not self._may_confirm or self._is_hidden or self.link.outstanding() > _MOST_OUTSTANDING:
-            return
-        with self._lock:
-            receipts = self._model.receipts.take()
-        try:
-            for command in receipts:
-                self.link.send(command)
-        except OfflineError:
-            with self._lock:
-                self._model.receipts.put_back(receipts)
-                is_back = self._model.is_connected
-            if is_back:  # the link is about to go online; before that, coming back says so
-                self._shown_something.set()
-        except ConnectionLostError:  # for good: they stay unseen, and are offered at the next login
-            pass
+            self._confirmer.stir()

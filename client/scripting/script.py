@@ -18,12 +18,12 @@ from msgspec import UNSET
 
 from client.chat.receipts import Receipts
 from client.chat.recent import Recent
+from client.confirmer import SEEN_PACE
 from client.login import log_in_unasked
 from client.net.connection import CannotConnectError, ConnectionLostError
 from client.net.link import OfflineError
 from client.render.records import FORMAT, Message, as_event, as_json, row_of
 from client.scripting.streams import LEFT, LOST, NOT_LOGGED_IN, REFUSED
-from client.session import SEEN_PACE
 from client.text import one_line
 from service.visible import safe
 from service.wire.limits import MAX_PAGE

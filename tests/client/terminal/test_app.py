@@ -531,7 +531,7 @@ def test_what_arrives_while_an_editor_is_open(desk: Desk, monkeypatch: pytest.Mo
         (terminal,) = terminals
         for _turn in range(20):  # turns in which the loop could have written it
             asyncio.run_coroutine_threadsafe(asyncio.sleep(0), terminal._loop).result(TIMEOUT)
-        terminal._session._confirm()
+        terminal._session._confirmer.confirm()
         assert terminal._session.link.outstanding() == 0
         assert "news" not in desk.screen.text
         return "a text"
