@@ -12,3 +12,8 @@ def utcnow() -> datetime:
 def format_time(moment: datetime) -> str:
     """Formats a UTC time for the wire and the database: ``2026-11-21T09:30:00.123Z``. Text order is time order."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def to_minute(time: str) -> str:
+    """Shortens a time of `format_time`, for people: ``2026-11-21T09:30Z``."""
+    return f"{time[:16]}Z"

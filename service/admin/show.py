@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from service.admin.desk import Note, Progress
+from service.clock import to_minute
 from service.visible import one_line
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ Layout = Literal["text", "csv", "json"]  # rows as lines and tables, or each row
 TICK: Final = 1.0  # seconds until progress shows on a terminal
 _TABLE_ROWS: Final = 100  # that are looked at for the widths of a table before its first one is printed
 _GAP: Final = "  "
-# For people to the minute: a row of `users` then fits 80 columns. Lines of JSON have the whole.
-_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d):\d\d\.\d{3}Z")
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 def show(work: Work, layout: Layout) -> None:
@@ -69,7 +69,7 @@ class _Printer:
         elif told.lines:
             self._table.end()
             for line in told.lines:
-                print(_shorten(line))
+                print(one_line(line))
         else:
             self._table.add(told.values)
 
@@ -141,11 +141,8 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return _shorten(str(value)) if value not in (None, "") else "-"
-
-
-def _shorten(text: str) -> str:
-    return _TIME.sub(r"\1Z", one_line(text))
+    text = one_line(str(value)) if value not in (None, "") else "-"
+    return to_minute(text) if _TIME.fullmatch(text) else text  # so that a row of `users` fits 80 columns
 
 
 def _width(text: str) -> int:

@@ -10,7 +10,7 @@ from freezegun import freeze_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.clock import format_time, utcnow
+from service.clock import format_time, to_minute, utcnow
 
 MOMENTS = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 (hypothesis wants naive bounds)
 
@@ -61,3 +61,8 @@ def test_a_test_can_set_the_clock() -> None:
     """The time stands still where a test says so."""
     with freeze_time("2026-11-21 09:30:00"):
         assert utcnow() == datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+
+
+def test_people_are_shown_minutes() -> None:
+    """Which are short, and say their zone."""
+    assert to_minute("2026-11-21T09:30:59.123Z") == "2026-11-21T09:30Z"

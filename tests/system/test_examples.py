@@ -283,7 +283,7 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin role NAME owner": administers("alice: is owner"),
     "chat-admin rename OLD NEW": administers("alice: is called alicia now"),
     "chat-admin delete-user NAME": administers("alice: the account is deleted"),
-    "chat-admin delete-user NAME --with-messages": administers("deleted-1: 0 messages are deleted"),
+    "chat-admin delete-user NAME --with-messages": administers("deleted-1: 0 messages deleted"),
     "chat-admin import-users class.csv > passwords.csv": imports,
     "chat-admin export NAME": administers('"what": "account", "name": "alice"'),
     "chat-admin export NAME --to FOLDER": administers("0 messages"),

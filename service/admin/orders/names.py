@@ -85,7 +85,11 @@ def _delete_messages(left: User, desk: Desk) -> Work:
                 time.sleep(PAUSE)
         after = page.up_to
         yield Progress(f"deleting messages, up to id {after}")
-    yield Row({"name": left.name, "deleted": count}, [f"{left.name}: {count} messages are deleted"])
+    yield Row({"name": left.name, "deleted": count}, [f"{left.name}: {_messages(count)} deleted"])
+
+
+def _messages(count: int) -> str:
+    return f"{count:,} message{'' if count == 1 else 's'}"
 
 
 def _wait() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from service import __version__
 from service.admin.desk import Desk, Order, Row
-from service.clock import format_time, utcnow
+from service.clock import format_time, to_minute, utcnow
 
 if TYPE_CHECKING:
     from service.admin.desk import Online, Service, Work
@@ -93,8 +93,14 @@ def _measure(desk: Desk, now: datetime) -> dict[str, Any]:
 
 def _describe(whole: dict[str, Any]) -> list[str]:
     """Returns the lines for people."""
-    running = f"running since {whole['started']} ({_duration(whole['uptime'])})" if whole["running"] else "not running"
-    backup = f"{whole['last_backup']} to {whole['last_backup_file']}" if whole["last_backup"] else "none known"
+    running = (
+        f"running since {to_minute(whole['started'])} ({_duration(whole['uptime'])})"
+        if whole["running"]
+        else "not running"
+    )
+    backup = (
+        f"{to_minute(whole['last_backup'])} to {whole['last_backup_file']}" if whole["last_backup"] else "none known"
+    )
     sizes = tuple(whole[f"{part}_bytes"] / 1_000_000 for part in ("database", "wal", "free"))
     files = "{:,.1f} MB, its -wal {:,.1f}; {:,.0f} MB free on its disk".format(*sizes)
     waiting = tuple(whole[f"{queue}_queue"] for queue in ("writer", "delivery", "bcrypt"))

@@ -68,8 +68,9 @@ def test_a_table_has_times_to_the_minute(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_lines_for_people_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     """In the order in which they come, and a note beside them."""
-    show(work(Row({"a": 1}), Row({"b": 2}, ["done"]), Note("look at this")), "text")
-    assert capsys.readouterr() == ("A\n1\ndone\n", "chat admin: look at this\n")
+    done = "done at 2026-11-21T09:30:59.123Z"
+    show(work(Row({"a": 1}), Row({"b": 2}, [done]), Note("look at this")), "text")
+    assert capsys.readouterr() == (f"A\n1\n{done}\n", "chat admin: look at this\n")
 
 
 def test_json_is_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:

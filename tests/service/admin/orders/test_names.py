@@ -303,7 +303,7 @@ def test_a_user_is_deleted_with_all_that_it_wrote(tmp_path: Path, run: Run, is_r
             ]
     if not is_running:
         done = run(*order)
-    text = "bob: the account is deleted, and called deleted-3; its messages follow\ndeleted-3: 3 messages are deleted\n"
+    text = "bob: the account is deleted, and called deleted-3; its messages follow\ndeleted-3: 3 messages deleted\n"
     assert done == (0, text, "")
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
         assert [message["message"] for message in alice.ask("history")["messages"]] == [""]
@@ -327,7 +327,7 @@ def test_deleting_what_a_user_wrote_can_be_begun_again(
     if not is_running:
         break_off(tmp_path)
         done = run("delete-user", "deleted-1", "--with-messages")
-    left = re.fullmatch(r"deleted-1: (\d+) messages are deleted\n", done[1])
+    left = re.fullmatch(r"deleted-1: (\d+) messages deleted\n", done[1])
     assert left
     assert (done[0], 0 <= int(left[1]) <= 5) == (0, True)
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
@@ -352,7 +352,7 @@ def test_a_message_that_is_not_deleted_is_no_success(
             bob.ask("pm", message=text)
     monkeypatch.setattr(deletion, "delete", fail_once)
     done = run(*GONE, "--with-messages")
-    assert (done[0], "1 messages are deleted" in done[1]) == (status, status == 0)
+    assert (done[0], "1 message deleted" in done[1]) == (status, status == 0)
 
 
 def break_off(folder: Path) -> None:
