@@ -19,6 +19,11 @@ T = TypeVar("T")
 Reason = Literal["kicked", "password_changed"]
 
 
+def counted(number: int, word: str) -> str:
+    """Returns such as ``1 message`` or ``2,000 messages``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 class Order(Struct, frozen=True, tag_field="order", forbid_unknown_fields=True):
     """What the operator wants. A subclass has a tag and the fields; names in it are mapped ones, passwords hashes."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from service.accounts.names import map_name
 from service.admin.asking import ask
-from service.admin.desk import Row
+from service.admin.desk import Row, counted
 from service.admin.orders.export import Export
 from service.admin.show import as_json
 from service.errors import FileError
@@ -63,7 +63,9 @@ def _write(work: Work, folder: Path) -> Work:
             with suppress(OSError):
                 part.unlink()
     where = " and ".join(map(str, targets))
-    yield Row({"files": [str(target) for target in targets], "messages": count}, [f"{where}: {count:,} messages"])
+    yield Row(
+        {"files": [str(target) for target in targets], "messages": count}, [f"{where}: {counted(count, 'message')}"]
+    )
 
 
 def _create(path: Path) -> TextIO:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from service import storage
-from service.admin.desk import Note, Progress, Row
+from service.admin.desk import Note, Progress, Row, counted
 from service.admin.kept_backups import find_old, name_backup
 from service.errors import ServiceError
 from service.net import certificates
@@ -94,11 +94,7 @@ def _values(held: Contents) -> dict[str, object]:
 
 
 def _describe(held: Contents) -> str:
-    messages, users = (
-        f"{number:,} {word}{'s' if number != 1 else ''}"
-        for number, word in ((held.messages, "message"), (held.users, "user"))
-    )
-    return f"{messages}, {users}, schema {held.revision}"
+    return f"{counted(held.messages, 'message')}, {counted(held.users, 'user')}, schema {held.revision}"
 
 
 def attend(work: Callable[[storage.Task], _T], tick: float = _TICK) -> Generator[Progress, None, _T]:

@@ -289,7 +289,7 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin export NAME --to FOLDER": administers("0 messages"),
     "chat-admin delete-message 17": deletes,
     "chat-admin delete-message 17 --reason 'a phone number'": deletes,
-    "chat-admin purge --before 2026-01-01 --dry-run": administers("0 messages are older"),
+    "chat-admin purge --before 2026-01-01 --dry-run": administers("0 messages older"),
     "chat-admin purge --before 2026-01-01": administers("0 messages removed"),
     "chat-admin erase": administers("gone from the files"),
     "chat-admin compact": administers("bytes, before", is_running=False),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from service.accounts.names import check_not_reserved, look_of
 from service.accounts.refusals import to_peer_error
-from service.admin.desk import Desk, Order, Row
+from service.admin.desk import Desk, Order, Row, counted
 from service.clock import format_time, utcnow
 from service.storage.contract import Refused, Role, UnknownUser
 
@@ -115,7 +115,7 @@ def kick(order: Kick, desk: Desk) -> Work:
         return count
 
     count = desk.service.run(end)
-    told = f"{count} session{'' if count == 1 else 's'} ended" if count else "is not online"
+    told = f"{counted(count, 'session')} ended" if count else "is not online"
     yield Row({"name": order.name, "sessions": count}, [f"{order.name}: {told}"])
 
 

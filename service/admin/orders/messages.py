@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from service.admin.desk import Desk, Order, Progress, Row
+from service.admin.desk import Desk, Order, Progress, Row, counted
 from service.errors import PeerError
 from service.storage.contract import UnknownMessage
 
@@ -59,7 +59,9 @@ def delete_message(order: DeleteMessage, desk: Desk) -> Work:
 def purge(order: Purge, desk: Desk) -> Work:
     if order.dry_run:
         count = desk.storage.count_older(order.before, public=order.public, direct=order.direct)
-        yield Row({"before": order.before, "would_remove": count}, [f"{count:,} messages are older; none was removed"])
+        yield Row(
+            {"before": order.before, "would_remove": count}, [f"{counted(count, 'message')} older; none was removed"]
+        )
         return
     removed = after_id = pieces = 0
     more = True
@@ -69,7 +71,7 @@ def purge(order: Purge, desk: Desk) -> Work:
         removed, pieces = removed + count, pieces + 1
         if pieces % TOLD_EVERY == 0:
             yield Progress(f"removing, {removed:,} messages so far")
-    yield Row({"before": order.before, "removed": removed}, [f"{removed:,} messages removed"])
+    yield Row({"before": order.before, "removed": removed}, [f"{counted(removed, 'message')} removed"])
 
 
 def erase(_: Erase, desk: Desk) -> Work:

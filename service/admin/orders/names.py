@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from service.accounts.names import check_not_reserved, look_of
-from service.admin.desk import Desk, Order, Progress, Row
+from service.admin.desk import Desk, Order, Progress, Row, counted
 from service.clock import format_time, utcnow
 from service.storage.contract import SERVER_ID, UnknownMessage
 
@@ -85,11 +85,7 @@ def _delete_messages(left: User, desk: Desk) -> Work:
                 time.sleep(PAUSE)
         after = page.up_to
         yield Progress(f"deleting messages, up to id {after}")
-    yield Row({"name": left.name, "deleted": count}, [f"{left.name}: {_messages(count)} deleted"])
-
-
-def _messages(count: int) -> str:
-    return f"{count:,} message{'' if count == 1 else 's'}"
+    yield Row({"name": left.name, "deleted": count}, [f"{left.name}: {counted(count, 'message')} deleted"])
 
 
 def _wait() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from service.admin.desk import NoService
+import pytest
+
+from service.admin.desk import NoService, counted
 from service.admin.orders.accounts import Add
 
 
@@ -17,3 +19,11 @@ def test_where_no_service_runs_nobody_is_online() -> None:
     service = NoService()
     assert service.run(lambda: (service.count_sessions(1), service.is_online(1))) == (0, False)
     assert (service.is_running, service.online(), service.load()) == (False, [], None)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 messages"), (1, "1 message"), (2, "2 messages"), (2000, "2,000 messages")]
+)
+def test_one_is_not_several(number: int, text: str) -> None:
+    """What is counted for people."""
+    assert counted(number, "message") == text

@@ -72,10 +72,10 @@ def test_a_purge_is_tried_dry_first(tmp_path: Path, run: Run, is_running: bool) 
         if is_running:
             stack.enter_context(running_server(tmp_path))
         day = ("--before", "2100-01-01")
-        assert run("purge", "--dry-run", *day)[1] == "100 messages are older; none was removed\n"
+        assert run("purge", "--dry-run", *day)[1] == "100 messages older; none was removed\n"
         assert run("purge", "--before", "2000-01-01")[1] == "0 messages removed\n"
         assert run("purge", "--direct-only", *day)[1] == "25 messages removed\n"
-        assert run("purge", "--dry-run", "--direct-only", *day)[1] == "0 messages are older; none was removed\n"
+        assert run("purge", "--dry-run", "--direct-only", *day)[1] == "0 messages older; none was removed\n"
         assert run("purge", "--public-only", *day)[1] == "75 messages removed\n"
         assert run("purge", *day)[1] == "0 messages removed\n"
 

@@ -352,7 +352,7 @@ def test_a_message_that_is_not_deleted_is_no_success(
             bob.ask("pm", message=text)
     monkeypatch.setattr(deletion, "delete", fail_once)
     done = run(*GONE, "--with-messages")
-    assert (done[0], "1 message deleted" in done[1]) == (status, status == 0)
+    assert (done[0], ": 1 message deleted\n" in done[1]) == (status, status == 0)
 
 
 def break_off(folder: Path) -> None:
