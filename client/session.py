@@ -27,6 +27,7 @@ from client.text import Line, hint, sentence, trouble
 from service.wire.protocol import (
     AnyCommand,
     AnyEvent,
+    Delete,
     Dm,
     ErrorReply,
     History,
@@ -201,6 +202,16 @@ class Session:
         with self._lock:
             commands = self._model.backlog.around(message_id)
         return self._send_all(commands, "This is no match on show. SEARCH shows them, with their numbers.")
+
+    def delete(self, message_id: int) -> Future[AnyEvent] | None:
+        """Deletes a message; at a terminal only one that is on show, as a number is soon mistyped."""
+        if self._size is not None:
+            with self._lock:
+                is_on_show = self._model.deletions.is_on_show(message_id)
+            if not is_on_show:
+                self._show([trouble(f"Message {message_id} is not on show. HISTORY and SEARCH show the numbers.")])
+                return None
+        return self.send(Delete(id=message_id))
 
     def offer_deletion(self) -> None:
         """Says how to delete the user's last message."""

@@ -59,6 +59,9 @@ class ChatActions(Protocol):
     def show_around(self, message_id: int) -> Future[AnyEvent] | None:
         """Asks for the talk around a match of SEARCH."""
 
+    def delete(self, message_id: int) -> Future[AnyEvent] | None:
+        """Deletes a message; at a terminal only one that is on show."""
+
     def offer_deletion(self) -> None:
         """Says how to delete the user's last message."""
 

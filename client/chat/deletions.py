@@ -32,6 +32,10 @@ class Deletions:
         self.show(message_id, time)
         self._own = message_id, text
 
+    def is_on_show(self, message_id: int) -> bool:
+        """Whether the user can have read the message here."""
+        return message_id in self._times
+
     def take(self, message_id: int) -> str | None:
         """The time of a message that is deleted now; None if it is not on show."""
         if self._own and self._own[0] == message_id:

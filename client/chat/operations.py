@@ -13,7 +13,7 @@ from msgspec import UNSET
 from client.chat.actions import Action, Argument, AtTerminal, InChat, InTalk, Mistake, Operation, Operations
 from client.chat.addressing import target_of
 from service.wire.limits import MAX_PAGE
-from service.wire.protocol import Delete, Dm, Ex, History, Missed, Pm, Search, Users
+from service.wire.protocol import Dm, Ex, History, Missed, Pm, Search, Users
 
 PROMPT: Final = "PM/DM/EX> "
 
@@ -36,7 +36,7 @@ def _delete(number: str | None) -> Action:
     message_id = _id_of(number)
     if message_id is None:
         return Mistake("DELETE takes a message's number, such as 17. DELETE alone says that of your last message.")
-    return Delete(id=message_id)
+    return InChat(lambda chat: chat.delete(message_id))
 
 
 def _id_of(number: str) -> int | None:

@@ -21,6 +21,7 @@ from service.admin.roster import import_users
 from service.clock import format_time
 from service.errors import PeerError
 from service.storage.contract import DELETED, Role
+from service.visible import one_line
 from service.wire.limits import MAX_ID, MAX_REASON
 
 if TYPE_CHECKING:
@@ -184,8 +185,10 @@ def _rename(given: argparse.Namespace, settings: Settings) -> Work:
 
 
 def _delete_user(given: argparse.Namespace, _: Settings) -> Work:
+    name = map_name(given.name)
+    _confirm(f"Close the account {name} for good? Nobody can undo it, and nobody gets the name again.")
     try:
-        yield from ask(given.db, names.DeleteUser(map_name(given.name), given.with_messages))
+        yield from ask(given.db, names.DeleteUser(name, given.with_messages))
     except KeyboardInterrupt:
         if not given.with_messages:
             raise
@@ -219,11 +222,22 @@ def _delete_message(given: argparse.Namespace, _: Settings) -> Work:
 
 def _purge(given: argparse.Namespace, _: Settings) -> Work:
     order = messages.Purge(given.before, not given.direct_only, not given.public_only, given.dry_run)
+    if not given.dry_run:
+        _confirm("Remove these messages for good? --dry-run says how many there are.")
     yield from ask(given.db, order)
 
 
 def _erase(given: argparse.Namespace, _: Settings) -> Work:
     yield from ask(given.db, messages.Erase())
+
+
+def _confirm(question: str) -> None:
+    """Asks at a terminal before what cannot be undone; a script means what it says. Raises PeerError."""
+    if sys.stdin.isatty():
+        sys.stderr.write(f"{one_line(question)} Type yes: ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip() != "yes":
+            raise PeerError("bad_request", "nothing was changed")
 
 
 def _ask_new_hash(name: str, settings: Settings) -> str:

@@ -6,6 +6,7 @@ import queue
 import threading
 from contextlib import contextmanager
 from functools import partial
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 import pytest
@@ -287,6 +288,36 @@ def test_presence_is_told_later() -> None:
         do()
         assert shown.texts[-1].endswith("-- zoe is online, bob is gone")
         talk.leave()
+
+
+@pytest.mark.parametrize(("size", "asked"), [(Size(80, 24), [3]), (None, [2, 3])])
+def test_what_is_not_on_show_is_not_deleted(size: Size | None, asked: list[int]) -> None:
+    """At a terminal a mistyped number deletes nothing; a script knows its numbers."""
+    shown, heard = Shown(), []
+
+    def script(peer: Peer) -> None:
+        peer.greet(features=["delete"])
+        peer.answer(peer.expect("login"), **login_ok("alice"))
+        peer.say(type="broadcast", id=3, time=TIME, from_="alice", message="on show")
+        peer.answer(peer.expect("users"), type="users", users=["alice"], time=TIME)
+        while (command := peer.hear())["command"] in {"delete", "seen"}:
+            if command["command"] == "delete":
+                heard.append(command["id"])
+            peer.answer(command, type="ack", command=command["command"], id=command["id"])
+        peer.answer(command, type="bye", reason="exit")
+
+    with FakeServer(script) as server:
+        make_link = partial(Link, first=connect("127.0.0.1", server.port))
+        talk = Session(make_link, shown.show, shown.end, size=size and (lambda: size))
+        talk.start()
+        talk.send(Login(username="alice", password="securepassword", confirm=True)).result(TIMEOUT)
+        talk.send(Users()).result(TIMEOUT)
+        for number in (2, 3):
+            if reply := talk.perform(InChat(methodcaller("delete", number))):
+                reply.result(TIMEOUT)
+        talk.leave()
+    assert heard == asked
+    assert any("2 is not on show" in text for text in shown.texts) == (size is not None)
 
 
 @pytest.mark.parametrize(("size", "limit"), [(None, 50), (Size(80, 24), 20)])

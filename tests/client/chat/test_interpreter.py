@@ -9,7 +9,7 @@ import pytest
 from client.chat.actions import Action, AtTerminal, InChat, Mistake, Notice
 from client.chat.interpreter import MOST_DRAFT, Interpreter
 from client.chat.operations import OPERATIONS
-from service.wire.protocol import Delete, Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users
+from service.wire.protocol import Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +73,8 @@ def test_lines_become_a_command(lines: list[str], action: Action) -> None:
         ([" Help "], "show_help(all)"),
         (["new"], "show_news()"),
         (["around", "#17"], "show_around(17)"),
+        (["delete #17"], "delete(17)"),
+        (["delete"], "offer_deletion()"),
         (["mute Bob"], "mute('Bob')"),
         (["mute"], "mute(None)"),
         (["password"], "change_password()"),
@@ -390,8 +392,6 @@ class Plain:
         ("users", Users()),
         ("Users", Users()),
         ("history bob 5", History(with_="bob", limit=5)),
-        ("DELETE 17", Delete(id=17)),
-        ("delete #17", Delete(id=17)),
         ("delete 17 rows", Pm(message="delete 17 rows")),
         ("Delete it", Pm(message="Delete it")),
         ("SEARCH a b", Search(query="a b")),

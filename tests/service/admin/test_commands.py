@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from service.admin import __main__ as admin
 from service.admin.commands import COMMANDS
 from tests.support.helpers import PASSWORD
+from tests.support.storage import make_chat
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,3 +42,25 @@ def test_no_database_is_made_by_a_name_alone(tmp_path: Path, run: Run) -> None:
     """A name that can be none is refused before anything is opened."""
     assert run("add", "two words", stdin=PASSWORD)[0] == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["delete-user", "alice"], ["purge", "--before", "2026-01-01"]])
+@pytest.mark.parametrize("answer", ["", "y", "no"])
+def test_what_cannot_be_undone_is_asked_for(
+    command: list[str], answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At a terminal, before anything is done; only the whole word says yes."""
+    typed = io.StringIO(f"{answer}\n")
+    monkeypatch.setattr(typed, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", typed)
+    assert admin.main(command) == 1
+    assert capsys.readouterr().err.endswith("Type yes: chat admin: nothing was changed\n")
+
+
+def test_yes_is_taken_for_yes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the command is done, as it is in a script without a question."""
+    make_chat(tmp_path / "chat.db")
+    typed = io.StringIO("yes\n")
+    monkeypatch.setattr(typed, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", typed)
+    assert admin.main(["delete-user", "alice", "--db", str(tmp_path / "chat.db")]) == 0
