@@ -39,6 +39,7 @@ from service.wire.protocol import (
     Search,
     SearchReply,
     StoredMessage,
+    UsersReply,
 )
 
 if TYPE_CHECKING:
@@ -334,6 +335,8 @@ class Session:
             self._change_muted(lambda: self._model.receive(event))  # a muted one stays muted, also after the next start
             return
         self._show_all(lambda: self._model.receive(event, request))
+        if isinstance(event, UsersReply):
+            self._show(())  # the bar counts at once; the line about who came waits for others
 
     def lose(self, error: ConnectionLostError) -> None:
         """Says that the connection is lost and that the link tries again."""

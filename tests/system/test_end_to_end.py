@@ -60,7 +60,7 @@ def test_a_first_chat(service: Process, tmp_path: Path) -> None:
 
         bob.enter("Ex")
         assert bob.wait_for_end() == 0
-        alice.wait_for("bob is gone")
+        alice.wait_for("1 online")
         alice.enter("dm bob until tomorrow")
         alice.wait_for("you -> bob (stored until they log in): until tomorrow")
         alice.enter("dm zoe hi")

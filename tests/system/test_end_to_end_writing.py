@@ -31,7 +31,7 @@ def alice_at_her_terminal(service: Process) -> Iterator[Terminal]:
 @pytest.fixture(name="bob")
 def bob_on_the_wire(service: Process, alice: Terminal) -> Iterator[Wire]:
     with enter(service.port, "bob") as bob:
-        alice.wait_for("bob is online")
+        alice.wait_for("2 online")  # the line about who came waits for others
         yield bob
 
 
