@@ -1,4 +1,4 @@
-"""Removes messages that are older than the operator wants, once a day. Tells nobody, and holds no thread up."""
+"""Removes messages that are older than the operator wants, once a day. Tells nobody; only the ticker waits for it."""
 
 from __future__ import annotations
 
