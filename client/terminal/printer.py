@@ -54,6 +54,7 @@ class Printer:
         self._waiting: list[Line] = []
         self._size = 0  # characters in _waiting
         self._gone = False  # nothing is printed any more
+        self._is_called = False  # the main thread is to look what waits
         self._printed = threading.Condition(self._lock)
 
     def show(self, lines: Sequence[Line]) -> None:
@@ -64,7 +65,8 @@ class Printer:
                 self._printed.wait_for(lambda: self._size < MOST_WAITING or self._gone)
             self._waiting += lines
             self._size += sum(len(line.text) for line in lines)
-        if not self._loop.is_closed():
+            was_called, self._is_called = self._is_called, True  # a flood of what has no lines queues no calls
+        if not was_called and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._arrived.set)
 
     def size(self) -> Size:
@@ -77,6 +79,8 @@ class Printer:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
+            with self._lock:
+                self._is_called = False
             if self._is_away:
                 self._tell_pager()
                 continue

@@ -16,6 +16,8 @@ from client.text import Line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
+
 PATIENCE: Final = 10.0  # seconds
 FLOOD: Final = Line(("", "x" * (MOST_WAITING // 4)))
 
@@ -67,3 +69,16 @@ def test_styles_are_classes() -> None:
         ("", "b"),
         ("[ZeroWidthEscape]", "c"),
     ]
+
+
+def test_what_has_no_lines_queues_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often the bar is to be drawn anew before the main thread comes to it."""
+    calls: list[object] = []
+
+    def chat(printer: Printer) -> None:
+        monkeypatch.setattr(printer._loop, "call_soon_threadsafe", calls.append)
+        for _ in range(9):
+            printer.show(())
+
+    in_loop(chat)
+    assert len(calls) == 1
