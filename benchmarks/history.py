@@ -24,7 +24,7 @@ from benchmarks import generate
 from benchmarks.cells import Cell, Target
 from benchmarks.peers import ROOT, CellError
 from service.clock import format_time, utcnow
-from service.storage.contract import MAX_SEARCH_WORDS, Post, Refused
+from service.storage.records import MAX_SEARCH_WORDS, Post, Refused
 from service.storage.sqlite import database, messages, schema, users
 from service.storage.sqlite.engine import SqliteStorage
 from service.wire.limits import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID

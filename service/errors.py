@@ -1,7 +1,7 @@
 """What can go wrong, as types: a peer's fault or ours. Imports nothing of the service.
 
 ChatError
-├── Refused             the stored data does not allow it; in storage/contract.py, with a subclass for each reason
+├── Refused             the stored data does not allow it; in storage/records.py, with a subclass for each reason
 ├── PeerError           the peer's fault; becomes an `error` reply with its code
 │   └── CommandError    the line was no command; carries its `ref` and `command` where they could be read
 └── ServiceError        our fault, or the machine's

@@ -45,7 +45,7 @@ from service.motd import Motd
 from service.net import tls
 from service.net.transport import format_address, is_loopback, listen
 from service.storage import open_storage
-from service.storage.contract import DELETED
+from service.storage.records import DELETED
 from service.ticker import Ticker
 from service.turns import UNLIMITED, QueueLimits, Turns
 from service.wire.protocol import ByeReply

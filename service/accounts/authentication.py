@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from service.config import Settings
     from service.origin import Origin
-    from service.storage.contract import Storage, User
+    from service.storage.contract import Storage
+    from service.storage.records import User
 
 TOKEN_BYTES: Final = 32  # 256 random bits
 TOKEN_LIFETIME: Final = 30 * 24 * 3600.0  # seconds; 30 days from the token's last use

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import precis_i18n
 
 from service.errors import PeerError
-from service.storage.contract import DELETED
+from service.storage.records import DELETED
 from service.wire.limits import MAX_USERNAME
 
 if TYPE_CHECKING:

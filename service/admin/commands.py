@@ -20,7 +20,7 @@ from service.admin.orders.status import Status, Users
 from service.admin.roster import import_users
 from service.clock import format_time
 from service.errors import PeerError
-from service.storage.contract import DELETED, Role
+from service.storage.records import DELETED, Role
 from service.visible import one_line
 from service.wire.limits import MAX_ID, MAX_REASON
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from service.storage.contract import AccountStorage, Deleted, User
+    from service.storage.contract import AccountStorage
+    from service.storage.records import Deleted, User
     from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from service.admin.desk import Work
     from service.config import Settings
-    from service.storage.contract import Contents
+    from service.storage.records import Contents
 
 _TICK: Final = 1.0  # seconds between two looks at the work
 _STOP_TICK: Final = 0.05  # seconds between two attempts to stop it

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from service.admin.desk import Reason
     from service.chat.session import Services, Session
-    from service.storage.contract import Deleted, User
+    from service.storage.records import Deleted, User
     from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")

@@ -21,7 +21,7 @@ from service.chat.replies import fit
 from service.clock import format_time, utcnow
 from service.delivery.run import Note
 from service.errors import PeerError, StorageUnavailable
-from service.storage.contract import NonceReused, Post, UnknownUser
+from service.storage.records import NonceReused, Post, UnknownUser
 from service.turns import CrowdedError
 from service.wire import protocol
 from service.wire.limits import MAX_ID
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from service.chat.pages import PageReply
     from service.chat.session import Session
-    from service.storage.contract import Page
+    from service.storage.records import Page
     from service.turns import Turns
 
 _log: Final = logging.getLogger("chat.session")

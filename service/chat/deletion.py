@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from msgspec import UnsetType
 
     from service.chat.session import Services, Session
-    from service.storage.contract import Deleted
+    from service.storage.records import Deleted
     from service.wire.protocol import Delete
 
 

@@ -19,7 +19,7 @@ from service.wire.protocol import LoginOkReply, PasswordRequiredReply
 if TYPE_CHECKING:
     from service.accounts.authentication import NewToken
     from service.chat.session import Session
-    from service.storage import contract
+    from service.storage import records
     from service.storage.contract import Write
     from service.wire.protocol import Login, Register, Resume
 
@@ -73,7 +73,7 @@ def resume(session: Session, command: Resume) -> None:
     _enter(session, storage.resume(*token[1:], done=partial(_join, session, command, token)))
 
 
-def _enter(session: Session, login: Write[contract.Login]) -> None:
+def _enter(session: Session, login: Write[records.Login]) -> None:
     """Waits until the login is stored: so the counts, the seam and the first live message fit together."""
     session.services.storage.result(login)
     session.services.delivery.settle()  # waits for `_join`: the next command needs the account
@@ -81,7 +81,7 @@ def _enter(session: Session, login: Write[contract.Login]) -> None:
 
 
 # -- on the delivery thread -------------------------------------------------------------------------------------------
-def _join(session: Session, command: Login | Register | Resume, token: NewToken, login: contract.Login) -> None:
+def _join(session: Session, command: Login | Register | Resume, token: NewToken, login: records.Login) -> None:
     """Lets the session in; the reply is the first event that it gets as a member."""
     services = session.services
     arrived = session.enter(Account(login.user_id, login.name, login.last_id, command.confirm, command.quiet))

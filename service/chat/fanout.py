@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, Struct
 
 from service.delivery.run import Note
-from service.storage.contract import Post, Stored, UnknownUser
+from service.storage.records import Post, Stored, UnknownUser
 from service.wire.protocol import AckReply, BroadcastEvent, DirectEvent, Dm, Pm
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from service.chat.session import Account, Session
     from service.delivery.outbox import Outbox
-    from service.storage.contract import Outcome
+    from service.storage.records import Outcome
 
 
 class Posted(Struct, frozen=True):

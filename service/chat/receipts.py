@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from service.clock import format_time, utcnow
 from service.delivery.run import Note
 from service.errors import StorageUnavailable
-from service.storage.contract import Shown
+from service.storage.records import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from service import __version__
 from service.accounts.refusals import to_peer_error
 from service.errors import CommandError, ErrorCode, PeerError, StorageFull, StorageUnavailable
-from service.storage.contract import Refused
+from service.storage.records import Refused
 from service.wire.limits import PROTOCOL_VERSION
 from service.wire.protocol import ErrorReply, HelloEvent, StoredMessage
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from service.config import Settings
-    from service.storage.contract import Message, Page
+    from service.storage.records import Message, Page
     from service.wire.protocol import Command
 
 FEATURES: Final = ["delete", "kind", "quiet"]  # of the protocol's second part

@@ -20,7 +20,8 @@ from service.storage.sqlite.integrity import REPAIR
 from service.storage.sqlite.orders import OfflineStorage
 
 if TYPE_CHECKING:
-    from service.storage.contract import AccountStorage, Contents, HandOver, Storage
+    from service.storage.contract import AccountStorage, HandOver, Storage
+    from service.storage.records import Contents
 
 __all__ = [
     "REPAIR",

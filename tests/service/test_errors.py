@@ -9,7 +9,7 @@ import pytest
 
 from service import errors
 from service.errors import ChatError, CommandError, ErrorCode, PeerError, ServiceError
-from service.storage.contract import Refused
+from service.storage.records import Refused
 
 TYPES = [kind for kind in vars(errors).values() if inspect.isclass(kind)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from typing import TYPE_CHECKING, Final
 
-from service.storage.contract import Post
+from service.storage.records import Post
 from service.storage.sqlite.writer import Limits
 from tests.support.helpers import until
 from tests.support.storage import LATER, add, store_posts

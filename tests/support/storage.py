@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from service.storage.contract import Post, Stored
+from service.storage.records import Post, Stored
 from service.storage.sqlite.engine import SqliteStorage
 from tests.support.helpers import open_storage
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from service.storage.contract import Outcome, Page, Storage
+    from service.storage.contract import Storage
+    from service.storage.records import Outcome, Page
     from tests.support.helpers import Line
 
 NOW: Final = "2026-11-21T09:30:00.000Z"

@@ -9,7 +9,7 @@ import pytest
 from freezegun import freeze_time
 
 from service.accounts.authentication import TOKEN_LIFETIME
-from service.storage.contract import TOKENS_PER_USER
+from service.storage.records import TOKENS_PER_USER
 from tests.support.helpers import Wire, enter, running_server
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from freezegun.api import FrozenDateTimeFactory
 
-    from service.storage.contract import Page
+    from service.storage.records import Page
 
 ATTACKER, ELSEWHERE = "127.0.0.2", "127.0.0.3"
 SOMEBODY: Final = origin_of("127.0.0.4")

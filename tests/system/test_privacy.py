@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from service.accounts.authentication import NewToken
-from service.storage.contract import Message, Post, User
+from service.storage.records import Message, Post, User
 from service.wire import protocol
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Line, Process, Wire, enter, running_server
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.storage.contract import Post, Refused
+from service.storage.records import Post, Refused
 from service.storage.sqlite import fulltext
 from service.storage.sqlite.fulltext import MAX_ENDINGS
 from tests.support.helpers import open_storage

@@ -9,11 +9,11 @@ from service.accounts.names import check_not_reserved, look_of
 from service.accounts.refusals import to_peer_error
 from service.admin.desk import Desk, Order, Row, counted
 from service.clock import format_time, utcnow
-from service.storage.contract import Refused, Role, UnknownUser
+from service.storage.records import Refused, Role, UnknownUser
 
 if TYPE_CHECKING:
     from service.admin.desk import Work
-    from service.storage.contract import User
+    from service.storage.records import User
 
 
 class Add(Order, frozen=True, tag="add"):

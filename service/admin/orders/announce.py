@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from service.admin.desk import Desk, Order, Row
 from service.errors import PeerError
-from service.storage.contract import SERVER_ID, SERVER_NAME, NameTaken, Post, Stored
+from service.storage.records import SERVER_ID, SERVER_NAME, NameTaken, Post, Stored
 from service.wire.protocol import BroadcastEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from service.admin.desk import Service, Work
-    from service.storage.contract import Outcome
+    from service.storage.records import Outcome
 
 MAX_ANNOUNCEMENT: Final = 4_096  # characters, as of a user's message by default
 _KIND: Final = "notice"

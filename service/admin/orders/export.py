@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from service.admin.desk import Desk, Order, Progress, Row
-from service.storage.contract import UnknownUser
+from service.storage.records import UnknownUser
 
 if TYPE_CHECKING:
     from service.admin.desk import Work
-    from service.storage.contract import KeptMessage
+    from service.storage.records import KeptMessage
 
 LOOKED_AT: Final = 10_000  # messages of anybody in a piece, some 20 ms: there is no index of all that one has sent
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from service.admin.desk import Desk, Order, Progress, Row, counted
 from service.errors import PeerError
-from service.storage.contract import UnknownMessage
+from service.storage.records import UnknownMessage
 
 if TYPE_CHECKING:
     from service.admin.desk import Work

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 from service.accounts.names import check_not_reserved, look_of
 from service.admin.desk import Desk, Order, Progress, Row, counted
 from service.clock import format_time, utcnow
-from service.storage.contract import SERVER_ID, UnknownMessage
+from service.storage.records import SERVER_ID, UnknownMessage
 
 if TYPE_CHECKING:
     from service.admin.desk import Work
-    from service.storage.contract import User
+    from service.storage.records import User
 
 LOOKED_AT: Final = 10_000  # messages of anybody in a piece, some 20 ms: there is no index of all that one has sent
 # All clients are told of each deleted message: 200 a second, which a slow one can still read.

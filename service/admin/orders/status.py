@@ -12,7 +12,7 @@ from service.clock import format_time, to_minute, utcnow
 
 if TYPE_CHECKING:
     from service.admin.desk import Online, Service, Work
-    from service.storage.contract import Person
+    from service.storage.records import Person
 
 RECENT: Final = timedelta(minutes=1)  # in which messages count as recent
 PAGE: Final = 500  # accounts that are read at once, some milliseconds

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from service.clock import format_time, utcnow
 from service.errors import FileError, StorageUnavailable
-from service.storage.contract import BackupNote
+from service.storage.records import BackupNote
 from service.storage.sqlite import database, integrity, schema
 from service.storage.sqlite.lock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.storage.contract import Contents
+    from service.storage.records import Contents
 
 STEP_PAGES: Final = 2_560  # of 4 KiB, copied in a step of some 20 ms; between steps progress shows, and Ctrl-C works
 _FOLDER_MODE: Final = 0o700

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, get_args
 
 from service.clock import format_time, utcnow
-from service.storage.contract import Deleted, NotAllowed, Role, UnknownMessage
+from service.storage.records import Deleted, NotAllowed, Role, UnknownMessage
 from service.storage.sqlite import erasure, fulltext, messages
 
 if TYPE_CHECKING:

@@ -13,32 +13,21 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from service.config import READERS
 from service.errors import StorageDamaged, StorageUnavailable
-from service.storage.contract import Figures
+from service.storage.records import Figures
 from service.storage.sqlite import database, fulltext, integrity, messages, names, schema, users
 from service.storage.sqlite.lock import FileLock
 from service.storage.sqlite.orders import Orders
 from service.storage.sqlite.space import Space
 from service.storage.sqlite.upkeep import ChatUpkeep
-from service.storage.sqlite.writer import GroupWrite, Limits, SqlWrite, Writer
+from service.storage.sqlite.writer import Limits, Writer
+from service.storage.sqlite.writes import GroupWrite, SqlWrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from service.storage.contract import (
-        Done,
-        Failed,
-        HandOver,
-        Login,
-        NonceReused,
-        Outcome,
-        Page,
-        Post,
-        Shown,
-        Stored,
-        User,
-        Write,
-    )
+    from service.storage.contract import Done, Failed, HandOver, Write
+    from service.storage.records import Login, NonceReused, Outcome, Page, Post, Shown, Stored, User
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")

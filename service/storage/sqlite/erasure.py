@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from service.storage.contract import Erasure
+from service.storage.records import Erasure
 from service.storage.sqlite import fulltext
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from service.storage.contract import MAX_ID, MAX_SEARCH_WORDS, Page, SearchTooSlow, TooManyWords
+from service.storage.records import MAX_ID, MAX_SEARCH_WORDS, Page, SearchTooSlow, TooManyWords
 from service.storage.sqlite import database, messages
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from service import programs
 from service.errors import FileError
-from service.storage.contract import Contents
+from service.storage.records import Contents
 from service.storage.sqlite import database, fulltext, schema, unread
 
 if TYPE_CHECKING:

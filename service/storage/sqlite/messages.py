@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from service.clock import format_time, utcnow
 from service.config import POSTS_AT_ONCE
-from service.storage.contract import MAX_ID, Message, NonceReused, Page, Post, Stored, UnknownUser
+from service.storage.records import MAX_ID, Message, NonceReused, Page, Post, Stored, UnknownUser
 from service.storage.sqlite import unread
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from service.errors import StorageFull
-    from service.storage.contract import Outcome
+    from service.storage.records import Outcome
 
 
 # The index message_talk uses this number, so a change needs a migration. With eras of 32,768 ids, messages are added to

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from service.storage.contract import LooksAlike, NameTaken
+from service.storage.records import LooksAlike, NameTaken
 
 if TYPE_CHECKING:
     import sqlite3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from service.storage.contract import Act, Dossier, KeptMessage, KeptPage, Message, Overview, Person
+from service.storage.records import Act, Dossier, KeptMessage, KeptPage, Message, Overview, Person
 
 if TYPE_CHECKING:
     import sqlite3

@@ -28,13 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from service.storage.contract import (
+    from service.storage.contract import Done, Failed
+    from service.storage.records import (
         BackupNote,
         Deleted,
-        Done,
         Dossier,
         Erasure,
-        Failed,
         KeptPage,
         Outcome,
         Overview,

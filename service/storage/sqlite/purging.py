@@ -11,7 +11,7 @@ from collections import Counter
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-from service.storage.contract import Purged
+from service.storage.records import Purged
 from service.storage.sqlite import erasure, fulltext, messages, operators, unread
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from service.storage.contract import Contents
+    from service.storage.records import Contents
 
 
 @database.all_translated()

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final, Literal
 
 from service.errors import StorageFull, StorageUnavailable
-from service.storage.contract import Sizes
+from service.storage.records import Sizes
 
 if TYPE_CHECKING:
     import sqlite3

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from service.storage.contract import MAX_ID
+from service.storage.records import MAX_ID
 
 if TYPE_CHECKING:
     import sqlite3

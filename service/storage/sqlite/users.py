@@ -9,7 +9,7 @@ import json
 from itertools import chain, count
 from typing import TYPE_CHECKING, Final
 
-from service.storage.contract import (
+from service.storage.records import (
     DELETED,
     SERVER_ID,
     SERVER_NAME,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Sequence
 
-    from service.storage.contract import Role, Shown
+    from service.storage.records import Role, Shown
 
 _EPOCH: Final = "1970-01-01T00:00:00.000Z"  # when the service's own account was made, and last seen
 

@@ -12,28 +12,25 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from itertools import groupby
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from service.errors import ChatError, StorageDamaged, StorageUnavailable
-from service.storage.contract import Write
 from service.storage.sqlite import database
+from service.storage.sqlite.writes import cut_into_pieces
 from service.tally import Histogram
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from service.storage.contract import Done, Failed, HandOver
+    from service.storage.contract import HandOver, Write
+    from service.storage.sqlite.writes import SqlWrite
 
 _log: Final = logging.getLogger("chat.storage")
 _RETRY: Final = 5.0  # seconds until failed upkeep is tried again while writes wait
 _HURRIED_TIMEOUT: Final = 0.5  # seconds to wait for a locked database while the service stops
-T = TypeVar("T")
 # Seconds: a commit of one message takes 0.0002, of a full batch 0.002; a disk at its limit 0.1 and more.
 _COMMIT_BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-_WORK: Final = attrgetter("work")
 
 
 class Limits(NamedTuple):
@@ -63,69 +60,6 @@ class Upkeep(Protocol):
 
     def note_emptied(self, connection: sqlite3.Connection) -> bool:
         """Notes that the -wal was emptied, after `do_piece` asked for it; returns whether more is due `soon`."""
-
-
-class SqlWrite(Write[T]):
-    """A write that calls ``work(connection, *arguments)``."""
-
-    __slots__ = ("arguments", "size", "work")
-    goes_together: ClassVar[bool] = False  # several of one work that follow each other are one piece for `run`
-
-    def __init__(
-        self,
-        work: Callable[..., Any],
-        arguments: tuple[Any, ...],
-        done: Done[T] = None,
-        refused: Failed = None,
-        *,
-        size: int = 1,
-    ) -> None:
-        """`size`: how many messages, or similar things, it stores."""
-        # This repeats the base class's __init__: calling it takes a third of the time, and each batch of messages is a
-        # write.
-        self.done = done
-        self.refused = refused
-        self.error = None
-        self.ended = False
-        self._finished = None
-        self.work = work
-        self.arguments = arguments
-        self.size = size
-
-    @classmethod
-    def run(cls, connection: sqlite3.Connection, writes: Sequence[Self]) -> None:
-        """Runs one group, and sets the result of each write. An exception is the error of all of them."""
-        for write in writes:
-            write.result = write.work(connection, *write.arguments)
-
-
-class GroupWrite(SqlWrite[T]):
-    """A write that runs together with adjacent writes of the same work.
-
-    The work is called as ``work(connection, list of their arguments)`` and returns their results in order.
-    """
-
-    __slots__ = ()
-    goes_together = True
-
-    @classmethod
-    def run(cls, connection: sqlite3.Connection, writes: Sequence[Self]) -> None:
-        results = writes[0].work(connection, [write.arguments for write in writes])
-        for write, result in zip(writes, results, strict=True):
-            write.result = result
-
-
-def _pieces(batch: Iterable[SqlWrite[Any]]) -> Iterator[list[SqlWrite[Any]]]:
-    """Cuts a batch into what is run at once: those of one work that follow each other if they go together, else each.
-
-    A work is always of one kind of write.
-    """
-    for _, group in groupby(batch, key=_WORK):
-        writes = list(group)
-        if writes[0].goes_together:
-            yield writes
-        else:
-            yield from ([write] for write in writes)
 
 
 class Writer:
@@ -324,7 +258,7 @@ class Writer:
         """Runs one transaction; returns the writes whose bug spoilt it, if any. Raises sqlite3.Error."""
         began = time.perf_counter()
         connection = self._begin()
-        for writes in _pieces(batch):
+        for writes in cut_into_pieces(batch):
             try:
                 writes[0].run(connection, writes)
             except ChatError as refusal:

@@ -17,7 +17,7 @@ from service.clock import format_time, utcnow
 from service.config import Settings
 from service.errors import PeerError
 from service.origin import Origin, origin_of
-from service.storage.contract import UnknownToken
+from service.storage.records import UnknownToken
 from tests.support.helpers import PATIENCE, open_storage
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from freezegun.api import FrozenDateTimeFactory
 
-    from service.storage.contract import Login, Storage, User
+    from service.storage.contract import Storage
+    from service.storage.records import Login, User
 
 PASSWORD = "correct horse"
 HERE, THERE = origin_of("192.0.2.1"), origin_of("192.0.2.2")

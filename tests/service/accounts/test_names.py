@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from service.accounts.names import RESERVED, look_of, map_name, map_new_name
 from service.errors import PeerError
-from service.storage.contract import LooksAlike
+from service.storage.records import LooksAlike
 from tests.support.helpers import open_storage
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 
 from service.accounts.refusals import REFUSALS, as_peer_errors, to_peer_error
 from service.errors import PeerError
-from service.storage.contract import AccountDisabled, LooksAlike, NonceReused, Refused, UnknownUser
+from service.storage.records import AccountDisabled, LooksAlike, NonceReused, Refused, UnknownUser
 
 
 def test_every_refusal_has_its_line() -> None:

@@ -13,7 +13,7 @@ from tests.support.wires import away
 
 if TYPE_CHECKING:
     from service.server import Server
-    from service.storage.contract import Page
+    from service.storage.records import Page
     from tests.support.helpers import Line, Wire
     from tests.support.wires import Wires
 

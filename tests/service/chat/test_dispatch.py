@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from service.server import Server
-    from service.storage.contract import Post, Write
+    from service.storage.contract import Write
+    from service.storage.records import Post
     from tests.support.wires import Wires
 
 

@@ -9,7 +9,7 @@ import pytest
 from service.chat.receipts import Receipts
 from service.delivery.run import Note
 from service.errors import StorageUnavailable
-from service.storage.contract import MAX_ID, Post, Shown, Write
+from service.storage.records import MAX_ID, Post, Shown
 from tests.support.helpers import open_storage
 from tests.support.storage import EXPIRY, NOW, add, ids_of, token_of
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from service.storage.contract import Storage
+    from service.storage.contract import Storage, Write
 
 NAMES = ("alice", "bob", "carol")
 

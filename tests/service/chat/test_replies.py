@@ -10,7 +10,7 @@ from msgspec import UNSET
 from service.chat.replies import explain, fit, stored_message
 from service.config import Settings
 from service.errors import CommandError, PeerError, StorageFull, StorageUnavailable
-from service.storage.contract import AccountDisabled, LooksAlike, Message, Page
+from service.storage.records import AccountDisabled, LooksAlike, Message, Page
 from service.wire.protocol import ErrorReply, Ping
 from tests.support.helpers import Wire, running_server
 

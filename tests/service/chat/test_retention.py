@@ -10,7 +10,7 @@ from freezegun import freeze_time
 from service.chat import retention
 from service.chat.retention import Retention
 from service.errors import StorageUnavailable
-from service.storage.contract import Purged
+from service.storage.records import Purged
 from tests.support.helpers import make_settings, open_storage
 from tests.support.storage import add, ids_of, say
 

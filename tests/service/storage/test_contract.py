@@ -10,7 +10,7 @@ import pytest
 from freezegun import freeze_time
 
 from service.errors import StorageUnavailable
-from service.storage.contract import (
+from service.storage.records import (
     MAX_ID,
     MAX_SEARCH_WORDS,
     SERVER_ID,
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from service.storage.contract import Login, Role, Storage, User, Write
+    from service.storage.contract import Storage, Write
+    from service.storage.records import Login, Role, User
 
     Engine = Callable[[Path], AbstractContextManager[Storage]]
 

@@ -9,7 +9,7 @@ import pytest
 
 from service import storage
 from service.errors import ConfigError, FileError
-from service.storage.contract import Contents
+from service.storage.records import Contents
 from tests.support.storage import make_chat
 
 if TYPE_CHECKING:

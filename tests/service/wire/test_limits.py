@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.errors import CommandError
-from service.storage import contract
+from service.storage import records
 from service.wire import json_lines, limits, protocol
 
 
@@ -41,4 +41,4 @@ def test_a_page_has_a_size_of_its_own() -> None:
 
 def test_the_wire_and_the_storage_have_the_same_ids() -> None:
     """An id that can be said can be looked up."""
-    assert limits.MAX_ID == contract.MAX_ID
+    assert limits.MAX_ID == records.MAX_ID

@@ -9,7 +9,7 @@ import pytest
 
 from service.admin.orders.announce import MAX_ANNOUNCEMENT
 from service.errors import StorageFull
-from service.storage.contract import SERVER_ID
+from service.storage.records import SERVER_ID
 from tests.support.helpers import enter, open_storage, running_server
 from tests.support.storage import add, make_chat
 

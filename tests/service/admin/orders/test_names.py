@@ -13,7 +13,7 @@ from service.admin.asking import ask
 from service.admin.desk import Progress
 from service.admin.orders import names
 from service.errors import StorageUnavailable
-from service.storage.contract import UnknownMessage
+from service.storage.records import UnknownMessage
 from service.storage.sqlite import deletion
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, until
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from service.errors import ChatError
     from service.server import Server
-    from service.storage.contract import Deleted
+    from service.storage.records import Deleted
     from tests.service.admin.conftest import Run
     from tests.support.helpers import Line
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.errors import StorageFull, StorageUnavailable
-from service.storage.contract import MAX_ID, Post, Shown, User
+from service.storage.records import MAX_ID, Post, Shown, User
 from service.storage.sqlite import fulltext, messages, names, unread, users
 from tests.support.storage import EXPIRY, NOW, add, explain, say, skip_ids, token_of
 

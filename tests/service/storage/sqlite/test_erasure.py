@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.storage import Task, verify
-from service.storage.contract import Post
+from service.storage.records import Post
 from service.storage.sqlite import erasure, fulltext
 from service.storage.sqlite.orders import OfflineStorage
 from service.storage.sqlite.writer import Limits

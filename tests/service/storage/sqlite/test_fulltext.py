@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.errors import StorageUnavailable
-from service.storage.contract import MAX_SEARCH_WORDS, Post, SearchTooSlow, TooManyWords
+from service.storage.records import MAX_SEARCH_WORDS, Post, SearchTooSlow, TooManyWords
 from service.storage.sqlite import fulltext
 from service.storage.sqlite.fulltext import INDEX_BATCH, INDEX_CHARACTERS, INDEX_DIRECT, MAX_ENDINGS
 from tests.support.storage import NOW, add, ids_of, say, store_posts

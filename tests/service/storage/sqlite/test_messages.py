@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.errors import StorageFull
-from service.storage.contract import NonceReused, Post, Stored
+from service.storage.records import NonceReused, Post, Stored
 from service.storage.sqlite import messages
 from tests.support.storage import LATER, NOW, add, ids_of, say, skip_ids
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.storage.contract import LooksAlike, NameTaken
+from service.storage.records import LooksAlike, NameTaken
 from service.storage.sqlite import names, users
 from tests.support.storage import LATER, NOW, add
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.errors import FileError, StorageUnavailable
-from service.storage.contract import UnknownUser
+from service.storage.records import UnknownUser
 from service.storage.sqlite.orders import OfflineStorage
 from tests.support.helpers import open_storage
 from tests.support.storage import NOW, make_chat

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from service.storage.contract import Contents
+    from service.storage.records import Contents
 
 
 def spoil(path: Path) -> dict[int, str]:

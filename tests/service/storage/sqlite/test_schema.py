@@ -17,7 +17,7 @@ import pytest
 
 from service.accounts.names import look_of
 from service.errors import SchemaError
-from service.storage.contract import SERVER_ID, SERVER_NAME, LooksAlike, Stored
+from service.storage.records import SERVER_ID, SERVER_NAME, LooksAlike, Stored
 from service.storage.sqlite import integrity, messages, schema, unread
 from tests.support.helpers import ROOT, open_storage
 from tests.support.storage import NOW, store

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.storage.contract import Post
+from service.storage.records import Post
 from service.storage.sqlite import messages, schema, unread
 from tests.support.storage import add, say, skip_ids
 

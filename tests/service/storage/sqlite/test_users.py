@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.storage.contract import MAX_ID, TOKENS_PER_USER, PasswordChanged, Shown, User
+from service.storage.records import MAX_ID, TOKENS_PER_USER, PasswordChanged, Shown, User
 from service.storage.sqlite import users
 from tests.support.storage import EXPIRY, LATER, NOW, add, say, token_of
 

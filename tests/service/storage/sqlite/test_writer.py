@@ -11,17 +11,20 @@ from unittest.mock import Mock
 import pytest
 
 from service.errors import StorageUnavailable
-from service.storage.contract import Post, UnknownUser, Write
+from service.storage.records import Post, UnknownUser
 from service.storage.sqlite import database, schema, writer
 from service.storage.sqlite.engine import SqliteStorage
 from service.storage.sqlite.upkeep import ChatUpkeep
 from service.storage.sqlite.writer import Limits
+from service.storage.sqlite.writes import GroupWrite
 from tests.support.helpers import call_back
 from tests.support.storage import add
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from service.storage.contract import Write
 
 
 class Bench:
@@ -357,7 +360,7 @@ def sum_up(connection: sqlite3.Connection, calls: list[tuple[int]]) -> list[tupl
 
 
 def submit_group(bench: Bench, n: int) -> Write[Any]:
-    write = writer.GroupWrite[Any](sum_up, (n,), bench.outcomes.append, bench.outcomes.append)
+    write = GroupWrite[Any](sum_up, (n,), bench.outcomes.append, bench.outcomes.append)
     bench.storage._writer.submit(write)
     return write
 
