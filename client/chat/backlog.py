@@ -103,9 +103,9 @@ class Backlog:
         if isinstance(asked, Search):
             older = older and page.messages[-1].id
             self._match(page.messages)
-            lines = self._page(page.messages[::-1], formatter, words=search_words(asked.query))
+            lines = self.lines(page.messages[::-1], formatter, words=search_words(asked.query))
         else:
-            lines = self._page(page.messages, formatter, self._receive_page(page, asked))
+            lines = self.lines(page.messages, formatter, self._receive_page(page, asked))
         return Page(lines, None if older is None else replace(asked, before=older, ref=UNSET))
 
     def missed(self, page: MissedReply) -> list[Line]:
@@ -114,7 +114,7 @@ class Backlog:
         self._receipts.missed_page(page.messages, more=page.more)
         for message in fresh:
             self._people.note_direct(message.id, message.from_, message.to)
-        lines = [hint(f"-- {counted(len(fresh), 'direct message')} missed --"), *self._page(fresh)]
+        lines = [hint(f"-- {counted(len(fresh), 'direct message')} missed --"), *self.lines(fresh)]
         return [*lines, hint("There are more: MISSED shows the next ones.")] if page.more else lines
 
     def history(self, page: HistoryReply, asked: History) -> list[Line]:
@@ -124,18 +124,18 @@ class Backlog:
             page, self._space = fit(page, self._space, self._formatter, self._people), None
         if asked.after is not UNSET:  # the talk after a match
             self._receipts.page(page.messages)
-            return [*self._page(page.messages), *([hint(_OLDER)] if self._older else [])]
+            return [*self.lines(page.messages), *([hint(_OLDER)] if self._older else [])]
         first_unread = self._receive_page(page, asked)
         self._listing = History(with_=asked.with_, before=asked.before)
         more = page.more and bool(page.messages)
         self._older = History(with_=asked.with_, before=page.messages[0].id) if more else None
         whose = "the room" if is_room else f"you and {one_line(page.with_ or asked.with_ or '')}"
         if self._around is not None and asked.before == self._around + 1:
-            lines = [hint(f"-- around #{self._around}, {whose} --"), *self._page(page.messages)]
+            lines = [hint(f"-- around #{self._around}, {whose} --"), *self.lines(page.messages)]
             self._around = None
             return lines
         head = hint(f"-- {whose}: {counted(len(page.messages), 'message')} --")
-        lines = [head, *self._page(page.messages, first_unread=first_unread, numbered=asked.before is UNSET)]
+        lines = [head, *self.lines(page.messages, first_unread=first_unread, numbered=asked.before is UNSET)]
         if more and is_room and self._receipts.unread:
             lines.append(hint(f"{self._receipts.unread} older ones are unread: {_OLDER}"))
         elif more:
@@ -165,28 +165,11 @@ class Backlog:
         self._older = Search(query=asked.query, with_=asked.with_, before=page.messages[-1].id) if more else None
         lines = [
             hint(f'-- {counted(len(page.messages), "message")} with "{one_line(asked.query)}" --'),
-            *self._page(page.messages[::-1], words=search_words(asked.query)),  # the newest last, as everywhere else
+            *self.lines(page.messages[::-1], words=search_words(asked.query)),  # the newest last, as everywhere else
         ]
         if page.messages:
             older = " OLDER shows older ones." if more else ""
             lines.append(hint(f"AROUND {page.messages[0].id} shows the talk around a match.{older}"))
-        return lines
-
-    def _page(
-        self,
-        messages: Sequence[StoredMessage],
-        formatter: Formatter | None = None,
-        first_unread: int | None = None,
-        words: re.Pattern[str] | None = None,
-        *,
-        numbered: bool = False,
-    ) -> list[Line]:
-        for message in messages:
-            if message.id > self.seam:  # it may still be on its way here
-                self.shown.add(message.id)
-        lines = self.lines(messages, formatter, first_unread, words, numbered=numbered)
-        for line in lines:
-            line.calls = False  # the user asked for it, and looks
         return lines
 
     def lines(
@@ -197,9 +180,17 @@ class Backlog:
         words: re.Pattern[str] | None = None,
         *,
         numbered: bool = False,
+        is_news: bool = False,
     ) -> list[Line]:
-        """Messages in their order, without those of muted people; behind each its number, if they are `numbered`."""
+        """Messages in their order, without those of muted people; behind each its number, if they are `numbered`.
+
+        Unless they are news the user asked for them, and looks: they call nobody.
+        """
         formatter = formatter or self._formatter
+        if not is_news:
+            for message in messages:
+                if message.id > self.seam:  # it may still be on its way here
+                    self.shown.add(message.id)
         lines: list[Line] = []
         for message in messages:
             if message.id == first_unread:
@@ -213,6 +204,7 @@ class Backlog:
                 self._deletions.show(message.id, message.time)
             text = DELETED if message.deleted else message.message
             line = formatter.line(message.time, message.from_, message.to, text, words, note, kind=message.kind)
+            line.calls = line.calls and is_news
             lines += formatter.on_its_day(message.time, [line])
         if hidden := sum(self._people.is_muted(message.from_) for message in messages):
             lines.append(hint(f"({counted(hidden, 'message')} of muted people not shown.)"))

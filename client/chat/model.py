@@ -128,7 +128,7 @@ class Model:
             self.backlog.shown.add(message.id)
             self.receipts.live(message.id)
             self.people.note_direct(message.id, message.from_, message.to)
-        return self.backlog.lines(fresh)
+        return self.backlog.lines(fresh, is_news=True)
 
     def come_back(self, login: LoginOkReply) -> list[Line]:
         """A line that says where the gap was, and who came or went meanwhile."""

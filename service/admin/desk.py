@@ -135,6 +135,10 @@ class Desk(NamedTuple):
     storage: AccountStorage
     service: Service
 
+    def await_delivery(self) -> None:
+        """Returns once what follows from the writes so far was done, such as the end of sessions."""
+        self.service.run(lambda: None)
+
 
 class NoService:
     """Where no service runs."""

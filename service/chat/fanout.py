@@ -70,9 +70,8 @@ def _deliver_direct(
 ) -> None:
     roster, command, recipient_id = session.services.roster, posted.command, posted.post.recipient_id
     assert recipient_id is not None  # noqa: S101 (only a public message has none)
-    to = roster.name_of(recipient_id, known_as)
     receivers = [other.outbox for other in roster.sessions_of(recipient_id) if other is not session]
-    session.outbox.append(direct_ack(session, command, stored, recipient_id, to))
+    session.outbox.append(direct_ack(session, command, stored, recipient_id, known_as))
     if not stored.fresh:
         return
     session.services.stored["direct"] += 1
@@ -80,6 +79,7 @@ def _deliver_direct(
     if recipient_id != sender_id:
         copies = [other.outbox for other in roster.sessions_of(sender_id) if other is not session]
     if receivers or copies:
+        to = roster.name_of(recipient_id, known_as)
         event = DirectEvent(stored.id, stored.time, sender, to, posted.post.body, posted.post.kind or UNSET)
         session.services.delivery.send(event, receivers, Note(0, (stored.id,)), copies)
 

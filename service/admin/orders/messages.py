@@ -51,7 +51,7 @@ def delete_message(order: DeleteMessage, desk: Desk) -> Work:
         deleted = desk.storage.result(deletion)
     except UnknownMessage as error:  # its text for users speaks of what they may read
         raise PeerError("unknown_message", f"there is no message with the id {order.id}") from error
-    desk.service.run(_wait)
+    desk.await_delivery()
     done = "deleted" if deleted.fresh else f"was deleted before, at {deleted.time}"
     yield Row({"id": deleted.id, "deleted": deleted.time, "fresh": deleted.fresh}, [f"message {deleted.id}: {done}"])
 
@@ -88,7 +88,3 @@ def erase(_: Erase, desk: Desk) -> Work:
             yield Progress("waiting until no program reads the database")
             time.sleep(_PAUSE)
     yield Row({"pending": 0}, ["what was deleted is gone from the files"])
-
-
-def _wait() -> None:
-    """On the delivery thread: what follows from the commit was done before this."""

@@ -44,7 +44,7 @@ def rename(order: Rename, desk: Desk) -> Work:
     now = format_time(utcnow())
     told = partial(desk.service.tell_renamed, order.name, now)
     desk.storage.result(desk.storage.rename_user(order.name, order.new_name, look_of(order.new_name), now, done=told))
-    desk.service.run(_wait)
+    desk.await_delivery()
     done = f"is called {order.new_name} now; sessions have ended, passwords and tokens stay"
     yield Row({"name": order.name, "new_name": order.new_name, "done": done}, [f"{order.name}: {done}"])
 
@@ -54,7 +54,7 @@ def delete_user(order: DeleteUser, desk: Desk) -> Work:
     if left is None or not left.is_closed or left.id == SERVER_ID:
         closed = desk.storage.delete_user(order.name, format_time(utcnow()), done=desk.service.tell_closed)
         left = desk.storage.result(closed)
-        desk.service.run(_wait)
+        desk.await_delivery()
         done = (
             f"the account is deleted, and called {left.name}; its messages follow"
             if order.with_messages
@@ -86,7 +86,3 @@ def _delete_messages(left: User, desk: Desk) -> Work:
         after = page.up_to
         yield Progress(f"deleting messages, up to id {after}")
     yield Row({"name": left.name, "deleted": count}, [f"{left.name}: {counted(count, 'message')} deleted"])
-
-
-def _wait() -> None:
-    """On the delivery thread: what follows from the commit was done before this."""
