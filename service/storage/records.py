@@ -9,11 +9,16 @@ from msgspec import Struct
 from service.errors import ChatError, StorageFull
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from service.tally import Histogram
 
 MAX_ID: Final = 2**63 - 1  # of a message; an engine's integers hold no larger one
 TOKENS_PER_USER: Final = 50  # an account keeps its newest tokens: a script that logs in each minute fills no table
-Role = Literal["member", "moderator", "owner"]  # in the main room, by rank
+Role = Literal["member", "moderator", "owner"]  # in a room, by rank
+Action = Literal["join", "leave", "invite", "kick", "ban", "unban", "mute", "unmute", "role"]  # on a member
+FOREVER: Final = "9999-12-31T23:59:59.999Z"  # until when a ban or mute lasts that does not end by itself
+DEFAULT_LIFETIME: Final = 2_592_000  # seconds that a token lives after its last use: 30 days
 SERVER_NAME: Final = "server"  # of the account that speaks for the service itself; it has no password
 SERVER_ID: Final = -1  # its id; those of people begin with 1
 DELETED: Final = "deleted"  # begins the names of deleted accounts: deleted-<id>
@@ -65,7 +70,43 @@ class UnknownMessage(Refused):
 
 
 class NotAllowed(Refused):
-    """The user may read the message, and not delete it."""
+    """The user may read the message, and not delete it; or knows the room, and ranks too low for the act."""
+
+
+class UnknownRoom(Refused):
+    """There is no such room, or a private one that the user may not know of."""
+
+
+class RoomExists(Refused):
+    """There is a room with that name."""
+
+
+class RoomLooksAlike(Refused):
+    """There is a room whose name can be confused with that one."""
+
+
+class NotAMember(Refused):
+    """The user is no member of the room; `name` is empty, or of the one who was to be acted on."""
+
+
+class Muted(Refused):
+    """The user may not write in the room now; `until` is a time, or FOREVER."""
+
+    def __init__(self, until: str) -> None:
+        super().__init__()
+        self.until = until
+
+
+class Banned(Refused):
+    """The user may not enter the room, or the one to be invited may not; `until` is a time, or FOREVER."""
+
+    def __init__(self, until: str, name: str = "") -> None:
+        super().__init__(name)
+        self.until = until
+
+
+class LimitReached(Refused):
+    """There may be no more of these; `name` says of what, in words."""
 
 
 class TooManyWords(Refused):
@@ -105,11 +146,128 @@ class Login(NamedTuple):
     name: str
     missed: int  # direct messages that the user has not seen
     unread: int  # public messages by others after the user's read marker
-    last_id: int  # the newest message that the user may read; 0 if none
+    last_id: int  # the newest message that the user may read in the main room and her talks; 0 if none
+    role: Role = "member"  # in the main room, as the next two
+    read_id: int = 0
+    muted_until: str | None = None
+    rooms: Sequence[RoomView] = ()  # her other rooms, and those that she is invited to, by name
+
+
+class RoomRef(NamedTuple):
+    """Which room: its name alone does not tell, as another room may have had it before."""
+
+    id: int
+    name: str
+    created: str
+    private: bool
+
+
+class RoomView(NamedTuple):
+    """A room as one user sees it; that user is no member where `role` is None."""
+
+    id: int
+    name: str
+    created: str
+    topic: str
+    private: bool
+    members: int
+    last_id: int  # its newest message; 0 if none
+    role: Role | None = None
+    unread: int = 0
+    read_id: int = 0
+    muted_until: str | None = None
+    invited: bool = False
+
+    @property
+    def ref(self) -> RoomRef:
+        return RoomRef(self.id, self.name, self.created, self.private)
+
+
+class RoomPage(NamedTuple):
+    """Rooms by name; `more` says whether others follow."""
+
+    rooms: list[RoomView]
+    more: bool
+
+
+class MemberView(NamedTuple):
+    """A member of a room."""
+
+    user_id: int
+    name: str
+    role: Role
+    muted_until: str | None  # in the past: it has ended
+
+
+class MemberPage(NamedTuple):
+    """Members of a room by name; `rank` is that of who asks, and room None the main one."""
+
+    room: RoomRef | None
+    rank: Role
+    members: list[MemberView]
+    more: bool
+
+
+class BanView(NamedTuple):
+    """A ban from a room; `by` is None for the operator's."""
+
+    name: str
+    by: str | None
+    reason: str | None
+    time: str
+    until: str
+
+
+class BanPage(NamedTuple):
+    """Bans by name; room None is the main one."""
+
+    room: RoomRef | None
+    bans: list[BanView]
+    more: bool
+
+
+class MemberChange(NamedTuple):
+    """What was done to a user in a room, as its members are told."""
+
+    action: Action
+    user_id: int
+    name: str
+    time: str
+    role: Role | None = None  # the one after it, of a join or a change of the role
+    by: str | None = None  # None: nobody asked for it, or the operator did
+    reason: str | None = None
+    until: str | None = None
+    was_member: bool = False  # just before it
+    was_invited: bool = False
+
+
+class RoomChange(NamedTuple):
+    """What a write has changed in a room. Without changes it was so before.
+
+    `room` None is the main one. `ended` are the invitations that ended otherwise than by joining or a ban.
+    """
+
+    room: RoomRef | None
+    changes: Sequence[MemberChange] = ()
+    view: RoomView | None = None  # for who asked, after the change; also of an invitation for the invited
+    last_id: int = 0  # the newest id that was given, in the order of the writes
+    fresh: bool = True  # whether something has changed
+    gone: bool = False  # nobody is a member any more
+    ended: Sequence[int] = ()  # user ids
+    members: Sequence[int] = ()  # of a room that an operator deleted: the ids of those who were members
+
+
+class SinceNews(NamedTuple):
+    """A page of all conversations, and what was deleted meanwhile."""
+
+    page: Page
+    time: str  # not later than that of a deletion that is not shown
+    deleted: Sequence[int] | None = None  # None if it was not asked for
+    deleted_more: bool = False
 
 
 class Message(NamedTuple):
-    """One stored message of a page; a public one has no `recipient`."""
+    """One stored message of a page: a direct one has a `recipient`, one to a room a `room`, a public one neither."""
 
     id: int
     time: str
@@ -118,6 +276,8 @@ class Message(NamedTuple):
     body: str  # empty if the message was deleted
     kind: str | None = None  # "action" or "notice"; None for a text
     deleted: str | None = None  # when
+    room: str | None = None  # its name
+    room_id: int | None = None
 
     def __repr__(self) -> str:  # for logs and exceptions: no text
         return f"Message(id={self.id})"
@@ -131,12 +291,14 @@ class Page(NamedTuple):
 
 
 class Post(Struct, frozen=True):  # creating a Struct takes a quarter of a named tuple's time; each message needs two
-    """A message to store; public if `recipient_id` is None. A sender's nonce is stored only once."""
+    """A message to store: to a user, a room, or the main room. A sender's nonce is stored only once."""
 
     recipient_id: int | None
     body: str
     nonce: str | None
     kind: str | None = None
+    room: str | None = None  # its name; whether the sender may write there is judged when it is stored
+    created: str | None = None  # when the room must have been made; None: whenever
 
     def __repr__(self) -> str:  # for logs and exceptions: no text
         return f"Post(recipient_id={self.recipient_id}, nonce={self.nonce!r})"
@@ -149,6 +311,7 @@ class Stored(Struct, frozen=True):
     time: str
     fresh: bool
     seen: bool
+    room_id: int | None = None
 
 
 class Deleted(NamedTuple):
@@ -157,7 +320,8 @@ class Deleted(NamedTuple):
     id: int
     time: str  # of the deletion; it is never before that of an earlier one
     fresh: bool
-    reader_ids: tuple[int, int] | None  # the two users of a direct message; None for a public one, which all may read
+    reader_ids: tuple[int, int] | None  # the two users of a direct message; None for one to a room
+    room: RoomRef | None = None  # whose members may read it; None for the main room, where all may, and for direct ones
 
 
 class Purged(NamedTuple):
@@ -223,6 +387,8 @@ class Act(NamedTuple):
     message_id: int | None
     role: Role | None
     reason: str | None
+    room: str | None = None
+    until: str | None = None
 
 
 class Dossier(NamedTuple):
@@ -275,4 +441,5 @@ class BackupNote(NamedTuple):
     file: str
 
 
-Outcome = Stored | NonceReused | UnknownUser | StorageFull  # of one message
+# Of one message.
+Outcome = Stored | NonceReused | UnknownUser | StorageFull | UnknownRoom | NotAMember | Muted

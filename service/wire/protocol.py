@@ -15,11 +15,14 @@ from service.wire.limits import (
     DEFAULT_PAGE,
     DEFAULT_SEARCH_PAGE,
     MAX_ID,
+    MAX_LIFETIME,
+    MAX_MINUTES,
     MAX_NONCE,
     MAX_PAGE,
     MAX_QUERY,
     MAX_REASON,
     MAX_REF,
+    MAX_TOPIC,
 )
 
 Ref = Annotated[str, Meta(max_length=MAX_REF)]
@@ -30,10 +33,16 @@ Limit = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
 Query = Annotated[str, Meta(max_length=MAX_QUERY)]
 Reason = Annotated[str, Meta(max_length=MAX_REASON)]
 Kind = Literal["text", "action", "notice"]  # "text" is taken as left out
+RoomName = Annotated[str, Meta(min_length=1)]  # what is empty or no string never means the main room
+Topic = Annotated[str, Meta(max_length=MAX_TOPIC)]
+Minutes = Annotated[int, Meta(ge=1, le=MAX_MINUTES)]
+Lifetime = Annotated[int, Meta(ge=0, le=MAX_LIFETIME)]  # seconds; 0: no token is made
+Role = Literal["member", "moderator", "owner"]  # by rank
+Act = Literal["invite", "kick", "ban", "unban", "mute", "unmute", "role"]  # of `moderate`
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=MAX_PAGE)]
 
 
-_SECRET: Final = frozenset({"password", "old", "new", "token", "message", "query", "reason"})
+_SECRET: Final = frozenset({"password", "old", "new", "token", "message", "query", "reason", "topic"})
 
 
 class _Discreet(Struct):
@@ -52,10 +61,16 @@ class Command(_Discreet, kw_only=True, tag_field="command", tag=str.lower):
 
 
 class Entry(Command, kw_only=True, omit_defaults=True):
-    """What a session asks for at its login. `quiet`: it announces nobody, and shows nothing by itself."""
+    """What a session asks for at its login.
+
+    `quiet`: it announces nobody, and shows nothing by itself. `rooms`: the client knows rooms; it confirms, too.
+    `presence`: it is told of changes in place of whole lists of users.
+    """
 
     confirm: bool = False
     quiet: bool = False
+    rooms: bool = False
+    presence: Literal["changes"] | UnsetType = UNSET
 
 
 class Login(Entry):
@@ -63,6 +78,7 @@ class Login(Entry):
 
     username: str
     password: str | UnsetType = UNSET
+    lifetime: Lifetime | UnsetType = UNSET
 
 
 class Register(Entry):
@@ -70,6 +86,7 @@ class Register(Entry):
 
     username: str
     password: str
+    lifetime: Lifetime | UnsetType = UNSET
 
 
 class Resume(Entry):
@@ -79,8 +96,13 @@ class Resume(Entry):
 
 
 class Pm(Command):
-    """Sends a public message. Without a text: asks whether one may follow."""
+    """Sends a message to a room, or to the main room. Without a text: asks whether one may follow.
 
+    `created`: only if that is when the room was made, as one of the same name may have been made since.
+    """
+
+    room: RoomName | UnsetType = UNSET
+    created: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
     kind: Kind | UnsetType = UNSET
     nonce: Nonce | UnsetType = UNSET
@@ -106,15 +128,18 @@ class Missed(Command):
 
 
 class Seen(Command):
-    """Marks messages as seen: all up to `id`, or exactly `ids`."""
+    """Marks messages as seen: all up to `id`, also of one room or one talk only, or exactly `ids`."""
 
+    room: RoomName | UnsetType = UNSET
+    with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
     id: Id | UnsetType = UNSET
     ids: Ids | UnsetType = UNSET
 
 
 class History(Command):
-    """Asks for a page of the public room, or of the talk with one user; `before` and `after` are exclusive ids."""
+    """Asks for a page of a room, or of the talk with one user; `before` and `after` are exclusive ids."""
 
+    room: RoomName | UnsetType = UNSET
     with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
     before: Id | UnsetType = UNSET
     after: Id | UnsetType = UNSET
@@ -125,6 +150,7 @@ class Search(Command):
     """Asks for messages that have all the words, or words that begin with them, newest first."""
 
     query: Query
+    room: RoomName | UnsetType = UNSET
     with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
     before: Id | UnsetType = UNSET
     limit: Limit = DEFAULT_SEARCH_PAGE
@@ -135,6 +161,84 @@ class Delete(Command):
 
     id: Id
     reason: Reason | UnsetType = UNSET
+
+
+class Since(Command):
+    """Asks for all that the user may read after an id, of all conversations, oldest first.
+
+    `deleted_after`: also for the ids of what was deleted at that time or later.
+    """
+
+    id: Id
+    limit: Limit = DEFAULT_PAGE
+    deleted_after: str | UnsetType = UNSET
+    room: RoomName | UnsetType = UNSET  # it is of all rooms: one that is named is refused
+
+
+class Rooms(Command):
+    """Asks for a page of the rooms that the user may see, by name; `after` is exclusive."""
+
+    after: str | UnsetType = UNSET
+    limit: Limit = DEFAULT_PAGE
+
+
+class Create(Command):
+    """Makes a room; the user is its owner."""
+
+    room: RoomName
+    topic: Topic = ""
+    private: bool = False
+
+
+class Join(Command):
+    """Becomes a member of a room."""
+
+    room: RoomName
+
+
+class Leave(Command):
+    """Ends a membership."""
+
+    room: RoomName
+
+
+class Members(Command):
+    """Asks for a page of a room's members, by name; `after` is exclusive."""
+
+    room: RoomName
+    after: str | UnsetType = UNSET
+    limit: Limit = MAX_PAGE
+
+
+class SetRoom(Command, tag="set_room"):
+    """Changes a room's topic, or makes it private."""
+
+    room: RoomName
+    topic: Topic | UnsetType = UNSET
+    private: bool | UnsetType = UNSET
+
+
+class Moderate(Command):
+    """Acts on somebody in a room. `minutes`: when a ban or mute ends by itself. `role`: for the action of that name."""
+
+    room: RoomName
+    username: str
+    action: Act
+    role: Role | UnsetType = UNSET
+    reason: Reason | UnsetType = UNSET
+    minutes: Minutes | UnsetType = UNSET
+
+
+class Bans(Command):
+    """Asks for a page of who is banned from a room, by name; `after` is exclusive."""
+
+    room: RoomName
+    after: str | UnsetType = UNSET
+    limit: Limit = MAX_PAGE
+
+
+class Logout(Command):
+    """Ends the session and its token, and with it every session that came by that token."""
 
 
 class Password(Command):
@@ -153,7 +257,30 @@ class Ex(Command):
 
 
 AnyCommand = (
-    Login | Register | Resume | Pm | Dm | Users | Missed | Seen | History | Search | Delete | Password | Ping | Ex
+    Login
+    | Register
+    | Resume
+    | Pm
+    | Dm
+    | Users
+    | Missed
+    | Seen
+    | History
+    | Search
+    | Since
+    | Delete
+    | Rooms
+    | Create
+    | Join
+    | Leave
+    | Members
+    | SetRoom
+    | Moderate
+    | Bans
+    | Password
+    | Logout
+    | Ping
+    | Ex
 )
 COMMANDS: Final = tuple(kind.__struct_config__.tag for kind in AnyCommand.__args__)
 
@@ -190,17 +317,45 @@ class PasswordRequiredReply(Reply, tag="password_required"):
     registered: bool
 
 
-class LoginOkReply(Reply, tag="login_ok"):
-    """Confirms a login. Messages after `last_id` come live; `missed` and `history` have the earlier ones."""
+class RoomInfo(Struct, kw_only=True):
+    """A room as one user sees it: without a role who is no member, with `invited` who may become one.
+
+    A room of the same name with another `created` is another room.
+    """
+
+    room: str
+    created: str
+    topic: str
+    private: bool
+    members: Count
+    role: str | UnsetType = UNSET
+    unread: Count | UnsetType = UNSET
+    read_id: Id | UnsetType = UNSET
+    muted: bool | UnsetType = UNSET
+    muted_until: str | UnsetType = UNSET
+    invited: bool | UnsetType = UNSET
+
+
+class LoginOkReply(Reply, kw_only=True, tag="login_ok"):
+    """Confirms a login. Messages after `last_id` come live; `missed` and `history` have the earlier ones.
+
+    From `role` on for clients that know rooms: about the main room, then the other rooms.
+    """
 
     username: str
     users: list[str]
     missed: Count
     unread: Count
     last_id: Id
-    token: str
+    token: str | UnsetType = UNSET
     time: str
     motd: str | UnsetType = UNSET  # the operator's message of the day, of several lines perhaps
+    role: str | UnsetType = UNSET
+    topic: str | UnsetType = UNSET
+    read_id: Id | UnsetType = UNSET
+    muted: bool | UnsetType = UNSET
+    muted_until: str | UnsetType = UNSET
+    rooms: list[RoomInfo] | UnsetType = UNSET
 
 
 class ReadyReply(Reply, tag="ready"):
@@ -220,16 +375,21 @@ class AckReply(Reply, tag="ack"):
     to: str | UnsetType = UNSET
     status: str | UnsetType = UNSET
     nonce: str | UnsetType = UNSET
+    room: str | UnsetType = UNSET
+    with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
+    username: str | UnsetType = UNSET
+    action: str | UnsetType = UNSET
 
 
 class BroadcastEvent(Event, tag="broadcast"):
-    """A public message."""
+    """A message to everyone in a room; without `room` to the main room."""
 
     id: Id
     time: str
     from_: str = msgspec.field(name="from")
     message: str
     kind: str | UnsetType = UNSET
+    room: str | UnsetType = UNSET
 
 
 class DirectEvent(Event, tag="direct"):
@@ -257,6 +417,56 @@ class DeletedEvent(Event, tag="deleted"):
     id: Id
     time: str
     by: str | UnsetType = UNSET
+    room: str | UnsetType = UNSET
+
+
+class RoomReply(Reply, kw_only=True, tag="room"):
+    """What a room is now, for who made or joined it; a change of it, for its members; or that it is `gone`."""
+
+    room: str
+    created: str
+    topic: str | UnsetType = UNSET
+    private: bool | UnsetType = UNSET
+    members: Count | UnsetType = UNSET
+    role: str | UnsetType = UNSET
+    unread: Count | UnsetType = UNSET
+    read_id: Id | UnsetType = UNSET
+    muted: bool | UnsetType = UNSET
+    muted_until: str | UnsetType = UNSET
+    invited: bool | UnsetType = UNSET
+    last_id: Id | UnsetType = UNSET
+    gone: bool | UnsetType = UNSET
+
+
+class MemberEvent(Event, kw_only=True, tag="member"):
+    """Somebody joined or left a room, or a moderator acted on somebody; without `by` nobody asked for it."""
+
+    room: str | UnsetType = UNSET
+    username: str
+    action: str
+    role: str | UnsetType = UNSET
+    by: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    until: str | UnsetType = UNSET
+    time: str
+
+
+class ReadEvent(Event, kw_only=True, tag="read"):
+    """Another session of this user has shown messages: those that its `seen` named."""
+
+    room: str | UnsetType = UNSET
+    with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
+    id: Id | UnsetType = UNSET
+    ids: list[Id] | UnsetType = UNSET
+
+
+class PresenceEvent(Event, tag="presence"):
+    """Who came online and who went, since the last one; each by its state now. `online` counts all."""
+
+    arrived: list[str]
+    left: list[str]
+    online: Count
+    time: str
 
 
 class UsersReply(Reply, tag="users"):
@@ -267,12 +477,16 @@ class UsersReply(Reply, tag="users"):
 
 
 class StoredMessage(_Discreet, kw_only=True):
-    """One message in a page; a public one has no `to`. A deleted one has no text, and the time of its deletion."""
+    """One message in a page: one to a room has `room`, a direct one `to`, one to the main room neither.
+
+    A deleted one has no text, and the time of its deletion.
+    """
 
     id: Id
     time: str
     from_: str = msgspec.field(name="from")
     to: str | UnsetType = UNSET
+    room: str | UnsetType = UNSET
     message: str
     kind: str | UnsetType = UNSET
     deleted: str | UnsetType = UNSET
@@ -288,6 +502,7 @@ class MissedReply(Reply, tag="missed"):
 class HistoryReply(Reply, kw_only=True, tag="history"):
     """A page of a conversation, oldest first; `more` says whether others follow in the requested direction."""
 
+    room: str | UnsetType = UNSET
     with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
     messages: list[StoredMessage]
     more: bool
@@ -297,8 +512,65 @@ class SearchReply(Reply, kw_only=True, tag="search"):
     """A page of messages that match, newest first."""
 
     query: str
+    room: str | UnsetType = UNSET
     with_: str | UnsetType = msgspec.field(default=UNSET, name="with")
     messages: list[StoredMessage]
+    more: bool
+
+
+class SinceReply(Reply, kw_only=True, tag="since"):
+    """A page of all conversations, oldest first. `deleted` has ids of messages that were deleted meanwhile.
+
+    With `deleted_more` they were too many to be told.
+    """
+
+    messages: list[StoredMessage]
+    more: bool
+    time: str
+    deleted: list[Id] | UnsetType = UNSET
+    deleted_more: bool | UnsetType = UNSET
+
+
+class RoomsReply(Reply, kw_only=True, tag="rooms"):
+    """A page of rooms, by name."""
+
+    rooms: list[RoomInfo]
+    more: bool
+
+
+class MemberInfo(Struct, kw_only=True):
+    """A member of a room. `muted` is told to moderators, owners and the muted one."""
+
+    name: str
+    role: str
+    online: bool
+    muted: bool | UnsetType = UNSET
+    muted_until: str | UnsetType = UNSET
+
+
+class MembersReply(Reply, kw_only=True, tag="members"):
+    """A page of a room's members, by name."""
+
+    room: str | UnsetType = UNSET
+    members: list[MemberInfo]
+    more: bool
+
+
+class BanInfo(Struct, kw_only=True):
+    """A ban from a room; without `by` the operator's, without `until` for ever."""
+
+    name: str
+    by: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    time: str
+    until: str | UnsetType = UNSET
+
+
+class BansReply(Reply, kw_only=True, tag="bans"):
+    """A page of who is banned from a room, by name."""
+
+    room: str | UnsetType = UNSET
+    bans: list[BanInfo]
     more: bool
 
 
@@ -319,7 +591,7 @@ class ErrorReply(Reply, tag="error"):
 
 
 class ByeReply(Reply, tag="bye"):
-    """The last event before the service closes the connection: exit, shutdown, slow, kicked, password_changed."""
+    """The last event before the service closes the connection: exit, shutdown, slow, kicked, password_changed, logout."""
 
     reason: str
 
@@ -334,10 +606,18 @@ AnyEvent = (
     | DirectEvent
     | RenamedEvent
     | DeletedEvent
+    | RoomReply
+    | MemberEvent
+    | ReadEvent
     | UsersReply
+    | PresenceEvent
     | MissedReply
     | HistoryReply
     | SearchReply
+    | SinceReply
+    | RoomsReply
+    | MembersReply
+    | BansReply
     | PongReply
     | ErrorReply
     | ByeReply

@@ -1,0 +1,117 @@
+"""Rooms: their members, invitations and bans, and messages to them; the lifetime of a token; indexes for `since`.
+
+Takes some seconds for a million messages.
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+# The main room has no row in room: where room_id is NULL, it is meant. A mute or ban without an end has the last moment
+# that the form of times can say, 9999-12-31T23:59:59.999Z.
+STATEMENTS = (
+    # A room that is gone keeps its row, for its messages. messages counts all that were ever sent there, and last_id is
+    # the newest of them; members are counted, as lists of rooms show it.
+    """
+    CREATE TABLE room (
+        id         INTEGER PRIMARY KEY AUTOINCREMENT,
+        name       TEXT NOT NULL,
+        look       TEXT NOT NULL,
+        topic      TEXT NOT NULL,
+        private    INTEGER NOT NULL,
+        created_at TEXT NOT NULL,
+        gone_at    TEXT,
+        members    INTEGER NOT NULL DEFAULT 0,
+        messages   INTEGER NOT NULL DEFAULT 0,
+        last_id    INTEGER NOT NULL DEFAULT 0
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX room_name ON room (name) WHERE gone_at IS NULL",
+    "CREATE INDEX room_names ON room (name, created_at)",
+    "CREATE INDEX room_look ON room (replace(replace(look, '1', 'l'), 'i', 'l'), look) WHERE gone_at IS NULL",
+    # The read marker is read_id. read_position is the position in the room of the newest message up to there, and
+    # own_unread counts the member's own messages after it: so unread messages are counted without looking at them.
+    """
+    CREATE TABLE member (
+        room_id       INTEGER NOT NULL REFERENCES room (id),
+        user_id       INTEGER NOT NULL REFERENCES user (id),
+        role          TEXT NOT NULL,
+        joined_at     TEXT NOT NULL,
+        muted_until   TEXT,
+        read_id       INTEGER NOT NULL,
+        read_position INTEGER NOT NULL,
+        own_unread    INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (room_id, user_id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX member_of_user ON member (user_id, room_id)",
+    """
+    CREATE TABLE invitation (
+        room_id INTEGER NOT NULL REFERENCES room (id),
+        user_id INTEGER NOT NULL REFERENCES user (id),
+        by_id   INTEGER REFERENCES user (id),
+        time    TEXT NOT NULL,
+        PRIMARY KEY (room_id, user_id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX invitation_of_user ON invitation (user_id, room_id)",
+    # Of an account, or of a name that no account has: the account that registers it gets the ban.
+    """
+    CREATE TABLE ban (
+        id      INTEGER PRIMARY KEY,
+        room_id INTEGER REFERENCES room (id),
+        user_id INTEGER REFERENCES user (id),
+        name    TEXT,
+        by_id   INTEGER REFERENCES user (id),
+        reason  TEXT,
+        time    TEXT NOT NULL,
+        until   TEXT NOT NULL,
+        CHECK ((user_id IS NULL) <> (name IS NULL))
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX ban_of_user ON ban (user_id, coalesce(room_id, 0)) WHERE user_id IS NOT NULL",
+    "CREATE UNIQUE INDEX ban_of_name ON ban (name, coalesce(room_id, 0)) WHERE name IS NOT NULL",
+    "CREATE INDEX ban_in_room ON ban (coalesce(room_id, 0))",
+    "ALTER TABLE user ADD COLUMN muted_until TEXT",  # in the main room
+    "ALTER TABLE token ADD COLUMN lifetime INTEGER NOT NULL DEFAULT 2592000",  # seconds; 30 days, as before
+    "ALTER TABLE moderation ADD COLUMN room_id INTEGER REFERENCES room (id)",
+    "ALTER TABLE moderation ADD COLUMN until TEXT",
+    "ALTER TABLE moderation ADD COLUMN name TEXT",  # of a ban, where there is no account
+    "ALTER TABLE message ADD COLUMN room_id INTEGER REFERENCES room (id)",
+    "ALTER TABLE message ADD COLUMN position INTEGER",  # in its room, from 1 on
+    "DROP INDEX message_public",
+    """
+    CREATE INDEX message_public ON message (id, sender_id, recipient_id)
+        WHERE recipient_id IS NULL AND room_id IS NULL
+    """,
+    "CREATE INDEX message_room ON message (room_id, id, sender_id, position) WHERE room_id IS NOT NULL",
+    # All direct messages of one user in order, for `since`; by eras, as message_talk (migration 0002 says why).
+    "CREATE INDEX message_sent ON message (id >> 15, sender_id, id) WHERE recipient_id IS NOT NULL",
+    "CREATE INDEX message_received ON message (id >> 15, recipient_id, id) WHERE recipient_id IS NOT NULL",
+    "DROP VIEW public_message",
+    """
+    CREATE VIEW public_message (id, body) AS
+        SELECT id, body FROM message WHERE recipient_id IS NULL AND room_id IS NULL
+    """,
+    "DROP VIEW history",
+    # A message to a room has # and the room's name as its recipient: so no query from before shows it as public.
+    """
+    CREATE VIEW history (id, time, sender, recipient, message, kind, room) AS
+        SELECT m.id, m.sent_at, s.name, coalesce(r.name, '#' || o.name), m.body, coalesce(m.kind, 'text'), o.name
+        FROM message AS m
+        JOIN user AS s ON s.id = m.sender_id
+        LEFT JOIN user AS r ON r.id = m.recipient_id
+        LEFT JOIN room AS o ON o.id = m.room_id
+        ORDER BY m.id
+    """,
+    "CREATE VIEW rooms (name, topic, private, members) AS SELECT name, topic, private, members FROM room ORDER BY name",
+)
+
+
+def upgrade() -> None:
+    """Adds the columns, tables and indexes, and makes the views anew."""
+    for statement in STATEMENTS:
+        op.execute(statement)
