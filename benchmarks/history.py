@@ -25,7 +25,7 @@ from benchmarks.cells import Cell, Target
 from benchmarks.peers import ROOT, CellError
 from service.clock import format_time, utcnow
 from service.storage.records import MAX_SEARCH_WORDS, Post, Refused
-from service.storage.sqlite import database, messages, schema, users
+from service.storage.sqlite import database, posting, schema, users
 from service.storage.sqlite.engine import SqliteStorage
 from service.wire.limits import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID
 
@@ -232,7 +232,7 @@ def _store_in_turn(batches: list[Batch], *connections: sqlite3.Connection) -> li
         for side in range(len(connections))[:: 1 if number % 2 else -1]:
             started_at = time.perf_counter()
             connections[side].execute("BEGIN IMMEDIATE")
-            messages.store_all(connections[side], batch)
+            posting.store_all(connections[side], batch)
             connections[side].execute("COMMIT")
             seconds[side] += time.perf_counter() - started_at
     gc.enable()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Post,
         Purged,
         Role,
+        RoomRef,
         Shown,
         Sizes,
         Stored,
@@ -123,7 +124,8 @@ class AccountStorage(Protocol):
     ) -> Write[Deleted]:
         """Deletes a message's text, if the actor may; None is the operator. UnknownMessage, NotAllowed.
 
-        Its sender may, and of a public message who has a higher role. After that no page and no search has the text.
+        Its sender may, and of a message to a room who ranks above the sender there. After that no page and no search
+        has the text.
         """
 
     def purge_some(
@@ -133,13 +135,18 @@ class AccountStorage(Protocol):
         *,
         public: bool,
         direct: bool,
+        room: str | None = None,
         done: Done[Purged] = None,
         refused: Failed = None,
     ) -> Write[Purged]:
-        """Removes some messages of before that time, the oldest first, with ids beyond `after_id`; tells nobody."""
+        """Removes some messages of before that time, the oldest first, with ids beyond `after_id`; tells nobody.
 
-    def count_older(self, before: str, *, public: bool, direct: bool) -> int:
-        """Returns how many messages a purge would remove."""
+        `public` are those of the main room and of all others. With `room` only those in the rooms that have or had
+        that name. UnknownRoom.
+        """
+
+    def count_older(self, before: str, *, public: bool, direct: bool, room: str | None = None) -> int:
+        """Returns how many messages a purge would remove. Raises UnknownRoom."""
 
     def erasure(self) -> Erasure:
         """Returns what was deleted and may still stand in the file; the upkeep erases it in the background."""
@@ -179,7 +186,8 @@ class AccountStorage(Protocol):
     ) -> Write[Sequence[Outcome]]:
         """Stores messages of one sender in order; the result is an outcome for each.
 
-        A refusal concerns one message only.
+        A refusal concerns one message only. Whether the sender may write in a room is judged in the order of the
+        writes; a retry of what was stored gets its first result all the same.
         """
 
     def rename_user(
@@ -233,10 +241,15 @@ class Storage(AccountStorage, Protocol):
         """Returns direct messages that the user has not seen, up to the id `up_to`, oldest first."""
 
     def history_page(self, talk: tuple[int, int] | None, before: int | None, after: int | None, limit: int) -> Page:
-        """Returns public messages, or those of a `talk` between two users. `before` and `after` are exclusive.
+        """Returns messages of the main room, or of a `talk` between two users. `before` and `after` are exclusive.
 
         With `after` the oldest message comes first, else the newest.
         """
+
+    def room_page(
+        self, user_id: int, room: str, before: int | None, after: int | None, limit: int
+    ) -> tuple[RoomRef, Page]:
+        """As `history_page`, for a room of which the user is a member. Raises UnknownRoom, NotAMember."""
 
     def search_page(self, query: str, user_id: int, with_id: int | None, before: int | None, limit: int) -> Page:
         """Returns messages that the user may read and that match the query, newest first.
@@ -311,17 +324,40 @@ class Storage(AccountStorage, Protocol):
         """
 
     def see_up_to(
-        self, user_id: int, message_id: int, now: str, *, done: Done[None] = None, refused: Failed = None
-    ) -> Write[None]:
-        """Marks all direct messages to the user up to that id as seen, and moves the read marker there.
+        self, user_id: int, message_id: int, now: str, *, done: Done[bool] = None, refused: Failed = None
+    ) -> Write[bool]:
+        """Marks all direct messages to the user up to that id as seen, and moves the main room's read marker there.
 
-        The marker never moves back, or beyond the newest message.
+        A marker never moves back, or beyond the newest message. The result tells whether something has changed.
         """
 
+    def see_room_up_to(
+        self, user_id: int, room: str | None, message_id: int, *, done: Done[bool] = None, refused: Failed = None
+    ) -> Write[bool]:
+        """Moves the read marker of a room, or the main room's; the result tells whether it moved.
+
+        UnknownRoom, NotAMember.
+        """
+
+    def see_talk_up_to(
+        self,
+        user_id: int,
+        other_id: int,
+        message_id: int,
+        now: str,
+        *,
+        done: Done[bool] = None,
+        refused: Failed = None,
+    ) -> Write[bool]:
+        """Marks the other's direct messages to the user up to that id; the result tells whether any was unseen."""
+
     def mark_seen(
-        self, user_id: int, message_ids: Sequence[int], now: str, *, done: Done[None] = None, refused: Failed = None
-    ) -> Write[None]:
-        """Marks these direct messages to the user as seen; ids of other messages have no effect."""
+        self, user_id: int, message_ids: Sequence[int], now: str, *, done: Done[bool] = None, refused: Failed = None
+    ) -> Write[bool]:
+        """Marks these direct messages to the user as seen; ids of other messages have no effect.
+
+        The result tells whether any was unseen.
+        """
 
     def store_receipts(
         self, shown: Sequence[Shown], now: str, *, done: Done[None] = None, refused: Failed = None

@@ -63,6 +63,36 @@ def store(storage: Storage, sender: int, text: str, to: str | None = None, nonce
     return store_posts(storage, sender, Post(user.id if user else None, text, nonce))[0]
 
 
+def make_room(storage: SqliteStorage, name: str, *members: int, private: bool = False) -> int:
+    """Makes a room with these members by hand, as if each had joined before any message; returns its id."""
+
+    def make(connection: sqlite3.Connection) -> int:
+        room_id = connection.execute(
+            "INSERT INTO room (name, look, topic, private, created_at, members) VALUES (?, ?, '', ?, ?, ?)",
+            (name, name, private, NOW, len(members)),
+        ).lastrowid
+        connection.executemany(
+            "INSERT INTO member (room_id, user_id, role, joined_at, read_id, read_position) "
+            "VALUES (?, ?, 'member', ?, 0, 0)",
+            [(room_id, user_id, NOW) for user_id in members],
+        )
+        return room_id or 0
+
+    return storage.call(make)
+
+
+def run(storage: SqliteStorage, statement: str, *values: object) -> list[Any]:
+    """Executes a statement as a write; returns its rows."""
+    return storage.call(lambda connection: connection.execute(statement, values).fetchall())
+
+
+def unread_in(storage: SqliteStorage, user: int, room: int) -> int:
+    """How many messages are unread there, from what is noted of the member."""
+    counted = "SELECT r.messages - m.read_position - m.own_unread FROM member AS m JOIN room AS r ON r.id = m.room_id"
+    ((count,),) = run(storage, f"{counted} WHERE m.room_id = ? AND m.user_id = ?", room, user)
+    return int(count)
+
+
 def ids_of(page: Page) -> list[int]:
     """Returns the ids of a page's messages."""
     return [message.id for message in page.messages]

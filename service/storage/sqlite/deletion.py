@@ -6,34 +6,45 @@ removes the text from the file.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final
 
 from service.clock import format_time, utcnow
-from service.storage.records import Deleted, NotAllowed, Role, UnknownMessage
+from service.storage.records import Deleted, NotAllowed, Role, RoomRef, UnknownMessage
 from service.storage.sqlite import erasure, fulltext, messages
+from service.storage.sqlite.rooms import higher, outranks
 
 if TYPE_CHECKING:
     import sqlite3
 
-_RANKS: Final = get_args(Role)  # the higher one may delete
+# The message, and its sender's rank in the main room and in the room.
+_MESSAGE: Final = """
+    SELECT m.sender_id, m.recipient_id, m.room_id, m.body, m.deleted_at, s.role, b.role,
+        r.name, r.created_at, r.private, r.gone_at
+    FROM message AS m
+    JOIN user AS s ON s.id = m.sender_id
+    LEFT JOIN room AS r ON r.id = m.room_id
+    LEFT JOIN member AS b ON b.room_id = m.room_id AND b.user_id = m.sender_id
+    WHERE m.id = ?
+"""
 
 
 def delete(connection: sqlite3.Connection, actor_id: int | None, message_id: int, reason: str | None) -> Deleted:
     """As `AccountStorage.delete_message`. What the actor may do is judged here, in the order of the writes."""
-    row = connection.execute(
-        "SELECT m.id, m.sender_id, m.recipient_id, m.body, m.deleted_at, s.role "
-        "FROM message AS m JOIN user AS s ON s.id = m.sender_id WHERE m.id = ?",
-        (message_id,),
-    ).fetchone()
+    row = connection.execute(_MESSAGE, (message_id,)).fetchone()
     if row is None:
         raise UnknownMessage
-    _, sender_id, recipient_id, body, deleted_at, role = row
+    sender_id, recipient_id, room_id, body, deleted_at, main_role, room_role, name, created, private, gone_at = row
+    room = None if room_id is None else RoomRef(room_id, name, created, bool(private))
     if actor_id is not None and actor_id != sender_id:
-        _check_actor(connection, actor_id, recipient_id, role)
+        if recipient_id is not None:
+            raise NotAllowed if recipient_id == actor_id else UnknownMessage
+        if gone_at is not None:
+            raise UnknownMessage
+        _check_rank(connection, actor_id, room, main_role, room_role or "member")
     readers = None if recipient_id is None else (sender_id, recipient_id)
     if deleted_at is not None:
-        return Deleted(message_id, deleted_at, fresh=False, reader_ids=readers)
-    fulltext.remove(connection, [(message_id, sender_id, recipient_id, body)], keep_place=True)
+        return Deleted(message_id, deleted_at, fresh=False, reader_ids=readers, room=room)
+    fulltext.remove(connection, [(message_id, sender_id, recipient_id, room_id, body)], keep_place=True)
     now = _next_time(connection)
     connection.execute(
         "UPDATE message SET body = '', kind = NULL, deleted_at = :now, "
@@ -44,21 +55,32 @@ def delete(connection: sqlite3.Connection, actor_id: int | None, message_id: int
         messages.note_direct(connection, recipient_id, message_id)
     if actor_id != sender_id or reason is not None:
         connection.execute(
-            "INSERT INTO moderation (time, actor_id, action, user_id, message_id, reason) "
-            "VALUES (?, ?, 'delete', ?, ?, ?)",
-            (now, actor_id, sender_id, message_id, reason),
+            "INSERT INTO moderation (time, actor_id, action, user_id, message_id, reason, room_id) "
+            "VALUES (?, ?, 'delete', ?, ?, ?, ?)",
+            (now, actor_id, sender_id, message_id, reason, room_id),
         )
     erasure.demand(connection, message_id, message_id)
-    return Deleted(message_id, now, fresh=True, reader_ids=readers)
+    return Deleted(message_id, now, fresh=True, reader_ids=readers, room=room)
 
 
-def _check_actor(connection: sqlite3.Connection, actor_id: int, recipient_id: int | None, role: str) -> None:
-    """Refuses who is not the sender, has no higher role than the sender's, and is no operator."""
-    if recipient_id is not None:
-        raise NotAllowed if recipient_id == actor_id else UnknownMessage
-    (own,) = connection.execute("SELECT role FROM user WHERE id = ?", (actor_id,)).fetchone()
-    if _RANKS.index(own) <= _RANKS.index(role):
-        raise NotAllowed
+def _check_rank(
+    connection: sqlite3.Connection, actor_id: int, room: RoomRef | None, main_role: Role, room_role: Role
+) -> None:
+    """Refuses who does not outrank the sender, who has these roles in the main room and in the room.
+
+    Raises NotAllowed where the actor may read the message, else UnknownMessage.
+    """
+    own_main, own_room = connection.execute(
+        "SELECT u.role, m.role FROM user AS u LEFT JOIN member AS m ON m.room_id = :room AND m.user_id = u.id "
+        "WHERE u.id = :actor",
+        {"room": None if room is None else room.id, "actor": actor_id},
+    ).fetchone()
+    own: Role = own_room or "member"
+    others = room_role
+    if room is None or not room.private:  # in a private room the role there alone counts
+        own, others = higher(own, own_main), higher(others, main_role)
+    if not outranks(own, others):
+        raise NotAllowed if room is None or own_room is not None else UnknownMessage
 
 
 def _next_time(connection: sqlite3.Connection) -> str:

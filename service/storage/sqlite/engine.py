@@ -1,6 +1,6 @@
 """The engine over SQLite: reads on the calling thread's own connection, writes through the writer thread.
 
-The statements are in `users`, `messages` and `fulltext`; contract.py describes the methods.
+The statements are in the modules beside it; contract.py describes the methods.
 """
 
 from __future__ import annotations
@@ -8,13 +8,23 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from service.config import READERS
 from service.errors import StorageDamaged, StorageUnavailable
 from service.storage.records import Figures
-from service.storage.sqlite import database, fulltext, integrity, messages, names, schema, users
+from service.storage.sqlite import (
+    database,
+    fulltext,
+    integrity,
+    markers,
+    messages,
+    names,
+    posting,
+    schema,
+    since,
+    users,
+)
 from service.storage.sqlite.lock import FileLock
 from service.storage.sqlite.orders import Orders
 from service.storage.sqlite.space import Space
@@ -27,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from service.storage.contract import Done, Failed, HandOver, Write
-    from service.storage.records import Login, NonceReused, Outcome, Page, Post, Shown, Stored, User
+    from service.storage.records import Login, NonceReused, Outcome, Page, Post, RoomRef, Shown, Stored, User
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -89,6 +99,11 @@ class SqliteStorage(Orders):
 
     def history_page(self, talk: tuple[int, int] | None, before: int | None, after: int | None, limit: int) -> Page:
         return self.read(messages.history_page, talk, before, after, limit)
+
+    def room_page(
+        self, user_id: int, room: str, before: int | None, after: int | None, limit: int
+    ) -> tuple[RoomRef, Page]:
+        return self.read(since.room_page, user_id, room, before, after, limit)
 
     def search_page(self, query: str, user_id: int, with_id: int | None, before: int | None, limit: int) -> Page:
         return self.read(fulltext.search_page, query, user_id, with_id, before, limit)
@@ -207,11 +222,11 @@ class SqliteStorage(Orders):
         self, connection: sqlite3.Connection, calls: Sequence[tuple[int, Sequence[Post]]]
     ) -> list[list[Outcome]]:
         full = self._disk_space.check(connection)
-        store = messages.store_all if full is None else partial(messages.refuse_new, reason=full)
+        if full is not None:
+            return posting.refuse_new(connection, calls, full)
         # A sender looked its receiver up before this write. So only who was deleted since the start can be closed here.
-        if self._perhaps_closed and (closed := users.find_closed(connection, self._perhaps_closed)):
-            return messages.store_but_for(connection, calls, closed, store)
-        return store(connection, calls)
+        closed = users.find_closed(connection, self._perhaps_closed) if self._perhaps_closed else ()
+        return posting.store_all(connection, calls, closed)
 
     def delete_user(self, name: str, now: str, *, done: Done[User] = None, refused: Failed = None) -> Write[User]:
         return self.submit(self._delete_user, name, now, done=done, refused=refused)
@@ -224,16 +239,33 @@ class SqliteStorage(Orders):
     def find_stored(
         self, sender_id: int, post: Post, *, done: Done[Stored | NonceReused | None] = None, refused: Failed = None
     ) -> Write[Stored | NonceReused | None]:
-        return self.submit(messages.find_stored, sender_id, post, done=done, refused=refused)
+        return self.submit(posting.find_stored, sender_id, post, done=done, refused=refused)
 
     def see_up_to(
-        self, user_id: int, message_id: int, now: str, *, done: Done[None] = None, refused: Failed = None
-    ) -> Write[None]:
+        self, user_id: int, message_id: int, now: str, *, done: Done[bool] = None, refused: Failed = None
+    ) -> Write[bool]:
         return self.submit(users.see_up_to, user_id, message_id, now, done=done, refused=refused)
 
+    def see_room_up_to(
+        self, user_id: int, room: str | None, message_id: int, *, done: Done[bool] = None, refused: Failed = None
+    ) -> Write[bool]:
+        return self.submit(markers.see_room_up_to, user_id, room, message_id, done=done, refused=refused)
+
+    def see_talk_up_to(
+        self,
+        user_id: int,
+        other_id: int,
+        message_id: int,
+        now: str,
+        *,
+        done: Done[bool] = None,
+        refused: Failed = None,
+    ) -> Write[bool]:
+        return self.submit(markers.see_talk_up_to, user_id, other_id, message_id, now, done=done, refused=refused)
+
     def mark_seen(
-        self, user_id: int, message_ids: Sequence[int], now: str, *, done: Done[None] = None, refused: Failed = None
-    ) -> Write[None]:
+        self, user_id: int, message_ids: Sequence[int], now: str, *, done: Done[bool] = None, refused: Failed = None
+    ) -> Write[bool]:
         return self.submit(messages.mark_seen, user_id, message_ids, now, done=done, refused=refused)
 
     def store_receipts(

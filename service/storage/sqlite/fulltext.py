@@ -1,8 +1,9 @@
 """Statements for the search: they fill its indexes, and find messages by their words. None begins a transaction.
 
-There are two indexes: one of public messages, and one of direct messages. The latter has each word twice, once for each
-user who may read it (migration 0005 describes the form). So a search never meets or counts words that its user may not
-read, and neither its results nor its refusals depend on them.
+There are two indexes: one of the main room, and one of all else. The latter has each word of a direct message twice,
+once for each user who may read it (migration 0005 describes the form), and of a message to a room once, for the room.
+So a search never meets or counts words that its user may not read, and neither its results nor its refusals depend on
+them.
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ MAX_ENDINGS: Final = 500  # different words that a beginning may match; 40 us ea
 SEARCH_TIME: Final = 0.5  # seconds of CPU for one search; common words take 20 ms at ten million messages
 INDEX_BATCH: Final = 1_000  # short public messages indexed at once: 5 ms, 50 ms during a merge
 INDEX_CHARACTERS: Final = 128  # of a text that count as a short message: a line or two
-INDEX_DIRECT: Final = 4  # a direct message counts so many times: its words are indexed for both users
+INDEX_DIRECT: Final = (
+    4  # a direct message counts so many times, as its words are indexed for both users; one to a room, too
+)
 _TOKENIZER: Final = "unicode61 remove_diacritics 2"  # the public index's; a test compares the two
 _ASCII_WORD: Final = re.compile("[0-9a-z]+")  # equal to the tokenizer for lower-case ASCII
-_OF: Final = "\u00b7"  # between a user's id and a word; no word has it, and the direct index takes it for a letter
+_OF: Final = (
+    "\u00b7"  # between a user's or room's id and a word; no word has it, and the direct index takes it for a letter
+)
 # Finds the words with a beginning by one look-up each. The index is in order, but stepping from word to word walks all
 # places of a word; so each step asks for the first word after the last one. No word has a character below the digits.
 # The range's end keeps the search away from the next words, which in the direct index are another user's. Words are
@@ -51,7 +56,7 @@ INDEXED: Final = """
 """
 CHECK_EVERY: Final = 1_000  # steps of SQLite's machine; reading a page of the index takes at least one
 
-_Row = tuple[int, int, "int | None", str]  # of a message: id, sender, recipient, text
+_Row = tuple[int, int, "int | None", "int | None", str]  # of a message: id, sender, recipient, room, text
 _Word = tuple[str, ...]  # one word of a query as the index cuts it: "e-mail" is two in a row
 
 
@@ -182,9 +187,13 @@ def _cut_by_sqlite(texts: Sequence[str]) -> list[list[str]]:
     return words
 
 
-def _scope(user_id: int, words: Sequence[str]) -> Iterator[str]:
-    """Yields a message's words as the direct index has them for that user."""
-    return (f"{user_id}{_OF}{word}" for word in words)
+def _scope(owner: int | str, words: Sequence[str]) -> Iterator[str]:
+    """Yields a message's words as the direct index has them for that user, or for a room by its `_name_room`."""
+    return (f"{owner}{_OF}{word}" for word in words)
+
+
+def _name_room(room_id: int) -> str:
+    return f"r{room_id}"
 
 
 def _name_talk(one_id: int, other_id: int) -> str:
@@ -192,11 +201,14 @@ def _name_talk(one_id: int, other_id: int) -> str:
     return f"{min(one_id, other_id)}x{max(one_id, other_id)}{_OF}"
 
 
-def _direct_words(sender_id: int, recipient_id: int, words: Sequence[str]) -> str:
+def _scoped_words(row: _Row, words: Sequence[str]) -> str:
     """Returns the text of a message for the direct index. Removing a message needs the very same text.
 
     Each user's words stand in a row, so that there, too, "e-mail" is two words in a row.
     """
+    _, sender_id, recipient_id, room_id, _ = row
+    if recipient_id is None:
+        return " ".join(_scope(_name_room(room_id or 0), words))
     each = [word for user_id in dict.fromkeys((sender_id, recipient_id)) for word in _scope(user_id, words)]
     return " ".join([*each, _name_talk(sender_id, recipient_id)])
 
@@ -229,19 +241,24 @@ def _savepoint(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _add(connection: sqlite3.Connection, rows: Sequence[_Row]) -> None:
-    public, direct = _texts(rows)
+    public, scoped = _texts(rows)
     connection.executemany("INSERT INTO message_search (rowid, body) VALUES (?, ?)", public)
-    connection.executemany("INSERT INTO direct_search (rowid, words) VALUES (?, ?)", direct)
+    connection.executemany("INSERT INTO direct_search (rowid, words) VALUES (?, ?)", scoped)
 
 
 def _texts(rows: Sequence[_Row]) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
-    """Returns the ids and texts of messages as the two indexes have them: public ones, and direct ones."""
-    direct = [row for row in rows if row[2] is not None]
-    cut = _cut([row[3] for row in direct])
+    """Returns the ids and texts of messages as the two indexes have them: of the main room, and of all else."""
+    scoped = [row for row in rows if not _is_public(row)]
+    cut = _cut([row[4] for row in scoped])
     return (
-        [(row[0], row[3]) for row in rows if row[2] is None],
-        [(row[0], _direct_words(row[1], row[2] or 0, words)) for row, words in zip(direct, cut, strict=True)],
+        [(row[0], row[4]) for row in rows if _is_public(row)],
+        [(row[0], _scoped_words(row, words)) for row, words in zip(scoped, cut, strict=True)],
     )
+
+
+def _is_public(row: _Row) -> bool:
+    """Returns whether a message is one to the main room."""
+    return row[2] is None and row[3] is None
 
 
 def remove(connection: sqlite3.Connection, rows: Sequence[_Row], *, keep_place: bool) -> None:
@@ -252,18 +269,18 @@ def remove(connection: sqlite3.Connection, rows: Sequence[_Row], *, keep_place: 
     """
     have = [row for row in rows if _has(connection, row)]
     with _savepoint(connection):
-        public, direct = _texts(have)
-        for index, column, entries in (("message_search", "body", public), ("direct_search", "words", direct)):
+        public, scoped = _texts(have)
+        for index, column, entries in (("message_search", "body", public), ("direct_search", "words", scoped)):
             connection.executemany(
                 f"INSERT INTO {index} ({index}, rowid, {column}) VALUES ('delete', ?, ?)",  # noqa: S608
                 entries,
             )
         if keep_place:
-            _add(connection, [(*row[:3], "") for row in have])
+            _add(connection, [(*row[:4], "") for row in have])
 
 
 def _has(connection: sqlite3.Connection, row: _Row) -> bool:
-    index = "message_search" if row[2] is None else "direct_search"
+    index = "message_search" if _is_public(row) else "direct_search"
     return connection.execute(f"SELECT 1 FROM {index}_docsize WHERE id = ?", (row[0],)).fetchone() is not None  # noqa: S608
 
 
@@ -302,9 +319,9 @@ def _next_messages(connection: sqlite3.Connection, count: int) -> tuple[list[_Ro
     """Returns the messages to add next to the indexes; and whether the batch is full."""
     taken: list[_Row] = []
     work = 0
-    query = "SELECT id, sender_id, recipient_id, body FROM message WHERE id > ? ORDER BY id"
+    query = "SELECT id, sender_id, recipient_id, room_id, body FROM message WHERE id > ? ORDER BY id"
     with closing(connection.execute(query, (_come_to(connection),))) as rows:
         while work < count and (row := next(rows, None)):
             taken.append(row)
-            work += (1 + len(row[3]) // INDEX_CHARACTERS) * (1 if row[2] is None else INDEX_DIRECT)
+            work += (1 + len(row[4]) // INDEX_CHARACTERS) * (1 if _is_public(row) else INDEX_DIRECT)
     return taken, work >= count

@@ -27,33 +27,66 @@ START_CHECK_TIME: Final = 0.3  # seconds for the check at a start: it reads 250 
 REPAIR: Final = f"A row was changed by hand. With the service stopped, `{programs.ADMIN} repair --db {{}}` mends it"
 _log: Final = logging.getLogger("chat.storage")
 _IDENTITY_BITS: Final = 31  # user_version is a signed 32-bit number
-# Each query returns a row if derived data does not match the messages. The queries walk indexes and read no text.
+# Each query returns a row if derived data does not match the messages. The queries walk indexes and read no text. In a
+# file from before there were rooms {public} tells the messages to the main room otherwise, and {rooms} is 0.
 _DERIVED: Final = {
     "the counts of public messages do not fit the messages": (
         "tally",
         f"""
         SELECT 1 WHERE (SELECT coalesce(sum(messages), 0) FROM tally WHERE level = 0 AND sender_id = {unread.EVERYONE})
-            <> (SELECT count(*) FROM message INDEXED BY message_public WHERE recipient_id IS NULL AND id
-                < (SELECT coalesce(max(block) + 1, 0) FROM tally WHERE level = 0) << {unread.BLOCK_BITS})
+            <> (SELECT count(*) FROM message INDEXED BY message_public WHERE {{public}}
+                AND id < (SELECT coalesce(max(block) + 1, 0) FROM tally WHERE level = 0) << {unread.BLOCK_BITS})
         """,  # noqa: S608
     ),
     "the search index does not fit the public messages": (
         "direct_search",
         f"""
         SELECT 1 WHERE (SELECT count(*) FROM message_search_docsize)
-            <> (SELECT count(*) FROM message INDEXED BY message_public WHERE recipient_id IS NULL
-                AND id <= ({fulltext.INDEXED}))
+            <> (SELECT count(*) FROM message INDEXED BY message_public WHERE {{public}} AND id <= ({fulltext.INDEXED}))
         """,  # noqa: S608
     ),
-    "the search index does not fit the direct messages": (
+    "the search index does not fit the other messages": (
         "direct_search",
         f"""
         SELECT 1 WHERE (SELECT count(*) FROM direct_search_docsize)
-            <> (SELECT count(*) FROM message INDEXED BY message_talk WHERE recipient_id IS NOT NULL
+            <> {{rooms}} + (SELECT count(*) FROM message INDEXED BY message_talk WHERE recipient_id IS NOT NULL
                 AND id <= ({fulltext.INDEXED}))
         """,  # noqa: S608
     ),
+    "the counts of a room do not fit its messages": (
+        "room",
+        """
+        SELECT 1 FROM (
+            SELECT room_id, count(*) AS number, min(position) AS low, max(position) AS high, max(id) AS newest
+            FROM message INDEXED BY message_room WHERE room_id IS NOT NULL GROUP BY room_id
+        ) AS m JOIN room AS r ON r.id = m.room_id
+        WHERE m.number <> m.high - m.low + 1 OR m.high <> r.messages OR m.newest <> r.last_id
+        """,
+    ),
+    "the count of a room's members does not fit them": (
+        "room",
+        "SELECT 1 FROM room AS r WHERE members <> (SELECT count(*) FROM member WHERE room_id = r.id)",
+    ),
+    "a member's count of unread messages does not fit the room": (
+        "room",
+        """
+        SELECT 1 FROM member AS b JOIN room AS r ON r.id = b.room_id
+        LEFT JOIN (
+            SELECT m.room_id, m.sender_id, count(*) AS number FROM message AS m INDEXED BY message_room
+            CROSS JOIN member AS o ON o.room_id = m.room_id AND o.user_id = m.sender_id AND m.id > o.read_id
+            WHERE m.room_id IS NOT NULL GROUP BY m.room_id, m.sender_id
+        ) AS own ON own.room_id = b.room_id AND own.sender_id = b.user_id
+        WHERE b.own_unread <> coalesce(own.number, 0) OR b.read_position <> coalesce(
+            (SELECT position FROM message INDEXED BY message_room WHERE room_id = b.room_id AND id <= b.read_id
+                ORDER BY id DESC LIMIT 1),
+            (SELECT position - 1 FROM message INDEXED BY message_room WHERE room_id = b.room_id ORDER BY id LIMIT 1),
+            r.messages)
+        """,
+    ),
 }
+_ROOMS: Final = f"""
+    (SELECT count(*) FROM message INDEXED BY message_room WHERE room_id IS NOT NULL AND id <= ({fulltext.INDEXED}))
+"""  # noqa: S608
 
 
 def check_start(path: Path, lock: FileLock, seconds: float = START_CHECK_TIME) -> None:
@@ -188,8 +221,11 @@ def examine(path: Path, watch: Callable[[sqlite3.Connection], None]) -> Contents
 
 def _find_misfit(connection: sqlite3.Connection) -> str:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+    public, rooms = (
+        ("recipient_id IS NULL AND room_id IS NULL", _ROOMS) if "room" in tables else ("recipient_id IS NULL", "0")
+    )
     for problem, (table, query) in _DERIVED.items():
-        if table in tables and connection.execute(query).fetchone() is not None:
+        if table in tables and connection.execute(query.format(public=public, rooms=rooms)).fetchone() is not None:
             return problem
     return ""
 

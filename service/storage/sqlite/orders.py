@@ -13,9 +13,9 @@ from service.storage.sqlite import (
     database,
     deletion,
     erasure,
-    messages,
     names,
     operators,
+    posting,
     purging,
     schema,
     users,
@@ -111,14 +111,15 @@ class Orders:
         *,
         public: bool,
         direct: bool,
+        room: str | None = None,
         done: Done[Purged] = None,
         refused: Failed = None,
     ) -> Write[Purged]:
-        work = self.erasing(partial(purging.purge_some, public=public, direct=direct))
+        work = self.erasing(partial(purging.purge_some, public=public, direct=direct, room=room))
         return self.submit(work, before, after_id, done=done, refused=refused)
 
-    def count_older(self, before: str, *, public: bool, direct: bool) -> int:
-        return self.read(partial(purging.count_older, public=public, direct=direct), before)
+    def count_older(self, before: str, *, public: bool, direct: bool, room: str | None = None) -> int:
+        return self.read(partial(purging.count_older, public=public, direct=direct, room=room), before)
 
     def erasure(self) -> Erasure:
         return self.read(erasure.find_pending)
@@ -234,5 +235,5 @@ class OfflineStorage(Orders):
 
 
 def _store_posts(connection: sqlite3.Connection, sender_id: int, posts: Sequence[Post]) -> Sequence[Outcome]:
-    (outcomes,) = messages.store_all(connection, [(sender_id, posts)])
+    (outcomes,) = posting.store_all(connection, [(sender_id, posts)])
     return outcomes

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from service.errors import FileError
-from service.storage.sqlite import backup, database, fulltext, integrity, messages, schema, unread
+from service.storage.sqlite import backup, database, fulltext, integrity, markers, posting, schema, unread
 from service.storage.sqlite.lock import FileLock
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @database.all_translated()
 def repair(path: Path, task: backup.Task) -> Contents:
-    """Counts the public messages anew, and fills the search indexes and the eras anew, in one transaction.
+    """Counts messages and members anew, and fills the search indexes and the eras anew, in one transaction.
 
     For rows that were changed or deleted with another program. Raises FileError if the file is damaged or a service
     runs, SchemaError, StorageUnavailable; the database is unchanged then.
@@ -38,7 +38,8 @@ def repair(path: Path, task: backup.Task) -> Contents:
             connection.execute("DELETE FROM tally")
             while unread.complete_blocks(connection):
                 task.check()
-            messages.find_eras(connection)
+            posting.find_eras(connection)
+            markers.count_anew(connection)
             _index(connection, task)
             connection.execute("COMMIT")
     return integrity.verify(path, task.watch)

@@ -36,7 +36,11 @@ class Standing(NamedTuple):
         """By which the user may act: in a public room also that in the main room, member or not."""
         if self.room.private:
             return self.role or "member"
-        return max(self.role or "member", self.main_role, key=_RANKS.index)
+        return higher(self.role or "member", self.main_role)
+
+
+def higher(one: Role, other: Role) -> Role:
+    return max(one, other, key=_RANKS.index)
 
 
 def outranks(one: Role, other: Role) -> bool:

@@ -38,7 +38,7 @@ def complete_blocks(connection: sqlite3.Connection) -> bool:
 def _count_block(connection: sqlite3.Connection, block: int) -> None:
     connection.execute(
         "INSERT INTO tally SELECT 0, :block, sender_id, count(*) FROM message INDEXED BY message_public "
-        "WHERE recipient_id IS NULL AND id >= :first AND id < :next GROUP BY sender_id",
+        "WHERE recipient_id IS NULL AND room_id IS NULL AND id >= :first AND id < :next GROUP BY sender_id",
         {"block": block, "first": block << BLOCK_BITS, "next": (block + 1) << BLOCK_BITS},
     )
     connection.execute(
@@ -90,7 +90,7 @@ def count_public(connection: sqlite3.Connection, after: int, user_id: int) -> in
 def _walk(connection: sqlite3.Connection, after: int, before: int, user_id: int) -> int:
     (count,) = connection.execute(
         "SELECT count(*) FROM message INDEXED BY message_public "
-        "WHERE recipient_id IS NULL AND id > ? AND id < ? AND sender_id <> ?",
+        "WHERE recipient_id IS NULL AND room_id IS NULL AND id > ? AND id < ? AND sender_id <> ?",
         (after, before, user_id),
     ).fetchone()
     return int(count)

@@ -118,17 +118,21 @@ def note_presence(connection: sqlite3.Connection, user_id: int, now: str) -> Non
     connection.execute("UPDATE user SET last_seen_at = ? WHERE id = ?", (now, user_id))
 
 
-def move_read_markers(connection: sqlite3.Connection, user_ids: Sequence[int], message_id: int) -> None:
-    """Moves the users' read markers to that id, never back and never beyond the newest message."""
-    connection.execute(
-        "UPDATE user SET read_id = max(read_id, ?) WHERE id IN (SELECT value FROM json_each(?))",
-        (min(message_id, messages.newest_given(connection)), json.dumps(user_ids)),
-    )
+def move_read_markers(connection: sqlite3.Connection, user_ids: Sequence[int], message_id: int) -> bool:
+    """Moves the users' read markers to that id, never back and never beyond the newest message.
+
+    Returns whether any has moved.
+    """
+    moved = connection.execute(
+        "UPDATE user SET read_id = :id WHERE id IN (SELECT value FROM json_each(:users)) AND read_id < :id",
+        {"id": min(message_id, messages.newest_given(connection)), "users": json.dumps(user_ids)},
+    ).rowcount
+    return bool(moved)
 
 
-def see_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now: str) -> None:
-    messages.mark_seen_up_to(connection, user_id, message_id, now)
-    move_read_markers(connection, [user_id], message_id)
+def see_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now: str) -> bool:
+    was_unseen = messages.mark_seen_up_to(connection, user_id, message_id, now)
+    return move_read_markers(connection, [user_id], message_id) or was_unseen
 
 
 def store_receipts(connection: sqlite3.Connection, shown: Sequence[Shown], now: str) -> None:

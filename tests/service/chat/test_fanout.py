@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from service.storage.sqlite import messages
+from service.storage.sqlite import posting
 from tests.support.wires import said
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def test_messages_that_are_not_stored_are_answered_one_by_one(wires: Wires, monk
 
     alice, bob = wires.enter("alice"), wires.enter("bob")
     with monkeypatch.context() as broken:
-        broken.setattr(messages, "store_all", fail)
+        broken.setattr(posting, "store_all", fail)
         alice.send(*({"command": "pm", "message": "hi", "ref": f"{n}"} for n in range(3)))
         errors = [line for line in alice.read_until_pong() if line["type"] == "error"]
     assert [(line["code"], line["command"], line["ref"]) for line in errors] == [

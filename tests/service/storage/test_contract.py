@@ -613,7 +613,7 @@ def test_a_dossier_has_what_is_stored_of_a_person(storage: Storage) -> None:
     assert held is not None
     assert (held.person.name, held.person.role, held.read_id) == ("anna", "owner", 0)
     assert (held.former_names, held.tokens) == ([], [(NOW, EXPIRY)])
-    assert [tuple(act) for act in held.acts] == [(LATER, None, "role", "anna", None, "owner", None)]
+    assert [tuple(act) for act in held.acts] == [(LATER, None, "role", "anna", None, "owner", None, None, None)]
     assert storage.find_dossier("bob") is None
 
 

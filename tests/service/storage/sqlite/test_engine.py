@@ -13,8 +13,8 @@ import pytest
 
 from service.errors import StorageFull, StorageUnavailable
 from service.storage.records import MAX_ID, Post, Shown, User
-from service.storage.sqlite import fulltext, messages, names, unread, users
-from tests.support.storage import EXPIRY, NOW, add, explain, say, skip_ids, token_of
+from service.storage.sqlite import fulltext, markers, messages, names, posting, since, unread, users
+from tests.support.storage import EXPIRY, NOW, add, explain, make_room, run, say, skip_ids, store_posts, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,15 +24,22 @@ if TYPE_CHECKING:
 
 
 TALK, PAGE = "message_talk (<expr>=? AND <expr>=? AND <expr>=? AND id>? AND id<?)", "message_public (id>? AND id<?)"
+ROOM, ROOM_KEY = "message_room (room_id=?", "room USING INTEGER PRIMARY KEY"
+MEMBER = "member USING PRIMARY KEY (room_id=? AND user_id=?)"
 LOOK = "user_look (<expr>=?"
 FORMER = "former_name USING PRIMARY KEY (name=?)"
 MISSED = "message_missed (recipient_id=?"
 COUNTS = "PRIMARY KEY (level=? AND block=? AND sender_id=?)"
 PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
-    (messages.store_all, ([(1, [Post(None, "x", "used")])],), ["message_nonce (nonce=? AND sender_id=?)"]),
-    (messages.store_all, ([(1, [Post(2, "x", None)] * 2)],), ["user USING INTEGER PRIMARY KEY"]),
+    (posting.store_all, ([(1, [Post(None, "x", "used")])],), ["message_nonce (nonce=? AND sender_id=?)"]),
+    (posting.store_all, ([(1, [Post(2, "x", None)] * 2)],), ["user USING INTEGER PRIMARY KEY", "user_muted"]),
     (
-        messages.refuse_new,
+        posting.store_all,
+        ([(1, [Post(None, "x", None, room="ops")])],),
+        ["r USING INDEX room_name (name=?)", "m USING PRIMARY KEY (room_id=? AND user_id=?)", ROOM_KEY, MEMBER],
+    ),
+    (
+        posting.refuse_new,
         ([(1, [Post(None, "x", "used")])], StorageFull()),
         ["message_nonce (nonce=? AND sender_id=?)"],
     ),
@@ -42,10 +49,14 @@ PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
     (messages.history_page, (None, None, 9, 9), [PAGE]),
     (messages.history_page, ((1, 2), None, None, 9), [TALK, "era USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]),
     (messages.history_page, ((1, 2), None, 9, 9), [TALK, "era USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]),
+    (since.room_page, (1, "ops", 9, None, 9), [f"{ROOM} AND id>? AND id<?)"]),
+    (since.room_page, (1, "ops", None, 1, 9), [f"{ROOM} AND id>? AND id<?)"]),
+    (markers.see_room_up_to, (1, "ops", 9), [ROOM, MEMBER]),
+    (markers.see_talk_up_to, (2, 1, 9, NOW), [MISSED, "user USING INTEGER PRIMARY KEY"]),
     (messages.count_waiting, (2,), [MISSED, "message_public (id>? AND id<?)", COUNTS]),
     (messages.newest_id, (1,), ["message_public", MISSED]),
     (messages.mark_seen_up_to, (2, MAX_ID, NOW), [MISSED, "user USING INTEGER PRIMARY KEY"]),
-    (messages.mark_seen, (2, [2], NOW), ["message USING INTEGER PRIMARY KEY", "user USING INTEGER PRIMARY KEY"]),
+    (messages.mark_seen, (2, [6], NOW), ["message USING INTEGER PRIMARY KEY", "user USING INTEGER PRIMARY KEY"]),
     (unread._count_block, (15,), [PAGE, "(level=? AND block=?)", "(level=? AND block>? AND block<?)"]),
     (unread.complete_blocks, (), ["tally USING PRIMARY KEY (level=?)", "SEARCH message"]),
     (fulltext.search_page, ("wor", 1, None, None, 9), ["m USING INTEGER PRIMARY KEY"]),
@@ -53,12 +64,7 @@ PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
     (fulltext.index_some, (), ["message USING INTEGER PRIMARY KEY (rowid>?)"]),
     (fulltext.index_some_up_to, (MAX_ID,), ["message USING INTEGER PRIMARY KEY (rowid>?)"]),
     (fulltext.newest_missing, (), ["SEARCH message"]),
-    (messages.find_stored, (1, Post(None, "x", "used")), ["message_nonce (nonce=? AND sender_id=?)"]),
-    (
-        messages.store_but_for,
-        ([(1, [Post(2, "x", "used")])], {2}, messages.store_all),
-        ["message_nonce (nonce=? AND sender_id=?)"],
-    ),
+    (posting.find_stored, (1, Post(None, "x", "used")), ["message_nonce (nonce=? AND sender_id=?)"]),
     (users.find_user, ("alice",), ["user USING INDEX sqlite_autoindex_user_1 (name=?)"]),
     (users.find_login, ("alice",), ["user_1 (name=?)", FORMER]),
     (users.find_closed, ({1, 2},), ["user USING INTEGER PRIMARY KEY"]),
@@ -91,7 +97,7 @@ PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
     (users.set_password, ("alice", "new"), ["token_of_user (user_id=?)"]),
     (
         users.store_receipts,
-        ([Shown(2, 9, [2])], NOW),
+        ([Shown(2, 9, [6])], NOW),
         ["message USING INTEGER PRIMARY KEY", "user USING INTEGER PRIMARY KEY"],
     ),
     (users.delete_expired_tokens, (NOW,), ["token_expiry (expires_at<?)"]),
@@ -104,7 +110,9 @@ def test_no_statement_scans_a_table(
 ) -> None:
     """Each reaches its rows through the index made for it, and sorts no page."""
     alice = add(storage, "alice")
-    add(storage, "bob")
+    make_room(storage, "ops", alice, add(storage, "bob"))
+    store_posts(storage, 2, *[Post(None, "word", None, room="ops")] * 3)
+    store_posts(storage, alice, Post(None, "word", None, room="ops"))
     say(storage, alice, "word", nonce="used")
     say(storage, alice, "words", to="bob")
     storage.index_search()
@@ -114,8 +122,8 @@ def test_no_statement_scans_a_table(
     storage.call(lambda c: c.execute("UPDATE user SET read_id = 0") and None)
     plan = explain(storage, work, *arguments)
     # FTS5 has no tables to scan, and sqlite_sequence has a row for each table. A recursive query has its own rows
-    # before it, and a SELECT without FROM one.
-    free = re.compile(r"SCAN (\w+ VIRTUAL TABLE INDEX \d+:|ending$|sqlite_sequence$|CONSTANT ROW$)")
+    # before it, and a SELECT without FROM one. Of the muted one is looked for.
+    free = re.compile(r"SCAN (\w+ VIRTUAL TABLE INDEX \d+:|ending$|sqlite_sequence$|CONSTANT ROW$|.*user_muted$)")
     assert [step for step in plan if step.startswith("SCAN") and not free.match(step)] == []
     assert [step for step in plan if "ORDER BY" in step] == []
     assert [step for step in steps if not any(step in found for found in plan)] == []
@@ -125,14 +133,16 @@ def test_every_function_has_its_plan() -> None:
     """What is not in the table is called by what is."""
     inner: set[object] = {messages.read_page, messages.note_direct, messages.newest_given}
     inner |= {
-        messages.find_eras,
-        messages.forget_eras,
+        posting.find_eras,
+        posting.forget_eras,
+        markers.pass_over,
+        markers.count_anew,
         unread.count_public,
         unread.discount,
         fulltext.remove,
         fulltext.merge_some,
     }
-    rooms = (messages, unread, fulltext, users, names)
+    rooms = (messages, posting, since, markers, unread, fulltext, users, names)
     functions = {
         f for room in rooms for f in vars(room).values() if inspect.isfunction(f) and f.__module__ == room.__name__
     }
@@ -172,20 +182,29 @@ def test_a_database_that_is_gone_is_unavailable(storage: SqliteStorage, tmp_path
 
 
 def test_the_promised_views(storage: SqliteStorage, tmp_path: Path) -> None:
-    """`history` and `users` have the promised columns, and no recipient for a public message."""
+    """They have the promised columns; a message to the main room has no recipient, and one to another room a "#"."""
     alice = add(storage, "alice")
     add(storage, "bob")
+    make_room(storage, "ops", alice)
     say(storage, alice, "all")
     say(storage, alice, "you", to="bob")
+    store_posts(storage, alice, Post(None, "us", None, room="ops"))
+    run(storage, "UPDATE room SET gone_at = ?, members = 0", NOW)
+    make_room(storage, "ops", alice, private=True)
+    store_posts(storage, alice, Post(None, "me", None, room="ops"))
+    columns = {
+        "history": ["id", "time", "sender", "recipient", "message", "kind", "room"],
+        "users": ["name", "created", "last_seen"],
+        "rooms": ["name", "topic", "private", "members"],
+    }
     with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
-        rows = connection.execute("SELECT id, sender, recipient, message, kind FROM history").fetchall()
-        names = [
-            [column[0] for column in connection.execute(f"SELECT * FROM {view}").description]
-            for view in ("history", "users")
-        ]
+        for view, names in columns.items():
+            assert [column[0] for column in connection.execute(f"SELECT * FROM {view}").description] == names
+        rows = connection.execute("SELECT id, recipient, message, kind, room FROM history").fetchall()
         assert connection.execute("SELECT * FROM users").fetchall() == [("alice", NOW, NOW), ("bob", NOW, NOW)]
-    assert rows == [(1, "alice", None, "all", "text"), (2, "alice", "bob", "you", "text")]
-    assert names == [["id", "time", "sender", "recipient", "message", "kind"], ["name", "created", "last_seen"]]
+        assert connection.execute("SELECT * FROM rooms").fetchall() == [("ops", "", 0, 0), ("ops", "", 1, 1)]
+    public, direct = (1, None, "all", "text", None), (2, "bob", "you", "text", None)
+    assert rows == [public, direct, (3, "#ops", "us", "text", "ops"), (4, "#ops", "me", "text", "ops")]
 
 
 def test_reads_under_way_end_when_the_service_stops(storage: SqliteStorage) -> None:

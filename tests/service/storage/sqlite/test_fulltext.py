@@ -163,7 +163,7 @@ def test_a_direct_message_is_taken_out_by_the_words_it_was_put_in_by(storage: Sq
     for text in ("E-mail \u00fcber alles", "other mail"):
         say(storage, alice, text, to="bob")
     storage.index_search()
-    words = fulltext._direct_words(alice, bob, fulltext._cut(["E-mail \u00fcber alles"])[0])
+    words = fulltext._scoped_words((1, alice, bob, None, ""), fulltext._cut(["E-mail \u00fcber alles"])[0])
     delete = "INSERT INTO direct_search (direct_search, rowid, words) VALUES ('delete', 1, ?)"
     storage.call(lambda c: c.execute(delete, (words,)) and None)
     left = storage.read(lambda c: c.execute("SELECT DISTINCT term, doc FROM direct_word").fetchall())

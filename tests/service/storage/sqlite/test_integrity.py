@@ -275,7 +275,7 @@ def test_a_sound_file_is_counted(path: Path) -> None:
         (lambda path: spoil(path, "DELETE FROM message_search_docsize WHERE id = 2"), "index does not fit the public"),
         (
             lambda path: spoil(path, "INSERT INTO direct_search_docsize VALUES (2, x'')"),
-            "index does not fit the direct",
+            "index does not fit the other",
         ),
         (lambda path: path.unlink(), "there is no file"),
         (lambda path: os.truncate(path, 0), "holds no chat yet"),

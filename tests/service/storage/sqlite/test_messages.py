@@ -1,13 +1,9 @@
-"""Statements about messages: many rows at once, what is noted beside them, and pages across eras."""
+"""Statements about messages: what is noted beside them, and pages across eras."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
-from service.errors import StorageFull
-from service.storage.records import NonceReused, Post, Stored
 from service.storage.sqlite import messages
 from tests.support.storage import LATER, NOW, add, ids_of, say, skip_ids
 
@@ -16,7 +12,7 @@ if TYPE_CHECKING:
 
     from service.storage.sqlite.engine import SqliteStorage
 
-ERA = 1 << messages._ERA_BITS
+ERA = 1 << messages.ERA_BITS
 
 
 def direct_ids(storage: SqliteStorage) -> list[int]:
@@ -29,33 +25,6 @@ def direct_ids(storage: SqliteStorage) -> list[int]:
 
 def eras(storage: SqliteStorage) -> list[int]:
     return [n for (n,) in storage.call(lambda c: c.execute("SELECT id FROM era ORDER BY id").fetchall())]
-
-
-@pytest.mark.parametrize("reused", [None, 0, 70, 90])
-def test_any_number_is_stored_in_order(storage: SqliteStorage, reused: int | None) -> None:
-    """However the rows fall to statements; a nonce used before costs no other row its place."""
-    alice, bob = add(storage, "alice"), add(storage, "bob")
-    say(storage, alice, "before", nonce="used")
-    posts = [Post(None, f"{n}", "used" if n == reused else None) for n in range(91)]
-    ours, theirs = storage.call(messages.store_all, [(alice, posts), (bob, [Post(None, "last", None)])])
-    assert [n for n, outcome in enumerate(ours) if isinstance(outcome, NonceReused)] == [reused] * (reused is not None)
-    stored = [outcome for outcome in (*ours, *theirs) if isinstance(outcome, Stored)]
-    texts = [post.body for post in posts if not post.nonce] + ["last"]
-    rows = storage.call(lambda c: c.execute("SELECT id, body FROM message WHERE id > 1 ORDER BY id").fetchall())
-    assert rows == list(zip([outcome.id for outcome in stored], texts, strict=True))
-    assert len({outcome.time for outcome in stored}) == 1
-
-
-def test_a_full_storage_knows_its_retries(storage: SqliteStorage) -> None:
-    """What is stored already is acknowledged again; the new and the changed are refused, each with its reason."""
-    alice, full = add(storage, "alice"), StorageFull("full")
-    say(storage, alice, "hi", nonce="n")
-    posts = [Post(None, "hi", "n"), Post(None, "ho", "n"), Post(None, "new", "m"), Post(None, "new", None)]
-    ((again, changed, *others),) = storage.call(messages.refuse_new, [(alice, posts)], full)
-    assert isinstance(again, Stored)
-    assert (again.id, again.fresh) == (1, False)
-    assert isinstance(changed, NonceReused)
-    assert others == [full, full]
 
 
 def test_the_first_sight_is_kept(storage: SqliteStorage) -> None:
@@ -102,7 +71,7 @@ def test_a_page_is_read_to_its_end(storage: SqliteStorage) -> None:
     alice = add(storage, "alice")
     for n in range(3):
         say(storage, alice, f"{n}")
-    statement = f"{messages._PUBLIC} WHERE m.recipient_id IS NULL ORDER BY m.id LIMIT :limit"
+    statement = f"{messages._PUBLIC} WHERE m.recipient_id IS NULL AND m.room_id IS NULL ORDER BY m.id LIMIT :limit"
     for limit, expected, more in ((2, [1, 2], True), (3, [1, 2, 3], False), (4, [1, 2, 3], False)):
         page = storage.read(messages.read_page, statement, {}, limit)
         assert (ids_of(page), page.more) == (expected, more)

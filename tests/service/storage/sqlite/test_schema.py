@@ -75,7 +75,7 @@ def test_an_older_database_is_upgraded_with_its_rows(tmp_path: Path, newer_migra
     """What an older version stored is there after the upgrade."""
     path = tmp_path / "chat.db"
     schema.prepare(path)
-    run(path, "INSERT INTO user VALUES (1, 'alice', 'x', 't', 't', 0, 0, NULL, 'alice', 'member')")
+    run(path, "INSERT INTO user VALUES (1, 'alice', 'x', 't', 't', 0, 0, NULL, 'alice', 'member', NULL)")
     assert schema.prepare(path, newer_migrations) == "upgraded"
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM users").fetchall() == [("alice",)]
@@ -182,7 +182,7 @@ def test_a_database_of_the_first_release_gets_kinds_and_ranks(tmp_path: Path, na
             (1 if name == SERVER_NAME else SERVER_ID,)
         ]
         assert connection.execute("SELECT * FROM users").fetchall() == [(name, "t", "t")]
-        assert connection.execute("SELECT * FROM history").fetchall() == [(1, "t", name, None, "hi", "text")]
+        assert connection.execute("SELECT * FROM history").fetchall() == [(1, "t", name, None, "hi", "text", None)]
 
 
 def test_an_upgraded_schema_is_that_of_a_new_file(tmp_path: Path, first_migration: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.storage.records import Post
-from service.storage.sqlite import messages, schema, unread
+from service.storage.sqlite import messages, posting, schema, unread
 from tests.support.storage import add, say, skip_ids
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Con
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN")
         for name in ("alice", "bob", "carol"):
-            connection.execute("INSERT INTO user VALUES (NULL, ?, 'x', '', '', 0, 0, NULL, '', 'member')", (name,))
+            connection.execute(
+                "INSERT INTO user VALUES (NULL, ?, 'x', '', '', 0, 0, NULL, '', 'member', NULL)", (name,)
+            )
         yield connection
 
 
@@ -55,7 +57,7 @@ def test_the_count_is_that_of_walking(
         connection.execute("SAVEPOINT batch")
         connection.execute("INSERT OR IGNORE INTO sqlite_sequence SELECT 'message', 0 WHERE changes() < 0")
         connection.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'message'", (gap,))
-        messages.store_all(connection, [(sender, [Post(to, "x", None)]) for sender, to in batch])
+        posting.store_all(connection, [(sender, [Post(to, "x", None)]) for sender, to in batch])
         connection.execute("RELEASE batch" if is_kept else "ROLLBACK TO batch")
     (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
     for after in {0, newest, int(newest * marker), int(newest * marker) // BLOCK * BLOCK}:
