@@ -95,6 +95,12 @@ STATEMENTS = (
     CREATE INDEX message_deleted ON message (deleted_at, id, sender_id, recipient_id, room_id)
         WHERE deleted_at IS NOT NULL
     """,
+    # The newest time that a client was told: deletions have no earlier one.
+    "CREATE TABLE moment (time TEXT NOT NULL) STRICT",
+    """
+    INSERT INTO moment SELECT coalesce(max(deleted_at), '1970-01-01T00:00:00.000Z') FROM message
+        WHERE deleted_at IS NOT NULL
+    """,
     # All direct messages of one user in order, for `since`; by eras, as message_talk (migration 0002 says why).
     "CREATE INDEX message_sent ON message (id >> 15, sender_id, id) WHERE recipient_id IS NOT NULL",
     "CREATE INDEX message_received ON message (id >> 15, recipient_id, id) WHERE recipient_id IS NOT NULL",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Role,
         RoomRef,
         Shown,
+        SinceNews,
         Sizes,
         Stored,
         User,
@@ -251,6 +252,13 @@ class Storage(AccountStorage, Protocol):
     ) -> tuple[RoomRef, Page]:
         """As `history_page`, for a room of which the user is a member. Raises UnknownRoom, NotAMember."""
 
+    def since_page(self, user_id: int, after: int, limit: int, *, rooms: bool, deleted_after: str | None) -> SinceNews:
+        """Returns all that the user may read after an id, oldest first, and what was deleted of what came before it.
+
+        That is the main room, all talks and, with `rooms`, all rooms of which the user is a member. `deleted_after` is
+        the time from which on deletions are asked for: at most MAX_DELETED of them are told.
+        """
+
     def search_page(self, query: str, user_id: int, with_id: int | None, before: int | None, limit: int) -> Page:
         """Returns messages that the user may read and that match the query, newest first.
 
@@ -324,17 +332,18 @@ class Storage(AccountStorage, Protocol):
         """
 
     def see_up_to(
-        self, user_id: int, message_id: int, now: str, *, done: Done[bool] = None, refused: Failed = None
-    ) -> Write[bool]:
+        self, user_id: int, message_id: int, now: str, *, done: Done[int] = None, refused: Failed = None
+    ) -> Write[int]:
         """Marks all direct messages to the user up to that id as seen, and moves the main room's read marker there.
 
-        A marker never moves back, or beyond the newest message. The result tells whether something has changed.
+        A marker never moves back, or beyond the newest id that was given. The result is the id where the marker is
+        then, and 0 if nothing has changed.
         """
 
     def see_room_up_to(
-        self, user_id: int, room: str | None, message_id: int, *, done: Done[bool] = None, refused: Failed = None
-    ) -> Write[bool]:
-        """Moves the read marker of a room, or the main room's; the result tells whether it moved.
+        self, user_id: int, room: str | None, message_id: int, *, done: Done[int] = None, refused: Failed = None
+    ) -> Write[int]:
+        """Moves the read marker of a room, or the main room's; the result is its id, and 0 if it has not moved.
 
         UnknownRoom, NotAMember.
         """
@@ -346,10 +355,13 @@ class Storage(AccountStorage, Protocol):
         message_id: int,
         now: str,
         *,
-        done: Done[bool] = None,
+        done: Done[int] = None,
         refused: Failed = None,
-    ) -> Write[bool]:
-        """Marks the other's direct messages to the user up to that id; the result tells whether any was unseen."""
+    ) -> Write[int]:
+        """Marks the other's direct messages to the user up to that id.
+
+        The result is that id, or the newest one if it is beyond; 0 if none was unseen.
+        """
 
     def mark_seen(
         self, user_id: int, message_ids: Sequence[int], now: str, *, done: Done[bool] = None, refused: Failed = None

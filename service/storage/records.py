@@ -22,6 +22,7 @@ DEFAULT_LIFETIME: Final = 2_592_000  # seconds that a token lives after its last
 SERVER_NAME: Final = "server"  # of the account that speaks for the service itself; it has no password
 SERVER_ID: Final = -1  # its id; those of people begin with 1
 DELETED: Final = "deleted"  # begins the names of deleted accounts: deleted-<id>
+MAX_DELETED: Final = 1_000  # ids of deleted messages in one page of `since`; of more it says only that there are more
 MAX_SEARCH_WORDS: Final = 16  # in one query; each takes up to some 20 ms
 
 

@@ -13,7 +13,6 @@ MAX_REASON: Final = 300  # characters; why somebody deletes or moderates
 MAX_TOPIC: Final = 300  # characters; what a room is about, on one line of a wide screen
 MAX_MINUTES: Final = 525_600  # of a ban or mute that ends: a year
 MAX_LIFETIME: Final = 2_592_000  # seconds that a token may live after its last use: 30 days
-MAX_DELETED: Final = 1_000  # ids of deleted messages in one page of `since`; of more it says only that there are more
 MAX_QUERY: Final = 4_096  # characters; cutting this many into words takes 30 ms, 64 KiB would take half a second
 MAX_USERNAME: Final = 32  # characters of the mapped name
 DEFAULT_PAGE: Final = 50  # messages: a few screens

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from service.clock import format_time, utcnow
 from service.storage.records import Deleted, NotAllowed, Role, RoomRef, UnknownMessage
-from service.storage.sqlite import erasure, fulltext, messages
+from service.storage.sqlite import erasure, fulltext, messages, moments
 from service.storage.sqlite.rooms import higher, outranks
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def delete(connection: sqlite3.Connection, actor_id: int | None, message_id: int
     if deleted_at is not None:
         return Deleted(message_id, deleted_at, fresh=False, reader_ids=readers, room=room)
     fulltext.remove(connection, [(message_id, sender_id, recipient_id, room_id, body)], keep_place=True)
-    now = _next_time(connection)
+    now = moments.take(connection)
     connection.execute(
         "UPDATE message SET body = '', kind = NULL, deleted_at = :now, "
         "seen_at = CASE WHEN recipient_id IS NULL THEN NULL ELSE coalesce(seen_at, :now) END WHERE id = :id",
@@ -81,11 +80,3 @@ def _check_rank(
         own, others = higher(own, own_main), higher(others, main_role)
     if not outranks(own, others):
         raise NotAllowed if room is None or own_room is not None else UnknownMessage
-
-
-def _next_time(connection: sqlite3.Connection) -> str:
-    """Returns the time now, or that of the newest deletion, if the clock was set back since."""
-    (newest,) = connection.execute(
-        "SELECT max(deleted_at) FROM message INDEXED BY message_deleted WHERE deleted_at IS NOT NULL"
-    ).fetchone()
-    return max(format_time(utcnow()), newest or "")

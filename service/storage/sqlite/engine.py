@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from service.config import READERS
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from service.storage.contract import Done, Failed, HandOver, Write
-    from service.storage.records import Login, NonceReused, Outcome, Page, Post, RoomRef, Shown, Stored, User
+    from service.storage.records import Login, NonceReused, Outcome, Page, Post, RoomRef, Shown, SinceNews, Stored, User
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -104,6 +105,10 @@ class SqliteStorage(Orders):
         self, user_id: int, room: str, before: int | None, after: int | None, limit: int
     ) -> tuple[RoomRef, Page]:
         return self.read(since.room_page, user_id, room, before, after, limit)
+
+    def since_page(self, user_id: int, after: int, limit: int, *, rooms: bool, deleted_after: str | None) -> SinceNews:
+        work = partial(since.since_page, rooms=rooms, deleted_after=deleted_after)
+        return self.read(work, user_id, after, limit)
 
     def search_page(self, query: str, user_id: int, with_id: int | None, before: int | None, limit: int) -> Page:
         return self.read(fulltext.search_page, query, user_id, with_id, before, limit)
@@ -242,13 +247,13 @@ class SqliteStorage(Orders):
         return self.submit(posting.find_stored, sender_id, post, done=done, refused=refused)
 
     def see_up_to(
-        self, user_id: int, message_id: int, now: str, *, done: Done[bool] = None, refused: Failed = None
-    ) -> Write[bool]:
+        self, user_id: int, message_id: int, now: str, *, done: Done[int] = None, refused: Failed = None
+    ) -> Write[int]:
         return self.submit(users.see_up_to, user_id, message_id, now, done=done, refused=refused)
 
     def see_room_up_to(
-        self, user_id: int, room: str | None, message_id: int, *, done: Done[bool] = None, refused: Failed = None
-    ) -> Write[bool]:
+        self, user_id: int, room: str | None, message_id: int, *, done: Done[int] = None, refused: Failed = None
+    ) -> Write[int]:
         return self.submit(markers.see_room_up_to, user_id, room, message_id, done=done, refused=refused)
 
     def see_talk_up_to(
@@ -258,9 +263,9 @@ class SqliteStorage(Orders):
         message_id: int,
         now: str,
         *,
-        done: Done[bool] = None,
+        done: Done[int] = None,
         refused: Failed = None,
-    ) -> Write[bool]:
+    ) -> Write[int]:
         return self.submit(markers.see_talk_up_to, user_id, other_id, message_id, now, done=done, refused=refused)
 
     def mark_seen(

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def see_room_up_to(connection: sqlite3.Connection, user_id: int, room: str | None, message_id: int) -> bool:
+def see_room_up_to(connection: sqlite3.Connection, user_id: int, room: str | None, message_id: int) -> int:
+    message_id = min(message_id, messages.newest_given(connection))
     if room is None:
-        return users.move_read_markers(connection, [user_id], message_id)
+        return message_id if users.move_read_markers(connection, [user_id], message_id) else 0
     room_id = rooms.membership(connection, user_id, room).room.id
     key = {"room": room_id, "user": user_id}
     read_id, read, own, newest = connection.execute(
@@ -26,9 +27,8 @@ def see_room_up_to(connection: sqlite3.Connection, user_id: int, room: str | Non
         "FROM member AS m JOIN room AS r ON r.id = m.room_id WHERE m.room_id = :room AND m.user_id = :user",
         key,
     ).fetchone()
-    message_id = min(message_id, messages.newest_given(connection))
     if message_id <= read_id:
-        return False
+        return 0
     found = connection.execute(
         "SELECT position FROM message INDEXED BY message_room WHERE room_id = ? AND id <= ? ORDER BY id DESC LIMIT 1",
         (room_id, message_id),
@@ -45,7 +45,7 @@ def see_room_up_to(connection: sqlite3.Connection, user_id: int, room: str | Non
         "WHERE room_id = :room AND user_id = :user",
         key | {"id": message_id, "position": position, "own": own},
     )
-    return True
+    return message_id
 
 
 def _count_own(connection: sqlite3.Connection, values: dict[str, int]) -> int:
@@ -57,8 +57,9 @@ def _count_own(connection: sqlite3.Connection, values: dict[str, int]) -> int:
     return int(count)
 
 
-def see_talk_up_to(connection: sqlite3.Connection, user_id: int, other_id: int, message_id: int, now: str) -> bool:
-    return messages.mark_seen_up_to(connection, user_id, message_id, now, from_id=other_id)
+def see_talk_up_to(connection: sqlite3.Connection, user_id: int, other_id: int, message_id: int, now: str) -> int:
+    message_id = min(message_id, messages.newest_given(connection))
+    return message_id if messages.mark_seen_up_to(connection, user_id, message_id, now, from_id=other_id) else 0
 
 
 def pass_over(connection: sqlite3.Connection, removed: Sequence[tuple[int, int, int]]) -> None:

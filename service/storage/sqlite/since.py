@@ -5,24 +5,129 @@ contract.py describes those that are one of its methods.
 
 from __future__ import annotations
 
+import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from service.storage.records import MAX_ID
-from service.storage.sqlite import messages, rooms
+from service.storage.records import MAX_DELETED, MAX_ID, Message, Page, SinceNews
+from service.storage.sqlite import messages, moments
+from service.storage.sqlite.messages import ERA_BITS
+from service.storage.sqlite.rooms import membership
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 
-    from service.storage.records import Page, RoomRef
+    from service.storage.records import RoomRef
 
+DELETED_LOOKED_AT: Final = 20_000  # deletions that are looked at for those that the user may read: 3 ms
 _ROOM: Final = messages.SELECT.format("message AS m INDEXED BY message_room")
+_IN_MAIN: Final = """
+    SELECT id FROM message INDEXED BY message_public
+    WHERE recipient_id IS NULL AND room_id IS NULL AND id > :after ORDER BY id LIMIT :limit
+"""
+# Goes from each message to the next one of its room, always at the room that has the oldest: ORDER BY makes a priority
+# queue of the rows that wait. So each message takes one look-up, however many rooms there are.
+_NEXT_IN_ROOM: Final = """
+    (SELECT id FROM message INDEXED BY message_room
+        WHERE room_id = {room} AND id > {after} AND id < :before ORDER BY id LIMIT 1)
+"""
+_IN_ROOMS: Final = f"""
+    WITH RECURSIVE next (room_id, id) AS (
+        SELECT b.room_id, {_NEXT_IN_ROOM.format(room="b.room_id", after=":after")}
+        FROM member AS b INDEXED BY member_of_user CROSS JOIN room AS r ON r.id = b.room_id
+        WHERE b.user_id = :user AND r.last_id > :after
+        UNION ALL
+        SELECT room_id, {_NEXT_IN_ROOM.format(room="next.room_id", after="next.id")} FROM next WHERE id IS NOT NULL
+        ORDER BY 2
+    )
+    SELECT id FROM next WHERE id IS NOT NULL LIMIT :limit
+"""  # noqa: S608
+# Walks era by era, as messages.py does for a talk.
+_IN_TALKS: Final = f"""
+    SELECT m.id FROM era CROSS JOIN message AS m INDEXED BY message_{{index}} ON m.id >> {ERA_BITS} = +era.id
+    WHERE era.id BETWEEN :after >> {ERA_BITS} AND :before >> {ERA_BITS} AND m.recipient_id IS NOT NULL
+        AND m.{{column}} = :user AND {messages.BETWEEN} ORDER BY era.id, m.id LIMIT :limit
+"""  # noqa: S608
+_SENT: Final = _IN_TALKS.format(index="sent", column="sender_id")
+_RECEIVED: Final = _IN_TALKS.format(index="received", column="recipient_id")
+_BY_ID: Final = messages.SELECT.format("json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w.value")
+# Of those that are looked at: the index tells who may read them.
+_DELETED: Final = """
+    SELECT id FROM (
+        SELECT id, sender_id, recipient_id, room_id FROM message INDEXED BY message_deleted
+        WHERE deleted_at >= :deleted_after LIMIT :looked_at
+    ) AS looked
+    WHERE id <= :up_to AND CASE
+        WHEN recipient_id IS NOT NULL THEN :user IN (sender_id, recipient_id)
+        WHEN room_id IS NOT NULL THEN :rooms AND EXISTS
+            (SELECT 1 FROM member AS b WHERE b.room_id = looked.room_id AND b.user_id = :user)
+        ELSE 1
+    END LIMIT :limit
+"""
 
 
 def room_page(
     connection: sqlite3.Connection, user_id: int, room: str, before: int | None, after: int | None, limit: int
 ) -> tuple[RoomRef, Page]:
-    ref = rooms.membership(connection, user_id, room).room
+    ref = membership(connection, user_id, room).room
     order = "DESC" if after is None else "ASC"
     statement = f"{_ROOM} WHERE m.room_id = :room AND {messages.BETWEEN} ORDER BY m.id {order} LIMIT :limit"
     values: dict[str, object] = {"room": ref.id, "after": after or 0, "before": MAX_ID if before is None else before}
     return ref, messages.read_page(connection, statement, values, limit)
+
+
+def since_page(
+    connection: sqlite3.Connection, user_id: int, after: int, limit: int, *, rooms: bool, deleted_after: str | None
+) -> SinceNews:
+    with _one_state(connection):
+        ids = _find_ids(connection, user_id, after, limit + 1, rooms=rooms)
+        rows = connection.execute(_BY_ID, {"ids": json.dumps(ids[:limit])}).fetchall()
+        page = Page([Message(*row) for row in rows], more=len(ids) > limit)
+        moment = moments.newest(connection)
+        if deleted_after is None:
+            return SinceNews(page, moment)
+        deleted = _find_deleted(connection, user_id, after, deleted_after, rooms=rooms)
+    return SinceNews(page, moment, deleted or (), deleted_more=deleted is None)
+
+
+@contextmanager
+def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
+    """Reads all inside from one state of the database: or a cursor could pass over what is committed meanwhile."""
+    connection.execute("SAVEPOINT since")
+    try:
+        yield
+    finally:
+        connection.execute("RELEASE since")
+
+
+def _find_ids(connection: sqlite3.Connection, user_id: int, after: int, limit: int, *, rooms: bool) -> list[int]:
+    """Returns the first ids that the user may read after one, in order. Looks no further than to the last of them."""
+    ids: list[int] = []
+    for statement in (_IN_MAIN, *((_IN_ROOMS,) if rooms else ()), _SENT, _RECEIVED):
+        before = ids[-1] if len(ids) == limit else MAX_ID
+        values = {"user": user_id, "after": after, "before": before, "limit": limit}
+        found = [message_id for (message_id,) in connection.execute(statement, values).fetchall()]
+        ids = sorted({*ids, *found})[:limit]  # what one says to oneself is found twice
+    return ids
+
+
+def _find_deleted(
+    connection: sqlite3.Connection, user_id: int, up_to: int, deleted_after: str, *, rooms: bool
+) -> list[int] | None:
+    """Returns the ids, up to one, of what the user may read and was deleted at a time or later; None if too many."""
+    values = {
+        "user": user_id,
+        "up_to": up_to,
+        "deleted_after": deleted_after,
+        "rooms": rooms,
+        "limit": MAX_DELETED + 1,
+        "looked_at": DELETED_LOOKED_AT,
+    }
+    others = (
+        "SELECT 1 FROM message INDEXED BY message_deleted WHERE deleted_at >= :deleted_after LIMIT 1 OFFSET :looked_at"
+    )
+    if connection.execute(others, values).fetchone() is not None:
+        return None
+    ids = [message_id for (message_id,) in connection.execute(_DELETED, values).fetchall()]
+    return ids if len(ids) <= MAX_DELETED else None

@@ -21,7 +21,7 @@ from service.storage.records import (
     UnknownUser,
     User,
 )
-from service.storage.sqlite import messages, names
+from service.storage.sqlite import messages, moments, names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -106,6 +106,7 @@ def _log_in(
         {"user": user_id, "hash": token_hash, "kept": TOKENS_PER_USER},
     )
     note_presence(connection, user_id, now)
+    moments.note(connection, now)  # login_ok tells it
     return Login(user_id, name, *messages.count_waiting(connection, user_id), messages.newest_id(connection, user_id))
 
 
@@ -130,9 +131,11 @@ def move_read_markers(connection: sqlite3.Connection, user_ids: Sequence[int], m
     return bool(moved)
 
 
-def see_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now: str) -> bool:
+def see_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now: str) -> int:
+    message_id = min(message_id, messages.newest_given(connection))
     was_unseen = messages.mark_seen_up_to(connection, user_id, message_id, now)
-    return move_read_markers(connection, [user_id], message_id) or was_unseen
+    has_moved = move_read_markers(connection, [user_id], message_id)
+    return message_id if was_unseen or has_moved else 0
 
 
 def store_receipts(connection: sqlite3.Connection, shown: Sequence[Shown], now: str) -> None:
