@@ -259,11 +259,22 @@ class Storage(AccountStorage, Protocol):
         the time from which on deletions are asked for: at most MAX_DELETED of them are told.
         """
 
-    def search_page(self, query: str, user_id: int, with_id: int | None, before: int | None, limit: int) -> Page:
-        """Returns messages that the user may read and that match the query, newest first.
+    def search_page(
+        self,
+        query: str,
+        user_id: int,
+        with_id: int | None,
+        before: int | None,
+        limit: int,
+        *,
+        room: str | None = None,
+        rooms: bool = False,
+    ) -> Page:
+        """Returns messages of the main room and the user's talks that match the query, newest first.
 
         A message matches if it has each word of the query, or a word that begins with it. With `with_id` only the talk
-        with that user is searched. Raises TooManyWords, SearchTooSlow.
+        with that user is searched, with `room` only that room, the main one if it is empty; with `rooms` all rooms of
+        which the user is a member, too. Raises TooManyWords, SearchTooSlow, UnknownRoom, NotAMember.
         """
 
     def figures(self) -> Figures:

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.storage.records import Post, Refused
+from service.storage.records import Post, Refused, UnknownRoom
 from service.storage.sqlite import fulltext
 from service.storage.sqlite.fulltext import MAX_ENDINGS
 from tests.support.helpers import open_storage
-from tests.support.storage import NOW, add, say, store_posts
+from tests.support.storage import NOW, add, make_room, say, store_posts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,9 +70,9 @@ def test_no_word_tells_who_talks_with_whom(tmp_path: Path, query: str) -> None:
 
 
 # -- the model --------------------------------------------------------------------------------------------------------
-Said = tuple[int, int | None, str]  # sender, recipient, text
-Row = tuple[int, int, int | None, str]  # id and the same
-Question = tuple[str, int | None, int | None, int]  # words, with whom, before, limit
+Said = tuple[int, int | None, int | None, str]  # sender, recipient, room, text
+Row = tuple[int, int, int | None, int | None, str]  # id and the same
+Question = tuple[str, int | None, str | None, bool, int | None, int]  # words, with whom, room, rooms, before, limit
 Answer = tuple[list[tuple[int, str]], bool] | str
 
 # Few words, so that they meet, and begin as each other do; and what the indexes, these and older ones, have as marks.
@@ -84,16 +84,22 @@ floods = st.builds(flood, st.sampled_from(["a", "b", "ab", "1", "\ue000"]), st.i
 texts = lines | floods
 others = st.integers(2, USERS)
 anyone = st.integers(1, USERS)
-hidden = st.none() | st.tuples(others, others, texts)
+OPS, DEV, SECRET = 1, 2, 3  # rooms: the asker is in the first two, and not in the last, which is private
+hidden = st.none() | st.one_of(
+    st.tuples(others, others, st.none(), texts),
+    st.tuples(anyone, st.none(), st.just(SECRET), texts),
+)
 shown = st.one_of(
-    st.tuples(anyone, st.none(), texts),
-    st.tuples(st.just(ASKER), anyone, texts),
-    st.tuples(anyone, st.just(ASKER), texts),
+    st.tuples(anyone, st.none(), st.none() | st.sampled_from([OPS, DEV]), texts),
+    st.tuples(st.just(ASKER), anyone, st.none(), texts),
+    st.tuples(anyone, st.just(ASKER), st.none(), texts),
 )
 histories = st.lists(shown.map(lambda row: (row, row)) | st.tuples(hidden, hidden), min_size=4, max_size=16)
 questions: st.SearchStrategy[Question] = st.tuples(
-    st.lists(pieces, min_size=1, max_size=2).map(" ".join),
+    st.lists(pieces | st.just("r1"), min_size=1, max_size=2).map(" ".join),
     st.none() | st.sampled_from([ASKER, 2]),
+    st.sampled_from([None, None, None, "", "ops", "secret"]),
+    st.booleans(),
     st.none() | st.integers(0, 17),
     st.integers(1, 4),
 )
@@ -106,6 +112,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Conne
     with open_storage(path) as storage:
         for n in range(1, USERS + 1):
             add(storage, f"user{n}")
+        for name, asker in (("ops", ASKER), ("dev", ASKER), ("secret", 2)):
+            make_room(storage, name, asker, private=name == "secret")
     with closing(sqlite3.connect(path)) as connection:
         yield connection
 
@@ -115,8 +123,11 @@ def answer_all(template: sqlite3.Connection, rows: Sequence[Row], asked: Sequenc
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         template.backup(connection)
         connection.executemany(
-            "INSERT INTO message (id, sent_at, sender_id, recipient_id, body) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO message (id, sent_at, sender_id, recipient_id, room_id, body) VALUES (?, ?, ?, ?, ?, ?)",
             [(row[0], NOW, *row[1:]) for row in rows],
+        )
+        connection.execute(
+            "UPDATE room SET last_id = coalesce((SELECT max(id) FROM message WHERE room_id = room.id), 0)"
         )
         while fulltext.index_some(connection, step):
             pass
@@ -125,9 +136,10 @@ def answer_all(template: sqlite3.Connection, rows: Sequence[Row], asked: Sequenc
 
 def answer(connection: sqlite3.Connection, question: Question) -> Answer:
     """What the asker is told."""
-    query, partner, before, limit = question
+    query, partner, room, rooms, before, limit = question
+    search = partial(fulltext.search_page, room=room, rooms=rooms, endings=FEW)
     try:
-        page = fulltext.search_page(connection, query, ASKER, partner, before, limit, endings=FEW)
+        page = search(connection, query, ASKER, partner, before, limit)
     except Refused as refused:
         return repr(refused)
     return [(message.id, message.body) for message in page.messages], page.more
@@ -135,13 +147,18 @@ def answer(connection: sqlite3.Connection, question: Question) -> Answer:
 
 def expect(rows: Sequence[Row], question: Question) -> Answer:
     """The same, from the rows that the asker may read, and without an index."""
-    query, partner, before, limit = question
-    own = [row for row in rows if row[2] is not None]
+    query, partner, room, is_in_rooms, before, limit = question
+    if room == "secret":
+        return repr(UnknownRoom("secret"))
     words = fulltext._cut_query(query)
-    found = {row[0]: row[3] for part in ([row for row in rows if row[2] is None], own) for row in select(part, words)}
-    if partner is not None:
+    own = [row for row in rows if row[2] is not None]
+    public, ops, dev = ([row for row in rows if row[2] is None and row[3] == each] for each in (None, OPS, DEV))
+    others = [ops, dev] if is_in_rooms else []
+    scopes = {None: [public, own, *others], "": [public, *others], "ops": [ops]}[room]
+    found = {row[0]: row[4] for part in scopes for row in select(part, words)}
+    if partner is not None and not room:
         talk = {ASKER, partner}
-        found = {row[0]: row[3] for row in select(own, words) if {row[1], row[2]} == talk}
+        found = {row[0]: row[4] for row in select(own, words) if {row[1], row[2]} == talk}
     ids = sorted((number for number in found if before is None or number < before), reverse=True)
     return [(number, found[number]) for number in ids[:limit]], len(ids) > limit
 
@@ -150,7 +167,7 @@ def select(rows: Sequence[Row], words: Sequence[tuple[str, ...]]) -> list[Row]:
     """Those that have all the words, the last part of each as a beginning, unless that stands for too many."""
     if not words:
         return []
-    cut = {row: fulltext._cut([row[3]])[0] for row in rows}
+    cut = {row: fulltext._cut([row[4]])[0] for row in rows}
     known = {word for there in cut.values() for word in there}
     for *head, beginning in words:
         endings = [word for word in known if word.startswith(beginning)]
@@ -178,7 +195,7 @@ def test_others_messages_change_no_answer(
     Floods of one's own words, and public ones, included.
     """
     worlds = [[(number, *row) for number, row in enumerate(world, 1) if row] for world in zip(*history, strict=True)]
-    readable = [row for row in worlds[0] if row[2] is None or ASKER in row[1:3]]
+    readable = [row for row in worlds[0] if row[3] != SECRET and (row[2] is None or ASKER in row[1:3])]
     expected = [expect(readable, question) for question in asked]
     for world in worlds:
         assert answer_all(template, world, asked, step) == expected
@@ -204,10 +221,13 @@ def test_others_words_cost_a_search_no_work(tmp_path: Path, monkeypatch: pytest.
             alice, bob, carol = (add(storage, name) for name in ("alice", "bob", "carol"))
             say(storage, alice, "word in public")
             say(storage, carol, "word for me", to="carol")
-            store_posts(storage, alice, *[Post(bob, words, None)] * 3_000)
+            make_room(storage, "ops", carol)
+            make_room(storage, "secret", alice)
+            store_posts(storage, carol, Post(None, "word of ours", None, room="ops"))
+            store_posts(storage, alice, *[Post(bob, words, None), Post(None, words, None, room="secret")] * 1_500)
             storage.index_search()
             steps = 0
-            search = partial(fulltext.search_page, check_every=1)
-            assert len(storage.read(search, "word wo w", carol, None, None, 20).messages) == 2
+            search = partial(fulltext.search_page, rooms=True, check_every=1)
+            assert len(storage.read(search, "word wo w", carol, None, None, 20).messages) == 3
             taken.append(steps)
     assert taken[0] == taken[1]

@@ -110,8 +110,19 @@ class SqliteStorage(Orders):
         work = partial(since.since_page, rooms=rooms, deleted_after=deleted_after)
         return self.read(work, user_id, after, limit)
 
-    def search_page(self, query: str, user_id: int, with_id: int | None, before: int | None, limit: int) -> Page:
-        return self.read(fulltext.search_page, query, user_id, with_id, before, limit)
+    def search_page(
+        self,
+        query: str,
+        user_id: int,
+        with_id: int | None,
+        before: int | None,
+        limit: int,
+        *,
+        room: str | None = None,
+        rooms: bool = False,
+    ) -> Page:
+        work = partial(fulltext.search_page, room=room, rooms=rooms)
+        return self.read(work, query, user_id, with_id, before, limit)
 
     def read(self, query: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """Reads on this thread's own connection, which it opens when needed. Raises StorageUnavailable."""

@@ -12,14 +12,17 @@ import re
 import sqlite3
 import time
 from contextlib import closing, contextmanager
-from operator import attrgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from service.storage.records import MAX_ID, MAX_SEARCH_WORDS, Page, SearchTooSlow, TooManyWords
+from service.storage.records import MAX_ID, MAX_SEARCH_WORDS, SearchTooSlow, TooManyWords
 from service.storage.sqlite import database, messages
+from service.storage.sqlite.rooms import membership
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from service.storage.records import Page
 
 MAX_ENDINGS: Final = 500  # different words that a beginning may match; 40 us each at ten million messages
 SEARCH_TIME: Final = 0.5  # seconds of CPU for one search; common words take 20 ms at ten million messages
@@ -46,10 +49,10 @@ _ENDINGS: Final = """
     )
     SELECT CAST(word AS BLOB) FROM ending WHERE word IS NOT NULL LIMIT :limit
 """
-_FOUND: Final = (
-    messages.SELECT.format("{index} AS f CROSS JOIN message AS m ON m.id = f.rowid")
-    + " WHERE {index} MATCH :match AND f.rowid < :before ORDER BY f.rowid DESC LIMIT :limit"
-)
+_FOUND: Final = """
+    SELECT rowid FROM {index} WHERE {index} MATCH :match AND rowid > :after AND rowid < :before
+    ORDER BY rowid DESC LIMIT :limit
+"""
 INDEXED: Final = """
     SELECT max(coalesce((SELECT max(id) FROM message_search_docsize), 0),
                coalesce((SELECT max(id) FROM direct_search_docsize), 0))
@@ -71,6 +74,15 @@ _PUBLIC: Final = _Index(_ENDINGS.format(words="message_word"), _FOUND.format(ind
 _DIRECT: Final = _Index(_ENDINGS.format(words="direct_word"), _FOUND.format(index="direct_search"))
 
 
+class _Scope(NamedTuple):
+    """A part of an index: the words of one owner there, or all."""
+
+    part: _Index
+    owner: str = ""
+    whole: str = ""  # a word that is not the beginning of others
+    newest: int = MAX_ID  # no message of the scope has a larger id
+
+
 # -- finding ----------------------------------------------------------------------------------------------------------
 def search_page(
     connection: sqlite3.Connection,
@@ -80,6 +92,8 @@ def search_page(
     before: int | None,
     limit: int,
     *,
+    room: str | None = None,
+    rooms: bool = False,
     seconds: float = SEARCH_TIME,
     endings: int = MAX_ENDINGS,
     check_every: int = CHECK_EVERY,
@@ -91,15 +105,40 @@ def search_page(
     words = _cut_query(query)
     if sum(map(len, words)) > MAX_SEARCH_WORDS:
         raise TooManyWords
-    own = [tuple(_scope(user_id, word)) for word in words]
-    values: dict[str, object] = {"before": MAX_ID if before is None else before}
+    ids: list[int] = []  # the newest so far, and one more than asked for
     with _bounded(connection, seconds, check_every):
-        if with_id is not None:
-            return _find(connection, _DIRECT, [(_name_talk(user_id, with_id),)], own, values, limit, endings)
-        public = _find(connection, _PUBLIC, [], words, values, limit, endings)
-        direct = _find(connection, _DIRECT, [], own, values, limit, endings)
-    found = sorted(public.messages + direct.messages, key=attrgetter("id"), reverse=True)
-    return Page(found[:limit], more=public.more or direct.more or len(found) > limit)
+        for scope in _scopes(connection, user_id, with_id, room, rooms=rooms):
+            values = {
+                "after": ids[-1] if len(ids) > limit else 0,
+                "before": MAX_ID if before is None else before,
+                "limit": limit + 1,
+            }
+            if scope.newest > values["after"]:
+                found = _find(connection, scope, words, values, endings)
+                ids = sorted(ids + found, reverse=True)[: limit + 1]
+        return messages.page_of(connection, ids, limit)
+
+
+def _scopes(
+    connection: sqlite3.Connection, user_id: int, with_id: int | None, room: str | None, *, rooms: bool
+) -> Iterator[_Scope]:
+    """Yields what is searched: parts of the indexes, none of which has a message of another."""
+    if room:
+        yield _Scope(_DIRECT, _name_room(membership(connection, user_id, room).room.id))
+    elif with_id is not None:
+        yield _Scope(_DIRECT, str(user_id), whole=_name_talk(user_id, with_id))
+    else:
+        yield _Scope(_PUBLIC)
+        if room is None:
+            yield _Scope(_DIRECT, str(user_id))
+        if rooms:
+            hers = connection.execute(
+                "SELECT b.room_id, r.last_id FROM member AS b INDEXED BY member_of_user "
+                "CROSS JOIN room AS r ON r.id = b.room_id WHERE b.user_id = ?",
+                (user_id,),
+            ).fetchall()
+            for room_id, newest in sorted(hers, key=itemgetter(1), reverse=True):
+                yield _Scope(_DIRECT, _name_room(room_id), newest=newest)
 
 
 @contextmanager
@@ -126,20 +165,22 @@ def _bounded(connection: sqlite3.Connection, seconds: float, check_every: int) -
 
 def _find(
     connection: sqlite3.Connection,
-    index: _Index,
-    whole: Sequence[_Word],
+    scope: _Scope,
     words: Sequence[_Word],
-    values: dict[str, object],
-    limit: int,
+    values: dict[str, int],
     endings: int,
-) -> Page:
-    """Returns the page from one index: messages with all of `words`, or their beginnings, and all of `whole`."""
-    conditions = [[word] for word in whole]
-    for *head, beginning in words:
-        conditions.append([(*head, ending) for ending in _find_endings(connection, index, beginning, endings)])
-    if not words or not all(conditions):
-        return Page([], more=False)
-    return messages.read_page(connection, index.found, values | {"match": _match_expression(conditions)}, limit)
+) -> list[int]:
+    """Returns ids of messages within a scope that have all the words, or words that begin with them."""
+    conditions: list[list[_Word]] = [[(scope.whole,)]] if scope.whole else []
+    for word in words:
+        *head, beginning = _scope(scope.owner, word)
+        conditions.append([(*head, ending) for ending in _find_endings(connection, scope.part, beginning, endings)])
+        if not conditions[-1]:
+            return []
+    if not words:
+        return []
+    match = _match_expression(conditions)
+    return [message_id for (message_id,) in connection.execute(scope.part.found, values | {"match": match}).fetchall()]
 
 
 def _match_expression(conditions: Sequence[Sequence[_Word]]) -> str:
@@ -187,9 +228,9 @@ def _cut_by_sqlite(texts: Sequence[str]) -> list[list[str]]:
     return words
 
 
-def _scope(owner: int | str, words: Sequence[str]) -> Iterator[str]:
-    """Yields a message's words as the direct index has them for that user, or for a room by its `_name_room`."""
-    return (f"{owner}{_OF}{word}" for word in words)
+def _scope(owner: str, words: Sequence[str]) -> Iterator[str]:
+    """Yields words as the direct index has them for an owner: a user's id, or `_name_room`; without one as they are."""
+    return (f"{owner}{_OF}{word}" if owner else word for word in words)
 
 
 def _name_room(room_id: int) -> str:
@@ -209,7 +250,7 @@ def _scoped_words(row: _Row, words: Sequence[str]) -> str:
     _, sender_id, recipient_id, room_id, _ = row
     if recipient_id is None:
         return " ".join(_scope(_name_room(room_id or 0), words))
-    each = [word for user_id in dict.fromkeys((sender_id, recipient_id)) for word in _scope(user_id, words)]
+    each = [word for user_id in dict.fromkeys((sender_id, recipient_id)) for word in _scope(str(user_id), words)]
     return " ".join([*each, _name_talk(sender_id, recipient_id)])
 
 

@@ -31,6 +31,7 @@ _PUBLIC: Final = SELECT.format("message AS m INDEXED BY message_public")
 # Walks era by era, and so in the order of ids. The plus removes the column's type from the comparison; with the type
 # SQLite would not use the index.
 _TALK: Final = SELECT.format(f"era CROSS JOIN message AS m INDEXED BY message_talk ON m.id >> {ERA_BITS} = +era.id")
+_BY_ID: Final = SELECT.format("json_each(?) AS wanted CROSS JOIN message AS m ON m.id = wanted.value")
 # SQLite uses a partial or expression index only for exactly the terms of its definition.
 _IN_TALK: Final = """
     m.recipient_id IS NOT NULL AND min(m.sender_id, m.recipient_id) = :low AND max(m.sender_id, m.recipient_id) = :high
@@ -148,3 +149,9 @@ def read_page(connection: sqlite3.Connection, statement: str, values: dict[str, 
     # shrinking.
     rows = connection.execute(statement, values | {"limit": limit + 1}).fetchall()
     return Page([Message(*row) for row in rows[:limit]], more=len(rows) > limit)
+
+
+def page_of(connection: sqlite3.Connection, ids: Sequence[int], limit: int) -> Page:
+    """Returns the messages with the first of these ids, in their order; `more` if there are others."""
+    rows = connection.execute(_BY_ID, (json.dumps(ids[:limit]),)).fetchall()
+    return Page([Message(*row) for row in rows], more=len(ids) > limit)

@@ -5,11 +5,10 @@ contract.py describes those that are one of its methods.
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from service.storage.records import MAX_DELETED, MAX_ID, Message, Page, SinceNews
+from service.storage.records import MAX_DELETED, MAX_ID, SinceNews
 from service.storage.sqlite import messages, moments
 from service.storage.sqlite.messages import ERA_BITS
 from service.storage.sqlite.rooms import membership
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-    from service.storage.records import RoomRef
+    from service.storage.records import Page, RoomRef
 
 DELETED_LOOKED_AT: Final = 20_000  # deletions that are looked at for those that the user may read: 3 ms
 _ROOM: Final = messages.SELECT.format("message AS m INDEXED BY message_room")
@@ -51,7 +50,6 @@ _IN_TALKS: Final = f"""
 """  # noqa: S608
 _SENT: Final = _IN_TALKS.format(index="sent", column="sender_id")
 _RECEIVED: Final = _IN_TALKS.format(index="received", column="recipient_id")
-_BY_ID: Final = messages.SELECT.format("json_each(:ids) AS w CROSS JOIN message AS m ON m.id = w.value")
 # Of those that are looked at: the index tells who may read them.
 _DELETED: Final = """
     SELECT id FROM (
@@ -82,8 +80,7 @@ def since_page(
 ) -> SinceNews:
     with _one_state(connection):
         ids = _find_ids(connection, user_id, after, limit + 1, rooms=rooms)
-        rows = connection.execute(_BY_ID, {"ids": json.dumps(ids[:limit])}).fetchall()
-        page = Page([Message(*row) for row in rows], more=len(ids) > limit)
+        page = messages.page_of(connection, ids, limit)
         moment = moments.newest(connection)
         if deleted_after is None:
             return SinceNews(page, moment)

@@ -277,8 +277,8 @@ def test_no_word_has_the_mark_or_is_cut_again(storage: SqliteStorage) -> None:
     assert not [word for word in words if OF in word or min(word) < "0"]
 
     def index(connection: sqlite3.Connection) -> set[str]:
-        owned = " ".join(fulltext._scope(1, list(words)))
+        owned = " ".join(fulltext._scope("1", list(words)))
         connection.execute("INSERT INTO direct_search (rowid, words) VALUES (1, ?)", (owned,))
         return {word for (word,) in connection.execute("SELECT term FROM direct_word")}
 
-    assert storage.call(index) == set(fulltext._scope(1, list(words)))
+    assert storage.call(index) == set(fulltext._scope("1", list(words)))
