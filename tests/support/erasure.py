@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from service.storage.records import Post
 from service.storage.sqlite.writer import Limits
 from tests.support.helpers import until
-from tests.support.storage import LATER, add, store_posts
+from tests.support.storage import LATER, add, make_room, store_posts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +29,17 @@ def make_word(chance: Random) -> str:
 def fill(storage: SqliteStorage, chance: Random, count: int) -> dict[int, str]:
     """Stores messages of all kinds and sizes; many direct ones are seen late. Returns the word of each."""
     ids = [add(storage, name) for name in USERS]
+    make_room(storage, "ops", *ids)
     words: dict[int, str] = {}
     unseen: list[tuple[int, int]] = []
     for _ in range(count // 20):
         new = [make_word(chance) for _ in range(20)]
         texts = [f"{word} {'x y ' * chance.choice((0, 1, 20, 20, 2000))}" for word in new]
-        posts = [Post(chance.choice((None, *ids)), text, None) for text in texts]
+        targets = [chance.choice((None, "ops", *ids)) for _ in texts]
+        posts = [
+            Post(None, text, None, room=to) if isinstance(to, str) else Post(to, text, None)
+            for text, to in zip(texts, targets, strict=True)
+        ]
         outcomes = store_posts(storage, chance.choice(ids), *posts)
         for word, post, outcome in zip(new, posts, outcomes, strict=True):
             words[outcome.id] = word  # type: ignore[union-attr]

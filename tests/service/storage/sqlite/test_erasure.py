@@ -41,7 +41,9 @@ def test_nothing_of_a_deleted_message_is_left_in_any_file(tmp_path: Path, seed: 
         assert left_in_files(path, [words[n] for n in deleted]) == []
         storage.index_search()
         for message_id, word in chance.sample(list(words.items()), 100):
-            found = [page.id for n in (1, 2, 3) for page in storage.search_page(word, n, None, None, 5).messages]
+            found = [
+                page.id for n in (1, 2, 3) for page in storage.search_page(word, n, None, None, 5, rooms=True).messages
+            ]
             assert (message_id in found) == (message_id not in deleted)
         assert left_in_files(path, [word for n, word in words.items() if n not in deleted])
     verify(path, Task())

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.storage import Task, verify
+from service.storage.records import Post, UnknownRoom
 from service.storage.sqlite import purging, unread
 from service.storage.sqlite.orders import OfflineStorage
 from tests.support.erasure import BY_HAND, erase, fill, left_in_files, purge
 from tests.support.helpers import open_storage
-from tests.support.storage import add, say, skip_ids
+from tests.support.storage import NOW, add, make_room, run, say, skip_ids, store_posts, unread_in
 
 if TYPE_CHECKING:
     import sqlite3
@@ -122,3 +123,53 @@ def test_a_purge_goes_on_without_a_service(tmp_path: Path) -> None:
         assert (0 < first.removed <= purging.PIECE, first.more) == (True, True)
         assert offline.count_older("9999", public=True, direct=True) == 200 - first.removed
     verify(path, Task())
+
+
+def test_a_purge_of_one_room_removes_nothing_else(storage: SqliteStorage) -> None:
+    """Also of a gone one of that name; a name that no room ever had is refused."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    make_room(storage, "ops", alice, bob)
+    say_all = [Post(None, "x", None, room="ops"), Post(None, "x", None), Post(bob, "x", None)]
+    store_posts(storage, alice, *say_all * 50)
+    run(storage, "UPDATE room SET gone_at = ?", NOW)
+    ops = make_room(storage, "ops", alice, bob)
+    store_posts(storage, bob, *say_all)
+    assert storage.count_older("9999", public=False, direct=False, room="ops") == 51
+    removed: list[int] = []
+    after, more = 0, True
+    while more:
+        piece = storage.result(storage.purge_some("9999", after, public=False, direct=False, room="ops"))
+        removed, after, more = [*removed, piece.removed], piece.after_id, piece.more
+    assert removed == [purging.PIECE, 11]
+    assert run(storage, "SELECT count(*), count(recipient_id) FROM message") == [(102, 51)]
+    assert unread_in(storage, alice, ops) == 0
+    with pytest.raises(UnknownRoom):
+        storage.count_older("9999", public=False, direct=False, room="none")
+    with pytest.raises(UnknownRoom):
+        storage.result(storage.purge_some("9999", 0, public=True, direct=True, room="none"))
+
+
+def test_rooms_are_purged_with_the_main_room(storage: SqliteStorage) -> None:
+    """A purge of public messages takes both, and no direct one; who had not read them has fewer unread."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    ops = make_room(storage, "ops", alice, bob)
+    store_posts(storage, alice, Post(None, "x", None, room="ops"), Post(None, "x", None), Post(bob, "x", None))
+    assert unread_in(storage, bob, ops) == 1
+    assert [storage.count_older("9999", public=p, direct=not p) for p in (True, False)] == [2, 1]
+    assert purge(storage, direct=False) == 2
+    assert unread_in(storage, bob, ops) == 0
+    assert run(storage, "SELECT id FROM message") == [(3,)]
+
+
+def test_of_large_rooms_few_are_purged_at_once(storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each member's marker is looked at; one room goes, however large it is."""
+    monkeypatch.setattr(purging, "PIECE_MEMBERS", 4)
+    members = [add(storage, f"user{n}") for n in range(5)]
+    for n, count in enumerate((2, 2, 1, 5)):
+        make_room(storage, f"room{n}", *members[:count])
+        store_posts(storage, 1, *[Post(None, "x", None, room=f"room{n}")] * 2)
+    pieces, after, more = [], 0, True
+    while more:
+        removed, after, more = storage.result(storage.purge_some("9999", after, public=True, direct=False))
+        pieces.append(removed)
+    assert pieces == [4, 2, 2]
