@@ -1,8 +1,9 @@
 """Creates a database with a long history: ``python3 -m benchmarks.generate [1000000 /tmp/million.db]``.
 
-Nine in ten messages are public, by 1,000 of 2,000 users; the others belong to 10,000 direct conversations. The newest
-hundredth is unseen. A text has 10 to 15 of 50,000 invented words, common and rare ones as in a language. The users are
-user1, user2 … with the password "password". Equal numbers of messages give equal texts.
+Eight in ten messages are to the main room, by 1,000 of 2,000 users. One is to one of 200 rooms, half of which fell
+silent after the first tenth; one belongs to one of 10,000 direct conversations. The newest hundredth is unseen. A text
+has 10 to 15 of 50,000 invented words, common and rare ones as in a language. The users are user1, user2 … with the
+password "password"; each is in 20 rooms, user1 in all. Equal numbers of messages give equal texts.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from service.accounts import passwords
-from service.storage.sqlite import fulltext, schema, unread
+from service.storage.sqlite import fulltext, markers, schema, unread
 from service.storage.sqlite.engine import SqliteStorage
 
 if TYPE_CHECKING:
@@ -29,8 +30,12 @@ MESSAGES: Final = 10_000_000
 USERS: Final = 2_000
 PUBLIC_SENDERS: Final = 1_000
 TALKS: Final = 10_000
+ROOMS: Final = 200
+_EACH: Final = 10  # one user in so many is in a room
 WORDS: Final = 50_000
 _DIRECT: Final = 0.1  # of all messages
+_IN_ROOMS: Final = 0.1  # of all messages
+_TALKATIVE: Final = 0.1  # of all messages: after these, half of the rooms are silent
 _SEEN: Final = 0.99  # of all messages
 _PACE: Final = 12_000  # milliseconds from one message to the next, at most
 _END: Final = datetime(2026, 11, 21, tzinfo=UTC)  # about the time of the newest message
@@ -38,8 +43,8 @@ _POOL: Final = 2_000_000  # random words in a row; each text is a piece of it, a
 _AT_ONCE: Final = 20_000  # messages
 _BAR: Final = 40  # characters
 
-# id, time, sender, recipient, text, nonce, seen_at
-_Row = tuple[int, str, int, "int | None", str, str, "str | None"]
+# id, time, sender, recipient, room, text, nonce, seen_at
+_Row = tuple[int, str, int, "int | None", "int | None", str, str, "str | None"]
 
 
 def history(count: int = MESSAGES, folder: Path = FOLDER) -> Path:
@@ -66,6 +71,7 @@ def make(path: Path, count: int) -> None:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         connection.execute("BEGIN")
         _add_messages(connection, count, password_hash, progress)
+        markers.count_anew(connection)
         counted = 0
         while unread.complete_blocks(connection):
             counted += 1
@@ -89,8 +95,8 @@ def _add_messages(connection: sqlite3.Connection, count: int, password_hash: str
     rows = _make_rows(count, newest)
     while batch := list(islice(rows, _AT_ONCE)):
         connection.executemany(
-            "INSERT INTO message (id, sent_at, sender_id, recipient_id, body, nonce, seen_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO message (id, sent_at, sender_id, recipient_id, room_id, body, nonce, seen_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             batch,
         )
         progress.show("messages", batch[-1][0])
@@ -108,6 +114,20 @@ def _add_messages(connection: sqlite3.Connection, count: int, password_hash: str
             for n in range(1, USERS + 1)
         ),
     )
+    connection.executemany(
+        "INSERT INTO room (id, name, look, topic, private, created_at) VALUES (?1, ?2, ?2, '', ?1 % 2, ?3)",
+        ((n, f"room{n}", now) for n in range(1, ROOMS + 1)),
+    )
+    connection.executemany(
+        "INSERT INTO member (room_id, user_id, role, joined_at, read_id, read_position) "
+        "VALUES (?, ?, 'member', ?, ?, 0)",
+        ((room, n, now, round(count * _SEEN)) for room in range(1, ROOMS + 1) for n in _members(room)),
+    )
+
+
+def _members(room: int) -> list[int]:
+    """Returns the users in a room: user1, and one in ten of the others."""
+    return [1, *range(2 + room % _EACH, USERS + 1, _EACH)]
 
 
 def make_words() -> list[str]:
@@ -131,6 +151,7 @@ def _make_rows(count: int, newest: list[int]) -> Iterator[_Row]:
     while len(pairs) < TALKS:
         pairs[tuple(sorted(generator.sample(range(1, USERS + 1), 2)))] = None
     talks = list(pairs)
+    members = [_members(room) for room in range(ROOMS + 1)]
     draw = generator.random
     clock = [f"T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}." for second in range(86_400)]
     now = round((_END - timedelta(milliseconds=count * _PACE / 2)).timestamp() * 1000)
@@ -141,15 +162,18 @@ def _make_rows(count: int, newest: list[int]) -> Iterator[_Row]:
             day = now // 86_400_000
             date = datetime.fromtimestamp(now // 1000, UTC).date().isoformat()
         sent_at = f"{date}{clock[now // 1000 % 86_400]}{now % 1000:03}Z"
-        sender, recipient, seen_at = 1 + int(draw() * draw() * PUBLIC_SENDERS), None, None
+        sender, recipient, room, seen_at = 1 + int(draw() * draw() * PUBLIC_SENDERS), None, None, None
         if (lot := draw()) < _DIRECT:
             sender, recipient = talks[int(lot / _DIRECT * TALKS)][:: 1 if message_id % 2 else -1]
             newest[sender] = message_id
             if message_id <= count * _SEEN:
                 newest[recipient], seen_at = message_id, sent_at
+        elif lot < _DIRECT + _IN_ROOMS:
+            room = 1 + int((lot - _DIRECT) / _IN_ROOMS * (ROOMS if message_id < count * _TALKATIVE else ROOMS // 2))
+            sender = members[room][message_id % len(members[room])]
         start = int(draw() * (_POOL - 15))
         text = " ".join(pool[start : start + 10 + start % 6])
-        yield message_id, sent_at, sender, recipient, text, f"{now:x}-{generator.getrandbits(48):012x}", seen_at
+        yield message_id, sent_at, sender, recipient, room, text, f"{now:x}-{generator.getrandbits(48):012x}", seen_at
 
 
 class _Progress:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from service import programs
 from service.errors import FileError
 from service.storage.records import Contents
-from service.storage.sqlite import database, fulltext, schema, unread
+from service.storage.sqlite import database, fulltext, markers, schema, unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,19 +69,15 @@ _DERIVED: Final = {
     ),
     "a member's count of unread messages does not fit the room": (
         "room",
-        """
+        f"""
         SELECT 1 FROM member AS b JOIN room AS r ON r.id = b.room_id
-        LEFT JOIN (
-            SELECT m.room_id, m.sender_id, count(*) AS number FROM message AS m INDEXED BY message_room
-            CROSS JOIN member AS o ON o.room_id = m.room_id AND o.user_id = m.sender_id AND m.id > o.read_id
-            WHERE m.room_id IS NOT NULL GROUP BY m.room_id, m.sender_id
-        ) AS own ON own.room_id = b.room_id AND own.sender_id = b.user_id
+        LEFT JOIN ({markers.OWN_UNREAD}) AS own ON own.room_id = b.room_id AND own.user_id = b.user_id
         WHERE b.own_unread <> coalesce(own.number, 0) OR b.read_position <> coalesce(
             (SELECT position FROM message INDEXED BY message_room WHERE room_id = b.room_id AND id <= b.read_id
                 ORDER BY id DESC LIMIT 1),
             (SELECT position - 1 FROM message INDEXED BY message_room WHERE room_id = b.room_id ORDER BY id LIMIT 1),
             r.messages)
-        """,
+        """,  # noqa: S608
     ),
 }
 _ROOMS: Final = f"""

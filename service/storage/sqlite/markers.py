@@ -6,7 +6,7 @@ marker, and how many of the later ones are the member's own. unread.py has the m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from service.storage.records import MAX_ID
 from service.storage.sqlite import messages, rooms, users
@@ -14,6 +14,13 @@ from service.storage.sqlite import messages, rooms, users
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
+
+# How many of their own messages members have after their markers, where there are any.
+OWN_UNREAD: Final = """
+    SELECT m.room_id, m.sender_id AS user_id, count(*) AS number FROM message AS m INDEXED BY message_room
+    CROSS JOIN member AS b ON b.room_id = m.room_id AND b.user_id = m.sender_id AND m.id > b.read_id
+    WHERE m.room_id IS NOT NULL GROUP BY m.room_id, m.sender_id
+"""
 
 
 def see_room_up_to(connection: sqlite3.Connection, user_id: int, room: str | None, message_id: int) -> int:
@@ -92,8 +99,13 @@ def count_anew(connection: sqlite3.Connection) -> None:
             messages = (SELECT count(*) {of_room}),
             last_id = (SELECT coalesce(max(id), 0) {of_room})
     """)  # noqa: S608
-    of_member = "FROM message INDEXED BY message_room WHERE room_id = member.room_id"
+    connection.execute("""
+        UPDATE member SET own_unread = 0, read_position = coalesce((
+            SELECT position FROM message INDEXED BY message_room
+            WHERE room_id = member.room_id AND id <= member.read_id ORDER BY id DESC LIMIT 1
+        ), 0)
+    """)
     connection.execute(f"""
-        UPDATE member SET read_position = (SELECT count(*) {of_member} AND id <= member.read_id),
-            own_unread = (SELECT count(*) {of_member} AND id > member.read_id AND sender_id = member.user_id)
+        UPDATE member SET own_unread = own.number FROM ({OWN_UNREAD}) AS own
+        WHERE own.room_id = member.room_id AND own.user_id = member.user_id
     """)  # noqa: S608

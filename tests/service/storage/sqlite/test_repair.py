@@ -11,10 +11,11 @@ import pytest
 
 from service.errors import FileError, StorageUnavailable
 from service.storage import Task, backup, compact, repair, verify
+from service.storage.records import Post
 from service.storage.sqlite import integrity, unread
 from tests.support.erasure import BY_HAND, erase, fill, left_in_files, purge
 from tests.support.helpers import open_storage
-from tests.support.storage import ids_of, say, skip_ids
+from tests.support.storage import add, ids_of, make_room, say, skip_ids, store_posts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,3 +133,32 @@ def test_compact_waits_for_no_reader(tmp_path: Path) -> None:
         with pytest.raises((FileError, StorageUnavailable)):
             compact(path, Task())
     assert verify(path, Task()).messages == 20
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("DELETE FROM message WHERE id = 2", "the counts of a room"),
+        ("DELETE FROM message WHERE id = 3", "the counts of a room"),
+        ("UPDATE room SET messages = 4", "the counts of a room"),
+        ("UPDATE room SET last_id = 4", "the counts of a room"),
+        ("DELETE FROM member WHERE user_id = 1", "the count of a room's members"),
+        ("UPDATE member SET own_unread = 0", "a member's count of unread messages"),
+        ("UPDATE member SET read_position = 0 WHERE user_id = 2", "a member's count of unread messages"),
+        ("UPDATE member SET read_id = 3", "a member's count of unread messages"),
+    ],
+)
+def test_what_is_noted_of_rooms_is_checked_and_mended(tmp_path: Path, statement: str, problem: str) -> None:
+    """Verify says which of it was changed by hand; repair counts it anew."""
+    path = tmp_path / "chat.db"
+    with open_storage(path) as storage:
+        make_room(storage, "ops", add(storage, "alice"), add(storage, "bob"))
+        store_posts(storage, 1, *[Post(None, "x", None, room="ops")] * 3)
+        storage.result(storage.see_room_up_to(2, "ops", 2))
+        storage.index_search()
+    assert verify(path, Task()).misfit == ""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+        connection.execute("DELETE FROM direct_search_docsize WHERE id NOT IN (SELECT id FROM message)")
+    assert problem in integrity.examine(path, lambda _: None).misfit
+    assert repair(path, Task()).misfit == ""
