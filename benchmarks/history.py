@@ -24,7 +24,7 @@ from benchmarks import generate
 from benchmarks.cells import Cell, Target
 from benchmarks.peers import ROOT, CellError
 from service.clock import format_time, utcnow
-from service.storage.records import MAX_SEARCH_WORDS, Post, Refused
+from service.storage.records import DEFAULT_LIFETIME, MAX_SEARCH_WORDS, Post, Refused
 from service.storage.sqlite import database, posting, schema, users
 from service.storage.sqlite.engine import SqliteStorage
 from service.wire.limits import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID
@@ -42,7 +42,6 @@ INSERTS: Final = 32_000  # messages of a kind in a round
 ROUNDS: Final = 7
 BATCHES: Final = (64, 1000)  # messages in a transaction: one client's, and as many as the writer takes
 Batch = list[tuple[int, list[Post]]]  # sender ids with their messages
-FOREVER: Final = "9999-12-31T00:00:00.000Z"
 
 
 @contextmanager
@@ -158,11 +157,11 @@ def logins(path: Path) -> dict[str, float]:
             assert user is not None
             token = user.name.encode().ljust(32)
             now = format_time(utcnow())
-            users.log_in(connection, user, token, now, FOREVER)
+            users.log_in(connection, user, token, now, DEFAULT_LIFETIME)
 
             def log_in(token: bytes = token, now: str = now) -> None:
                 connection.execute("BEGIN IMMEDIATE")
-                users.resume(connection, token, now, FOREVER)
+                users.resume(connection, token, now)
                 connection.execute("COMMIT")
 
             times = _time(TIMES, log_in)

@@ -47,7 +47,7 @@ def make_accounts(folder: Path, names: Sequence[str], bcrypt_cost: int = 4) -> l
         password_hash = passwords.make_hash("password", bcrypt_cost)
         tokens = [accounts.new_token() for _ in names]
         for name, token in zip(names, tokens, strict=True):
-            storage.register(name, name, password_hash, *token[1:])
+            storage.register(name, name, password_hash, token.hash, token.now)
         return [(name, token.text) for name, token in zip(names, tokens, strict=True)]
     finally:
         storage.close()

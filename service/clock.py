@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def utcnow() -> datetime:
@@ -12,6 +12,11 @@ def utcnow() -> datetime:
 def format_time(moment: datetime) -> str:
     """Formats a UTC time for the wire and the database: ``2026-11-21T09:30:00.123Z``. Text order is time order."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def add_seconds(time: str, seconds: float) -> str:
+    """Returns the time of `format_time` that is so much later."""
+    return format_time(datetime.fromisoformat(time) + timedelta(seconds=seconds))
 
 
 def to_minute(time: str) -> str:

@@ -48,6 +48,7 @@ STATEMENTS = (
     ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX member_of_user ON member (user_id, room_id)",
+    "CREATE INDEX member_rank ON member (room_id, role, joined_at)",  # finds who takes over from the last owner
     """
     CREATE TABLE invitation (
         room_id INTEGER NOT NULL REFERENCES room (id),
@@ -75,8 +76,11 @@ STATEMENTS = (
     "CREATE UNIQUE INDEX ban_of_user ON ban (user_id, coalesce(room_id, 0)) WHERE user_id IS NOT NULL",
     "CREATE UNIQUE INDEX ban_of_name ON ban (name, coalesce(room_id, 0)) WHERE name IS NOT NULL",
     "CREATE INDEX ban_in_room ON ban (coalesce(room_id, 0))",
+    "CREATE TABLE main_room (topic TEXT NOT NULL) STRICT",  # one row
+    "INSERT INTO main_room VALUES ('')",
     "ALTER TABLE user ADD COLUMN muted_until TEXT",  # in the main room
     "CREATE INDEX user_muted ON user (id) WHERE muted_until IS NOT NULL",
+    "CREATE INDEX user_rank ON user (name) WHERE role <> 'member'",
     "ALTER TABLE token ADD COLUMN lifetime INTEGER NOT NULL DEFAULT 2592000",  # seconds; 30 days, as before
     "ALTER TABLE moderation ADD COLUMN room_id INTEGER REFERENCES room (id)",
     "ALTER TABLE moderation ADD COLUMN until TEXT",

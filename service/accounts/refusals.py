@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import datetime
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
+from service.clock import utcnow
 from service.errors import ErrorCode, PeerError
 from service.storage import records
 
@@ -23,7 +26,14 @@ REFUSALS: Final[Mapping[type[records.Refused], tuple[ErrorCode, str]]] = {
     records.UnknownToken: ("bad_token", "the token is unknown, used up or expired; log in with your password"),
     records.NonceReused: ("nonce_reused", "this nonce was used for another message; give each message its own"),
     records.UnknownMessage: ("unknown_message", "there is no such message that you may read"),
-    records.NotAllowed: ("not_allowed", "only its sender may delete that message, or in the room who ranks higher"),
+    records.NotAllowed: ("not_allowed", "you may not do that: {name}"),
+    records.UnknownRoom: ("unknown_room", 'there is no room "{name}"'),
+    records.RoomExists: ("room_exists", 'there is a room "{name}"; choose another name'),
+    records.RoomLooksAlike: ("room_exists", 'the name "{name}" looks like that of a room; choose another one'),
+    records.NotAMember: ("not_a_member", "{who} no member of this room"),
+    records.Muted: ("muted", "{who} muted here, and may read but not write"),
+    records.Banned: ("banned", "{who} banned here"),
+    records.LimitReached: ("limit_reached", "there may be no more {name}; ask {contact}"),
     records.TooManyWords: ("bad_request", f'field "query": at most {records.MAX_SEARCH_WORDS} different words'),
     records.SearchTooSlow: ("bad_request", 'field "query": this takes too long; search for rarer words'),
 }
@@ -32,7 +42,17 @@ REFUSALS: Final[Mapping[type[records.Refused], tuple[ErrorCode, str]]] = {
 def to_peer_error(refused: records.Refused, contact: str = "") -> PeerError:
     """Returns the PeerError for a refusal, with its code and text. `contact`: whom users may ask, as --contact says."""
     code, text = REFUSALS[type(refused)]
-    return PeerError(code, text.format(name=refused.name, contact=contact or "who runs the server"))
+    who = f'"{refused.name}" is' if refused.name else "you are"
+    told = text.format(name=refused.name, who=who, contact=contact or "who runs the server")
+    return PeerError(code, told, retry_after=_seconds_left(refused))
+
+
+def _seconds_left(refused: records.Refused) -> float | None:
+    """Returns after how many seconds a mute or ban has ended; None where nothing ends by itself."""
+    if not isinstance(refused, (records.Muted, records.Banned)) or refused.until == records.FOREVER:
+        return None
+    left = datetime.fromisoformat(refused.until) - utcnow()
+    return max(1.0, ceil(left.total_seconds()))
 
 
 @contextmanager

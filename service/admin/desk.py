@@ -13,7 +13,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from service.storage.contract import AccountStorage
-    from service.storage.records import Deleted, User
+    from service.storage.records import Closed, Deleted, User
     from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")
@@ -125,7 +125,7 @@ class Service(Protocol):
     def tell_deleted(self, deleted: Deleted) -> None:
         """As the `done` of a message's deletion: those who may read it are told."""
 
-    def tell_closed(self, user: User) -> None:
+    def tell_closed(self, closed: Closed) -> None:
         """As the `done` of a deletion: nobody finds the account by its old name, and its sessions end."""
 
 
@@ -173,5 +173,5 @@ class NoService:
     def tell_deleted(self, deleted: Deleted) -> None:
         """There is nobody."""
 
-    def tell_closed(self, user: User) -> None:
+    def tell_closed(self, closed: Closed) -> None:
         """There is nobody."""

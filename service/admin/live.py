@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from service.admin.desk import Reason
     from service.chat.session import Services, Session
-    from service.storage.records import Deleted, User
+    from service.storage.records import Closed, Deleted, User
     from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ class LiveService:
     def tell_deleted(self, deleted: Deleted) -> None:
         deletion.tell(self._services, deleted)
 
-    def tell_closed(self, user: User) -> None:
+    def tell_closed(self, closed: Closed) -> None:
         self._services.accounts.forget_ids()
-        self._services.roster.rename(user.id, user.name)
-        self.end_sessions("kicked", user.id)
+        self._services.roster.rename(closed.user.id, closed.user.name)
+        self.end_sessions("kicked", closed.user.id)

@@ -41,7 +41,7 @@ def log_in(session: Session, command: Login) -> PasswordRequiredReply | None:
     token = accounts.new_token()
     session.settle_receipts(user.id)
     joined = partial(_join, session, command, token)
-    _enter(session, session.services.storage.log_in(user, *token[1:], done=joined))
+    _enter(session, session.services.storage.log_in(user, token.hash, token.now, done=joined))
     return None
 
 
@@ -57,7 +57,7 @@ def register(session: Session, command: Register) -> None:
     password_hash = accounts.hash(password, name, session.origin)
     token = accounts.new_token()
     joined = partial(_join, session, command, token)
-    _enter(session, session.services.storage.register(name, look, password_hash, *token[1:], done=joined))
+    _enter(session, session.services.storage.register(name, look, password_hash, token.hash, token.now, done=joined))
     _log.info("registered %s %s", name, session.peer)
 
 
@@ -70,7 +70,7 @@ def resume(session: Session, command: Resume) -> None:
     owner_id = storage.result(storage.find_token_owner(token.hash))
     if owner_id is not None:
         session.settle_receipts(owner_id)
-    _enter(session, storage.resume(*token[1:], done=partial(_join, session, command, token)))
+    _enter(session, storage.resume(token.hash, token.now, done=partial(_join, session, command, token)))
 
 
 def _enter(session: Session, login: Write[records.Login]) -> None:

@@ -10,15 +10,23 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from service.storage.records import DEFAULT_LIFETIME
+
 if TYPE_CHECKING:
     from service.storage.records import (
+        Act,
+        Action,
         BackupNote,
+        BanPage,
+        Closed,
         Deleted,
         Dossier,
         Erasure,
         Figures,
         KeptPage,
+        KeptRoom,
         Login,
+        MemberPage,
         NonceReused,
         Outcome,
         Overview,
@@ -27,6 +35,9 @@ if TYPE_CHECKING:
         Post,
         Purged,
         Role,
+        RoomChange,
+        RoomLimits,
+        RoomPage,
         RoomRef,
         Shown,
         SinceNews,
@@ -112,7 +123,10 @@ class AccountStorage(Protocol):
     def add_user(
         self, name: str, look: str, password_hash: str, now: str, *, done: Done[int] = None, refused: Failed = None
     ) -> Write[int]:
-        """Creates an account; the result is its id. Earlier public messages count as read. NameTaken, LooksAlike."""
+        """Creates an account; the result is its id. Earlier public messages count as read.
+
+        Bans of the name are the account's from now on. NameTaken, LooksAlike; Banned from the main room.
+        """
 
     def delete_message(
         self,
@@ -196,14 +210,63 @@ class AccountStorage(Protocol):
     ) -> Write[User]:
         """Gives an account another name; the result is the account with it. Tokens stay.
 
-        The old name is nobody's for ever. UnknownUser also for a closed account. NameTaken, LooksAlike.
+        The old name is nobody's for ever. Bans of the new name are the account's from now on, but for rooms where it is
+        a member. UnknownUser also for a closed account. NameTaken, LooksAlike; Banned from the main room.
         """
 
-    def delete_user(self, name: str, now: str, *, done: Done[User] = None, refused: Failed = None) -> Write[User]:
+    def delete_user(self, name: str, now: str, *, done: Done[Closed] = None, refused: Failed = None) -> Write[Closed]:
         """Closes an account; the result is what stays of it, under its last name. Messages stay, tokens go.
 
+        It leaves its rooms: the result has these changes, with the name that it had. Invitations and bans of it end.
         From now on no message by it or to it is stored. The old name is nobody's for ever. UnknownUser also for a
         closed account.
+        """
+
+    # rooms: a mapped name means the room that is not gone, and None the main room
+    def find_room(self, name: str) -> RoomRef | None:
+        """Returns the room of that name that is not gone, if any."""
+
+    def all_rooms(self, after: tuple[str, str], limit: int, *, gone: bool) -> list[KeptRoom]:
+        """Returns rooms by name and time, from the one that follows that name and time; with `gone` also such."""
+
+    def moderation_page(
+        self,
+        after_id: int,
+        limit: int,
+        *,
+        room: str | None = None,
+        user: str | None = None,
+        action: str | None = None,
+        since: str | None = None,
+    ) -> list[Act]:
+        """Returns acts with larger ids, oldest first.
+
+        These are in a `room` ("": the main one), by or to a `user`, of that `action`, and `since` that time. A room's
+        name may have been another one's before: those are among them.
+        """
+
+    def delete_room(self, room: str, *, done: Done[RoomChange] = None, refused: Failed = None) -> Write[RoomChange]:
+        """Ends a room, as the operator. UnknownRoom."""
+
+    def moderate(
+        self,
+        actor_id: int | None,
+        room: str | None,
+        username: str,
+        action: Action,
+        *,
+        limits: RoomLimits,
+        role: Role | None = None,
+        until: str | None = None,
+        reason: str | None = None,
+        done: Done[RoomChange] = None,
+        refused: Failed = None,
+    ) -> Write[RoomChange]:
+        """Does to a user what `action` says, and notes it; an actor of None is the operator, who may do all.
+
+        `role` is for that action; `until` for a ban or mute: None is FOREVER. A ban from the main room deletes tokens.
+        UnknownRoom, UnknownUser, NotAMember (also of whom it concerns), NotAllowed, Banned (who is to be invited),
+        LimitReached.
         """
 
     def result(self, write: Write[T]) -> T:
@@ -277,6 +340,21 @@ class Storage(AccountStorage, Protocol):
         which the user is a member, too. Raises TooManyWords, SearchTooSlow, UnknownRoom, NotAMember.
         """
 
+    def rooms_page(self, user_id: int, after: str, limit: int) -> RoomPage:
+        """Returns the rooms that the user may see, by name, from the one that follows `after`.
+
+        These are the public ones, the user's own, and those that the user is invited to.
+        """
+
+    def members_page(self, user_id: int, room: str | None, after: str, limit: int, online: Sequence[str]) -> MemberPage:
+        """Returns members by name, from the one that follows `after`. UnknownRoom, NotAMember.
+
+        Of the main room these are who is `online`, by name, and who has a role; for its moderators and owners all.
+        """
+
+    def bans_page(self, user_id: int, room: str | None, after: str, limit: int) -> BanPage:
+        """Returns the bans that hold, by name, to moderators and owners. UnknownRoom, NotAMember, NotAllowed."""
+
     def figures(self) -> Figures:
         """Returns what was done so far; does not read the database."""
 
@@ -292,31 +370,35 @@ class Storage(AccountStorage, Protocol):
         name: str,
         look: str,
         password_hash: str,
-        token_hash: bytes,
+        token_hash: bytes | None,
         now: str,
-        expires_at: str,
         *,
+        lifetime: int = DEFAULT_LIFETIME,
         done: Done[Login] = None,
         refused: Failed = None,
     ) -> Write[Login]:
-        """As `add_user`, with a first token; the user is logged in. NameTaken, LooksAlike."""
+        """As `add_user`, with a first token, if any; the user is logged in. `lifetime`: of the token, in seconds."""
 
     def log_in(
         self,
         user: User,
-        token_hash: bytes,
+        token_hash: bytes | None,
         now: str,
-        expires_at: str,
         *,
+        lifetime: int = DEFAULT_LIFETIME,
         done: Done[Login] = None,
         refused: Failed = None,
     ) -> Write[Login]:
-        """Stores a login with the password of `user`, and a new token. PasswordChanged, AccountDisabled."""
+        """Stores a login with the password of `user`, and a new token, if any.
 
-    def resume(
-        self, token_hash: bytes, now: str, expires_at: str, *, done: Done[Login] = None, refused: Failed = None
-    ) -> Write[Login]:
-        """Stores a login with a token, and the token's new expiry. UnknownToken."""
+        `lifetime`: the token's, in seconds after its last use. PasswordChanged, AccountDisabled, Banned.
+        """
+
+    def resume(self, token_hash: bytes, now: str, *, done: Done[Login] = None, refused: Failed = None) -> Write[Login]:
+        """Stores a login with a token, which lives on for its lifetime. UnknownToken, Banned."""
+
+    def log_out(self, token_hash: bytes, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
+        """Deletes a token, if it is there."""
 
     def find_token_owner(
         self, token_hash: bytes, *, done: Done[int | None] = None, refused: Failed = None
@@ -386,6 +468,55 @@ class Storage(AccountStorage, Protocol):
         self, shown: Sequence[Shown], now: str, *, done: Done[None] = None, refused: Failed = None
     ) -> Write[None]:
         """Marks messages of several users as seen or read, as `mark_seen` and `see_up_to` do."""
+
+    def create_room(
+        self,
+        user_id: int,
+        name: str,
+        look: str,
+        topic: str,
+        *,
+        private: bool,
+        least: Role,
+        limits: RoomLimits,
+        done: Done[RoomChange] = None,
+        refused: Failed = None,
+    ) -> Write[RoomChange]:
+        """Makes a room; the user, whose rank in the main room must be `least` or higher, is its owner.
+
+        NotAllowed, RoomExists, RoomLooksAlike, LimitReached.
+        """
+
+    def join_room(
+        self,
+        user_id: int,
+        room: str,
+        *,
+        limits: RoomLimits,
+        done: Done[RoomChange] = None,
+        refused: Failed = None,
+    ) -> Write[RoomChange]:
+        """Makes the user a member, who has read all. UnknownRoom, Banned, LimitReached."""
+
+    def leave_room(
+        self, user_id: int, room: str, *, done: Done[RoomChange] = None, refused: Failed = None
+    ) -> Write[RoomChange]:
+        """Ends the user's membership. UnknownRoom, NotAMember."""
+
+    def set_room(
+        self,
+        user_id: int,
+        room: str | None,
+        *,
+        topic: str | None = None,
+        private: bool | None = None,
+        done: Done[RoomChange] = None,
+        refused: Failed = None,
+    ) -> Write[RoomChange]:
+        """Sets a room's topic, or makes it private. UnknownRoom, NotAMember, NotAllowed.
+
+        Of the main room the result's view has the topic and the user's role only.
+        """
 
     # waiting, and the end
     def wait(self, write: Write[Any]) -> None:

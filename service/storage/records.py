@@ -71,7 +71,13 @@ class UnknownMessage(Refused):
 
 
 class NotAllowed(Refused):
-    """The user may read the message, and not delete it; or knows the room, and ranks too low for the act."""
+    """The user may read the message, and not delete it; or knows the room, and ranks too low for the act.
+
+    `name` says why, in words.
+    """
+
+    def __init__(self, name: str = "it takes a higher rank") -> None:
+        super().__init__(name)
 
 
 class UnknownRoom(Refused):
@@ -141,16 +147,17 @@ class User(NamedTuple):
 
 
 class Login(NamedTuple):
-    """An account and its counts at one point in the order of all writes."""
+    """An account, its counts and its rooms at one point in the order of all writes."""
 
     user_id: int
     name: str
     missed: int  # direct messages that the user has not seen
     unread: int  # public messages by others after the user's read marker
     last_id: int  # the newest message that the user may read in the main room and her talks; 0 if none
-    role: Role = "member"  # in the main room, as the next two
+    role: Role = "member"  # in the main room, as the next three
     read_id: int = 0
     muted_until: str | None = None
+    topic: str = ""
     rooms: Sequence[RoomView] = ()  # her other rooms, and those that she is invited to, by name
 
 
@@ -182,6 +189,15 @@ class RoomView(NamedTuple):
     @property
     def ref(self) -> RoomRef:
         return RoomRef(self.id, self.name, self.created, self.private)
+
+
+class RoomLimits(NamedTuple):
+    """How many there may be."""
+
+    members: int  # of one room
+    rooms: int  # that are not gone
+    per_account: int  # memberships of one account; invitations to one account as well
+    invitations: int  # to one room
 
 
 class RoomPage(NamedTuple):
@@ -231,7 +247,7 @@ class MemberChange(NamedTuple):
     """What was done to a user in a room, as its members are told."""
 
     action: Action
-    user_id: int
+    user_id: int  # 0: the name is nobody's
     name: str
     time: str
     role: Role | None = None  # the one after it, of a join or a change of the role
@@ -250,12 +266,24 @@ class RoomChange(NamedTuple):
 
     room: RoomRef | None
     changes: Sequence[MemberChange] = ()
-    view: RoomView | None = None  # for who asked, after the change; also of an invitation for the invited
+    view: RoomView | None = None  # after the change: for who asked; of an invitation for the invited
     last_id: int = 0  # the newest id that was given, in the order of the writes
     fresh: bool = True  # whether something has changed
     gone: bool = False  # nobody is a member any more
     ended: Sequence[int] = ()  # user ids
     members: Sequence[int] = ()  # of a room that an operator deleted: the ids of those who were members
+
+
+class KeptRoom(NamedTuple):
+    """A room, as an operator sees it; with `gone_at` nobody else does."""
+
+    name: str
+    created: str
+    topic: str
+    private: bool
+    members: int
+    messages: int  # that were ever sent there
+    gone_at: str | None
 
 
 class SinceNews(NamedTuple):
@@ -367,6 +395,13 @@ class Figures(NamedTuple):
     wal_bytes: int  # of what is stored beside the file, and not in it yet
 
 
+class Closed(NamedTuple):
+    """What is left of a deleted account, and the rooms that it left."""
+
+    user: User
+    rooms: Sequence[RoomChange]
+
+
 class Person(NamedTuple):
     """An account, as an operator sees it; times as text."""
 
@@ -379,11 +414,12 @@ class Person(NamedTuple):
 
 
 class Act(NamedTuple):
-    """Something that a moderator did, or an operator (then `actor` is None): to a user, or to a message."""
+    """Something that a moderator did, or an operator (then `actor` is None): to a user, a message or a room."""
 
+    id: int
     time: str
     actor: str | None
-    action: str
+    action: str  # of Action, or delete (a message), topic, private, delete_room
     user: str | None
     message_id: int | None
     role: Role | None

@@ -31,7 +31,7 @@ def token_of(name: str) -> bytes:
 
 def add(storage: Storage, name: str) -> int:
     """Adds an account; returns its id."""
-    return storage.result(storage.register(name, name, f"hash of {name}", token_of(name), NOW, EXPIRY)).user_id
+    return storage.result(storage.register(name, name, f"hash of {name}", token_of(name), NOW)).user_id
 
 
 def make_chat(path: Path) -> Path:

@@ -53,7 +53,7 @@ def delete_user(order: DeleteUser, desk: Desk) -> Work:
     left = desk.storage.find_user(order.name) if order.with_messages else None
     if left is None or not left.is_closed or left.id == SERVER_ID:
         closed = desk.storage.delete_user(order.name, format_time(utcnow()), done=desk.service.tell_closed)
-        left = desk.storage.result(closed)
+        left = desk.storage.result(closed).user
         desk.await_delivery()
         done = (
             f"the account is deleted, and called {left.name}; its messages follow"

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from service.config import READERS
 from service.errors import StorageDamaged, StorageUnavailable
-from service.storage.records import Figures
+from service.storage.records import DEFAULT_LIFETIME, Figures
 from service.storage.sqlite import (
     database,
     fulltext,
     integrity,
     markers,
+    membership,
     messages,
     names,
     posting,
+    room_lists,
     schema,
     since,
     users,
@@ -38,7 +40,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from service.storage.contract import Done, Failed, HandOver, Write
-    from service.storage.records import Login, NonceReused, Outcome, Page, Post, RoomRef, Shown, SinceNews, Stored, User
+    from service.storage.records import (
+        BanPage,
+        Closed,
+        Login,
+        MemberPage,
+        NonceReused,
+        Outcome,
+        Page,
+        Post,
+        Role,
+        RoomChange,
+        RoomLimits,
+        RoomPage,
+        RoomRef,
+        Shown,
+        SinceNews,
+        Stored,
+        User,
+    )
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -124,6 +144,15 @@ class SqliteStorage(Orders):
         work = partial(fulltext.search_page, room=room, rooms=rooms)
         return self.read(work, query, user_id, with_id, before, limit)
 
+    def rooms_page(self, user_id: int, after: str, limit: int) -> RoomPage:
+        return self.read(room_lists.rooms_page, user_id, after, limit)
+
+    def members_page(self, user_id: int, room: str | None, after: str, limit: int, online: Sequence[str]) -> MemberPage:
+        return self.read(room_lists.members_page, user_id, room, after, limit, online)
+
+    def bans_page(self, user_id: int, room: str | None, after: str, limit: int) -> BanPage:
+        return self.read(room_lists.bans_page, user_id, room, after, limit)
+
     def read(self, query: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """Reads on this thread's own connection, which it opens when needed. Raises StorageUnavailable."""
         try:
@@ -168,14 +197,14 @@ class SqliteStorage(Orders):
         name: str,
         look: str,
         password_hash: str,
-        token_hash: bytes,
+        token_hash: bytes | None,
         now: str,
-        expires_at: str,
         *,
+        lifetime: int = DEFAULT_LIFETIME,
         done: Done[Login] = None,
         refused: Failed = None,
     ) -> Write[Login]:
-        arguments = (name, look, password_hash, token_hash, now, expires_at)
+        arguments = (name, look, password_hash, token_hash, now, lifetime)
         return self.submit(users.register, *arguments, done=done, refused=refused)
 
     def probe(self, *, done: Done[None] = None, refused: Failed = None) -> None:
@@ -190,19 +219,20 @@ class SqliteStorage(Orders):
     def log_in(
         self,
         user: User,
-        token_hash: bytes,
+        token_hash: bytes | None,
         now: str,
-        expires_at: str,
         *,
+        lifetime: int = DEFAULT_LIFETIME,
         done: Done[Login] = None,
         refused: Failed = None,
     ) -> Write[Login]:
-        return self.submit(users.log_in, user, token_hash, now, expires_at, done=done, refused=refused)
+        return self.submit(users.log_in, user, token_hash, now, lifetime, done=done, refused=refused)
 
-    def resume(
-        self, token_hash: bytes, now: str, expires_at: str, *, done: Done[Login] = None, refused: Failed = None
-    ) -> Write[Login]:
-        return self.submit(users.resume, token_hash, now, expires_at, done=done, refused=refused)
+    def resume(self, token_hash: bytes, now: str, *, done: Done[Login] = None, refused: Failed = None) -> Write[Login]:
+        return self.submit(users.resume, token_hash, now, done=done, refused=refused)
+
+    def log_out(self, token_hash: bytes, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
+        return self.submit(users.log_out, token_hash, done=done, refused=refused)
 
     def find_token_owner(
         self, token_hash: bytes, *, done: Done[int | None] = None, refused: Failed = None
@@ -244,13 +274,57 @@ class SqliteStorage(Orders):
         closed = users.find_closed(connection, self._perhaps_closed) if self._perhaps_closed else ()
         return posting.store_all(connection, calls, closed)
 
-    def delete_user(self, name: str, now: str, *, done: Done[User] = None, refused: Failed = None) -> Write[User]:
+    def delete_user(self, name: str, now: str, *, done: Done[Closed] = None, refused: Failed = None) -> Write[Closed]:
         return self.submit(self._delete_user, name, now, done=done, refused=refused)
 
-    def _delete_user(self, connection: sqlite3.Connection, name: str, now: str) -> User:
-        user = users.delete(connection, name, now)
-        self._perhaps_closed.add(user.id)  # only perhaps, as the commit can fail
-        return user
+    def _delete_user(self, connection: sqlite3.Connection, name: str, now: str) -> Closed:
+        closed = users.delete(connection, name, now)
+        self._perhaps_closed.add(closed.user.id)  # only perhaps, as the commit can fail
+        return closed
+
+    def create_room(
+        self,
+        user_id: int,
+        name: str,
+        look: str,
+        topic: str,
+        *,
+        private: bool,
+        least: Role,
+        limits: RoomLimits,
+        done: Done[RoomChange] = None,
+        refused: Failed = None,
+    ) -> Write[RoomChange]:
+        arguments = (user_id, name, look, topic, private, least, limits)
+        return self.submit(membership.create_room, *arguments, done=done, refused=refused)
+
+    def join_room(
+        self,
+        user_id: int,
+        room: str,
+        *,
+        limits: RoomLimits,
+        done: Done[RoomChange] = None,
+        refused: Failed = None,
+    ) -> Write[RoomChange]:
+        return self.submit(membership.join_room, user_id, room, limits, done=done, refused=refused)
+
+    def leave_room(
+        self, user_id: int, room: str, *, done: Done[RoomChange] = None, refused: Failed = None
+    ) -> Write[RoomChange]:
+        return self.submit(membership.leave_room, user_id, room, done=done, refused=refused)
+
+    def set_room(
+        self,
+        user_id: int,
+        room: str | None,
+        *,
+        topic: str | None = None,
+        private: bool | None = None,
+        done: Done[RoomChange] = None,
+        refused: Failed = None,
+    ) -> Write[RoomChange]:
+        return self.submit(membership.set_room, user_id, room, topic, private, done=done, refused=refused)
 
     def find_stored(
         self, sender_id: int, post: Post, *, done: Done[Stored | NonceReused | None] = None, refused: Failed = None

@@ -32,6 +32,12 @@ def check_free(connection: sqlite3.Connection, name: str, look: str) -> None:
         raise LooksAlike(name)
 
 
+def is_room_alike(connection: sqlite3.Connection, look: str) -> bool:
+    """Whether there is a room whose name can be confused with one of this look."""
+    alike = f"SELECT 1 FROM room INDEXED BY room_look WHERE gone_at IS NULL AND {_ALIKE} LIMIT 1"  # noqa: S608
+    return connection.execute(alike, (look, look.translate(_PATTERN))).fetchone() is not None
+
+
 def find_alike(connection: sqlite3.Connection, looks: Sequence[str], beginning: str) -> list[str]:
     names: set[str] = set()
     statement = f"SELECT name FROM user WHERE password_hash <> '' AND {_ALIKE}"  # noqa: S608

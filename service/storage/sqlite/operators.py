@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from service.storage.records import Act, Dossier, KeptMessage, KeptPage, Message, Overview, Person
+from service.storage.sqlite import acts
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,17 +36,13 @@ def find_dossier(connection: sqlite3.Connection, name: str) -> Dossier | None:
     (read_id,) = connection.execute("SELECT read_id FROM user WHERE id = :id", values).fetchone()
     names = "SELECT name, ended_at FROM former_name WHERE user_id = :id ORDER BY ended_at"
     tokens = "SELECT created_at, expires_at FROM token WHERE user_id = :id ORDER BY created_at"
-    acts = """
-        SELECT m.time, a.name, m.action, u.name, m.message_id, m.role, m.reason
-        FROM moderation AS m LEFT JOIN user AS a ON a.id = m.actor_id LEFT JOIN user AS u ON u.id = m.user_id
-        WHERE m.actor_id = :id OR m.user_id = :id ORDER BY m.id
-    """
+    own_acts = f"{acts.SELECT} WHERE m.actor_id = :id OR m.user_id = :id ORDER BY m.id"
     return Dossier(
         person,
         read_id,
         connection.execute(names, values).fetchall(),
         connection.execute(tokens, values).fetchall(),
-        [Act(*act) for act in connection.execute(acts, values).fetchall()],
+        [Act(*act) for act in connection.execute(own_acts, values).fetchall()],
     )
 
 

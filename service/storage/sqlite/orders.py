@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 from service.errors import ChatError
 from service.storage.contract import Write
 from service.storage.sqlite import (
+    acts,
     backup,
     database,
     deletion,
     erasure,
+    membership,
+    moderation,
     names,
     operators,
     posting,
     purging,
+    room_lists,
+    rooms,
     schema,
     users,
 )
@@ -30,17 +35,24 @@ if TYPE_CHECKING:
 
     from service.storage.contract import Done, Failed
     from service.storage.records import (
+        Act,
+        Action,
         BackupNote,
+        Closed,
         Deleted,
         Dossier,
         Erasure,
         KeptPage,
+        KeptRoom,
         Outcome,
         Overview,
         Person,
         Post,
         Purged,
         Role,
+        RoomChange,
+        RoomLimits,
+        RoomRef,
         Sizes,
         User,
     )
@@ -159,8 +171,48 @@ class Orders:
     ) -> Write[User]:
         return self.submit(users.rename, name, new_name, look, now, done=done, refused=refused)
 
-    def delete_user(self, name: str, now: str, *, done: Done[User] = None, refused: Failed = None) -> Write[User]:
+    def delete_user(self, name: str, now: str, *, done: Done[Closed] = None, refused: Failed = None) -> Write[Closed]:
         return self.submit(users.delete, name, now, done=done, refused=refused)
+
+    # -- rooms --------------------------------------------------------------------------------------------------------
+    def find_room(self, name: str) -> RoomRef | None:
+        return self.read(rooms.find_room, name)
+
+    def all_rooms(self, after: tuple[str, str], limit: int, *, gone: bool) -> list[KeptRoom]:
+        return self.read(partial(room_lists.all_rooms, gone=gone), after, limit)
+
+    def moderation_page(
+        self,
+        after_id: int,
+        limit: int,
+        *,
+        room: str | None = None,
+        user: str | None = None,
+        action: str | None = None,
+        since: str | None = None,
+    ) -> list[Act]:
+        find = partial(acts.moderation_page, room=room, user=user, action=action, since=since)
+        return self.read(find, after_id, limit)
+
+    def delete_room(self, room: str, *, done: Done[RoomChange] = None, refused: Failed = None) -> Write[RoomChange]:
+        return self.submit(membership.delete_room, room, done=done, refused=refused)
+
+    def moderate(
+        self,
+        actor_id: int | None,
+        room: str | None,
+        username: str,
+        action: Action,
+        *,
+        limits: RoomLimits,
+        role: Role | None = None,
+        until: str | None = None,
+        reason: str | None = None,
+        done: Done[RoomChange] = None,
+        refused: Failed = None,
+    ) -> Write[RoomChange]:
+        work = partial(moderation.moderate, role=role, until=until, reason=reason, limits=limits)
+        return self.submit(work, actor_id, room, username, action, done=done, refused=refused)
 
 
 class OfflineStorage(Orders):

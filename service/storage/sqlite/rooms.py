@@ -1,24 +1,25 @@
-"""Statements about rooms: what a user is in one, and so may do there. None begins or ends a transaction."""
+"""Statements about what a user is in a room, and so may do there. They change nothing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
-from service.storage.records import NotAMember, Role, RoomRef, UnknownRoom
+from service.storage.records import NotAllowed, NotAMember, Role, RoomRef, UnknownRoom
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
 _RANKS: Final = get_args(Role)
 
 # One statement for every name, so that what runs does not tell a private room from one that does not exist.
 _STANDING: Final = """
-    SELECT r.id, r.name, r.created_at, r.private, m.role, m.muted_until, i.user_id IS NOT NULL, u.role
+    SELECT r.id, r.name, r.created_at, r.private, m.role, m.muted_until, i.user_id IS NOT NULL, u.role, u.name
     FROM user AS u
     LEFT JOIN room AS r ON r.name = :room AND r.gone_at IS NULL
     LEFT JOIN member AS m ON m.room_id = r.id AND m.user_id = u.id
     LEFT JOIN invitation AS i ON i.room_id = r.id AND i.user_id = u.id
-    WHERE u.id = :user
+    WHERE u.id = :user AND u.password_hash <> ''
 """
 
 
@@ -30,13 +31,25 @@ class Standing(NamedTuple):
     muted_until: str | None
     is_invited: bool
     main_role: Role
+    name: str  # the user's
 
     @property
     def rank(self) -> Role:
-        """By which the user may act: in a public room also that in the main room, member or not."""
-        if self.room.private:
-            return self.role or "member"
-        return higher(self.role or "member", self.main_role)
+        return rank_in(self.room, self.role, self.main_role)
+
+    def check_rank(self, least: Role) -> None:
+        """Raises NotAllowed for a member who ranks lower, and NotAMember for anybody else."""
+        if self.role is None and (self.rank == "member" or outranks(least, self.rank)):
+            raise NotAMember
+        if outranks(least, self.rank):
+            raise NotAllowed
+
+
+def rank_in(room: RoomRef | None, role: Role | None, main_role: Role) -> Role:
+    """Returns by what a user may act: in a public room the higher of the two roles, member or not."""
+    if room is not None and room.private:
+        return role or "member"
+    return higher(role or "member", main_role)
 
 
 def higher(one: Role, other: Role) -> Role:
@@ -52,10 +65,11 @@ def find_standing(connection: sqlite3.Connection, user_id: int, room: str) -> St
     row = connection.execute(_STANDING, {"user": user_id, "room": room}).fetchone()
     if row is None:
         return None
-    room_id, name, created, private, role, muted_until, invited, main_role = row
+    room_id, name, created, private, role, muted_until, invited, main_role, user = row
     if room_id is None or (private and role is None and not invited):
         return None
-    return Standing(RoomRef(room_id, name, created, bool(private)), role, muted_until, bool(invited), main_role)
+    ref = to_ref((room_id, name, created, private))
+    return Standing(ref, role, muted_until, bool(invited), main_role, user)
 
 
 def known_standing(connection: sqlite3.Connection, user_id: int, room: str) -> Standing:
@@ -64,6 +78,28 @@ def known_standing(connection: sqlite3.Connection, user_id: int, room: str) -> S
     if standing is None:
         raise UnknownRoom(room)
     return standing
+
+
+def find_room(connection: sqlite3.Connection, name: str) -> RoomRef | None:
+    """Returns the room of that name that is not gone."""
+    row = connection.execute(
+        "SELECT id, name, created_at, private FROM room WHERE name = ? AND gone_at IS NULL", (name,)
+    ).fetchone()
+    return None if row is None else to_ref(row)
+
+
+def to_ref(row: Sequence[Any]) -> RoomRef:
+    """Makes it of the columns id, name, created_at and private."""
+    room_id, name, created, private = row
+    return RoomRef(room_id, name, created, private == 1)
+
+
+def known_room(connection: sqlite3.Connection, name: str) -> RoomRef:
+    """As `find_room`; raises UnknownRoom."""
+    room = find_room(connection, name)
+    if room is None:
+        raise UnknownRoom(name)
+    return room
 
 
 def membership(connection: sqlite3.Connection, user_id: int, room: str) -> Standing:

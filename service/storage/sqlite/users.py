@@ -9,11 +9,14 @@ import json
 from itertools import chain, count
 from typing import TYPE_CHECKING, Final
 
+from service.clock import add_seconds
 from service.storage.records import (
     DELETED,
     SERVER_ID,
     SERVER_NAME,
     TOKENS_PER_USER,
+    Banned,
+    Closed,
     Login,
     NameTaken,
     PasswordChanged,
@@ -21,7 +24,7 @@ from service.storage.records import (
     UnknownUser,
     User,
 )
-from service.storage.sqlite import messages, moments, names
+from service.storage.sqlite import acts, bans, membership, messages, moments, names, room_lists
 
 if TYPE_CHECKING:
     import sqlite3
@@ -49,6 +52,7 @@ def find_login(connection: sqlite3.Connection, name: str) -> User | None:
 
 def add(connection: sqlite3.Connection, name: str, look: str, password_hash: str, now: str) -> int:
     names.check_free(connection, name, look)
+    bans.check_name(connection, name)
     newest = messages.newest_given(connection)
     user_id = connection.execute(
         "INSERT INTO user (name, look, password_hash, created_at, last_seen_at, read_id, direct_id) "
@@ -56,6 +60,7 @@ def add(connection: sqlite3.Connection, name: str, look: str, password_hash: str
         (name, look, password_hash, now, now, newest),
     ).lastrowid
     assert user_id is not None  # noqa: S101 (an INSERT that did not raise has added a row)
+    bans.take_over(connection, user_id, name)
     return user_id
 
 
@@ -64,50 +69,73 @@ def register(
     name: str,
     look: str,
     password_hash: str,
-    token_hash: bytes,
+    token_hash: bytes | None,
     now: str,
-    expires_at: str,
+    lifetime: int,
 ) -> Login:
     user_id = add(connection, name, look, password_hash, now)
-    return _log_in(connection, user_id, name, token_hash, now, expires_at)
+    return _log_in(connection, user_id, token_hash, now, lifetime)
 
 
-def log_in(connection: sqlite3.Connection, user: User, token_hash: bytes, now: str, expires_at: str) -> Login:
+def log_in(connection: sqlite3.Connection, user: User, token_hash: bytes | None, now: str, lifetime: int) -> Login:
     current = find_user(connection, user.name)
     (current or user).check_enabled()
     if current != user:
         raise PasswordChanged(user.name)
-    return _log_in(connection, user.id, user.name, token_hash, now, expires_at)
+    return _log_in(connection, user.id, token_hash, now, lifetime)
 
 
-def resume(connection: sqlite3.Connection, token_hash: bytes, now: str, expires_at: str) -> Login:
+def resume(connection: sqlite3.Connection, token_hash: bytes, now: str) -> Login:
     row = connection.execute(
-        "SELECT u.id, u.name FROM token AS t JOIN user AS u ON u.id = t.user_id WHERE t.hash = ? AND t.expires_at > ?",
-        (token_hash, now),
+        "SELECT user_id, lifetime FROM token WHERE hash = ? AND expires_at > ?", (token_hash, now)
     ).fetchone()
     if row is None:
         raise UnknownToken
-    user_id, name = row
-    return _log_in(connection, user_id, name, token_hash, now, expires_at)
+    user_id, lifetime = row
+    return _log_in(connection, user_id, token_hash, now, lifetime)
 
 
-def _log_in(
-    connection: sqlite3.Connection, user_id: int, name: str, token_hash: bytes, now: str, expires_at: str
-) -> Login:
-    connection.execute(
-        "INSERT INTO token (hash, user_id, created_at, expires_at) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (hash) DO UPDATE SET expires_at = excluded.expires_at",
-        (token_hash, user_id, now, expires_at),
-    )
-    connection.execute(
-        # The new token must stay: after the clock was set back it seems to be the oldest.
-        "DELETE FROM token WHERE user_id = :user AND hash <> :hash AND hash IN "
-        "(SELECT hash FROM token WHERE user_id = :user ORDER BY expires_at DESC LIMIT -1 OFFSET :kept)",
-        {"user": user_id, "hash": token_hash, "kept": TOKENS_PER_USER},
-    )
+def _log_in(connection: sqlite3.Connection, user_id: int, token_hash: bytes | None, now: str, lifetime: int) -> Login:
+    name, role, read_id, muted_until, topic, banned_until = connection.execute(
+        "SELECT name, role, read_id, CASE WHEN muted_until > :now THEN muted_until END, "
+        "(SELECT topic FROM main_room LIMIT 1), "
+        "(SELECT until FROM ban WHERE user_id = :user AND coalesce(room_id, 0) = 0 AND until > :now) "
+        "FROM user WHERE id = :user",
+        {"user": user_id, "now": now},
+    ).fetchone()
+    if banned_until is not None:
+        raise Banned(banned_until)
+    if token_hash is not None:
+        _keep_token(connection, user_id, token_hash, now, lifetime)
     note_presence(connection, user_id, now)
     moments.note(connection, now)  # login_ok tells it
-    return Login(user_id, name, *messages.count_waiting(connection, user_id), messages.newest_id(connection, user_id))
+    missed, unread = messages.count_waiting(connection, user_id)
+    newest = messages.newest_id(connection, user_id)
+    own_rooms = room_lists.own_rooms(connection, user_id, now)
+    return Login(user_id, name, missed, unread, newest, role, read_id, muted_until, topic, own_rooms)
+
+
+def _keep_token(connection: sqlite3.Connection, user_id: int, token_hash: bytes, now: str, lifetime: int) -> None:
+    """Stores a token, or its new expiry; the account's least recently used ones give way."""
+    connection.execute(
+        "INSERT INTO token (hash, user_id, created_at, expires_at, lifetime) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (hash) DO UPDATE SET expires_at = excluded.expires_at",
+        (token_hash, user_id, now, add_seconds(now, lifetime), lifetime),
+    )
+    (count,) = connection.execute("SELECT count(*) FROM token WHERE user_id = ?", (user_id,)).fetchone()
+    if count > TOKENS_PER_USER:
+        # The new token must stay: after the clock was set back it seems to be the oldest.
+        others = connection.execute(
+            "SELECT hash, expires_at, lifetime FROM token WHERE user_id = ? AND hash <> ?", (user_id, token_hash)
+        ).fetchall()
+        others.sort(key=lambda token: add_seconds(token[1], -token[2]), reverse=True)
+        connection.executemany(
+            "DELETE FROM token WHERE hash = ?", [token[:1] for token in others[TOKENS_PER_USER - 1 :]]
+        )
+
+
+def log_out(connection: sqlite3.Connection, token_hash: bytes) -> None:
+    connection.execute("DELETE FROM token WHERE hash = ?", (token_hash,))
 
 
 def find_token_owner(connection: sqlite3.Connection, token_hash: bytes) -> int | None:
@@ -187,9 +215,7 @@ def set_role(connection: sqlite3.Connection, name: str, role: Role, now: str) ->
     user_id = _known_user(connection, name).id
     changed = connection.execute("UPDATE user SET role = ? WHERE id = ? AND role <> ?", (role, user_id, role)).rowcount
     if changed:
-        connection.execute(
-            "INSERT INTO moderation (time, action, user_id, role) VALUES (?, 'role', ?, ?)", (now, user_id, role)
-        )
+        acts.note(connection, now, None, "role", user_id=user_id, role=role)
     return user_id
 
 
@@ -209,22 +235,26 @@ def ensure_server(connection: sqlite3.Connection) -> None:
 def rename(connection: sqlite3.Connection, name: str, new_name: str, look: str, now: str) -> User:
     user = _known_user(connection, name)
     names.check_free(connection, new_name, look)
+    bans.check_name(connection, new_name)
     names.replace_name(connection, user.id, new_name, look, now)
+    bans.take_over(connection, user.id, new_name)
     return user._replace(name=new_name)
 
 
-def delete(connection: sqlite3.Connection, name: str, now: str) -> User:
+def delete(connection: sqlite3.Connection, name: str, now: str) -> Closed:
     user = _known_user(connection, name)
+    left = membership.leave_all(connection, user.id, name)
     first = f"{DELETED}-{user.id}"
     new_names = chain([first], (f"{first}-{number}" for number in count(2)))
     new_name = next(new for new in new_names if find_login(connection, new) is None)
     # It is its own look: whatever begins so is refused to others by its name.
     names.replace_name(connection, user.id, new_name, new_name, now)
     connection.execute(
-        "UPDATE user SET password_hash = '', role = 'member', disabled_at = NULL WHERE id = ?", (user.id,)
+        "UPDATE user SET password_hash = '', role = 'member', muted_until = NULL, disabled_at = NULL WHERE id = ?",
+        (user.id,),
     )
     connection.execute("DELETE FROM token WHERE user_id = ?", (user.id,))
-    return User(user.id, new_name, "", None)
+    return Closed(User(user.id, new_name, "", None), left)
 
 
 def find_closed(connection: sqlite3.Connection, user_ids: Collection[int]) -> set[int]:

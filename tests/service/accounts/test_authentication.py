@@ -57,7 +57,7 @@ def add_user(storage: Storage, accounts: Accounts, name: str = "alice", password
     """Registers a user; gives the token."""
     token = accounts.new_token()
     password_hash = accounts.hash(accounts.check_new_password(password), "alice", HERE)
-    storage.result(storage.register(name, name, password_hash, token.hash, token.now, token.expires_at))
+    storage.result(storage.register(name, name, password_hash, token.hash, token.now))
     return token.text
 
 
@@ -310,7 +310,7 @@ def test_a_check_stands_in_the_same_line(storage: Storage, monkeypatch: pytest.M
     """A login, too, is refused while the room is full."""
     bench = make_bench(storage, monkeypatch, 0)
     monkeypatch.setattr(bcrypt, "checkpw", lambda *_: True)
-    storage.result(storage.register("alice", "alice", "$2b$", b"hash", "", ""))
+    storage.result(storage.register("alice", "alice", "$2b$", b"hash", "2026-11-21T09:30:00.000Z"))
     with pytest.raises(PeerError) as refusal:
         bench.accounts.verify("alice", PASSWORD, HERE)
     bench.finish()
@@ -378,7 +378,7 @@ def test_at_the_end_those_who_wait_are_let_go(storage: Storage, monkeypatch: pyt
 def resume(storage: Storage, accounts: Accounts, text: str) -> Login:
     """Logs in with a token, as the command does."""
     token = accounts.renew_token(text)
-    return storage.result(storage.resume(token.hash, token.now, token.expires_at))
+    return storage.result(storage.resume(token.hash, token.now))
 
 
 def test_a_token_lives_for_30_days_since_its_last_use(storage: Storage, clock: FrozenDateTimeFactory) -> None:

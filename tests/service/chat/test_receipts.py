@@ -11,7 +11,7 @@ from service.delivery.run import Note
 from service.errors import StorageUnavailable
 from service.storage.records import MAX_ID, Post, Shown
 from tests.support.helpers import open_storage
-from tests.support.storage import EXPIRY, NOW, add, ids_of, token_of
+from tests.support.storage import NOW, add, ids_of, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
 
 def waiting(storage: Storage, user_id: int) -> tuple[list[int], int]:
     """The ids of the direct messages that the user has not seen, and how many public ones are unread."""
-    login = storage.result(storage.resume(token_of(NAMES[user_id - 1]), NOW, EXPIRY))
+    login = storage.result(storage.resume(token_of(NAMES[user_id - 1]), NOW))
     return ids_of(storage.missed_page(user_id, MAX_ID, 200)), login.unread
 
 

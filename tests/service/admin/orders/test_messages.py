@@ -116,7 +116,7 @@ def test_status_tells_of_what_is_left(tmp_path: Path, run: Run) -> None:
 def test_repair_and_compact_say_what_they_did(tmp_path: Path, run: Run) -> None:
     """In one line each; beside a service they refuse."""
     make_chat(tmp_path / "chat.db")
-    assert run("repair")[1].endswith("chat.db: repaired, 5 messages, 1 user, schema 0006\n")
+    assert run("repair")[1].endswith("chat.db: repaired, 5 messages, 1 user, schema 0007\n")
     assert "bytes, before" in run("compact")[1]
     with running_server(tmp_path):
         assert [run(word)[0] for word in ("repair", "compact")] == [1, 1]

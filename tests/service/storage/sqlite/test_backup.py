@@ -21,7 +21,7 @@ from service.storage.sqlite import backup, integrity
 from service.storage.sqlite.backup import Task
 from service.storage.sqlite.writer import Limits
 from tests.support.helpers import ROOT, Process, Wire, enter, open_storage, running_server
-from tests.support.storage import LATER, NOW, add, ids_of, make_chat, say, token_of
+from tests.support.storage import NOW, add, ids_of, make_chat, say, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -283,7 +283,7 @@ def test_a_token_of_the_backup_still_logs_in(path: Path) -> None:
     backup.backup(path, path.with_name("copy.db"), Task())
     backup.restore(path.with_name("copy.db"), path, Task())
     with open_storage(path) as storage:
-        assert storage.result(storage.resume(token_of("alice"), NOW, LATER)).name == "alice"
+        assert storage.result(storage.resume(token_of("alice"), NOW)).name == "alice"
         storage.index_search()
         assert len(storage.search_page("message", 1, None, None, 9).messages) == 5
 

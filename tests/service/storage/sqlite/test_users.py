@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.storage.records import MAX_ID, TOKENS_PER_USER, PasswordChanged, Shown, User
+from service.storage.records import DEFAULT_LIFETIME, MAX_ID, TOKENS_PER_USER, PasswordChanged, Shown, User
 from service.storage.sqlite import users
 from tests.support.storage import EXPIRY, LATER, NOW, add, say, token_of
 
@@ -32,12 +32,12 @@ def test_a_login_is_noted_with_its_token(storage: SqliteStorage) -> None:
     """By either way; a token that is used again has its new end."""
     alice = add(storage, "alice")
     user = User(alice, "alice", "hash of alice", None)
-    storage.call(users.log_in, user, b"l" * 32, LATER, EXPIRY)
+    storage.call(users.log_in, user, b"l" * 32, LATER, 60)
     assert columns(storage, "last_seen_at") == [LATER]
-    later = "2026-12-31T00:00:00.000Z"
-    storage.call(users.resume, token_of("alice"), LATER, later)
+    storage.call(users.resume, token_of("alice"), LATER)
     assert tokens(storage) == [(alice, b"l" * 32), (alice, token_of("alice"))]
-    assert storage.call(lambda c: c.execute("SELECT max(expires_at) FROM token").fetchone()) == (later,)
+    ends = storage.call(lambda c: c.execute("SELECT expires_at FROM token ORDER BY expires_at").fetchall())
+    assert ends == [("2026-11-21T09:32:00.000Z",), ("2026-12-21T09:31:00.000Z",)]
 
 
 def test_the_oldest_tokens_give_way(storage: SqliteStorage) -> None:
@@ -46,7 +46,7 @@ def test_the_oldest_tokens_give_way(storage: SqliteStorage) -> None:
     user = User(alice, "alice", "hash of alice", None)
     hashes = [b"%032d" % n for n in range(TOKENS_PER_USER + 3)]
     for n, hash_ in enumerate(hashes):
-        storage.call(users.log_in, user, hash_, NOW, f"2026-12-22T09:30:00.{n:03d}Z")
+        storage.call(users.log_in, user, hash_, f"2026-11-22T09:30:00.{n:03d}Z", DEFAULT_LIFETIME)
     assert tokens(storage) == [(bob, token_of("bob")), *((alice, hash_) for hash_ in hashes[3:])]
 
 
@@ -54,7 +54,7 @@ def test_a_change_of_password_is_done_once(storage: SqliteStorage) -> None:
     """Of two that checked the same old password the second is refused, and changes neither hash nor tokens."""
     user = User(add(storage, "alice"), "alice", "hash of alice", None)
     storage.call(users.change_password, user, "first")
-    storage.call(users.log_in, user._replace(password_hash="first"), b"n" * 32, NOW, EXPIRY)
+    storage.call(users.log_in, user._replace(password_hash="first"), b"n" * 32, NOW, 60)
     with pytest.raises(PasswordChanged):
         storage.call(users.change_password, user, "second")
     assert columns(storage, "password_hash") == ["first"]
