@@ -10,7 +10,7 @@ from freezegun import freeze_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.clock import format_time, to_minute, utcnow
+from service.clock import add_seconds, format_time, to_minute, utcnow
 
 MOMENTS = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 (hypothesis wants naive bounds)
 
@@ -28,6 +28,20 @@ MOMENTS = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(9999, 
 def test_milliseconds_are_cut_off_not_rounded(microsecond: int, text: str) -> None:
     """A time is written with three digits of its second, and never as one that has not come yet."""
     assert format_time(datetime(2026, 11, 21, 9, 30, 0, microsecond, UTC)) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.001, "2026-12-31T23:59:59.124Z"),
+        (1, "2027-01-01T00:00:00.123Z"),
+        (-60, "2026-12-31T23:58:59.123Z"),
+        (2_592_000, "2027-01-30T23:59:59.123Z"),
+    ],
+)
+def test_a_time_is_moved_by_seconds(seconds: float, text: str) -> None:
+    """Forth and back, in its one form."""
+    assert add_seconds("2026-12-31T23:59:59.123Z", seconds) == text
 
 
 @settings(deadline=None)

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import pytest
+from freezegun import freeze_time
 
 from service.accounts.refusals import REFUSALS, as_peer_errors, to_peer_error
 from service.errors import PeerError
-from service.storage.records import AccountDisabled, LooksAlike, NonceReused, Refused, UnknownUser
+from service.storage.records import (
+    FOREVER,
+    AccountDisabled,
+    Banned,
+    LimitReached,
+    LooksAlike,
+    Muted,
+    NonceReused,
+    NotAllowed,
+    NotAMember,
+    Refused,
+    UnknownUser,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_every_refusal_has_its_line() -> None:
@@ -20,6 +39,10 @@ def test_every_refusal_has_its_line() -> None:
     [
         (UnknownUser("bob"), "unknown_user", 'there is no user "bob"'),
         (LooksAlike("{0}"), "username_taken", 'the name "{0}" looks like one that is taken; choose another one'),
+        (NotAMember(), "not_a_member", "you are no member of this room"),
+        (NotAMember("bob"), "not_a_member", '"bob" is no member of this room'),
+        (NotAllowed(), "not_allowed", "you may not do that: it takes a higher rank"),
+        (LimitReached("rooms"), "limit_reached", "there may be no more rooms; ask who runs the server"),
         (NonceReused(), "nonce_reused", "this nonce was used for another message; give each message its own"),
     ],
 )
@@ -27,6 +50,32 @@ def test_a_refusal_is_told_with_its_name(refused: Refused, code: str, text: str)
     """Whatever characters the name has."""
     error = to_peer_error(refused)
     assert (error.code, str(error), error.fatal) == (code, text, False)
+
+
+@pytest.mark.parametrize(
+    ("refused", "text"),
+    [
+        (Muted, "you are muted here, and may read but not write"),
+        (Banned, "you are banned here"),
+        (partial(Banned, name="bob"), '"bob" is banned here'),
+    ],
+)
+@pytest.mark.parametrize(
+    ("until", "seconds"),
+    [
+        ("2026-11-21T09:31:30.000Z", 90),
+        ("2026-11-21T09:30:00.001Z", 1),
+        ("2026-11-21T09:29:00.000Z", 1),
+        (FOREVER, None),
+    ],
+)
+def test_what_ends_by_itself_is_told_with_its_end(
+    refused: Callable[[str], Refused], text: str, until: str, seconds: float | None
+) -> None:
+    """In whole seconds, at least one; what has no end has no such time."""
+    with freeze_time("2026-11-21T09:30:00Z"):
+        error = to_peer_error(refused(until))
+    assert (str(error), error.retry_after) == (text, seconds)
 
 
 @pytest.mark.parametrize(("contact", "whom"), [("", "who runs the server"), ("{the} office", "{the} office")])

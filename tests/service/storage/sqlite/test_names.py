@@ -8,6 +8,7 @@ import pytest
 
 from service.storage.records import LooksAlike, NameTaken
 from service.storage.sqlite import names, users
+from tests.support.rooms import create
 from tests.support.storage import LATER, NOW, add
 
 if TYPE_CHECKING:
@@ -35,6 +36,15 @@ def test_looks_are_compared_by_the_letter(storage: SqliteStorage, there: str, ne
             storage.read(names.check_free, "new", new)
     else:
         storage.read(names.check_free, "new", new)
+
+
+def test_looks_of_rooms_are_compared_alike(storage: SqliteStorage) -> None:
+    """With rooms only, and not with those that are gone."""
+    create(storage, add(storage, "alice"), "w1ll")
+    looks = ["will", "wlll", "w1ll", "wall", "alice"]
+    assert [storage.read(names.is_room_alike, look) for look in looks] == [True, True, True, False, False]
+    storage.result(storage.delete_room("w1ll"))
+    assert not storage.read(names.is_room_alike, "w1ll")
 
 
 def test_a_former_name_is_as_taken_as_a_present_one(storage: SqliteStorage) -> None:

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.storage.records import DEFAULT_LIFETIME, MAX_ID, TOKENS_PER_USER, PasswordChanged, Shown, User
+from service.storage.records import (
+    DEFAULT_LIFETIME,
+    MAX_ID,
+    TOKENS_PER_USER,
+    PasswordChanged,
+    Shown,
+    UnknownToken,
+    User,
+)
 from service.storage.sqlite import users
 from tests.support.storage import EXPIRY, LATER, NOW, add, say, token_of
 
@@ -48,6 +56,45 @@ def test_the_oldest_tokens_give_way(storage: SqliteStorage) -> None:
     for n, hash_ in enumerate(hashes):
         storage.call(users.log_in, user, hash_, f"2026-11-22T09:30:00.{n:03d}Z", DEFAULT_LIFETIME)
     assert tokens(storage) == [(bob, token_of("bob")), *((alice, hash_) for hash_ in hashes[3:])]
+
+
+def test_the_tokens_longest_unused_give_way_whatever_their_lifetime(storage: SqliteStorage) -> None:
+    """A short life is no old age: what was used last stays, though it ends first."""
+    user = User(add(storage, "alice"), "alice", "hash of alice", None)
+    lifetimes = [60, *[DEFAULT_LIFETIME] * (TOKENS_PER_USER - 1), 60]
+    for n, lifetime in enumerate(lifetimes):
+        storage.call(users.log_in, user, b"%032d" % n, f"2026-11-22T09:30:00.{n:03d}Z", lifetime)
+    storage.call(users.log_in, user, b"new".ljust(32), "2026-11-22T09:30:01.000Z", DEFAULT_LIFETIME)
+    kept = {hash_ for _, hash_ in tokens(storage)}
+    assert kept == {*(b"%032d" % n for n in range(2, len(lifetimes))), b"new".ljust(32)}
+
+
+def test_a_token_lives_on_for_its_own_lifetime(storage: SqliteStorage) -> None:
+    """From its last use; at its end it is unknown."""
+    user = User(add(storage, "alice"), "alice", "hash of alice", None)
+    storage.call(users.log_in, user, b"s" * 32, NOW, 90)
+    storage.call(users.resume, b"s" * 32, LATER)
+    assert storage.call(users.resume, b"s" * 32, "2026-11-21T09:32:29.999Z").name == "alice"
+    with pytest.raises(UnknownToken):
+        storage.call(users.resume, b"s" * 32, "2026-11-21T09:33:59.999Z")
+
+
+def test_a_login_without_a_token_pushes_none_out(storage: SqliteStorage) -> None:
+    """It stores none either, and is a login all the same; so is a registration."""
+    alice = add(storage, "alice")
+    storage.call(users.log_in, User(alice, "alice", "hash of alice", None), None, LATER, 0)
+    storage.call(users.register, "bob", "bob", "hash", None, LATER, 0)
+    assert tokens(storage) == [(alice, token_of("alice"))]
+    assert columns(storage, "last_seen_at") == [LATER, LATER]
+
+
+def test_a_logout_ends_its_token_alone(storage: SqliteStorage) -> None:
+    """Another one of the account stays; one that is unknown changes nothing."""
+    alice = add(storage, "alice")
+    storage.call(users.log_in, User(alice, "alice", "hash of alice", None), b"l" * 32, NOW, 60)
+    for _ in range(2):
+        storage.call(users.log_out, b"l" * 32)
+    assert tokens(storage) == [(alice, token_of("alice"))]
 
 
 def test_a_change_of_password_is_done_once(storage: SqliteStorage) -> None:
