@@ -1,7 +1,7 @@
 """What the service asks of a storage: a method for each read and write, and how a write under way is followed.
 
 There is no SQL and no engine here; records.py has what the methods take and give. Each engine passes the same tests
-(tests/service/storage/test_contract.py).
+(tests/service/storage/test_contract.py and test_room_contract.py).
 """
 
 from __future__ import annotations

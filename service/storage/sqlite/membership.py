@@ -165,7 +165,7 @@ def find_heir(connection: sqlite3.Connection, room_id: int, but_for: int = 0) ->
     for role in ("moderator", "member"):
         row = connection.execute(
             "SELECT u.id, u.name FROM member AS m CROSS JOIN user AS u ON u.id = m.user_id "
-            "WHERE m.room_id = ? AND m.role = ? AND m.user_id <> ? ORDER BY m.joined_at LIMIT 1",
+            "WHERE m.room_id = ? AND m.role = ? AND m.user_id <> ? ORDER BY m.joined_at, m.user_id LIMIT 1",
             (room_id, role, but_for),
         ).fetchone()
         if row is not None:

@@ -32,32 +32,14 @@ from service.storage.records import (
     UnknownUser,
 )
 from tests.support.erasure import purge
-from tests.support.helpers import open_storage
 from tests.support.storage import EXPIRY, LATER, NOW, add, ids_of, say, store, store_posts, token_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from service.storage.contract import Storage, Write
     from service.storage.records import Login, Role, User
-
-    Engine = Callable[[Path], AbstractContextManager[Storage]]
-
-
-@pytest.fixture(params=[pytest.param(open_storage, id="sqlite")])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """Opens a storage in a folder, or the one that is there."""
-    opener: Engine = request.param
-    return lambda folder: opener(folder / "chat.db")
-
-
-@pytest.fixture
-def storage(engine: Engine, tmp_path: Path) -> Iterator[Storage]:
-    """An empty, open storage."""
-    with engine(tmp_path) as storage:
-        yield storage
+    from tests.service.storage.conftest import Engine
 
 
 def look(storage: Storage, name: str) -> Login:
