@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from service.delivery.outbox import Limits, Outbox
+from service.delivery.rooms import Rooms
 from service.delivery.run import Run
 from service.delivery.send_buffer import SEND_BYTES
 from service.delivery.snapshot import NEVER, SnapshotPush
@@ -55,7 +56,7 @@ class Delivery:
         `last_event` is for everyone if the thread breaks down.
         """
         self.dirty: list[Outbox] = []  # outboxes with something to flush
-        self.delivered = 0  # messages given to outboxes; an ack counts that stands in a message's place
+        self._delivered = 0  # messages, but for those to rooms
         self._make_snapshot = make_snapshot
         self._last_event = last_event
         self._queue = queue
@@ -70,6 +71,7 @@ class Delivery:
         # Those that get what is for everyone, by codec: only codecs in use. A dict for its order.
         self._members: dict[Codec, dict[Outbox, None]] = {}
         self.present_run = Run(())  # what was said to everyone in this round
+        self._rooms = Rooms()
         self._asleep = False
         self._space = threading.Event()  # in the queue
         self._stop_at: float | None = None  # monotonic; None: not stopping
@@ -86,6 +88,11 @@ class Delivery:
     def queued(self) -> int:
         """How many actions wait for the thread."""
         return len(self._actions)
+
+    @property
+    def delivered(self) -> int:
+        """How many messages were given to outboxes; an ack counts that stands in a message's place."""
+        return self._delivered + self._rooms.delivered
 
     def open_outbox(self, stream: Stream, codec: Codec) -> Outbox:
         """An outbox for a new client that speaks this codec; its connection thread posts `release` at its end."""
@@ -143,17 +150,21 @@ class Delivery:
                 self._wake_up.send(b"\0")
 
     # -- on the delivery thread ---------------------------------------------------------------------------------------
-    def join(self, outbox: Outbox) -> None:
-        """From now on it gets what is for everyone."""
+    def join(self, outbox: Outbox, *, rooms: bool = False) -> None:
+        """From now on it gets what is for everyone. With `rooms` it may enter rooms: such a client confirms."""
         self.end_run()
         self._members.setdefault(outbox.codec, {})[outbox] = None
         outbox.is_member = True
+        outbox.knows_rooms = rooms
         self.present_run = Run(self._members)
 
     def leave(self, outbox: Outbox) -> None:
-        """From now on it no longer gets what is for everyone."""
+        """From now on it no longer gets what is for everyone, nor for a room."""
         if outbox.is_member:
             self.end_run()
+            for room_id in tuple(outbox.rooms):
+                self._rooms.leave(room_id, outbox)
+            outbox.knows_rooms = False
             sharers = self._members[outbox.codec]
             del sharers[outbox]
             if not sharers:
@@ -161,14 +172,41 @@ class Delivery:
             outbox.is_member = False
             self.present_run = Run(self._members)
 
+    def enter_room(self, room_id: int, outbox: Outbox) -> None:
+        """From now on it gets what is said in that room, if it knows rooms. Idempotent."""
+        if outbox.knows_rooms:
+            self._rooms.enter(room_id, outbox)
+
+    def leave_room(self, room_id: int, outbox: Outbox) -> None:
+        """From now on it no longer gets what is said in that room. Idempotent."""
+        self._rooms.leave(room_id, outbox)
+
     def broadcast(self, event: Event, public_id: int, sender: Outbox | None = None, ack: Event | None = None) -> None:
         """Sends an event to everyone but its sender, who gets the ack in its place, or nothing."""
         ack_line = b"" if sender is None or ack is None else sender.codec.encode(ack)
         run = self.present_run
         run.add(event, public_id)
         if sender is not None:
-            if sender.is_member:
+            if sender.knows_rooms:
+                self._rooms.replace_in_run(sender, ack_line, run.count - 1)
+            elif sender.is_member:
                 run.replace_last_for(sender, ack_line)
+            elif ack_line:
+                sender.put(ack_line)
+        if run.size >= self._run_bytes:
+            self.end_run()
+
+    def broadcast_to(self, room_id: int, event: Event, sender: Outbox | None = None, ack: Event | None = None) -> None:
+        """Sends an event to those in a room but its sender, who gets the ack in its place, or nothing.
+
+        A sender that is not in the room gets the ack, too.
+        """
+        ack_line = b"" if sender is None or ack is None else sender.codec.encode(ack)
+        run = self.present_run
+        self._rooms.say(room_id, event, run)
+        if sender is not None:
+            if room_id in sender.rooms:
+                self._rooms.replace_last_for(sender, ack_line)
             elif ack_line:
                 sender.put(ack_line)
         if run.size >= self._run_bytes:
@@ -186,14 +224,21 @@ class Delivery:
                 if line is None:
                     line = lines[codec] = codec.encode(event)
                 outbox.put(line, shown)
-                self.delivered += 1
+                self._delivered += 1
 
     def end_run(self) -> None:
-        """Puts what is for everyone into the outboxes; the lines that follow come after it."""
-        if self.present_run.count:
-            run, self.present_run = self.present_run, Run(self._members)
-            self.delivered += run.count * sum(map(len, self._members.values()))
-            run.end(self._members)
+        """Puts what is for everyone, and for those in rooms, into the outboxes; the lines that follow come after it."""
+        run = self.present_run
+        if run.count or not self._rooms.are_silent:
+            self.present_run = Run(self._members)
+            gatherers = self._rooms.end(run)
+            if run.count:
+                self._delivered += run.count * sum(map(len, self._members.values()))
+                run.end(self._members, gatherers)
+
+    def put_among_pieces(self, outbox: Outbox, line: bytes) -> None:
+        """Adds a line for one that knows rooms, after what was said to it so far."""
+        self._rooms.put(outbox, line, self.present_run.count)
 
     def flush(self, outbox: Outbox) -> None:
         """Sends what the kernel takes now. A bug there ends this client's connection, not the others'."""

@@ -16,7 +16,7 @@ from service.wire.protocol import ByeReply
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from service.delivery.run import Note, Run, Shown
+    from service.delivery.run import Note, Piece, Run, Shown
     from service.net.transport import Stream
     from service.wire.codec import Codec
     from service.wire.protocol import Event
@@ -46,8 +46,11 @@ class Loop(Protocol):
     def post(self, function: Callable[[Any], None], argument: Any = None) -> None:
         """Runs ``function(argument)`` on the delivery thread. From any thread."""
 
+    def put_among_pieces(self, outbox: Outbox, line: bytes) -> None:
+        """Adds a line for one that knows rooms, after what was said to it so far."""
+
     def end_run(self) -> None:
-        """Puts what is for everyone into the outboxes."""
+        """Puts what is for everyone, and for those in rooms, into the outboxes."""
 
     def flush(self, outbox: Outbox) -> None:
         """Flushes it, and survives a bug in that."""
@@ -68,6 +71,9 @@ class Outbox:
     def __init__(self, loop: Loop, stream: Stream, codec: Codec, limits: Limits) -> None:
         self.codec = codec
         self.is_member = False  # gets what is for everyone; the loop sets it
+        self.knows_rooms = False  # may be in rooms; a member only, and one that reports nothing as written
+        self.rooms = set[int]()  # those that it is in, by their ids
+        self.gathered: list[Piece] = []  # of one that knows rooms: what it gets in this run in its own way
         self.closing = False  # takes no more lines; no property, as it is asked for with each line that comes or goes
         self._loop = loop
         self._stream = stream
@@ -143,9 +149,11 @@ class Outbox:
         self.put(line if event is None else self.codec.encode(event), note)
 
     def put(self, line: bytes, note: Note | None = None) -> None:
-        """Adds what this outbox's codec made of an event, after what was said to everyone so far."""
+        """Adds what this outbox's codec made of an event, after what was said to it or to everyone so far."""
         run = self._loop.present_run
-        if self.is_member and run.count:
+        if self.knows_rooms:
+            self._loop.put_among_pieces(self, line)
+        elif self.is_member and run.count:
             run.add_for(self, line, note)
         else:
             self.take(line, note)

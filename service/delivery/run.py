@@ -9,15 +9,19 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from itertools import accumulate
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from msgspec import Struct, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from service.wire.codec import Codec
     from service.wire.protocol import Event
+
+    # Lines for one client. The numbers count the shared lines: so many come before it, and those come after it that
+    # follow so many. A piece without numbers comes before all of them.
+    Piece = bytes | tuple[int, bytes, int]
 
 
 class Note(Struct, gc=False):  # it can be in no circle, and one is made for each message
@@ -72,7 +76,7 @@ class Run:
     def __init__(self, codecs: Iterable[Codec]) -> None:
         """`codecs` are those of the members; a member that joins or leaves ends the run."""
         self.count = 0  # of the lines
-        self.size = 0  # their bytes, in all codecs
+        self.size = 0  # bytes, in all codecs; of what is said in rooms, too
         self._lines: dict[Codec, list[bytes]] = {codec: [] for codec in codecs}
         self._notes: list[Note | None] = []
         self._changes: defaultdict[Member, Changes] = defaultdict(Changes)
@@ -101,18 +105,35 @@ class Run:
         """Gives one member that line in place of the last shared one."""
         self._changes[member].replaced[self.count - 1] = line
 
-    def end(self, members: Mapping[Codec, Iterable[Member]]) -> None:
-        """Puts it into the buffers of the members, which are given by codec."""
+    def weave(self, codec: Codec, pieces: Sequence[Piece]) -> bytes:
+        """What a member gets of this codec that has gathered these pieces: the run with each of them at its place."""
+        if not self.count:
+            return b"".join(cast("Sequence[bytes]", pieces))
+        lines, woven, at = self._lines[codec], list[bytes](), 0
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                woven.append(piece)
+            else:
+                before, data, after = piece
+                woven += lines[at:before]
+                woven.append(data)
+                at = after
+        woven += lines[at:]
+        return b"".join(woven)
+
+    def end(self, members: Mapping[Codec, Iterable[Member]], besides: Collection[Member] = ()) -> None:
+        """Puts it into the buffers of the members, which are given by codec, but not of those `besides`."""
         changed = self._changes
         for member, changes in changed.items():
             self._give_changed(member, changes)
+        served = {*changed, *besides} if besides else changed
         # Not always the last one's: what is no message shows none.
         last = next((note for note in reversed(self._notes) if note is not None and note.public_id), None)
         for codec, sharers in members.items():
             lines = self._lines[codec]
             joined, shown = b"".join(lines), Shown(lines, self._notes)
             for member in sharers:
-                if member not in changed:
+                if member not in served:
                     member.take(joined, last, shown)
 
     def _give_changed(self, member: Member, changes: Changes) -> None:

@@ -111,6 +111,15 @@ class StillDelivery(Delivery):
         self.peers.append(Peer(self, make_stream, codec, confirms=confirms))
         return self.peers[-1]
 
+    def connect_in_room(self, count: int, *room_ids: int, codec: Codec = PLAIN) -> list[Peer]:
+        """Returns `count` new clients that know rooms, and are in these."""
+        peers = [self.connect(codec=codec, confirms=True) for _ in range(count)]
+        for peer in peers:
+            self.join(peer.outbox, rooms=True)
+            for room_id in room_ids:
+                self.enter_room(room_id, peer.outbox)
+        return peers
+
     def connect_members(self, count: int, codec: Codec = PLAIN) -> list[Peer]:
         """Returns `count` new clients that get what is for everyone."""
         peers = [self.connect(codec=codec) for _ in range(count)]
@@ -124,6 +133,13 @@ class StillDelivery(Delivery):
             self.broadcast(Line(line_of(public_id)), public_id)
         else:
             self.broadcast(Line(line_of(public_id)), public_id, sender.outbox, Line(ack_of(public_id)))
+
+    def say_in(self, room_id: int, sender: Peer | None, number: int) -> None:
+        """Sends `line_of(number)` to those in the room but the sender, who gets `ack_of(number)`."""
+        if sender is None:
+            self.broadcast_to(room_id, Line(line_of(number)))
+        else:
+            self.broadcast_to(room_id, Line(line_of(number)), sender.outbox, Line(ack_of(number)))
 
 
 class Peer:

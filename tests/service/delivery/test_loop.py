@@ -427,7 +427,7 @@ def act(delivery: StillDelivery, clients: list[Seen], action: str, client: Seen,
 
 
 ACTIONS = st.sampled_from(
-    ["say"] * 4 + ["say for another service"] + ["direct"] * 3 + ["join"] * 2 + ["leave", "end the round", "send"]
+    ["say"] * 4 + ["say from elsewhere"] + ["direct"] * 3 + ["join"] * 2 + ["leave", "end the round", "send"]
 )
 
 
