@@ -30,7 +30,7 @@ from service.accounts.shares import Shares
 from service.admin.control import Control
 from service.admin.desk import Desk
 from service.admin.live import LiveService
-from service.chat.presence import Roster, users_reply
+from service.chat.presence import Roster, take_snapshot
 from service.chat.receipts import Receipts
 from service.chat.retention import Retention
 from service.chat.session import Services, Session
@@ -89,7 +89,7 @@ class Server:
             if metrics is not None:
                 for_metrics = listen(_LOOPBACK, settings.metrics, metrics.WAITING)
                 undo.callback(for_metrics.close)
-            self.delivery = Delivery(partial(users_reply, roster), ByeReply(reason="shutdown"))
+            self.delivery = Delivery(partial(take_snapshot, roster), ByeReply(reason="shutdown"))
             undo.callback(self.delivery.stop, 0)
             storage = open_storage(
                 settings.db, self.delivery.hand_over, max_db=settings.max_db, keep_free=settings.keep_free

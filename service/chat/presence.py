@@ -6,7 +6,8 @@ from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from service.clock import format_time, utcnow
-from service.wire.protocol import UsersReply
+from service.delivery.snapshot import Snapshot
+from service.wire.protocol import PresenceEvent, UsersReply
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,6 +26,7 @@ class Roster(Generic[Member]):
         self._sessions: dict[int, dict[Member, bool]] = {}
         self._names: dict[int, str] = {}
         self._renamed: dict[int, str] = {}  # accounts that got another name in this run, with that name
+        self._touched: dict[str, bool] = {}  # names that came or went since the last snapshot: whether they are there
         self._sorted: list[str] = []  # kept sorted, because sorting ten thousand names takes too long for each login
 
     def add(self, user_id: int, name: str, member: Member, *, quiet: bool = False) -> bool:
@@ -33,6 +35,7 @@ class Roster(Generic[Member]):
         if arrived:
             self._names[user_id] = name
             insort(self._sorted, name)
+            self._touched[name] = True
         self._sessions.setdefault(user_id, {})[member] = quiet
         return arrived
 
@@ -46,7 +49,9 @@ class Roster(Generic[Member]):
             del self._sessions[user_id]
         if was_quiet or not all(sessions.values()):
             return False
-        del self._sorted[bisect_left(self._sorted, self._names.pop(user_id))]
+        name = self._names.pop(user_id)
+        del self._sorted[bisect_left(self._sorted, name)]
+        self._touched[name] = False
         return True
 
     def rename(self, user_id: int, name: str) -> None:
@@ -75,6 +80,11 @@ class Roster(Generic[Member]):
         """Returns the users online, sorted."""
         return self._sorted.copy()
 
+    def take_changes(self) -> tuple[list[str], list[str]]:
+        """Returns which of the names that came or went since the last call are there now, and which not, sorted."""
+        touched, self._touched = sorted(self._touched.items()), {}
+        return [name for name, is_there in touched if is_there], [name for name, is_there in touched if not is_there]
+
     def sessions_of(self, user_id: int | None) -> Collection[Member]:
         """Returns this account's sessions; none if it is offline."""
         return self._sessions.get(user_id, {}) if user_id is not None else ()
@@ -82,3 +92,9 @@ class Roster(Generic[Member]):
 
 def users_reply(roster: Roster[Member]) -> UsersReply:
     return UsersReply(users=roster.names(), time=format_time(utcnow()))
+
+
+def take_snapshot(roster: Roster[Member]) -> Snapshot:
+    """Returns the users online, and who came and went since the last snapshot."""
+    users = users_reply(roster)
+    return Snapshot(users, PresenceEvent(*roster.take_changes(), len(users.users), users.time))

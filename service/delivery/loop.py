@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from service.delivery.run import Note
+    from service.delivery.snapshot import Snapshot
     from service.net.transport import Stream
     from service.wire.codec import Codec
     from service.wire.protocol import Event
@@ -41,7 +42,7 @@ class Delivery:
 
     def __init__(
         self,
-        make_snapshot: Callable[[], Event],
+        make_snapshot: Callable[[], Snapshot],
         last_event: Event,
         *,
         queue: int = DELIVERY_QUEUE,
@@ -150,11 +151,16 @@ class Delivery:
                 self._wake_up.send(b"\0")
 
     # -- on the delivery thread ---------------------------------------------------------------------------------------
-    def join(self, outbox: Outbox, *, rooms: bool = False) -> None:
-        """From now on it gets what is for everyone. With `rooms` it may enter rooms: such a client confirms."""
+    def join(self, outbox: Outbox, *, presence: bool = False, rooms: bool = False) -> None:
+        """From now on it gets what is for everyone.
+
+        With `presence` it gets what has changed in place of snapshots. With `rooms` it may enter rooms; such a client
+        confirms.
+        """
         self.end_run()
         self._members.setdefault(outbox.codec, {})[outbox] = None
         outbox.is_member = True
+        outbox.wants_changes = presence
         outbox.knows_rooms = rooms
         self.present_run = Run(self._members)
 

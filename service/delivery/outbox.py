@@ -71,6 +71,7 @@ class Outbox:
     def __init__(self, loop: Loop, stream: Stream, codec: Codec, limits: Limits) -> None:
         self.codec = codec
         self.is_member = False  # gets what is for everyone; the loop sets it
+        self.wants_changes = False  # in place of snapshots; the loop sets it, too
         self.knows_rooms = False  # may be in rooms; a member only, and one that reports nothing as written
         self.rooms = set[int]()  # those that it is in, by their ids
         self.gathered: list[Piece] = []  # of one that knows rooms: what it gets in this run in its own way
@@ -169,6 +170,17 @@ class Outbox:
         buffer.add(data, None if self._on_written is None else note, shown)
         if not self._dirty:
             self._mark_dirty()
+
+    @property
+    def takes_changes(self) -> bool:
+        """Whether it gets what has changed in place of a snapshot: not while it is behind, as then changes wait."""
+        return self.wants_changes and not self._blocked
+
+    def push_changes(self, line: bytes) -> None:
+        """Sends what has changed since the last snapshot, or since the last changes."""
+        if not self.closing:
+            self._buffer.add(line)
+            self._loop.flush(self)
 
     def push_snapshot(self, line: bytes) -> None:
         """Sends the newest snapshot, after what waits; an older one that still waits is dropped for it."""

@@ -1,13 +1,14 @@
 """Sends a snapshot, such as the users online, to everyone: only the newest, in slices, at a pace set by its cost.
 
-Sending a list of n names to n clients costs n², so with a fixed pace a storm of changes would stall a large service. It
-belongs to the delivery thread, and does not know what the snapshot means.
+Sending a list of n names to n clients costs n², so with a fixed pace a storm of changes would stall a large service.
+Clients that ask for it get what has changed since the last push in place of the whole. It belongs to the delivery
+thread, and does not know what the snapshot means.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -20,9 +21,17 @@ PACE_MIN: Final = 0.1  # seconds between two pushes of the users list, while the
 PACE: Final = 0.5  # seconds at most between two pushes: the last change arrives within one second
 PACE_CROWD: Final = 4.4  # seconds, for more than CROWD clients: within five seconds
 CROWD: Final = 2_000  # clients
-SHARE: Final = 0.1  # the share of a core for pushes, within these paces
+SHARE: Final = 0.04  # the share of a core for pushes, within these paces
 REST: Final = 0.0005  # seconds between two slices, for the threads that receive messages
 SLICE_BYTES: Final = 1 << 21  # bytes of users lists before messages have their turn: some milliseconds
+SEND_COST: Final = 4_096  # bytes; a send of few takes as long as so many more
+
+
+class Snapshot(NamedTuple):
+    """The whole as it is now, and what has changed since the last snapshot."""
+
+    whole: Event
+    changes: Event
 
 
 class Member(Protocol):
@@ -31,8 +40,15 @@ class Member(Protocol):
     codec: Codec
     is_member: bool
 
+    @property
+    def takes_changes(self) -> bool:
+        """Whether it is to get the changes now; else it gets the whole."""
+
+    def push_changes(self, line: bytes) -> None:
+        """Sends what has changed."""
+
     def push_snapshot(self, line: bytes) -> None:
-        """Sends the newest snapshot."""
+        """Sends the newest whole."""
 
 
 class SnapshotPush:
@@ -43,7 +59,7 @@ class SnapshotPush:
         self._pace = pace
         self._slice_bytes = slice_bytes
         self.is_due = False  # whether something has changed since the last snapshot
-        self._lines: dict[Codec, bytes] = {}  # the newest snapshot in each codec
+        self._lines: dict[Codec, tuple[bytes, bytes]] = {}  # the newest snapshot in each codec: the whole, the changes
         self._left: list[Member] = []  # members without the newest snapshot
         self._members = 0  # in the current push
         self._slice_at = self._began_at = 0.0  # monotonic
@@ -61,9 +77,10 @@ class SnapshotPush:
             return self._slice_at
         return self._next_at if self.is_due else NEVER
 
-    def begin(self, snapshot: Event, members: Mapping[Codec, Collection[Member]], now: float) -> None:
+    def begin(self, snapshot: Snapshot, members: Mapping[Codec, Collection[Member]], now: float) -> None:
         """Starts to push that snapshot to these members, given by codec."""
-        self._lines = {codec: codec.encode(snapshot) for codec in members}
+        whole, changes = snapshot
+        self._lines = {codec: (codec.encode(whole), codec.encode(changes)) for codec in members}
         self._left = [member for sharers in members.values() for member in sharers]
         self._members, self._slice_at, self._began_at, self._cost = len(self._left), now, now, 0.0
         self._set_pace()
@@ -74,9 +91,13 @@ class SnapshotPush:
         while self._left and size < self._slice_bytes:
             member = self._left.pop()
             if member.is_member:
-                line = self._lines[member.codec]
-                member.push_snapshot(line)
-                size += len(line)
+                whole, changes = self._lines[member.codec]
+                if member.takes_changes:
+                    member.push_changes(changes)
+                    size += SEND_COST + len(changes)
+                else:
+                    member.push_snapshot(whole)
+                    size += SEND_COST + len(whole)
         self.charge(time.thread_time() - began)
         self._slice_at = time.monotonic() + REST
 

@@ -16,7 +16,7 @@ import pytest
 from service.delivery.loop import Delivery
 from service.delivery.outbox import Limits
 from service.delivery.run import Note
-from service.delivery.snapshot import SnapshotPush
+from service.delivery.snapshot import Snapshot, SnapshotPush
 from service.net.transport import Stream
 from service.wire.protocol import ByeReply, Event
 from tests.support.helpers import PATIENCE
@@ -79,6 +79,7 @@ class StillDelivery(Delivery):
 
     def __init__(self, **limits: Any) -> None:
         self.snapshot: Callable[[], bytes] = lambda: b""
+        self.changes: Callable[[], bytes] = lambda: b""
         self.peers: list[Peer] = []
         self._stands, self._may_go = threading.Event(), threading.Event()
         more: dict[str, Any] = {"linger": 3_600.0} | limits
@@ -86,7 +87,11 @@ class StillDelivery(Delivery):
         pace = more.pop("pace", None)
         push = None if pace is None else SnapshotPush(pace_min=pace, pace=pace)
         super().__init__(
-            lambda: Line(self.snapshot()), Line(b"broken\n"), limits=Limits(**of_outboxes), push=push, **more
+            lambda: Snapshot(Line(self.snapshot()), Line(self.changes())),
+            Line(b"broken\n"),
+            limits=Limits(**of_outboxes),
+            push=push,
+            **more,
         )
         self.post(self._stand_still)
         assert self._stands.wait(PATIENCE)

@@ -7,8 +7,9 @@ from freezegun import freeze_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.chat.presence import Roster, users_reply
-from service.wire.protocol import UsersReply
+from service.chat.presence import Roster, take_snapshot, users_reply
+from service.delivery.snapshot import Snapshot
+from service.wire.protocol import PresenceEvent, UsersReply
 
 NAMES = {1: "carol", 2: "alice", 3: "bob"}
 # Each session belongs to one account, as it does in the service: session 12 is account 1's.
@@ -118,3 +119,48 @@ def test_a_new_name_is_for_what_is_said_from_now_on() -> None:
         assert (roster.name_of(1, "bob"), roster.name_of(2, "bob"), roster.names()) == (name, "bob", ["bob"])
     roster.remove(1, "laptop")
     assert roster.names() == []
+
+
+def test_changes_name_whom_they_touch_by_the_state_now() -> None:
+    """Also who came and went again, or went and came; each call begins anew."""
+    roster: Roster[str] = Roster()
+    for user, name in NAMES.items():
+        roster.add(user, name, name)
+    assert roster.take_changes() == (["alice", "bob", "carol"], [])
+    roster.remove(1, "carol")
+    roster.add(1, "carol", "again")
+    roster.remove(2, "alice")
+    roster.add(4, "dave", "dave")
+    roster.remove(4, "dave")
+    roster.add(3, "bob", "bob's other one")
+    assert roster.take_changes() == (["carol"], ["alice", "dave"])
+    assert roster.take_changes() == ([], [])
+
+
+@settings(deadline=None)
+@given(STEPS, st.integers(1, 5))
+def test_who_applies_all_changes_has_the_list(steps: list[tuple[str, int]], pushed_after: int) -> None:
+    """Beginning with the list of any moment, and the first changes after it."""
+    roster: Roster[int] = Roster()
+    seen: set[str] | None = None
+    for number, (step, session) in enumerate(steps, start=1):
+        user = session // 10
+        roster.add(user, NAMES[user], session) if step == "add" else roster.remove(user, session)
+        if number == len(steps) // 2:
+            seen = set(roster.names())
+        if number % pushed_after == 0 or number == len(steps):
+            arrived, left = roster.take_changes()
+            if seen is not None:
+                seen = (seen | set(arrived)) - set(left)
+    assert seen is None or sorted(seen) == roster.names()
+
+
+@freeze_time("2026-11-21T09:30:00Z")
+def test_a_snapshot_is_the_list_and_the_changes() -> None:
+    """Of the same moment; how many are online tells whether who applies the changes has the list."""
+    roster: Roster[str] = Roster()
+    roster.add(2, "bob", "laptop")
+    roster.add(1, "alice", "bot", quiet=True)
+    now = "2026-11-21T09:30:00.000Z"
+    assert take_snapshot(roster) == Snapshot(UsersReply(["bob"], now), PresenceEvent(["bob"], [], 1, now))
+    assert take_snapshot(roster).changes == PresenceEvent([], [], 1, now)

@@ -121,16 +121,16 @@ def test_a_codec_without_members_encodes_nothing(delivery: StillDelivery) -> Non
 
 @with_limits(pace=0.0)
 def test_a_snapshot_is_encoded_once_for_each_codec(delivery: StillDelivery) -> None:
-    """Each push of the users list is made once, and encoded once for each codec in use."""
+    """Each push of the users list, and of what has changed in it, is made and encoded once for each codec in use."""
     first, second = halves(delivery, 10)
-    delivery.snapshot = lambda: b"users\n"
+    delivery.snapshot, delivery.changes = (lambda: b"users\n"), (lambda: b"changes\n")
     delivery.go()
     for pushes in (1, 2):
         delivery.announce()
         for half in (first, second):
             for peer in half.peers:
                 assert peer.read(len(half.lines(b"users\n"))) == half.lines(b"users\n")
-            assert half.codec.made == [half.lines(b"users\n")] * pushes
+            assert half.codec.made == [half.lines(b"users\n"), half.lines(b"changes\n")] * pushes
 
 
 def test_last_words_are_in_the_codec_of_their_client(delivery: StillDelivery) -> None:
