@@ -45,7 +45,7 @@ def main(chosen: str, peer: str) -> int:
             failed = True
             continue
         report["cells"] = {**report["cells"], name: results}
-        print(*render_cell(name, CELLS[name], results), sep="\n", flush=True)
+        print(*render_cell(name, CELLS[name], report["cells"]), sep="\n", flush=True)
     if chosen == "all" and not failed:
         write_down(report)
         print(render(report).splitlines()[-1], "Written: benchmarks/results.json, chart.svg, README.txt.")

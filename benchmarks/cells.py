@@ -5,7 +5,7 @@ A cell returns a mapping from metrics to numbers. A metric's name is its label w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,25 +15,42 @@ if TYPE_CHECKING:
     Results = Mapping[str, Mapping[str, float]]  # of one cell: program -> metric -> number; this service is "chat"
 
 
+_NO_CELLS: Final[Mapping[str, Results]] = {}
+
+
 class Target(NamedTuple):
-    """A bound for this service's `metric`: a `number` in its unit, or that many times a peer's figure."""
+    """A bound for this service's `metric`: a `number` in its unit, or that many times a peer's figure.
+
+    With a `cell`, that many times what the figure is of the peer's in that cell.
+    """
 
     metric: str
     comparison: Literal[">=", "<="]
     number: float
     of: str = ""  # a peer, if `number` is a multiple of that peer's figure
+    cell: str = ""
 
     def __str__(self) -> str:
-        return f"{self.comparison} {self.number:,g}{f' x {self.of}' if self.of else ''}"
+        of = f" x {self.of}" if self.of else ""
+        return f"{self.comparison} {self.number:,g}{of}{f', as {self.cell}' if self.cell else ''}"
 
-    def holds(self, results: Results) -> bool | None:
-        """Returns whether a cell's results meet the target; None if the peer was not measured."""
-        figure = results["chat"][self.metric]
-        if self.of:
-            if not (of_peer := results.get(self.of, {}).get(self.metric)):
-                return None
-            figure /= of_peer
+    def holds(self, results: Results, cells: Mapping[str, Results] = _NO_CELLS) -> bool | None:
+        """Returns whether a cell's results meet the target; None if the peer, or the other cell, was not measured."""
+        figure = self._figure(results)
+        if figure is not None and self.cell:
+            compared = self._figure(cells.get(self.cell, {}))
+            figure = None if compared is None else figure / compared
+        if figure is None:
+            return None
         return figure >= self.number if self.comparison == ">=" else figure <= self.number
+
+    def _figure(self, results: Results) -> float | None:
+        """Returns the figure as a number, or as a multiple of the peer's."""
+        figure = results.get("chat", {}).get(self.metric)
+        if figure is None or not self.of:
+            return figure
+        of_peer = results.get(self.of, {}).get(self.metric)
+        return figure / of_peer if of_peer else None
 
 
 class Cell(NamedTuple):

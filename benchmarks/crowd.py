@@ -13,32 +13,36 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.peers import CellError, Client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 ENTERING: Final = 200  # clients that log in at once; the service's backlog holds 1,024 connections
 PATIENCE: Final = 90.0  # seconds for each step
 READ: Final = 1 << 20  # bytes
 OVERLAP: Final = 64  # bytes of the last read that are searched again, to find a mark across two reads
-USERS: Final = b'{"type":"users"'
+LIST: Final = b'{"type":"users"'
+CHANGES: Final = b'{"type":"presence"'
 
 
 class Guest(Client):
     """A client that sends its token and does not wait for the login."""
 
-    def __init__(self, port: int, name: str, token: str) -> None:
+    def __init__(self, port: int, name: str, token: str, wishes: Mapping[str, str]) -> None:
         super().__init__(port, name)
         self.token = token
         self.is_in = False
-        self.lists = 0  # users lists received, also partly
+        self.pushes = 0  # of users lists, or of changes, received, also partly
         self.socket.settimeout(0)
-        self.socket.send(json.dumps({"command": "resume", "token": token}).encode() + b"\n")
+        self.socket.send(json.dumps({"command": "resume", "token": token, **wishes}).encode() + b"\n")
 
 
 class Hall:
     """The guests, and the buffer for all their input."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, changes: bool = False) -> None:
+        """With `changes` they ask to be told who came and went, in place of users lists."""
         self._port = port
+        self._wishes = {"presence": "changes"} if changes else {}
+        self._push = CHANGES if changes else LIST
         self._poll = select.epoll()
         self._buffer = bytearray(OVERLAP + READ)
         self._view = memoryview(self._buffer)
@@ -50,7 +54,7 @@ class Hall:
     # -- coming and going ---------------------------------------------------------------------------------------------
     def enter(self, name: str, token: str) -> Guest:
         """Connects a guest and starts its login."""
-        guest = Guest(self._port, name, token)
+        guest = Guest(self._port, name, token, self._wishes)
         self._guests[guest.socket.fileno()] = guest
         self._poll.register(guest.socket, select.EPOLLIN)
         self.entering += 1
@@ -117,7 +121,7 @@ class Hall:
                 raise CellError(f"{guest.name} was cut off, after {guest.rest!r}")
             if descriptor in self.unaware and self._buffer.find(self._mark, 0, size) >= 0:
                 self.unaware.discard(descriptor)
-            guest.lists += self._buffer.count(USERS, max(0, kept - len(USERS) + 1), size)
+            guest.pushes += self._buffer.count(self._push, max(0, kept - len(self._push) + 1), size)
             if not guest.is_in and self._buffer.find(b'"token":', 0, size) >= 0:  # this stands near the end of login_ok
                 guest.is_in = True
                 self.entering -= 1

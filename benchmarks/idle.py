@@ -1,7 +1,7 @@
-"""The cell idle10000: very many clients that mostly listen.
+"""The cells idle10000 and changes10000: very many clients that mostly listen.
 
-It measures how long their logins take, what each client costs, and how soon a message and the newest users list reach
-all: in quiet, and while clients leave and return all the time.
+They measure how long their logins take, what each client costs, and how soon a message and the newest users list, or
+what has changed in it, reach all: in quiet, and while clients leave and return all the time.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ STORM: Final = 8.0  # seconds
 LEAVING: Final = 1 / 50  # seconds between two clients' leaving
 AWAY: Final = 0.2  # seconds until a client returns
 SAYING: Final = 0.4  # seconds between two messages of the storm, at least
+IDLE: Final = 30.0  # seconds between two pushes while nothing changes
 NEWCOMER: Final = "zz"  # last in the users list, so that its coming and going shows there
 
 
@@ -53,33 +54,40 @@ def make_accounts(folder: Path, names: Sequence[str], bcrypt_cost: int = 4) -> l
         storage.close()
 
 
-def idle(count: int, storm_seconds: float) -> dict[str, float]:
-    """Measures `count` clients; starts the service here, because their accounts must exist first."""
+def idle(count: int, storm_seconds: float, *, changes: bool = False) -> dict[str, float]:
+    """Measures `count` clients; starts the service here, because their accounts must exist first.
+
+    With `changes` they ask to be told who came and went, in place of users lists.
+    """
     with tempfile.TemporaryDirectory() as folder:
         names = [f"user{number:05}" for number in range(count)]
         *entries, newcomer = make_accounts(Path(folder), [*names, NEWCOMER])
         peer = Chat(Path(folder))
-        hall = Hall(peer.port)
+        hall = Hall(peer.port, changes=changes)
         try:
             before = peer.memory()
             started_at = time.perf_counter()
             guests = hall.enter_all(entries)
             metrics = {"logins s": time.perf_counter() - started_at}
-            list_with, list_without = f'"{NEWCOMER}"]'.encode(), f'"{names[-1]}"]'.encode()
+            came, gone = f'"{NEWCOMER}"]'.encode(), f'"{names[-1]}"]'.encode()  # as each of them ends a list
+            if changes:
+                came, gone = (f'"{NEWCOMER}"],"{then}'.encode() for then in ("left", "online"))
             guest = hall.enter(*newcomer)
-            hall.look_for(list_with, guest)
+            hall.look_for(came, guest)
             hall.wait_for_all("the users list after all logins")
             metrics["RSS KiB/client"] = (peer.memory() - before) / count
             metrics |= _in_quiet(hall, guests[0])
-            cpu, lists = peer.cpu_seconds(), guests[1].lists
+            cpu, pushes = peer.cpu_seconds(), guests[1].pushes
             hall.leave(guest)
-            hall.look_for(list_without)
+            hall.look_for(gone)
             hall.wait_for_all("the users list after one has left")
-            cpu_of_list = (peer.cpu_seconds() - cpu) / (guests[1].lists - lists)
-            metrics |= _in_storm(hall, guests, peer, cpu_of_list, storm_seconds)
+            cpu_of_push = (peer.cpu_seconds() - cpu) / (guests[1].pushes - pushes)
+            metrics |= _in_storm(hall, guests, peer, cpu_of_push, storm_seconds)
+            if changes:
+                metrics["idle list CPU %"] = cpu_of_push / IDLE * 100
             asked_at = time.perf_counter()
             guest = hall.enter(*newcomer)
-            hall.look_for(list_with, guest)
+            hall.look_for(came, guest)
             metrics["last list s"] = hall.wait_for_all("the users list after the storm") - asked_at
             return metrics
         finally:
@@ -121,15 +129,15 @@ class _Storm:
             self._staying.append(self._hall.enter(guest.name, guest.token))
 
 
-def _in_storm(hall: Hall, guests: Sequence[Guest], peer: Peer, cpu_of_list: float, seconds: float) -> dict[str, float]:
+def _in_storm(hall: Hall, guests: Sequence[Guest], peer: Peer, cpu_of_push: float, seconds: float) -> dict[str, float]:
     """As `_in_quiet`, while clients leave and return; also the service's CPU, as a share of its core.
 
-    The users list's part of the CPU is that of one list to all in quiet, times the number of lists in the storm.
+    The users list's part of the CPU is that of one push to all in quiet, times the number of pushes in the storm.
     """
     sender, witness = guests[:2]
     storm = _Storm(hall, guests[2:])
     times: list[float] = []
-    lists, cpu, own, started_at = witness.lists, peer.cpu_seconds(), time.process_time(), time.perf_counter()
+    pushes, cpu, own, started_at = witness.pushes, peer.cpu_seconds(), time.process_time(), time.perf_counter()
     sent_at = hall.say(sender, MESSAGES)
     is_under_way = True
     while (now := time.perf_counter()) < started_at + seconds:
@@ -141,7 +149,7 @@ def _in_storm(hall: Hall, guests: Sequence[Guest], peer: Peer, cpu_of_list: floa
             is_under_way = True
             sent_at = hall.say(sender, MESSAGES + len(times))
         hall.read(0.005)
-    lists, cpu, own = witness.lists - lists, peer.cpu_seconds() - cpu, time.process_time() - own
+    pushes, cpu, own = witness.pushes - pushes, peer.cpu_seconds() - cpu, time.process_time() - own
     if is_under_way:
         times.append(hall.wait_for_all("a message of the storm") - sent_at)
     storm.bring_back(now + AWAY)
@@ -150,20 +158,15 @@ def _in_storm(hall: Hall, guests: Sequence[Guest], peer: Peer, cpu_of_list: floa
         "storm p50 ms": statistics.median(times) * 1e3,
         "storm max ms": max(times) * 1e3,
         "storm CPU %": cpu / seconds * 100,
-        "users list CPU %": lists * cpu_of_list / seconds * 100,
+        "users list CPU %": pushes * cpu_of_push / seconds * 100,
         "generator %": own / seconds * 100,
     }
-
-
-def measure(_: Peer | None) -> dict[str, float]:
-    """Measures the cell, without a peer: it starts its own."""
-    return idle(COUNT, STORM)
 
 
 CELLS: Final[dict[str, Cell]] = {
     "idle10000": Cell(
         "10,000 clients logged in by token, one speaks; then 50 a second leave and come back",
-        measure,
+        lambda _: idle(COUNT, STORM),
         targets=(
             Target("logins s", "<=", 30),
             Target("RSS KiB/client", "<=", 40),
@@ -172,5 +175,16 @@ CELLS: Final[dict[str, Cell]] = {
             Target("users list CPU %", "<=", 10),
             Target("last list s", "<=", 5),
         ),
-    )
+    ),
+    "changes10000": Cell(
+        "idle10000 with clients that ask who came and went, in place of users lists",
+        lambda _: idle(COUNT, STORM, changes=True),
+        targets=(
+            Target("logins s", "<=", 30),
+            Target("storm max ms", "<=", 200),
+            Target("users list CPU %", "<=", 5),
+            Target("last list s", "<=", 5),
+            Target("idle list CPU %", "<=", 2),
+        ),
+    ),
 }

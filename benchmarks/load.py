@@ -17,7 +17,7 @@ from benchmarks.cells import Cell, Target
 from benchmarks.peers import CellError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from benchmarks.peers import Client, Peer
 
@@ -124,20 +124,32 @@ class Crowd:
 def fan_out(peer: Peer | None, count: int, senders: int, in_flight: int, span: Span) -> dict[str, float]:
     """Measures public messages of `senders` among `count` clients, each with `in_flight` unacknowledged messages."""
     assert peer is not None
-    clients = peer.log_in(count)
+    clients, message = peer.log_in(count), peer.public(TEXT)
+    return talk(peer, clients, senders, in_flight, span, lambda _, number: message * number)
+
+
+def talk(
+    peer: Peer,
+    clients: Sequence[Client],
+    senders: int,
+    in_flight: int,
+    span: Span,
+    say: Callable[[Client, int], bytes],
+) -> dict[str, float]:
+    """Measures what the first `senders` of the clients say: `say` gives so many messages of a client."""
     sending, listening = Crowd(clients[:senders]), Crowd(clients[senders:])
-    message, reader, meter = peer.public(TEXT), Reader(), Meter(peer, span)
+    reader, meter, count = Reader(), Meter(peer, span), len(clients)
     pause, rounds = GATHER
     gather_at = 0.0
     for client in clients[:senders]:
-        client.socket.send(message * in_flight)
+        client.socket.send(say(client, in_flight))
     while meter.goes_on():
         for client in sending.ready(pause):
             lines, acks = reader.count_marked(client, peer.ack)
             meter.messages += acks
             meter.deliveries += lines - acks
             if acks:
-                client.socket.send(message * acks)
+                client.socket.send(say(client, acks))
             elif senders < count:
                 # ngircd leaves TCP_NODELAY off: without this its PONG would wait 40 ms for the kernel's
                 # acknowledgement.

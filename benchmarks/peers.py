@@ -15,7 +15,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CORES: Final = sorted(os.sched_getaffinity(0))  # the program gets the first, the load generator the last
@@ -64,6 +67,8 @@ class Peer:
     entered: bytes  # the client is logged in
     ack: bytes  # the sender's message is acknowledged
     direct: bytes  # a direct message
+    joined: bytes  # the client has entered a room
+    with_rooms = False  # whether the clients that log in are going to be in rooms besides the main room
     has_one_core = True  # whether it has a core to itself; else it uses all cores
 
     def __init__(self, command: list[str], log: Path) -> None:
@@ -96,12 +101,40 @@ class Peer:
             clients += group
         return clients
 
+    def enter_rooms(self, rooms: Mapping[Client, Sequence[str]]) -> None:
+        """Makes the rooms, and lets each client into those that are its own."""
+        made: set[str] = set()
+        entries: dict[Client, list[bytes]] = {}
+        for client, names in rooms.items():
+            entries[client] = [self.join(name) for name in names if name in made]
+            for name in names:
+                if name not in made:
+                    made.add(name)
+                    client.socket.sendall(self.create(name))
+                    client.read_until(self.joined)
+        clients = list(rooms)
+        for first in range(0, len(clients), CONNECTS):
+            group = clients[first : first + CONNECTS]
+            for client in group:
+                client.socket.sendall(b"".join(entries[client]))
+            for client in group:
+                for _ in entries[client]:
+                    client.read_until(self.joined)
+
     def entry(self, name: str) -> bytes:
         """Returns the bytes that log a new client in."""
         raise NotImplementedError
 
-    def public(self, text: str) -> bytes:
-        """Returns the bytes of a public message that is acknowledged."""
+    def create(self, room: str) -> bytes:
+        """Returns the bytes that make a room and let the client in."""
+        raise NotImplementedError
+
+    def join(self, room: str) -> bytes:
+        """Returns the bytes that let a client into a room."""
+        raise NotImplementedError
+
+    def public(self, text: str, room: str = "") -> bytes:
+        """Returns the bytes of a message, to everyone or to a room, that is acknowledged."""
         raise NotImplementedError
 
     def private(self, to: str, text: str) -> bytes:
@@ -129,6 +162,7 @@ class Chat(Peer):
     entered = b'"type":"login_ok"'
     ack = b'"type":"ack"'
     direct = b'"type":"direct"'
+    joined = b'"type":"room"'
 
     def __init__(self, folder: Path) -> None:
         options = ["--db", str(folder / "chat.db"), "--bcrypt-cost", "4", "--max-connections", "0"]
@@ -138,22 +172,31 @@ class Chat(Peer):
 
     def entry(self, name: str) -> bytes:
         """Registers a new account for each client."""
-        return json.dumps({"command": "register", "username": name, "password": "password"}).encode() + b"\n"
+        wishes = {"rooms": True} if self.with_rooms else {}
+        return json.dumps({"command": "register", "username": name, "password": "password", **wishes}).encode() + b"\n"
 
-    def public(self, text: str) -> bytes:
-        return json.dumps({"command": "pm", "message": text}).encode() + b"\n"
+    def create(self, room: str) -> bytes:
+        return json.dumps({"command": "create", "room": room}).encode() + b"\n"
+
+    def join(self, room: str) -> bytes:
+        return json.dumps({"command": "join", "room": room}).encode() + b"\n"
+
+    def public(self, text: str, room: str = "") -> bytes:
+        there = {"room": room} if room else {}
+        return json.dumps({"command": "pm", **there, "message": text}).encode() + b"\n"
 
     def private(self, to: str, text: str) -> bytes:
         return json.dumps({"command": "dm", "to": to, "message": text}).encode() + b"\n"
 
 
 class Ngircd(Peer):
-    """ngircd without its flood limits; all clients are in one channel."""
+    """ngircd without its flood limits; all clients are in one channel, perhaps among others."""
 
     name = "ngircd"
     entered = b" 366 "  # the end of the channel's list of names
     ack = b" PONG "
     direct = b" PRIVMSG user"
+    joined = entered
 
     def __init__(self, folder: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -187,9 +230,16 @@ class Ngircd(Peer):
         mode = f"OPER benchmark benchmark\r\nMODE {name} +F\r\n" if self._relaxed else ""
         return f"NICK {name}\r\nUSER {name} 0 * :{name}\r\n{mode}JOIN #room\r\n".encode()
 
-    def public(self, text: str) -> bytes:
+    def create(self, room: str) -> bytes:
+        """Who enters a channel first has made it."""
+        return self.join(room)
+
+    def join(self, room: str) -> bytes:
+        return f"JOIN #{room}\r\n".encode()
+
+    def public(self, text: str, room: str = "room") -> bytes:
         """Returns the message and a PING, whose answer acknowledges the message."""
-        return f"PRIVMSG #room :{text}\r\nPING x\r\n".encode()
+        return f"PRIVMSG #{room} :{text}\r\nPING x\r\n".encode()
 
     def private(self, to: str, text: str) -> bytes:
         return f"PRIVMSG {to} :{text}\r\n".encode()

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import bare, history, idle, load
+from benchmarks import bare, history, idle, load, rooms
 from benchmarks.peers import CORES, Chat, Ngircd, use_all_descriptors
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 RUNS: Final = 3  # of each peer in a cell
 PEERS: Final[dict[str, type[Chat | Ngircd]]] = {kind.name: kind for kind in (Chat, Ngircd)}
-CELLS: Final[dict[str, Cell]] = load.CELLS | bare.CELLS | idle.CELLS | history.CELLS
+CELLS: Final[dict[str, Cell]] = load.CELLS | rooms.CELLS | bare.CELLS | idle.CELLS | history.CELLS
 
 
 def prepare_machine() -> None:

@@ -26,8 +26,8 @@ def render(report: Report) -> str:
     lines = [render_machine(report["machine"]), HEADING]
     held: list[bool | None] = []
     for name, results in report["cells"].items():
-        lines += render_cell(name, CELLS[name], results)
-        held += [target.holds(results) for target in CELLS[name].targets]
+        lines += render_cell(name, CELLS[name], report["cells"])
+        held += [target.holds(results, report["cells"]) for target in CELLS[name].targets]
     known = [holds for holds in held if holds is not None]
     lines.append(f"{sum(known)} of {len(known)} targets hold.")
     return "\n".join(lines) + "\n"
@@ -40,14 +40,15 @@ def render_machine(machine: Mapping[str, str]) -> str:
     return f"{machine[cpu]}, {machine[cores]} {cores}, {machine[system]}; {programs}"
 
 
-def render_cell(name: str, cell: Cell, results: Results) -> Iterator[str]:
-    """Yields a line for each figure."""
+def render_cell(name: str, cell: Cell, cells: Mapping[str, Results]) -> Iterator[str]:
+    """Yields a line for each figure of that cell; its results are among those of `cells`."""
+    results = cells[name]
     for position, (metric, figure) in enumerate(results["chat"].items()):
         of_peer = results.get("ngircd", {}).get(metric)
         line = f"{name if position == 0 else '':10} {metric:16} {_number(figure):>11}"
         line += " " * 20 if of_peer is None else f" {_number(of_peer):>11} {figure / of_peer:7.2f}"
         verdicts = [
-            f"{target}: {_VERDICTS[target.holds(results)]}" for target in cell.targets if target.metric == metric
+            f"{target}: {_VERDICTS[target.holds(results, cells)]}" for target in cell.targets if target.metric == metric
         ]
         yield f"{line}  {'; '.join(verdicts)}".rstrip()
 

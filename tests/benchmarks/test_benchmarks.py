@@ -13,6 +13,7 @@ from benchmarks import load, profile, suite
 from benchmarks.__main__ import CHART, README, RESULTS, TABLE, main
 from benchmarks.cells import Cell, Target
 from benchmarks.idle import idle
+from benchmarks.rooms import in_rooms
 from benchmarks.suite import CELLS
 from benchmarks.table import Report, render, render_cell
 from tests.support.helpers import ROOT
@@ -43,14 +44,25 @@ def test_a_target_holds_or_not(target: Target, chat: float, ngircd: float | None
     assert target.holds(results) is holds
 
 
+def test_a_target_can_be_about_another_cell() -> None:
+    """What the figure is of a peer's, beside what it is there; without either nobody knows."""
+    target = Target("messages/s", ">=", 0.9, "ngircd", "fan10")
+    here: Results = {"chat": {"messages/s": 28.0}, "ngircd": {"messages/s": 100.0}}
+    there: Results = {"chat": {"messages/s": 90.0}, "ngircd": {"messages/s": 300.0}}
+    assert str(target) == ">= 0.9 x ngircd, as fan10"
+    assert target.holds(here, {"fan10": there}) is True
+    assert target.holds(here, {"fan10": {**there, "ngircd": {"messages/s": 280.0}}}) is False
+    assert target.holds(here, {"fan10": {"chat": there["chat"]}}) is target.holds(here, {}) is None
+
+
 def test_a_table_shows_each_figure_with_its_target() -> None:
     """The ratio stands beside the two figures, the verdict beside the target."""
     targets = (Target("deliveries/s", ">=", 1.8, "ngircd"), Target("p99 ms", "<=", 5))
     results = {"chat": {"deliveries/s": 3670.0, "p99 ms": 7.25}, "ngircd": {"deliveries/s": 1000.0, "p99 ms": 2.5}}
-    first, second = render_cell("fan", Cell("", lambda _: {}, ("chat", "ngircd"), targets), results)
+    first, second = render_cell("fan", Cell("", lambda _: {}, ("chat", "ngircd"), targets), {"fan": results})
     assert first.split(maxsplit=5) == ["fan", "deliveries/s", "3,670", "1,000", "3.67", ">= 1.8 x ngircd: holds"]
     assert second.split(maxsplit=5) == ["p99", "ms", "7.25", "2.50", "2.90", "<= 5: MISSED"]
-    (alone, _) = render_cell("fan", Cell("", lambda _: {}, ("chat",), targets), {"chat": results["chat"]})
+    (alone, _) = render_cell("fan", Cell("", lambda _: {}, ("chat",), targets), {"fan": {"chat": results["chat"]}})
     assert alone.endswith("3,670                      >= 1.8 x ngircd: not measured")
 
 
@@ -99,11 +111,20 @@ def test_a_cell_runs(name: str) -> None:
     assert all(figure > 0 for figure in results["chat"].values())
 
 
-def test_the_hall_fills_and_empties() -> None:
-    """The cell idle10000, with few clients and a short storm."""
-    figures = idle(40, 0.5)
+def test_a_cell_with_rooms_runs() -> None:
+    """With few clients, each in several rooms; each message reaches those in its room and nobody else."""
+    span = load.Span(warm_up=0.1, duration=0.3)
+    cell = Cell("", lambda peer: in_rooms(peer, 12, 6, 2, 3, 4, span), ("chat",))
+    figures = suite.run(cell, ["chat"], runs=1)["chat"]
+    assert 0 < figures["messages/s"] < figures["deliveries/s"] < 11 * figures["messages/s"]
+
+
+@pytest.mark.parametrize(("name", "changes"), [("idle10000", False), ("changes10000", True)])
+def test_the_hall_fills_and_empties(name: str, *, changes: bool) -> None:
+    """With few clients and a short storm."""
+    figures = idle(40, 0.5, changes=changes)
     assert all(figure >= 0 for figure in figures.values())
-    assert {target.metric for target in CELLS["idle10000"].targets} <= set(figures)
+    assert {target.metric for target in CELLS[name].targets} <= set(figures)
 
 
 def test_an_unknown_cell_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
