@@ -138,6 +138,20 @@ class Settings:
         "COUNT",
         "how many accounts' worth of messages and other commands one address may send; 0 for no limit",
     )
+    rooms: str = _setting(
+        "open",
+        _one_of("open", "moderators", "closed"),
+        "open|moderators|closed",
+        "who may make rooms: everyone, moderators and owners of the main room, or nobody",
+    )
+    max_rooms: int = _setting(1_000, _number(1, 1_000_000), "COUNT", "the most rooms at once, besides the main room")
+    max_members: int = _setting(5_000, _number(1, 1_000_000), "COUNT", "the most members of a room")
+    rooms_per_account: int = _setting(
+        200, _number(1, 10_000), "COUNT", "the most rooms of one account, and the most that it may be invited to"
+    )
+    max_invitations: int = _setting(
+        1_000, _number(1, 1_000_000), "COUNT", "the most invitations of a room that wait to be accepted"
+    )
     max_db: int = _setting(0, _size(1_000_000), "SIZE", "bytes that the database may use, such as 2G; 0 for no limit")
     keep_free: int = _setting(
         100_000_000, _size(0), "SIZE", "bytes to leave free on its disk: with less, no more messages are stored"
