@@ -17,8 +17,8 @@ from benchmarks.cells import Cell, Target
 from benchmarks.crowd import Hall
 from benchmarks.peers import Chat
 from service.accounts import passwords
-from service.accounts.authentication import Accounts
-from service.config import Settings
+from service.accounts.authentication import new_token
+from service.clock import format_time, utcnow
 from service.storage import open_storage
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ def make_accounts(folder: Path, names: Sequence[str], bcrypt_cost: int = 4) -> l
     """
     storage = open_storage(folder / "chat.db", lambda _: None)
     try:
-        accounts = Accounts(storage, Settings(bcrypt_cost=bcrypt_cost))
         password_hash = passwords.make_hash("password", bcrypt_cost)
-        tokens = [accounts.new_token() for _ in names]
+        now = format_time(utcnow())
+        tokens = [new_token() for _ in names]
         for name, token in zip(names, tokens, strict=True):
-            storage.register(name, name, password_hash, token.hash, token.now)
+            storage.register(name, name, password_hash, token.hash, now)
         return [(name, token.text) for name, token in zip(names, tokens, strict=True)]
     finally:
         storage.close()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 
 
 def utcnow() -> datetime:
@@ -17,6 +21,11 @@ def format_time(moment: datetime) -> str:
 def add_seconds(time: str, seconds: float) -> str:
     """Returns the time of `format_time` that is so much later."""
     return format_time(datetime.fromisoformat(time) + timedelta(seconds=seconds))
+
+
+def is_time(text: str) -> bool:
+    """Whether a text from elsewhere has the form of `format_time`."""
+    return _TIME.fullmatch(text) is not None
 
 
 def to_minute(time: str) -> str:

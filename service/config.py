@@ -22,6 +22,7 @@ MAX_PASSWORD: Final = 1024  # bytes of UTF-8: a longer one costs time and gains 
 POSTS_AT_ONCE: Final = 64  # messages of one client that the writer gets together: as many as one INSERT takes
 READERS: Final = 16  # read connections at once, 2 or 3 descriptors each; a wait for one takes some milliseconds
 SEARCH_COST: Final = 10  # commands that a search counts as; the worst search takes as long as a hundred pages
+ACT_COST: Final = 5  # commands that a change of a room counts as: all members are told, so 200 at once as of messages
 RECEIVE_COST: Final = 0.1  # commands that a receive counts as: bytes that come one by one cost as much as lines
 RECEIVE_COST_BYTES: Final = 4_096  # received bytes that count as a command, whatever their content
 RECORD_COST: Final = 0.1  # commands that a TLS record counts as: even an empty one may ask for new keys, 16 us of CPU

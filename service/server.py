@@ -95,6 +95,7 @@ class Server:
                 settings.db, self.delivery.hand_over, max_db=settings.max_db, keep_free=settings.keep_free
             )
             undo.callback(storage.close)
+            _check_no_room(storage, settings.main_room)
             _tell_reserved(storage, settings.main_room)
             undo.pop_all()
         self.services = Services(
@@ -204,6 +205,17 @@ def _check_main_room(name: str) -> None:
         raise ConfigError(f"--main-room: {error}") from error
     if mapped != name:
         raise ConfigError(f"--main-room: a room's name has small letters; write {mapped}")
+
+
+def _check_no_room(storage: Storage, main_room: str) -> None:
+    """Raises ConfigError where another room has the main room's name: nobody could reach that one."""
+    room = storage.find_room(main_room)
+    storage.release()
+    if room is not None:
+        raise ConfigError(
+            f"--main-room: users have made a room with the name {main_room}; choose another name, or start with that "
+            f"one and delete the room with `{programs.ADMIN} room delete {main_room}`"
+        )
 
 
 def _load_metrics() -> ModuleType:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from service.accounts import passwords
 from service.accounts.refusals import as_peer_errors
-from service.clock import format_time, utcnow
 from service.config import cores
 from service.errors import PeerError
 from service.turns import UNLIMITED, CrowdedError, QueueLimits, Turns
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from service.storage.records import User
 
 TOKEN_BYTES: Final = 32  # 256 random bits
-TOKEN_LIFETIME: Final = 30 * 24 * 3600.0  # seconds; 30 days from the token's last use
 # Limits for passwords that wait for bcrypt or are in work: logins, registrations and changes. Networks take turns (see
 # Turns), so a new client waits for one turn of each other busy network, independent of these numbers.
 BCRYPT_WAITING: Final = 1_000  # in all; beyond it the network or address with the most waiting loses its last one
@@ -41,16 +38,20 @@ class NewToken(NamedTuple):
 
     text: str
     hash: bytes
-    now: str
-    expires_at: str
 
     def __repr__(self) -> str:  # for logs and exceptions: no token
-        return f"NewToken(expires_at={self.expires_at!r})"
+        return "NewToken()"
 
 
 def hash_token(text: str) -> bytes:
     """Returns a token's stored form. A token is random, so one fast hash protects it as well as a slow one."""
     return hashlib.sha256(text.encode()).digest()
+
+
+def new_token() -> NewToken:
+    """Returns a new token. It becomes valid when its hash is stored."""
+    text = secrets.token_urlsafe(TOKEN_BYTES)
+    return NewToken(text, hash_token(text))
 
 
 class Accounts:
@@ -146,16 +147,6 @@ class Accounts:
             raise PeerError("registration_closed", "new names cannot register here; ask the operator for an account")
         with as_peer_errors():
             self._storage.check_free(name, look)
-
-    def new_token(self) -> NewToken:
-        """Returns a new token. It becomes valid when its hash is stored."""
-        return self.renew_token(secrets.token_urlsafe(TOKEN_BYTES))
-
-    def renew_token(self, text: str) -> NewToken:
-        """Returns the same token with a new expiry."""
-        now = utcnow()
-        expires = now + timedelta(seconds=TOKEN_LIFETIME)
-        return NewToken(text, hash_token(text), format_time(now), format_time(expires))
 
     def hash(self, password: str, name: str, origin: Origin) -> str:
         """Returns the stored form of the account's password. Raises PeerError `rate_limited`."""

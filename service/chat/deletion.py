@@ -56,9 +56,12 @@ def tell(
     Nobody is told of a second deletion. On the delivery thread.
     """
     outbox = None if asker is None else asker.outbox
-    event = DeletedEvent(deleted.id, deleted.time, by)
+    event = DeletedEvent(deleted.id, deleted.time, by, UNSET if deleted.room is None else deleted.room.name)
     if deleted.fresh:
-        services.deletions.add(deleted.id, deleted.time)
+        services.losses.add_text(deleted.id, deleted.time)
+        if deleted.room is not None:
+            services.delivery.broadcast_to(deleted.room.id, event, outbox, ack)
+            return
         if deleted.reader_ids is None:
             services.delivery.broadcast(event, 0, outbox, ack)
             return

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct
 
-from service.chat import commands, deletion, entering
+from service.chat import commands, deletion, entering, moderation, reading, rooms, seen
 from service.chat.fanout import Batch, Posted
-from service.config import POSTS_AT_ONCE, SEARCH_COST
+from service.config import ACT_COST, POSTS_AT_ONCE, SEARCH_COST
 from service.errors import PeerError
 from service.wire import protocol
 
@@ -44,12 +44,22 @@ COMMANDS: Final[Mapping[type[protocol.Command], Rule]] = {
     protocol.Pm: Rule(commands.pm, "login", cost=0),
     protocol.Dm: Rule(commands.dm, "login", cost=0),
     protocol.Users: Rule(commands.list_users, "login"),
-    protocol.Missed: Rule(commands.missed, "login"),
-    protocol.Seen: Rule(commands.seen, "login"),
-    protocol.History: Rule(commands.history, "login"),
-    protocol.Search: Rule(commands.search, "login", cost=SEARCH_COST),
+    protocol.Missed: Rule(reading.missed, "login"),
+    protocol.Seen: Rule(seen.seen, "login"),
+    protocol.History: Rule(reading.history, "login"),
+    protocol.Search: Rule(reading.search, "login", cost=SEARCH_COST),
+    protocol.Since: Rule(reading.since, "login"),
     protocol.Delete: Rule(deletion.delete, "login"),
+    protocol.Rooms: Rule(rooms.rooms, "login"),
+    protocol.Create: Rule(rooms.create, "login", cost=ACT_COST),
+    protocol.Join: Rule(rooms.join, "login", cost=ACT_COST),
+    protocol.Leave: Rule(rooms.leave, "login", cost=ACT_COST),
+    protocol.Members: Rule(rooms.members, "login"),
+    protocol.SetRoom: Rule(rooms.set_room, "login", cost=ACT_COST),
+    protocol.Moderate: Rule(moderation.moderate, "login", cost=ACT_COST),
+    protocol.Bans: Rule(rooms.bans, "login"),
     protocol.Password: Rule(commands.change_password, "login"),
+    protocol.Logout: Rule(commands.log_out, "login"),
     protocol.Ping: Rule(commands.ping, "nothing"),
     protocol.Ex: Rule(commands.leave, "nothing"),
 }

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
 
+from service.accounts.authentication import NewToken, hash_token, new_token
 from service.accounts.names import look_of, map_name, map_new_name
+from service.chat.replies import mute_fields, room_info
 from service.chat.session import Account
+from service.chat.telling import MAIN
+from service.clock import format_time, utcnow
+from service.storage.records import DEFAULT_LIFETIME
 from service.wire.protocol import LoginOkReply, PasswordRequiredReply
 
 if TYPE_CHECKING:
-    from service.accounts.authentication import NewToken
     from service.chat.session import Session
     from service.storage import records
     from service.storage.contract import Write
@@ -38,10 +42,12 @@ def log_in(session: Session, command: Login) -> PasswordRequiredReply | None:
         user = accounts.verify(name, command.password, session.origin)
     if user is None:
         return PasswordRequiredReply(name, registered=False)
-    token = accounts.new_token()
+    token, lifetime = _make_token(command)
     session.settle_receipts(user.id)
-    joined = partial(_join, session, command, token)
-    _enter(session, session.services.storage.log_in(user, token.hash, token.now, done=joined))
+    now = format_time(utcnow())
+    joined = partial(_join, session, command, token, now)
+    token_hash = None if token is None else token.hash
+    _enter(session, session.services.storage.log_in(user, token_hash, now, lifetime=lifetime, done=joined))
     return None
 
 
@@ -55,22 +61,32 @@ def register(session: Session, command: Register) -> None:
     session.is_entering = True
     session.services.limiter.register(session.origin)
     password_hash = accounts.hash(password, name, session.origin)
-    token = accounts.new_token()
-    joined = partial(_join, session, command, token)
-    _enter(session, session.services.storage.register(name, look, password_hash, token.hash, token.now, done=joined))
+    token, lifetime = _make_token(command)
+    now = format_time(utcnow())
+    joined = partial(_join, session, command, token, now)
+    token_hash = None if token is None else token.hash
+    storage = session.services.storage
+    _enter(session, storage.register(name, look, password_hash, token_hash, now, lifetime=lifetime, done=joined))
     _log.info("registered %s %s", name, session.peer)
 
 
 def resume(session: Session, command: Resume) -> None:
     session.is_entering = True
     storage = session.services.storage
-    token = session.services.accounts.renew_token(command.token)
+    token = NewToken(command.token, hash_token(command.token))
     # This is a read, but the writer does it: that takes half as long as opening a connection. And when thousands of
     # clients return at once, they need not wait for the few read connections.
     owner_id = storage.result(storage.find_token_owner(token.hash))
     if owner_id is not None:
         session.settle_receipts(owner_id)
-    _enter(session, storage.resume(token.hash, token.now, done=partial(_join, session, command, token)))
+    now = format_time(utcnow())
+    _enter(session, storage.resume(token.hash, now, done=partial(_join, session, command, token, now)))
+
+
+def _make_token(command: Login | Register) -> tuple[NewToken | None, int]:
+    """Returns a token and its lifetime in seconds; none where the client wants none."""
+    lifetime = DEFAULT_LIFETIME if command.lifetime is UNSET else command.lifetime
+    return new_token() if lifetime else None, lifetime
 
 
 def _enter(session: Session, login: Write[records.Login]) -> None:
@@ -81,22 +97,44 @@ def _enter(session: Session, login: Write[records.Login]) -> None:
 
 
 # -- on the delivery thread -------------------------------------------------------------------------------------------
-def _join(session: Session, command: Login | Register | Resume, token: NewToken, login: records.Login) -> None:
+def _join(
+    session: Session, command: Login | Register | Resume, token: NewToken | None, now: str, login: records.Login
+) -> None:
     """Lets the session in; the reply is the first event that it gets as a member."""
     services = session.services
-    arrived = session.enter(Account(login.user_id, login.name, login.last_id, command.confirm, command.quiet))
-    session.outbox.append(
-        LoginOkReply(
-            username=login.name,
-            users=services.roster.names(),
-            missed=login.missed,
-            unread=login.unread,
-            last_id=login.last_id,
-            token=token.text,
-            time=token.now,
-            motd=services.motd.text or UNSET,
-            ref=command.ref,
-        )
+    account = Account(
+        login.user_id,
+        login.name,
+        login.last_id,
+        confirm=command.confirm or command.rooms,
+        quiet=command.quiet,
+        rooms=command.rooms,
+        presence=command.presence is not UNSET,
+        token_hash=None if token is None else token.hash,
     )
+    room_ids = [MAIN, *(view.id for view in login.rooms if view.role is not None)] if command.rooms else ()
+    arrived = session.enter(account, room_ids)
+    reply = LoginOkReply(
+        username=login.name,
+        users=services.roster.names(),
+        missed=login.missed,
+        unread=login.unread,
+        last_id=login.last_id,
+        token=UNSET if token is None else token.text,
+        time=now,
+        motd=services.motd.text or UNSET,
+        ref=command.ref,
+    )
+    if command.rooms:
+        _add_rooms(reply, login)
+    session.outbox.append(reply)
     if arrived:
         services.delivery.announce()
+
+
+def _add_rooms(reply: LoginOkReply, login: records.Login) -> None:
+    """Adds what clients learn that know rooms; the seam then is that of all rooms of the user."""
+    reply.last_id = max(login.last_id, *(view.last_id for view in login.rooms if view.role is not None), 0)
+    reply.role, reply.topic, reply.read_id = login.role, login.topic, login.read_id
+    reply.muted, reply.muted_until = mute_fields(login.muted_until)
+    reply.rooms = [room_info(view) for view in login.rooms]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Posted(Struct, frozen=True):
-    """A message that a command asks to store; `to` is the recipient's name, None for a public one."""
+    """A message that a command asks to store; `to` is the recipient's name, None for one to a room."""
 
     command: Pm | Dm
     to: str | None
@@ -49,27 +49,33 @@ class Batch(Struct):
                 error = UnknownUser(posted.to or name) if isinstance(outcome, UnknownUser) else outcome
                 session.outbox.append(session.explain(error, posted.command))
             elif posted.to is None:
-                _deliver_public(session, name, posted, outcome)
+                _deliver_to_room(session, name, posted, outcome)
             else:
                 _deliver_direct(session, sender.id, name, posted, outcome, posted.to)
 
 
-def _deliver_public(session: Session, sender: str, posted: Posted, stored: Stored) -> None:
-    command = posted.command
-    ack = AckReply(command="pm", id=stored.id, time=stored.time, nonce=command.nonce, ref=command.ref)
-    if stored.fresh:
-        session.services.stored["public"] += 1
-        event = BroadcastEvent(stored.id, stored.time, sender, posted.post.body, posted.post.kind or UNSET)
-        session.services.delivery.broadcast(event, stored.id, session.outbox, ack)
-    else:
+def _deliver_to_room(session: Session, sender: str, posted: Posted, stored: Stored) -> None:
+    """Delivers a message to the main room, or to another one."""
+    command, post, services = posted.command, posted.post, session.services
+    room = UNSET if post.room is None else post.room
+    ack = AckReply(command="pm", id=stored.id, time=stored.time, nonce=command.nonce, room=room, ref=command.ref)
+    if not stored.fresh:
         session.outbox.append(ack)
+        return
+    event = BroadcastEvent(stored.id, stored.time, sender, post.body, post.kind or UNSET, room)
+    if stored.room_id is None:
+        services.stored["public"] += 1
+        services.delivery.broadcast(event, stored.id, session.outbox, ack)
+    else:
+        services.stored["room"] += 1
+        services.delivery.broadcast_to(stored.room_id, event, session.outbox, ack)
 
 
 def _deliver_direct(
     session: Session, sender_id: int, sender: str, posted: Posted, stored: Stored, known_as: str
 ) -> None:
     roster, command, recipient_id = session.services.roster, posted.command, posted.post.recipient_id
-    assert recipient_id is not None  # noqa: S101 (only a public message has none)
+    assert recipient_id is not None  # noqa: S101 (only a message to a room has none)
     receivers = [other.outbox for other in roster.sessions_of(recipient_id) if other is not session]
     session.outbox.append(direct_ack(session, command, stored, recipient_id, known_as))
     if not stored.fresh:

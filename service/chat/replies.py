@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from service import __version__
 from service.accounts.refusals import to_peer_error
+from service.clock import format_time, utcnow
 from service.errors import CommandError, ErrorCode, PeerError, StorageFull, StorageUnavailable
-from service.storage.records import Refused
+from service.storage.records import FOREVER, Refused
 from service.wire.limits import PROTOCOL_VERSION
-from service.wire.protocol import ErrorReply, HelloEvent, StoredMessage
+from service.wire.protocol import ErrorReply, HelloEvent, RoomInfo, StoredMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from service.config import Settings
-    from service.storage.records import Message, Page
+    from service.storage.records import Message, RoomView
     from service.wire.protocol import Command
 
-FEATURES: Final = ["delete", "kind", "quiet"]  # of the protocol's second part
+Entry = TypeVar("Entry")  # a row of a page, as the wire has it
+FEATURES: Final = ["delete", "kind", "presence", "quiet", "rooms", "since"]  # of the protocol's second part
 _log: Final = logging.getLogger("chat.session")
 _LOGGED_REFUSALS: Final[frozenset[ErrorCode]] = frozenset(
     {"bad_credentials", "bad_token", "rate_limited", "login_timeout"}
@@ -84,22 +86,50 @@ def stored_message(message: Message) -> StoredMessage:
         time=message.time,
         from_=message.sender,
         to=UNSET if message.recipient is None else message.recipient,
+        room=UNSET if message.room is None else message.room,
         message=message.body,
         kind=message.kind or UNSET,
         deleted=message.deleted or UNSET,
     )
 
 
-def fit(page: Page, space: int, size_of: Callable[[StoredMessage], int]) -> tuple[list[StoredMessage], bool]:
-    """Returns the first entries of the page that fit into `space` bytes, and whether others follow.
+def fit(
+    entries: Iterable[Entry], space: int, size_of: Callable[[Entry], int], *, more: bool
+) -> tuple[list[Entry], bool]:
+    """Returns the first entries of a page that fit into `space` bytes, and whether others follow.
 
     The first entry is always among them, or a client could never get past it. `size_of` returns an entry's bytes.
     """
-    shown: list[StoredMessage] = []
-    for message in page.messages:
-        entry = stored_message(message)
+    shown: list[Entry] = []
+    for entry in entries:
         space -= size_of(entry)
         if space < 0 and shown:
             return shown, True
         shown.append(entry)
-    return shown, page.more
+    return shown, more
+
+
+def room_info(view: RoomView) -> RoomInfo:
+    """Returns a room as the user sees it."""
+    is_member = view.role is not None
+    muted, muted_until = mute_fields(view.muted_until)
+    return RoomInfo(
+        room=view.name,
+        created=view.created,
+        topic=view.topic,
+        private=view.private,
+        members=view.members,
+        role=UNSET if view.role is None else view.role,
+        unread=view.unread if is_member else UNSET,
+        read_id=view.read_id if is_member else UNSET,
+        muted=muted,
+        muted_until=muted_until,
+        invited=True if view.invited else UNSET,
+    )
+
+
+def mute_fields(until: str | None) -> tuple[bool | UnsetType, str | UnsetType]:
+    """Returns the fields `muted` and `muted_until`; one that has ended is none."""
+    if until is None or until <= format_time(utcnow()):
+        return UNSET, UNSET
+    return True, UNSET if until == FOREVER else until

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
-from service.chat.pages import Deletions
+from service.chat.pages import Losses
 from service.chat.replies import explain, greeting
 from service.clock import format_time, utcnow
 from service.config import MESSAGE_BYTES, RECEIVE_COST, RECEIVE_COST_BYTES, RECORD_COST
@@ -22,7 +22,7 @@ from service.token_bucket import Debt
 from service.wire.protocol import ByeReply, ErrorReply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from service.accounts.authentication import Accounts
     from service.accounts.limiter import Limiter
@@ -50,6 +50,9 @@ class Account(NamedTuple):
     last_id: int  # the seam: later messages are sent live
     confirm: bool  # the client reports itself what the user has seen
     quiet: bool = False  # the session announces nobody; it is no sign that somebody is there
+    rooms: bool = False  # the client knows rooms
+    presence: bool = False  # it is told of changes in place of lists of users
+    token_hash: bytes | None = None  # of the token that the session came by, or got
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,10 @@ class Services:
     delivery: Delivery
     roster: Roster[Session]
     now: Callable[[], float]  # a monotonic clock in seconds, for rates
-    deletions: Deletions = field(default_factory=Deletions)
-    stored: dict[str, int] = field(default_factory=lambda: {"public": 0, "direct": 0})  # messages; by chat-delivery
+    losses: Losses = field(default_factory=Losses)
+    stored: dict[str, int] = field(
+        default_factory=lambda: {"public": 0, "room": 0, "direct": 0}
+    )  # messages; by chat-delivery
     refused: Tally = field(default_factory=Tally)  # errors that clients were told, by their code
 
     def turn_away(self, reason: str) -> tuple[ErrorReply, ByeReply]:
@@ -107,6 +112,11 @@ class Session:
         """Returns the account; for commands that need a login."""
         assert self.account is not None  # noqa: S101 (the table of commands ensures it)
         return self.account
+
+    @property
+    def knows_rooms(self) -> bool:
+        """Whether its client is told of rooms."""
+        return self.account is not None and self.account.rooms
 
     def explain(self, error: Exception, command: Command | None = None) -> ErrorReply:
         """Returns the reply for an error of a command, or of the connection; counts the refusal. From any thread."""
@@ -188,7 +198,7 @@ class Session:
         """Ends a session after a bug outside a command; tells the client, if possible."""
         self.services.delivery.post(self._leave, self._last_words(error))
 
-    def end(self, reason: Literal["exit", "kicked"] | None = None, ref: str | UnsetType = UNSET) -> None:
+    def end(self, reason: Literal["exit", "kicked", "logout"] | None = None, ref: str | UnsetType = UNSET) -> None:
         """Ends the session, with a `bye` if there is a reason; stores all accepted messages first. Idempotent."""
         if self.ended:
             return
@@ -201,8 +211,8 @@ class Session:
             self.services.storage.note_presence(self.account.id, format_time(utcnow()))
 
     # -- on the delivery thread ---------------------------------------------------------------------------------------
-    def enter(self, account: Account) -> bool:
-        """Lets the client in: it joins the roster, and gets what is for everyone from now on.
+    def enter(self, account: Account, room_ids: Iterable[int] = ()) -> bool:
+        """Lets the client in: it joins the roster, and gets what is for everyone from now on, and for these rooms.
 
         Returns whether the name is new in the roster.
         """
@@ -213,10 +223,12 @@ class Session:
             self.outbox.report_written(
                 partial(receipts.note, account.id), at_close=partial(receipts.expect_no_more, account.id)
             )
-        self.services.delivery.join(self.outbox)
+        self.services.delivery.join(self.outbox, presence=account.presence, rooms=account.rooms)
+        for room_id in room_ids:
+            self.services.delivery.enter_room(room_id, self.outbox)
         return self.services.roster.add(account.id, account.name, self, quiet=account.quiet)
 
-    def kick(self, reason: Literal["shutdown", "password_changed", "kicked"]) -> None:
+    def kick(self, reason: Literal["shutdown", "password_changed", "kicked", "logout"]) -> None:
         """Ends the session from outside, with a `bye`; its connection thread then finds the end of the stream."""
         self._leave((ByeReply(reason=reason),))
 

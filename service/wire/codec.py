@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from service.wire import json_lines
 
 if TYPE_CHECKING:
-    from service.wire.protocol import AnyCommand, Event, StoredMessage
+    from service.wire.protocol import AnyCommand, Event, Row
 
 
 class Codec(Protocol):
@@ -19,8 +19,8 @@ class Codec(Protocol):
     def decode(self, line: bytes, /) -> AnyCommand:
         """Returns the command in a line, which comes without its line end. Raises CommandError."""
 
-    def size(self, message: StoredMessage, /) -> int:
-        """Returns how many bytes a message takes in a page."""
+    def size(self, row: Row, /) -> int:
+        """Returns how many bytes a row takes in a page."""
 
 
 JSON_LINES: Final[Codec] = json_lines

@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from service.errors import CommandError
 from service.wire.limits import MAX_REF
-from service.wire.protocol import COMMANDS, EVENTS, AnyCommand, AnyEvent, Command, Event, StoredMessage
+from service.wire.protocol import COMMANDS, EVENTS, AnyCommand, AnyEvent, Command, Event, Row
 
 _encoder: Final = msgspec.json.Encoder()
 _commands: Final[msgspec.json.Decoder[AnyCommand]] = msgspec.json.Decoder(AnyCommand)
@@ -27,9 +27,9 @@ def encode(message: Command | Event) -> bytes:
     return _encoder.encode(message) + b"\n"
 
 
-def size(message: StoredMessage) -> int:
-    """Returns how many bytes `message` takes in a page."""
-    return len(_encoder.encode(message)) + 1  # its comma
+def size(row: Row) -> int:
+    """Returns how many bytes `row` takes in a page."""
+    return len(_encoder.encode(row)) + 1  # its comma
 
 
 def decode(line: bytes) -> AnyCommand:

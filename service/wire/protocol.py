@@ -421,10 +421,13 @@ class DeletedEvent(Event, tag="deleted"):
 
 
 class RoomReply(Reply, kw_only=True, tag="room"):
-    """What a room is now, for who made or joined it; a change of it, for its members; or that it is `gone`."""
+    """What a room is now, for who made or joined it; a change of it, for its members; or that it is `gone`.
 
-    room: str
-    created: str
+    Without `room` and `created` it is the main room.
+    """
+
+    room: str | UnsetType = UNSET
+    created: str | UnsetType = UNSET
     topic: str | UnsetType = UNSET
     private: bool | UnsetType = UNSET
     members: Count | UnsetType = UNSET
@@ -566,6 +569,9 @@ class BanInfo(Struct, kw_only=True):
     until: str | UnsetType = UNSET
 
 
+Row = StoredMessage | RoomInfo | MemberInfo | BanInfo  # of a page
+
+
 class BansReply(Reply, kw_only=True, tag="bans"):
     """A page of who is banned from a room, by name."""
 
@@ -591,7 +597,7 @@ class ErrorReply(Reply, tag="error"):
 
 
 class ByeReply(Reply, tag="bye"):
-    """The last event before the service closes the connection: exit, shutdown, slow, kicked, password_changed, logout."""
+    """The last event before the service closes: exit, shutdown, slow, kicked, password_changed, logout."""
 
     reason: str
 

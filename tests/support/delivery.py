@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from service.wire.codec import Codec
-    from service.wire.protocol import AnyCommand, StoredMessage
+    from service.wire.protocol import AnyCommand, Row
 
 SLOW: Final = b"bye slow\n"
 FILLER: Final = b"f" * 600_000 + b"\n"  # more than a connection's small buffers hold here
@@ -52,7 +52,7 @@ class Plain:
         """Never called here."""
         raise NotImplementedError
 
-    def size(self, _message: StoredMessage, /) -> NoReturn:
+    def size(self, _row: Row, /) -> NoReturn:
         """Never called here."""
         raise NotImplementedError
 

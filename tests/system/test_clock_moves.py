@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from freezegun import freeze_time
 
-from service.accounts.authentication import TOKEN_LIFETIME
-from service.storage.records import TOKENS_PER_USER
+from service.storage.records import DEFAULT_LIFETIME, TOKENS_PER_USER
 from tests.support.helpers import Wire, enter, running_server
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def test_a_token_goes_on(server: Server, clock: Clock, step: timedelta) -> None:
     """It is good after the move, for its whole life from then on, and no longer."""
     with enter(server.port, "alice") as alice:
         token = alice.hello["token"]
-    life = timedelta(seconds=TOKEN_LIFETIME)
+    life = timedelta(seconds=DEFAULT_LIFETIME)
     for moment, kind in [
         (step, "login_ok"),
         (step + life - timedelta(seconds=1), "login_ok"),

@@ -178,7 +178,7 @@ def test_files_are_their_owners_alone(tmp_path: Path) -> None:
         protocol.LoginOkReply(username="a", users=[], missed=0, unread=0, last_id=0, token=PASSWORD, time=""),
         protocol.DirectEvent(id=1, time="", from_="a", to="b", message=PASSWORD),
         protocol.MissedReply([protocol.StoredMessage(id=1, time="", from_="a", message=PASSWORD)], more=False),
-        NewToken(PASSWORD, b"", "", ""),
+        NewToken(PASSWORD, b""),
         Post(None, PASSWORD, None),
         Message(1, "", "a", None, PASSWORD),
         User(1, "alice", PASSWORD, None),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.helpers import PASSWORD, Wire, running_server
-from tests.support.wires import away
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,126 +82,6 @@ def test_text_is_sent_as_it_came(wires: Wires) -> None:
     assert bob.ask("missed")["messages"] == []
 
 
-def test_missed_messages_are_fetched_once(wires: Wires) -> None:
-    """Oldest first, page by page; a client that does not confirm has seen what it was sent."""
-    alice = wires.enter("alice")
-    away(wires, "bob")
-    ids = [alice.ask("dm", to="bob", message=f"{n}")["id"] for n in range(5)]
-    bob = wires.enter("bob")
-    pages = [bob.ask("missed", limit=2) for _ in range(4)]
-    assert [[message["id"] for message in page["messages"]] for page in pages] == [ids[:2], ids[2:4], ids[4:], []]
-    assert [page["more"] for page in pages] == [True, True, False, False]
-    assert pages[0]["messages"][0] | {"time": ""} == {
-        "id": ids[0],
-        "time": "",
-        "from": "alice",
-        "to": "bob",
-        "message": "0",
-    }
-
-
-def test_without_confirm_a_live_message_is_seen_and_an_older_one_stays_missed(wires: Wires) -> None:
-    """What was written to a client counts as seen; what it has not fetched does not."""
-    alice = wires.enter("alice")
-    away(wires, "bob")
-    alice.ask("dm", to="bob", message="while away")
-    bob = wires.enter("bob")
-    alice.ask("dm", to="bob", message="live")
-    assert bob.read_type("direct")["message"] == "live"
-    bob.ask("ex")
-    bob.read_to_end()
-    bob = wires.enter("bob")
-    assert [message["message"] for message in bob.ask("missed")["messages"]] == ["while away"]
-
-
-def test_with_confirm_a_message_stays_missed_until_it_is_seen(wires: Wires) -> None:
-    """Neither live delivery nor fetching marks it; `seen` does, for exactly what it names."""
-    alice = wires.enter("alice")
-    bob = wires.enter("bob", confirm=True)
-    ids = [alice.ask("dm", to="bob", message=f"{n}")["id"] for n in range(3)]
-    assert [m["id"] for m in bob.ask("missed")["messages"]] == ids == [m["id"] for m in bob.ask("missed")["messages"]]
-    assert bob.ask("seen", ids=[ids[1], 999]) == {"type": "ack", "command": "seen", "ids": [ids[1], 999]}
-    assert wires.enter("bob", confirm=True).hello["missed"] == 2
-    assert bob.ask("seen", id=ids[2]) == {"type": "ack", "command": "seen", "id": ids[2]}
-    assert wires.enter("bob", confirm=True).hello["missed"] == 0
-
-
-def test_a_stranger_cannot_mark_or_read(wires: Wires) -> None:
-    """Ids of others' direct messages change nothing, and no command shows them."""
-    alice = wires.enter("alice")
-    away(wires, "bob")
-    secret = alice.ask("dm", to="bob", message="secret word")["id"]
-    carol = wires.enter("carol")
-    assert carol.hello["last_id"] == 0
-    carol.ask("seen", ids=[secret])
-    carol.ask("seen", id=secret)
-    pages = [carol.ask("history"), carol.ask("history", **{"with": "bob"}), carol.ask("missed")]
-    pages += [carol.ask("search", query="secret"), carol.ask("search", query="secret", **{"with": "alice"})]
-    assert [page["messages"] for page in pages] == [[]] * 5
-    assert wires.enter("bob").hello["missed"] == 1
-
-
-def test_unread_counts_public_messages_after_the_marker(wires: Wires) -> None:
-    """With confirm the marker moves by `seen` alone, never back, and an id beyond the newest counts as the newest."""
-    alice = wires.enter("alice")
-    away(wires, "bob", confirm=True)
-    ids = [alice.ask("pm", message=f"{n}")["id"] for n in range(4)]
-
-    def unread() -> int:
-        wire = wires.enter("bob", confirm=True)
-        return int(wire.hello["unread"])
-
-    assert unread() == 4
-    bob = wires.enter("bob", confirm=True)
-    for seen, left in ((ids[1], 2), (ids[0], 2), (10**6, 0)):
-        bob.ask("seen", id=seen)
-        assert unread() == left
-    alice.ask("pm", message="later")
-    assert unread() == 1
-
-
-def test_without_confirm_a_live_broadcast_moves_the_marker(wires: Wires) -> None:
-    """What was written whole to a client counts as read."""
-    alice, bob = wires.enter("alice"), wires.enter("bob")
-    alice.ask("pm", message="live")
-    bob.read_type("broadcast")
-    bob.ask("ex")
-    bob.read_to_end()
-    assert wires.enter("bob").hello["unread"] == 0
-
-
-def test_history_of_the_room_and_of_a_talk(wires: Wires) -> None:
-    """Oldest first, with the partner's name for a talk, and `more` in the direction asked."""
-    alice, bob = wires.enter("alice"), wires.enter("bob")
-    public = [alice.ask("pm", message=f"{n}")["id"] for n in range(3)]
-    direct = [wire.ask("dm", to=to, message="x")["id"] for wire, to in ((alice, "bob"), (bob, "alice"))]
-    room = bob.ask("history", limit=2)
-    assert (room["type"], [m["id"] for m in room["messages"]], room["more"]) == ("history", public[1:], True)
-    assert "with" not in room
-    assert "to" not in room["messages"][0]
-    ahead = bob.ask("history", after=0, limit=2)
-    assert ([m["id"] for m in ahead["messages"]], ahead["more"]) == (public[:2], True)
-    back = bob.ask("history", before=public[1])
-    assert ([m["id"] for m in back["messages"]], back["more"]) == (public[:1], False)
-    talk = alice.ask("history", **{"with": "BOB"})
-    assert (talk["with"], [m["id"] for m in talk["messages"]], talk["more"]) == ("bob", direct, False)
-    assert [m["to"] for m in talk["messages"]] == ["bob", "alice"]
-
-
-def test_search_finds_what_was_just_said(wires: Wires) -> None:
-    """Newest first, by word beginnings, in what the user may read; `with` and `before` narrow it."""
-    alice, bob = wires.enter("alice"), wires.enter("bob")
-    public = alice.ask("pm", message="we Deploy at nine")["id"]
-    direct = alice.ask("dm", to="bob", message="déployé")["id"]
-    found = bob.ask("search", query="deploy")
-    assert (found["type"], found["query"], found["more"]) == ("search", "deploy", False)
-    assert [m["id"] for m in found["messages"]] == [direct, public]
-    assert [m["id"] for m in bob.ask("search", query="deploy", before=direct)["messages"]] == [public]
-    narrowed = bob.ask("search", query="deploy", **{"with": "Alice"})
-    assert (narrowed["with"], [m["id"] for m in narrowed["messages"]]) == ("alice", [direct])
-    assert bob.ask("search", query='"* OR (')["messages"] == []
-
-
 def test_a_password_change_ends_what_the_old_one_opened(wires: Wires) -> None:
     """Other sessions get `bye password_changed`, tokens are void, the new password works and the old does not."""
     alice, other, bob = wires.enter("alice"), wires.enter("alice"), wires.enter("bob")
@@ -269,3 +148,36 @@ def test_a_quiet_session_announces_nobody(wires: Wires) -> None:
     assert cron.ask("dm", to="alice", message="hi")["status"] == "delivered"
     assert [row["message"] for row in cron.ask("missed")["messages"]] == ["thanks"]
     assert alice.ask("users")["users"] == ["alice"]
+
+
+def test_a_logout_ends_the_token_and_all_that_came_by_it(wires: Wires) -> None:
+    """Sessions of another token go on."""
+    alice, other = wires.enter("alice"), wires.enter("alice")
+    token = alice.hello["token"]
+    resumed = wires.connect()
+    assert resumed.ask("resume", token=token)["type"] == "login_ok"
+    alice.send({"command": "logout", "ref": "r"})
+    assert alice.read_to_end()[-1] == {"type": "bye", "reason": "logout", "ref": "r"}
+    assert resumed.read_to_end()[-1] == {"type": "bye", "reason": "logout"}
+    assert wires.connect().ask("resume", token=token)["code"] == "bad_token"
+    assert other.ask("pm", message="still here")["type"] == "ack"
+
+
+def test_a_logout_without_a_token_ends_this_session(wires: Wires) -> None:
+    """Others without one go on; what was sent before is stored."""
+    wires.enter("alice")
+    one, another = wires.enter("alice", lifetime=0), wires.enter("alice", lifetime=0)
+    one.send({"command": "pm", "message": "last"}, {"command": "logout"})
+    assert [line["type"] for line in one.read_to_end() if line["type"] != "users"] == ["ack", "bye"]
+    assert another.ask("history")["messages"][0]["message"] == "last"
+
+
+def test_a_message_for_a_room_that_was_made_anew_is_not_said(wires: Wires) -> None:
+    """Nor one for a room whose name is now the main room's, or that forgot its room: each could be meant elsewhere."""
+    alice, bob = wires.enter("alice"), wires.enter("bob")
+    created = alice.ask("create", room="ops")["created"]
+    assert alice.ask("pm", room="ops", created=created, message="hi")["type"] == "ack"
+    for where in ({"room": "ops", "created": "another"}, {"room": "all", "created": created}, {"created": created}):
+        assert alice.ask("pm", **where, message="secret")["code"] == "unknown_room"
+    assert bob.read_until_pong() == []
+    assert alice.ask("pm", room="ops") == {"type": "ready", "command": "pm"}

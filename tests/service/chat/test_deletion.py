@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from service.storage.records import Post, Stored
+from tests.support.cast import account, act, make_room
 from tests.support.helpers import PATIENCE
-from tests.support.storage import LATER
+from tests.support.storage import LATER, store_posts
 from tests.support.wires import away
 
 if TYPE_CHECKING:
@@ -119,16 +121,22 @@ def test_a_deletion_after_messages_takes_no_receipt_away(server: Server, wires: 
     assert wires.enter("bob").hello["unread"] == 0
 
 
-def test_no_page_has_the_text_after_the_event(wires: Wires) -> None:
+@pytest.mark.parametrize("where", [{}, {"room": "ops"}], ids=["main", "room"])
+def test_no_page_has_the_text_after_the_event(wires: Wires, where: Line) -> None:
     """Under load: two others read and search all the while, and once they were told, no reply has the text."""
-    alice, readers = wires.enter("alice"), [wires.enter("bob"), wires.enter("carol")]
+    alice, *readers = (wires.enter(name, rooms=True) for name in ("alice", "bob", "carol"))
+    alice.ask("create", room="ops")
+    for reader in readers:
+        reader.ask("join", room="ops")
     for n in range(1, 61):
-        alice.send({"command": "pm", "message": f"secret number {n}"})
+        alice.send({"command": "pm", "message": f"secret number {n}", **where})
     alice.read_until_pong()
+    pages: list[Line] = [{"command": "history", "limit": 200, **where}, {"command": "since", "id": 0, "limit": 200}]
+    pages += [{"command": "search", "query": "secret", **where}]
     for n in range(1, 61):
         alice.send({"command": "delete", "id": n})
         for reader in readers:
-            reader.send({"command": "history", "limit": 200}, {"command": "search", "query": "secret"})
+            reader.send(*pages)
     alice.read_until_pong()
     for reader in readers:
         gone: set[int] = set()
@@ -161,3 +169,77 @@ def test_a_page_that_was_read_before_has_no_text_after(
     assert bob.read_type("deleted")["id"] == 1
     is_told.set()
     assert [message["message"] for message in bob.read_type("history")["messages"]] == [""]
+
+
+def test_in_a_room_its_members_are_told(wires: Wires) -> None:
+    """Their sessions that know rooms, at its place in the order; neither strangers nor older clients."""
+    alice, also, bob, carol = (wires.enter(name, rooms=True) for name in ("alice", "alice", "bob", "carol"))
+    old = wires.enter("bob")
+    alice.ask("create", room="ops")
+    bob.ask("join", room="ops")
+    alice.send({"command": "pm", "room": "ops", "message": "secret"}, {"command": "delete", "id": 1})
+    alice.send({"command": "pm", "room": "ops", "message": "next"})
+    alice.read_until_pong()
+    (told,) = deleted_of(also)
+    assert told == {"type": "deleted", "id": 1, "room": "ops", "by": "alice", "time": told["time"]}
+    assert [line.get("id") for line in bob.read_until_pong() if "id" in line] == [1, 1, 2]
+    assert [deleted_of(wire) for wire in (alice, carol, old)] == [[], [], []]
+
+
+# Who may delete a message in a room, by the rank of who asks and of who has sent it there.
+MAY_DELETE = {
+    "stranger": {"public": ["unknown_message"] * 3, "private": ["unknown_message"] * 3},
+    "member": {"public": ["not_allowed"] * 3, "private": ["not_allowed"] * 3},
+    "moderator": {"public": ["ack", "not_allowed", "not_allowed"], "private": ["ack", "not_allowed", "not_allowed"]},
+    "owner": {"public": ["ack", "ack", "not_allowed"], "private": ["ack", "ack", "not_allowed"]},
+    "mainmod": {"public": ["ack", "unknown_message", "unknown_message"], "private": ["unknown_message"] * 3},
+    "mainowner": {"public": ["ack", "ack", "unknown_message"], "private": ["unknown_message"] * 3},
+}
+
+
+@pytest.mark.parametrize("kind", ["public", "private"])
+def test_who_may_delete_in_a_room(server: Server, wires: Wires, kind: str) -> None:
+    """Who ranks higher there, and does not know of a private room by a role in the main one."""
+    storage = server.services.storage
+    senders = {f"a-{role}": role for role in ("member", "moderator", "owner")}
+    for asker, answers in MAY_DELETE.items():
+        wire = wires.enter(f"the-{asker}")
+        if asker.startswith("main"):
+            act(storage, None, f"the-{asker}", "role", "moderator" if asker == "mainmod" else "owner")
+        people = senders | ({f"the-{asker}": asker} if asker in senders.values() else {})
+        room = make_room(storage, private=kind == "private", people=people)
+        for sender, answer in zip(senders, answers[kind], strict=True):
+            (stored,) = store_posts(storage, account(storage, sender), Post(None, "x", None, room=room))
+            assert isinstance(stored, Stored)
+            reply = wire.ask("delete", id=stored.id)
+            assert reply.get("code", reply["type"]) == answer, (asker, sender)
+
+
+@pytest.mark.parametrize("end", ["leave", "kick", "ban", "mute", "gone"])
+def test_a_sender_may_delete_whatever_has_become_of_the_membership(wires: Wires, end: str) -> None:
+    """Those who are members now are told; a second time it is an ack again."""
+    alice, bob, carol = (wires.enter(name, rooms=True) for name in ("alice", "bob", "carol"))
+    alice.ask("create", room="ops")
+    for wire in (bob, carol):
+        wire.ask("join", room="ops")
+    said = bob.ask("pm", room="ops", message="secret")["id"]
+    if end in ("kick", "ban", "mute"):
+        alice.ask("moderate", room="ops", username="bob", action=end)
+    for wire in {"leave": [bob], "gone": [bob, carol, alice]}.get(end, []):
+        wire.ask("leave", room="ops")
+    assert [bob.ask("delete", id=said)["type"] for _ in range(2)] == ["ack", "ack"]
+    assert [len(deleted_of(wire)) for wire in (alice, carol, bob)] == ([0, 0, 0] if end == "gone" else [1, 1, 0])
+
+
+def test_a_sender_who_has_no_rank_any_more_counts_as_a_member(wires: Wires) -> None:
+    """What an owner has written before leaving can then be deleted by a moderator."""
+    alice, bob, carol = (wires.enter(name) for name in ("alice", "bob", "carol"))
+    alice.ask("create", room="ops")
+    for name, wire in (("bob", bob), ("carol", carol)):
+        wire.ask("join", room="ops")
+        alice.ask("moderate", room="ops", username=name, action="role", role="moderator")
+    said = alice.ask("pm", room="ops", message="secret")["id"]
+    assert carol.ask("delete", id=said)["code"] == "not_allowed"
+    alice.ask("leave", room="ops")
+    assert carol.ask("delete", id=said)["type"] == "ack"
+    assert bob.ask("history", room="ops")["messages"][0]["message"] == ""

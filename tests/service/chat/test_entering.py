@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from service.clock import format_time, utcnow
+from tests.support.cast import act
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, until
 from tests.support.wires import away
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from freezegun.api import FrozenDateTimeFactory
 
     from service.server import Server
     from tests.support.helpers import Line
@@ -196,3 +201,103 @@ def test_the_log_names_the_account_of_a_refused_login(tmp_path: Path, caplog: py
     for text, words in zip(refused, ("login alice", "password alice", "login an unknown name"), strict=True):
         assert re.fullmatch(rf"refused {words} 127\.0\.0\.1:\d+: bad_credentials", text)
     assert "secret123" not in caplog.text
+
+
+def test_a_login_with_rooms_has_what_the_account_has_there(wires: Wires) -> None:
+    """Of the main room, then its rooms by name and its invitations; `last_id` is that of all of them."""
+    alice, bob = wires.enter("alice", rooms=True), wires.enter("bob")
+    for room in ("dev", "ops", "zoo"):
+        alice.ask("create", room=room, topic=f"about {room}", private=room == "dev")
+    alice.ask("moderate", room="dev", username="bob", action="invite")
+    bob.ask("join", room="ops")
+    bob.ask("pm", message="hi")
+    newest = alice.ask("pm", room="ops", message="hi")["id"]
+    alice.ask("pm", room="zoo", message="not for bob")
+    alice.ask("moderate", room="ops", username="bob", action="mute", minutes=5)
+    hello = wires.enter("bob", rooms=True).hello
+    told = {key: hello[key] for key in ("role", "topic", "read_id", "last_id", "unread")}
+    assert told == {"role": "member", "topic": "", "read_id": 0, "last_id": newest, "unread": 0}
+    dev, ops = hello["rooms"]
+    assert dev.pop("created") <= ops.pop("created")
+    assert dev == {"room": "dev", "topic": "about dev", "private": True, "members": 1, "invited": True}
+    ends = ops.pop("muted_until")
+    assert ends > hello["time"]
+    assert ops == {
+        "room": "ops",
+        "topic": "about ops",
+        "private": False,
+        "role": "member",
+        "members": 2,
+        "unread": 1,
+        "read_id": 0,
+        "muted": True,
+    }
+
+
+def test_a_login_without_rooms_is_as_ever(wires: Wires) -> None:
+    """Nothing of rooms stands in it, and the seam is that of the main room and the talks."""
+    alice = wires.enter("alice", rooms=True)
+    alice.ask("create", room="ops")
+    public = alice.ask("pm", message="hi")["id"]
+    alice.ask("pm", room="ops", message="hi")
+    hello = wires.enter("alice").hello
+    assert hello.keys() == {"type", "username", "users", "missed", "unread", "last_id", "token", "time"}
+    assert hello["last_id"] == public
+
+
+def test_a_session_that_knows_rooms_confirms(wires: Wires) -> None:
+    """What it was sent is not seen by that."""
+    alice, bob = wires.enter("alice"), wires.enter("bob", rooms=True)
+    alice.ask("dm", to="bob", message="hi")
+    bob.read_type("direct")
+    bob.ask("ex")
+    bob.read_to_end()
+    assert wires.enter("bob", rooms=True).hello["missed"] == 1
+
+
+def test_a_session_is_told_of_its_rooms_from_its_login_on(wires: Wires) -> None:
+    """Also of those that another session has entered before."""
+    alice = wires.enter("alice", rooms=True)
+    alice.ask("create", room="ops")
+    other = wires.enter("alice", rooms=True)
+    alice.ask("pm", room="ops", message="hi")
+    assert other.read_type("broadcast")["room"] == "ops"
+
+
+@pytest.mark.parametrize("way", ["register", "login"])
+def test_a_token_lives_as_long_as_was_asked(wires: Wires, clock: FrozenDateTimeFactory, way: str) -> None:
+    """Each resume gives it as long again; with 0 there is none."""
+    if way == "login":
+        wires.enter("alice")
+    asked = {"username": "alice", "password": PASSWORD}
+    token = wires.connect().ask(way, **asked, lifetime=60)["token"]
+    for _ in range(3):
+        clock.tick(59)
+        assert wires.connect().ask("resume", token=token)["token"] == token
+    clock.tick(60)
+    assert wires.connect().ask("resume", token=token)["code"] == "bad_token"
+    assert "token" not in wires.connect().ask("login", **asked, lifetime=0)
+
+
+def test_who_is_banned_from_the_main_room_does_not_get_in(
+    server: Server, wires: Wires, clock: FrozenDateTimeFactory
+) -> None:
+    """Told with the right password only, and until when; tokens have ended; nobody registers a banned name."""
+    token = wires.enter("alice").hello["token"]
+    storage = server.services.storage
+    for name in ("alice", "zoe"):
+        act(storage, None, name, "ban", until=format_time(utcnow() + timedelta(seconds=90)))
+    door = wires.connect()
+    for command, fields, code in (
+        ("login", {"username": "alice", "password": PASSWORD}, "banned"),
+        ("login", {"username": "alice", "password": "wrong password"}, "bad_credentials"),
+        ("resume", {"token": token}, "bad_token"),
+        ("register", {"username": "zoe", "password": PASSWORD}, "banned"),
+    ):
+        refused = door.ask(command, **fields)
+        assert refused["code"] == code
+        assert refused.get("retry_after") == (90 if code == "banned" else None)
+    clock.tick(90)
+    assert wires.enter("alice").hello["type"] == wires.enter("zoe").hello["type"] == "login_ok"
+    act(storage, None, "alice", "ban")
+    assert "retry_after" not in door.ask("login", username="alice", password=PASSWORD)

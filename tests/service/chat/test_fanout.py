@@ -119,3 +119,48 @@ def test_one_refused_message_holds_up_no_other(wires: Wires) -> None:
     outcomes = [line.get("code", line["type"]) for line in alice.read_until_pong()]
     assert outcomes == ["ack", "nonce_reused", "ack"]
     assert [text for text, _ in said(bob.read_until_pong())] == ["one", "three"]
+
+
+def test_a_message_to_a_room_reaches_its_members_whose_clients_know_rooms(wires: Wires) -> None:
+    """Each once, in the order of all messages; the sender gets the ack; no stranger and no older client anything."""
+    alice, again, bob, carol = (wires.enter(name, rooms=True) for name in ("alice", "alice", "bob", "carol"))
+    old, dave = wires.enter("bob"), wires.enter("dave")
+    alice.ask("create", room="ops")
+    for wire in (bob, dave):
+        wire.ask("join", room="ops")
+    for wire in (again, bob, alice):
+        wire.read_until_pong()
+    ack = alice.ask("pm", room="Ops", message="one", nonce="n", kind="action")
+    assert ack == {"type": "ack", "command": "pm", "room": "ops", "id": 1, "time": ack["time"], "nonce": "n"}
+    heard = {"type": "broadcast", "room": "ops", "id": 1, "time": ack["time"], "from": "alice", "message": "one"}
+    assert again.read_until_pong() == bob.read_until_pong() == [heard | {"kind": "action"}]
+    texts = [("pm", {}, "two"), ("pm", {"room": "ops"}, "three"), ("dm", {"to": "bob"}, "four")]
+    alice.send(*({"command": command, **where, "message": text} for command, where, text in texts))
+    alice.read_until_pong()
+    assert said(bob.read_until_pong()) == [("two", 2), ("three", 3), ("four", 4)]
+    assert [said(wire.read_until_pong()) for wire in (carol, old, dave)] == [
+        [("two", 2)],
+        [("two", 2), ("four", 4)],
+        [("two", 2)],
+    ]
+    assert dave.ask("pm", room="ops", message="from an older client")["room"] == "ops"
+    assert said(bob.read_until_pong()) == [("from an older client", 5)]
+
+
+def test_a_retry_to_a_room_gets_its_ack_whatever_has_become_of_the_membership(wires: Wires) -> None:
+    """With the first id, and nobody hears it twice; the nonce is used for any other target."""
+    alice, bob = wires.enter("alice", rooms=True), wires.enter("bob", rooms=True)
+    for room in ("ops", "dev"):
+        alice.ask("create", room=room)
+    bob.ask("join", room="ops")
+    once = {"room": "ops", "message": "once", "nonce": "n"}
+    first = bob.ask("pm", **once)
+    alice.ask("moderate", room="ops", username="bob", action="ban")
+    alice.read_until_pong()
+    assert bob.ask("pm", **once) == first
+    assert bob.ask("pm", **once | {"nonce": "m"})["code"] == "not_a_member"
+    for where in ({}, {"room": "dev"}):
+        assert bob.ask("pm", message="once", nonce="n", **where)["code"] == "nonce_reused"
+    alice.ask("leave", room="ops")
+    assert bob.ask("pm", **once) == first
+    assert alice.read_until_pong() == []

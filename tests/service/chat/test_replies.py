@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from service.chat.replies import explain, fit, stored_message
+from service.chat.replies import explain, fit, mute_fields, stored_message
 from service.config import Settings
 from service.errors import CommandError, PeerError, StorageFull, StorageUnavailable
-from service.storage.records import AccountDisabled, LooksAlike, Message, Page
+from service.storage.records import FOREVER, AccountDisabled, LooksAlike, Message
 from service.wire.protocol import ErrorReply, Ping
 from tests.support.helpers import Wire, running_server
+from tests.support.storage import LATER, NOW
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from freezegun.api import FrozenDateTimeFactory
 
     from tests.support.wires import Wires
 
@@ -31,7 +34,7 @@ def test_the_greeting_says_what_the_service_allows(wires: Wires) -> None:
         "registration": "open",
         "max_line": 65536,
         "max_message": 4096,
-        "features": ["delete", "kind", "quiet"],
+        "features": ["delete", "kind", "presence", "quiet", "rooms", "since"],
         "main_room": "all",
     }
 
@@ -124,10 +127,6 @@ def test_only_refusals_that_tell_of_an_attack_are_logged(caplog: pytest.LogCaptu
     assert "refused ping peer: bad_credentials" in caplog.text
 
 
-def make_page(count: int, *, more: bool) -> Page:
-    return Page([Message(n, "now", "alice", None if n % 2 else "bob", "x") for n in range(1, count + 1)], more)
-
-
 @pytest.mark.parametrize(
     ("space", "more", "ids", "others"),
     [
@@ -140,11 +139,31 @@ def make_page(count: int, *, more: bool) -> Page:
 )
 def test_a_page_gives_what_fits(space: int, more: bool, ids: list[int], others: bool) -> None:
     """To the byte, always the first, and says whether others follow."""
-    shown, follows = fit(make_page(3, more=more), space, lambda _: 10)
-    assert ([entry.id for entry in shown], follows) == (ids, others)
+    shown, follows = fit([1, 2, 3], space, lambda _: 10, more=more)
+    assert (shown, follows) == (ids, others)
 
 
-def test_a_public_message_has_no_recipient_in_a_page() -> None:
-    """A direct one has."""
-    public, direct = (stored_message(message) for message in make_page(2, more=False).messages)
-    assert (public.to, direct.to) == (UNSET, "bob")
+def test_a_message_to_the_main_room_has_neither_recipient_nor_room_in_a_page() -> None:
+    """A direct one has the one, one to another room the other."""
+    messages = [
+        Message(1, "now", "alice", to, "x", room=room) for to, room in ((None, None), ("bob", None), (None, "ops"))
+    ]
+    rows = [stored_message(message) for message in messages]
+    assert [(row.to, row.room) for row in rows] == [(UNSET, UNSET), ("bob", UNSET), (UNSET, "ops")]
+
+
+@pytest.mark.parametrize(
+    ("until", "fields"),
+    [
+        (None, (UNSET, UNSET)),
+        (NOW, (UNSET, UNSET)),
+        (LATER, (True, LATER)),
+        (FOREVER, (True, UNSET)),
+    ],
+)
+def test_a_mute_is_told_until_it_ends(
+    clock: FrozenDateTimeFactory, until: str | None, fields: tuple[bool | UnsetType, str | UnsetType]
+) -> None:
+    """With its end, unless it has none."""
+    clock.move_to(NOW)
+    assert mute_fields(until) == fields

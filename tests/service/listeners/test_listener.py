@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from service.server import Server
-    from service.wire.protocol import AnyCommand, Event, StoredMessage
+    from service.wire.protocol import AnyCommand, Event, Row
 
 
 class Shouting:
@@ -33,8 +33,8 @@ class Shouting:
     def decode(self, line: bytes, /) -> AnyCommand:
         return JSON_LINES.decode(line.removeprefix(b"!"))
 
-    def size(self, message: StoredMessage, /) -> int:
-        return 1 + JSON_LINES.size(message)
+    def size(self, row: Row, /) -> int:
+        return 1 + JSON_LINES.size(row)
 
 
 SHOUTED = Dialect(Shouting(), LineDecoder)
