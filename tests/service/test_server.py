@@ -227,6 +227,18 @@ def test_a_main_room_has_a_name_like_a_user(tmp_path: Path, name: str) -> None:
         Server(make_settings(tmp_path, main_room=name))
 
 
+def test_a_main_room_has_no_name_of_another_room(tmp_path: Path) -> None:
+    """Nobody could reach that one any more; the service says what to do. One that is gone is in nobody's way."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        alice.ask("create", room="lab")
+        alice.ask("create", room="old")
+        alice.ask("leave", room="old")
+    with pytest.raises(ConfigError, match="room delete lab"):
+        Server(make_settings(tmp_path, main_room="lab"))
+    with running_server(tmp_path, main_room="old"):
+        pass
+
+
 def test_reserved_names_of_older_accounts_are_logged_at_the_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from service.accounts.limiter import ACCOUNT_SHARE, CHECK_BURST, CHECK_RATE, LOGIN_BURST, REGISTER_BURST, Limiter
 from service.accounts.shares import READ_BURST, SHARE_BURST
-from service.config import SEARCH_COST, Settings
+from service.config import ACT_COST, SEARCH_COST, Settings
 from service.errors import PeerError
 from service.origin import NETWORK_SHARE, Origin, origin_of
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, seconds
@@ -199,12 +199,21 @@ def test_a_talkative_client_is_slowed_not_refused(tmp_path: Path, clock: FrozenD
         assert alice.read_type("pong")["ref"] == "last"
 
 
-@pytest.mark.parametrize(("command", "cost"), [("history", 1), ("missed", 1), ("users", 1), ("search", SEARCH_COST)])
+@pytest.mark.parametrize(
+    ("command", "cost"),
+    [
+        *((name, 1) for name in ("history", "missed", "users", "since", "rooms", "members", "bans", "delete")),
+        *((name, ACT_COST) for name in ("create", "join", "leave", "set_room", "moderate")),
+        ("search", SEARCH_COST),
+    ],
+)
 def test_catching_up_has_a_budget_of_its_own(
     tmp_path: Path, clock: FrozenDateTimeFactory, command: str, cost: int
 ) -> None:
-    """Pages do not use up what a client may say, nor its messages what it may read; a search counts for several."""
-    asked = {"command": command, "query": "word"}
+    """Pages do not use up what a client may say, nor its messages what it may read; some count for several."""
+    asked = {"command": command, "query": "word", "id": 9, "topic": "x", "username": "alice", "action": "kick"}
+    if command not in ("history", "search", "since"):
+        asked["room"] = "ops"
     with running_server(tmp_path, rate=20, burst=1) as server, enter(server.port, "alice") as alice:
         for n in range(2):
             alice.send({"command": "pm", "message": f"{n}"})

@@ -249,3 +249,63 @@ def test_a_private_room_is_to_others_as_none(server: Server, wires: Wires) -> No
             assert {**private, "message": private["message"].replace("secret", "absent")} == unknown
         assert names(wire.ask("rooms")) == []
     assert alice.ask("history", room="secret")["messages"] == []
+
+
+# Who may do what by the membership, in a public room and in a private one: the columns are WHO; the owner
+# comes last, who may change the room.
+WHO = ("stranger", "invited", "member", "moderator", "mainmod", "muted", "banned", "owner")
+ANSWERS = {
+    "u": "unknown_room",
+    "n": "not_a_member",
+    "d": "not_allowed",
+    "m": "muted",
+    "b": "banned",
+}
+WHO_MAY: list[tuple[str, Line, str, str]] = [
+    ("pm", {"message": "hi"}, "nn..nmn.", "un..umu."),
+    ("history", {}, "nn..n.n.", "un..u.u."),
+    ("search", {"query": "hi"}, "nn..n.n.", "un..u.u."),
+    ("seen", {"id": 1}, "nn..n.n.", "un..u.u."),
+    ("members", {}, "nn....n.", "un..u.u."),
+    ("bans", {}, "nnd..dn.", "und.udu."),
+    ("set_room", {"topic": "x"}, "nnd..dn.", "und.udu."),
+    ("set_room", {"private": True}, "nnddndn.", "unddudu."),
+    ("join", {}, "......b.", "u...u.u."),
+    ("leave", {}, "nn..n.n.", "un..u.u."),
+]
+
+
+@pytest.mark.parametrize("private", [False, True], ids=["public", "private"])
+def test_who_may_do_what_by_the_membership(server: Server, wires: Wires, private: bool) -> None:
+    """A role in the main room lets one act in a public room, and neither read nor write there."""
+    storage = server.services.storage
+    clients = {who: wires.enter(f"the-{who}", rooms=True) for who in WHO}
+    act(storage, None, "the-mainmod", "role", "moderator")
+    people = {f"the-{who}": who for who in ("invited", "member", "moderator", "owner")}
+    for command, fields, *rows in WHO_MAY:
+        room = make_room(storage, private=private, people=people | {"the-muted": "member", "the-banned": "member"})
+        act(storage, room, "the-muted", "mute")
+        act(storage, room, "the-banned", "ban")
+        for who, letter in zip(WHO, rows[private], strict=True):
+            reply = clients[who].ask(command, **fields, room=room)
+            assert reply.get("code", ".") == ANSWERS.get(letter, "."), (command, fields, who)
+
+
+@pytest.mark.parametrize("action", ["kick", "ban", "mute", "role"])
+def test_what_is_done_to_who_is_away_holds_at_the_next_login(wires: Wires, action: str) -> None:
+    """The login shows it, and nothing of a room that was lost comes live."""
+    alice, bob = wires.enter("alice", rooms=True), wires.enter("bob", rooms=True)
+    alice.ask("create", room="ops")
+    bob.ask("join", room="ops")
+    bob.ask("ex")
+    bob.read_to_end()
+    alice.ask("moderate", room="ops", username="bob", action=action, role="moderator")
+    bob = wires.enter("bob", rooms=True)
+    alice.ask("pm", room="ops", message="hi")
+    heard = [line["message"] for line in bob.read_until_pong()]
+    if action in ("kick", "ban"):
+        assert (bob.hello["rooms"], heard) == ([], [])
+    else:
+        (row,) = bob.hello["rooms"]
+        told = (row["role"], row.get("muted", False))
+        assert (told, heard) == (("member", True) if action == "mute" else ("moderator", False), ["hi"])
