@@ -11,7 +11,7 @@ import pytest
 from service.clock import format_time, utcnow
 from tests.support.cast import act
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, until
-from tests.support.wires import away
+from tests.support.wires import away, read_users
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -301,3 +301,21 @@ def test_who_is_banned_from_the_main_room_does_not_get_in(
     assert wires.enter("alice").hello["type"] == wires.enter("zoe").hello["type"] == "login_ok"
     act(storage, None, "alice", "ban")
     assert "retry_after" not in door.ask("login", username="alice", password=PASSWORD)
+
+
+def test_a_session_may_ask_who_came_and_went_in_place_of_lists(wires: Wires) -> None:
+    """It is told of changes, by the state that names have then; others get lists as ever."""
+    alice, old = wires.enter("alice", presence="changes"), wires.enter("old")
+    assert alice.hello["users"] == ["alice"]
+    bob = wires.enter("bob")
+    present: set[str] = set(alice.hello["users"])
+    while present != {"alice", "bob", "old"}:
+        event = alice.read()
+        assert event["type"] == "presence"
+        present = (present | set(event["arrived"])) - set(event["left"])
+    assert event["online"] == 3
+    bob.ask("ex")
+    while "bob" not in (event := alice.read_type("presence"))["left"]:
+        pass
+    assert event["online"] == 2
+    read_users(old, "alice", "old")
