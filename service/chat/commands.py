@@ -1,4 +1,4 @@
-"""What each command does after the login. No socket, no thread: a function gets the session and the command.
+"""Messages, and commands that stand alone. No socket, no thread: a function gets the session and the command.
 
 The functions run on their client's connection thread. Each returns its reply, or a function that makes the reply on the
 delivery thread, or the message to store; dispatch.py does the rest. None means that the reply is sent already, or
@@ -122,7 +122,7 @@ def ping(_session: Session, _: protocol.Ping) -> protocol.PongReply:
     return protocol.PongReply(time=format_time(utcnow()))
 
 
-def leave(session: Session, command: protocol.Ex) -> None:
+def end(session: Session, command: protocol.Ex) -> None:
     session.end("exit", command.ref)
 
 

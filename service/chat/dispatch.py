@@ -61,7 +61,7 @@ COMMANDS: Final[Mapping[type[protocol.Command], Rule]] = {
     protocol.Password: Rule(commands.change_password, "login"),
     protocol.Logout: Rule(commands.log_out, "login"),
     protocol.Ping: Rule(commands.ping, "nothing"),
-    protocol.Ex: Rule(commands.leave, "nothing"),
+    protocol.Ex: Rule(commands.end, "nothing"),
 }
 
 

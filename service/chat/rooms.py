@@ -92,7 +92,7 @@ def set_room(session: Session, command: protocol.SetRoom) -> None:
     check_line("topic", topic)
     room = known_room(session, command.room)
     if room is None and private is not None:
-        raise NotAllowed
+        raise NotAllowed("the main room is everyone's")
     session.last_write = session.services.storage.set_room(
         session.logged_in_account().id,
         room,
@@ -107,7 +107,7 @@ def other_room(session: Session, text: str) -> str:
     """Returns the name of a room that is not the main one, which nobody joins or leaves. Raises NotAllowed."""
     name = known_room(session, text)
     if name is None:
-        raise NotAllowed
+        raise NotAllowed("everyone is in the main room")
     return name
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
+from msgspec.structs import asdict
 
 from service.chat.replies import room_info
 from service.storage.records import FOREVER
@@ -48,9 +49,7 @@ def tell(services: Services, change: RoomChange, asker: Session | None = None, r
 def joined_reply(change: RoomChange, ref: str | UnsetType = UNSET) -> RoomReply:
     """Returns the room as it is for who has made or joined it."""
     assert change.view is not None  # noqa: S101 (for who asked there is one)
-    info = room_info(change.view)
-    fields = {name: getattr(info, name) for name in info.__struct_fields__}
-    return RoomReply(**fields, last_id=change.last_id, ref=ref)
+    return RoomReply(**asdict(room_info(change.view)), last_id=change.last_id, ref=ref)
 
 
 def room_event(change: RoomChange) -> RoomReply:
