@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from service.accounts.names import map_name
 from service.errors import PeerError
-from service.storage.records import UnknownRoom, UnknownUser
+from service.storage.records import UnknownUser
 
 if TYPE_CHECKING:
     from msgspec import UnsetType
@@ -29,7 +29,7 @@ def known_room(session: Session, text: str) -> str | None:
     try:
         name = map_name(text)
     except PeerError:
-        raise UnknownRoom from None
+        raise PeerError("unknown_room", "there is no such room") from None
     return None if name == session.services.settings.main_room else name
 
 

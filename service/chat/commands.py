@@ -18,7 +18,7 @@ from service.chat.fanout import Posted, direct_ack
 from service.chat.presence import users_reply
 from service.clock import format_time, utcnow
 from service.errors import PeerError
-from service.storage.records import NonceReused, Post, UnknownRoom, UnknownUser
+from service.storage.records import NonceReused, Post, UnknownUser
 from service.wire import protocol
 from service.wire.protocol import AckReply
 
@@ -35,7 +35,8 @@ def pm(session: Session, command: protocol.Pm) -> Posted | protocol.ReadyReply:
     """Returns a message to a room to store, or the reply that one may follow."""
     room = None if command.room is UNSET else known_room(session, command.room)
     if command.created is not UNSET and room is None:
-        raise UnknownRoom  # that room is gone, and its name now the main room's; or none was named
+        # That room is gone, and its name is the main room's now; or none was named.
+        raise PeerError("unknown_room", "the room that this message is for is gone")
     if command.message is UNSET:
         return protocol.ReadyReply(command="pm")
     return _make_post(session, command, command.message, None, None, room)
