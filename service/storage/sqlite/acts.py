@@ -28,6 +28,7 @@ def note(
     *,
     room_id: int | None = None,
     user_id: int | None = None,
+    message_id: int | None = None,
     name: str | None = None,
     role: Role | None = None,
     until: str | None = None,
@@ -35,9 +36,9 @@ def note(
 ) -> None:
     """Adds an act; `name` is that of who has no account, and an `actor_id` of None the operator's."""
     connection.execute(
-        "INSERT INTO moderation (time, actor_id, action, room_id, user_id, name, role, until, reason) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (time, actor_id, action, room_id, user_id, name, role, until, reason),
+        "INSERT INTO moderation (time, actor_id, action, room_id, user_id, message_id, name, role, until, reason) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (time, actor_id, action, room_id, user_id, message_id, name, role, until, reason),
     )
 
 

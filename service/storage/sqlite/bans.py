@@ -1,6 +1,6 @@
 """Statements about bans: of an account, or of a name that nobody has. None begins or ends a transaction.
 
-Room 0 is the main one. A ban that has ended stays until somebody acts on it again; it has no effect.
+Room 0 is the main one. A ban that has ended has no effect, and goes when another one is made in that room.
 """
 
 from __future__ import annotations
@@ -38,12 +38,21 @@ def find(connection: sqlite3.Connection, room_id: int, whom: int | str) -> Ban |
 
 
 def put(connection: sqlite3.Connection, room_id: int, whom: int | str, ban: Ban, by_id: int | None, now: str) -> None:
-    """Stores a ban, in place of an earlier one."""
+    """Stores a ban, in place of an earlier one; those that have ended go."""
     delete(connection, room_id, whom)
+    connection.execute("DELETE FROM ban WHERE coalesce(room_id, 0) = ? AND until <= ?", (room_id, now))
     connection.execute(
         f"INSERT INTO ban (room_id, {_column(whom)}, by_id, reason, time, until) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608
         (room_id or None, whom, by_id, ban.reason, now, ban.until),
     )
+
+
+def count(connection: sqlite3.Connection, room_id: int, now: str) -> int:
+    """Returns how many bans from a room hold."""
+    (found,) = connection.execute(
+        "SELECT count(*) FROM ban WHERE coalesce(room_id, 0) = ? AND until > ?", (room_id, now)
+    ).fetchone()
+    return int(found)
 
 
 def delete(connection: sqlite3.Connection, room_id: int, whom: int | str) -> None:

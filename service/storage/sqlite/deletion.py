@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from service.storage.records import Deleted, NotAllowed, Role, RoomRef, UnknownMessage
-from service.storage.sqlite import erasure, fulltext, messages, moments
+from service.storage.sqlite import acts, erasure, fulltext, messages, moments
 from service.storage.sqlite.rooms import higher, outranks
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def delete(connection: sqlite3.Connection, actor_id: int | None, message_id: int
     room = None if room_id is None else RoomRef(room_id, name, created, bool(private))
     if actor_id is not None and actor_id != sender_id:
         if recipient_id is not None:
-            raise NotAllowed if recipient_id == actor_id else UnknownMessage
+            raise NotAllowed("only its sender may delete it") if recipient_id == actor_id else UnknownMessage
         if gone_at is not None:
             raise UnknownMessage
         _check_rank(connection, actor_id, room, main_role, room_role or "member")
@@ -53,11 +53,8 @@ def delete(connection: sqlite3.Connection, actor_id: int | None, message_id: int
     if recipient_id is not None:
         messages.note_direct(connection, recipient_id, message_id)
     if actor_id != sender_id or reason is not None:
-        connection.execute(
-            "INSERT INTO moderation (time, actor_id, action, user_id, message_id, reason, room_id) "
-            "VALUES (?, ?, 'delete', ?, ?, ?, ?)",
-            (now, actor_id, sender_id, message_id, reason, room_id),
-        )
+        about = (now, actor_id, "delete")
+        acts.note(connection, *about, room_id=room_id, user_id=sender_id, message_id=message_id, reason=reason)
     erasure.demand(connection, message_id, message_id)
     return Deleted(message_id, now, fresh=True, reader_ids=readers, room=room)
 

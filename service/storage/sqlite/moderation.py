@@ -238,8 +238,11 @@ def _ban(connection: sqlite3.Connection, act: _Act) -> RoomChange | None:
     actor, target = act.actor, act.target
     whom = target.user_id or target.name
     ban = bans.Ban(act.until, act.reason)
-    if bans.find(connection, actor.room_id, whom) == ban:
+    present = bans.find(connection, actor.room_id, whom)
+    if present == ban:
         return None
+    if present is None and bans.count(connection, actor.room_id, act.now) >= act.limits.bans:
+        raise LimitReached("bans here")
     bans.put(connection, actor.room_id, whom, ban, actor.user_id, act.now)
     if actor.room is None:
         connection.execute("DELETE FROM token WHERE user_id = ?", (target.user_id,))

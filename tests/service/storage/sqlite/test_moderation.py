@@ -443,6 +443,24 @@ def test_a_name_without_account_may_be_banned(storage: SqliteStorage) -> None:
     assert [(action, user) for _, action, user, *_ in logged(storage)] == [("ban", "yan"), ("unban", "yan")]
 
 
+@pytest.mark.parametrize("room", ["ops", None])
+def test_bans_are_limited(storage: SqliteStorage, room: str | None) -> None:
+    """In each room by itself. One that has ended does not count, and goes; one that is made anew is no further one."""
+    make_ops(storage, alice="owner")
+    limits = LIMITS._replace(bans=2)
+    with freeze_time(NOW) as clock:
+        for name in ("yan", "zoe", "zoe"):
+            act(storage, None, name, "ban", room, limits=limits, until=SOON, reason="spam")
+        with pytest.raises(LimitReached) as refused:
+            act(storage, None, "xaver", "ban", room, limits=limits)
+        assert refused.value.name == "bans here"
+        assert act(storage, None, "zoe", "ban", room, limits=limits, until=SOON).fresh
+        assert act(storage, None, "xaver", "ban", None if room else "ops", limits=limits).fresh
+        clock.move_to(SOON)
+        assert act(storage, None, "xaver", "ban", room, limits=limits).fresh
+    assert run(storage, "SELECT count(*) FROM ban") == [(2,)]
+
+
 @pytest.mark.parametrize(
     ("limits", "reached"),
     [

@@ -13,6 +13,7 @@ from tests.support.rooms import SOON, act, create, join, make_ops
 from tests.support.storage import LATER, NOW, add, run, store_posts, token_of
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
 
     from service.storage.records import Role
@@ -70,6 +71,22 @@ def test_a_login_has_the_rooms(storage: SqliteStorage) -> None:
         ("z", "member", 0, 0, None),
     ]
     assert [room for room in storage.rooms_page(ids["bob"], "", 9).rooms if room.name != "public"] == login.rooms
+
+
+def test_a_login_reads_all_rooms_at_once(storage: SqliteStorage) -> None:
+    """With one statement, however many there are, and one for the invitations."""
+    alice = add(storage, "alice")
+    for name in "abcde":
+        create(storage, alice, name)
+
+    def read(connection: sqlite3.Connection) -> int:
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        assert len(room_lists.own_rooms(connection, alice, NOW)) == 5
+        connection.set_trace_callback(None)
+        return len(statements)
+
+    assert storage.call(read) == 2
 
 
 def test_a_mute_that_has_ended_is_none(storage: SqliteStorage) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.storage.records import NotAllowed, NotAMember, Post, Refused, RoomRef, UnknownRoom
-from service.storage.sqlite import markers, membership, moderation, posting, room_lists, rooms, since
+from service.storage.sqlite import fulltext, markers, membership, moderation, posting, room_lists, rooms, since
 from tests.support.rooms import LIMITS, act, make_ops
 from tests.support.storage import NOW, add, run
 
@@ -100,6 +100,7 @@ NAMING: dict[str, Callable[[sqlite3.Connection, int, str], object]] = {
     "members": lambda c, user, room: room_lists.members_page(c, user, room, "", 9, ["zoe"]),
     "bans": lambda c, user, room: room_lists.bans_page(c, user, room, "", 9),
     "history": lambda c, user, room: since.room_page(c, user, room, None, None, 9),
+    "search": lambda c, user, room: fulltext.search_page(c, "hi", user, None, None, 9, room=room, rooms=False),
     "seen": lambda c, user, room: markers.see_room_up_to(c, user, room, 9),
     "pm": lambda c, user, room: posting.store_all(c, [(user, [Post(None, "hi", None, room=room)])]),
     **{f"moderate {action}": partial(_moderate, action) for action in moderation.RULES},
