@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CORES: Final = sorted(os.sched_getaffinity(0))  # the program gets the first, the load generator the last
@@ -101,25 +101,17 @@ class Peer:
             clients += group
         return clients
 
-    def enter_rooms(self, rooms: Mapping[Client, Sequence[str]]) -> None:
-        """Makes the rooms, and lets each client into those that are its own."""
-        made: set[str] = set()
-        entries: dict[Client, list[bytes]] = {}
-        for client, names in rooms.items():
-            entries[client] = [self.join(name) for name in names if name in made]
-            for name in names:
-                if name not in made:
-                    made.add(name)
-                    client.socket.sendall(self.create(name))
-                    client.read_until(self.joined)
-        clients = list(rooms)
-        for first in range(0, len(clients), CONNECTS):
-            group = clients[first : first + CONNECTS]
+    def fill_room(self, room: str, clients: Sequence[Client]) -> None:
+        """Has the first of the clients make the room, and lets the others in."""
+        first, *others = clients
+        first.socket.sendall(self.create(room))
+        first.read_until(self.joined)
+        for start in range(0, len(others), CONNECTS):
+            group = others[start : start + CONNECTS]
             for client in group:
-                client.socket.sendall(b"".join(entries[client]))
+                client.socket.sendall(self.join(room))
             for client in group:
-                for _ in entries[client]:
-                    client.read_until(self.joined)
+                client.read_until(self.joined)
 
     def entry(self, name: str) -> bytes:
         """Returns the bytes that log a new client in."""

@@ -24,9 +24,15 @@ def in_rooms(
     peer.with_rooms = True
     clients = peer.log_in(count)
     chance = random.Random(1)  # noqa: S311 (no secret, and the same in each run)
-    places = [[number % rooms] if each == 1 else chance.sample(range(rooms), each) for number in range(count)]
-    names = {client: [f"room{room}" for room in there] for client, there in zip(clients, places, strict=True)}
-    peer.enter_rooms(names)
+    names: dict[Client, list[str]] = {}
+    members: dict[str, list[Client]] = {}
+    for number, client in enumerate(clients):
+        places = [number % rooms] if each == 1 else chance.sample(range(rooms), each)
+        names[client] = [f"room{place}" for place in places]
+        for room in names[client]:
+            members.setdefault(room, []).append(client)
+    for room, those in members.items():  # one after the other: ngircd then takes a seventh of the time
+        peer.fill_room(room, those)
     messages = {client: cycle([peer.public(TEXT, room) for room in names[client]]) for client in clients[:senders]}
 
     def say(client: Client, number: int) -> bytes:
