@@ -171,6 +171,17 @@ class Outbox:
         if not self._dirty:
             self._mark_dirty()
 
+    def take_shared(self, lines: list[bytes]) -> None:
+        """Adds lines that it shares with others, and that no notes are made of. The list is the caller's."""
+        buffer, size = self._buffer, sum(map(len, lines))
+        if self.closing:
+            return
+        if buffer.waiting and buffer.waiting + size > self._outbox_bytes and not self._make_space(size):
+            return
+        buffer.add_shared(lines, size)
+        if not self._dirty:
+            self._mark_dirty()
+
     @property
     def takes_changes(self) -> bool:
         """Whether it gets what has changed in place of a snapshot: not while it is behind, as then changes wait."""

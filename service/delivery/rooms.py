@@ -27,6 +27,9 @@ class Member(RunMember, Protocol):
     rooms: set[int]
     gathered: list[Piece]
 
+    def take_shared(self, lines: list[bytes]) -> None:
+        """Adds lines that it shares with others. The list is the caller's."""
+
 
 class Rooms:
     """The rooms with clients in them, by id, and what was said since the last run ended."""
@@ -141,9 +144,9 @@ class Rooms:
             for sharers in room.values():
                 gatherers.update(sharers)
         for member in gatherers:
-            data = run.weave(member.codec, member.gathered)
+            # Not joined: each has them in another way, and a run for thousands of clients would be as many copies.
+            member.take_shared(run.weave(member.codec, member.gathered))
             member.gathered.clear()
-            member.take(data)
         return gatherers.keys()
 
 

@@ -105,10 +105,10 @@ class Run:
         """Gives one member that line in place of the last shared one."""
         self._changes[member].replaced[self.count - 1] = line
 
-    def weave(self, codec: Codec, pieces: Sequence[Piece]) -> bytes:
+    def weave(self, codec: Codec, pieces: list[Piece]) -> list[bytes]:
         """What a member gets of this codec that has gathered these pieces: the run with each of them at its place."""
         if not self.count:
-            return b"".join(cast("Sequence[bytes]", pieces))
+            return cast("list[bytes]", pieces)
         lines, woven, at = self._lines[codec], list[bytes](), 0
         for piece in pieces:
             if isinstance(piece, bytes):
@@ -119,7 +119,7 @@ class Run:
                 woven.append(data)
                 at = after
         woven += lines[at:]
-        return b"".join(woven)
+        return woven
 
     def end(self, members: Mapping[Codec, Iterable[Member]], besides: Collection[Member] = ()) -> None:
         """Puts it into the buffers of the members, which are given by codec, but not of those `besides`."""

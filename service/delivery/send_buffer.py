@@ -40,6 +40,11 @@ class SendBuffer:
         if note is not None:
             self.notes.append((self._sent + self.waiting, size, note, shown))
 
+    def add_shared(self, lines: list[bytes], size: int) -> None:
+        """Adds lines of `size` bytes together that have no notes. They stay as they are until they are sent."""
+        self._lines += lines
+        self.waiting += size
+
     def send(self, send: Callable[[bytes | memoryview], int]) -> None:
         """Sends with `send`, which says how many bytes it took, until that is not all or nothing waits.
 

@@ -152,19 +152,20 @@ def test_what_is_said_in_rooms_is_put_into_the_outboxes_in_handy_parts(delivery:
 def test_a_burst_is_encoded_once_for_each_codec_and_shared(
     delivery: StillDelivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those who are in no other room get the very same bytes; nothing is encoded for a codec that nobody there has."""
+    """All in the room get the very same bytes; nothing is encoded for a codec that nobody there has."""
     first, second, elsewhere = Toy(b"a:"), Toy(b"b:"), Toy(b"c:")
-    peers = [*delivery.connect_in_room(3, OPS, codec=first), *delivery.connect_in_room(3, OPS, codec=second)]
+    peers = [*delivery.connect_in_room(3, OPS, codec=first), *delivery.connect_in_room(3, OPS, BAR, codec=second)]
     delivery.connect_in_room(1, BAR, codec=elsewhere)
     taken: list[bytes] = []
     for peer in peers:
-        monkeypatch.setattr(peer.outbox, "take", taken.append)
-    for number in (1, 2):
+        monkeypatch.setattr(peer.outbox, "take_shared", taken.extend)
+    delivery.say(None, 1)
+    for number in (2, 3):
         delivery.say_in(OPS, None, number)
     delivery.end_run()
-    assert (len(first.made), len(second.made), elsewhere.made) == (2, 2, [])
-    assert sorted(set(taken)) == [b"a:line 1\na:line 2\n", b"b:line 1\nb:line 2\n"]
-    assert len(set(map(id, taken))) == 2
+    assert (len(first.made), len(second.made), len(elsewhere.made)) == (3, 3, 1)
+    assert sorted(set(taken)) == [b"a:line 1\n", b"a:line 2\na:line 3\n", b"b:line 1\n", b"b:line 2\nb:line 3\n"]
+    assert (len(taken), len(set(map(id, taken)))) == (12, 4)
 
 
 def test_nobody_looks_at_idle_rooms_and_sessions(delivery: StillDelivery, monkeypatch: pytest.MonkeyPatch) -> None:

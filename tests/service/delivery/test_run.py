@@ -10,6 +10,7 @@ from service.delivery.run import Note, Run, Shown
 from tests.support.delivery import PLAIN, Line
 
 if TYPE_CHECKING:
+    from service.delivery.run import Piece
     from service.wire.codec import Codec
 
 
@@ -77,3 +78,14 @@ def test_what_shows_nothing_takes_nothing_away() -> None:
     run.add(Line(b"deleted\n"), 0)
     run.end({PLAIN: [member]})
     assert member.taken == [(b"one\ndeleted\n", Note(4), Shown([b"one\n", b"deleted\n"], [Note(4), Note(0)]))]
+
+
+def test_pieces_are_woven_into_a_run() -> None:
+    """Each at its place, or in place of a shared line; without shared lines they are all that there is."""
+    run = Run([PLAIN])
+    assert run.weave(PLAIN, [b"a\n", b"b\n"]) == [b"a\n", b"b\n"]
+    for number in (1, 2, 3):
+        run.add(Line(b"%d\n" % number), number)
+    pieces: list[Piece] = [b"a\n", (1, b"b\n", 1), (1, b"ack 2\n", 2), (3, b"c\n", 3)]
+    assert run.weave(PLAIN, pieces) == [b"a\n", b"1\n", b"b\n", b"ack 2\n", b"3\n", b"c\n"]
+    assert run.weave(PLAIN, []) == [b"1\n", b"2\n", b"3\n"]
