@@ -1,6 +1,8 @@
-"""The roster: accounts with their sessions, checked against the plainest model there is."""
+"""The roster: accounts with their sessions, checked against the plainest model there is; and what is told of it."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 from freezegun import freeze_time
@@ -10,6 +12,14 @@ from hypothesis import strategies as st
 from service.chat.presence import Roster, take_snapshot, users_reply
 from service.delivery.snapshot import Snapshot
 from service.wire.protocol import PresenceEvent, UsersReply
+from tests.support.helpers import enter, running_server
+from tests.support.wires import read_users
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.helpers import Wire
+    from tests.support.wires import Wires
 
 NAMES = {1: "carol", 2: "alice", 3: "bob"}
 # Each session belongs to one account, as it does in the service: session 12 is account 1's.
@@ -164,3 +174,40 @@ def test_a_snapshot_is_the_list_and_the_changes() -> None:
     now = "2026-11-21T09:30:00.000Z"
     assert take_snapshot(roster) == Snapshot(UsersReply(["bob"], now), PresenceEvent(["bob"], [], 1, now))
     assert take_snapshot(roster).changes == PresenceEvent([], [], 1, now)
+
+
+# -- over the wire -----------------------------------------------------------------------------------------------------
+def follow(wire: Wire, there: set[str], *names: str) -> None:
+    """Applies the changes that come to those who are there, until it is these; each tells how many there are then."""
+    while there != set(names):
+        line = wire.read_type("presence")
+        there |= set(line["arrived"])
+        there -= set(line["left"])
+        assert line["online"] == len(there)
+
+
+def test_a_session_that_asks_is_told_who_came_and_went(wires: Wires) -> None:
+    """And gets no lists but the one of its login; others get lists, and quiet sessions are told to nobody."""
+    old = wires.enter("old")
+    alice = wires.enter("alice", presence="changes")
+    there = set(alice.hello["users"])
+    assert there == {"alice", "old"}
+    wires.enter("cron", quiet=True)
+    bob, _ = wires.enter("bob"), wires.enter("bob", presence="changes")
+    follow(alice, there, "alice", "bob", "old")
+    read_users(old, "alice", "bob", "old")
+    carol = wires.enter("carol")
+    bob.send({"command": "ex"})
+    carol.send({"command": "ex"})
+    dave = wires.enter("dave", presence="changes")
+    follow(dave, set(dave.hello["users"]), "alice", "bob", "dave", "old")
+    follow(alice, there, "alice", "bob", "dave", "old")
+    assert all(line["type"] != "users" for line in alice.read_until_pong())
+
+
+def test_changes_come_at_intervals_though_there_are_none(tmp_path: Path) -> None:
+    """So a client knows that it has missed nothing."""
+    with running_server(tmp_path, users_interval=0.05) as server, enter(server.port, "a", presence="changes") as wire:
+        follow(wire, set(), "a")
+        lines = [wire.read_type("presence") for _ in range(2)]
+    assert [(line["arrived"], line["left"], line["online"]) for line in lines] == [([], [], 1)] * 2
