@@ -8,8 +8,9 @@ import pytest
 
 from tests.support.helpers import open_storage
 from tests.support.storage import add, say
-from tests.system.soak.client import Client, Visit, World
+from tests.system.soak.client import Client, Visit, World, fingerprint
 from tests.system.soak.program import MIB, Level
+from tests.system.soak.rooms import make_client
 from tests.system.soak.verdict import compare_levels, compare_views
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def test_a_lost_ack_is_found(world: World, tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     tell_all(world, path)
     world.clients[0].acked[1] = 7
-    assert list(compare_views(path, world.clients)) == ["client000's message 1 has the ack 7, but another row or none"]
+    assert list(compare_views(path, world.clients)) == ["client000's message 1 has the ack 7, but the database has 2"]
 
 
 @pytest.mark.parametrize(("ids", "is_fault"), [([5, 6, 9], False), ([5, 5], True), ([6, 5], True), ([4], True)])
@@ -80,6 +81,37 @@ def test_live_order_is_watched(world: World, ids: list[int], *, is_fault: bool) 
     for message_id in ids:
         visit._take({"type": "broadcast", "id": message_id, "from": "client000", "message": "hi"})
     assert bool(world.faults) == is_fault
+
+
+def test_a_line_of_a_room_that_one_is_not_in_is_found(world: World) -> None:
+    """One is in the rooms that the login names, those that one joins, and no longer after a kick."""
+    client = make_client(world, 3, [])
+    visit = client.visits(client, None, None)  # type: ignore[arg-type]
+    row = {"room": "ops", "created": "2026-01-01T00:00:00.000Z", "role": "member"}
+    said = {"type": "broadcast", "from": "client000", "message": "hi", "room": "ops"}
+    visit._take({"type": "login_ok", "last_id": 4, "rooms": []})
+    visit._take({"type": "room", **row})
+    visit._take(said | {"id": 5})
+    assert world.faults == []
+    visit._take({"type": "member", "room": "ops", "username": client.name, "action": "kick"})
+    visit._take(said | {"id": 6})
+    assert world.faults == ["client003 was told 6, of ops, where it is no member"]
+
+
+def test_a_deleted_text_that_is_still_held_is_found(world: World, tmp_path: Path) -> None:
+    """Who knows rooms is told of each deletion, if not live then by `since`; others may still have the text."""
+    keeper, other = make_client(world, 0, []), make_client(world, 1, [])
+    with open_storage(tmp_path / "chat.db") as storage:
+        sender = add(storage, keeper.name)
+        message_id = say(storage, sender, "client000 00000000|hi")
+        storage.result(storage.delete_message(None, message_id, None))
+    for client in (keeper, other):
+        client.show({"id": message_id, "from": keeper.name, "message": "client000 00000000|hi"})
+    keeper.final = {message_id: fingerprint(message_id, keeper.name, None, "deleted")}
+    (difference,) = compare_views(tmp_path / "chat.db", [keeper, other])
+    assert "0 messages missing [], 0 too many [], 1 otherwise [1]" in difference
+    keeper.forget(message_id)
+    assert list(compare_views(tmp_path / "chat.db", [keeper, other])) == []
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from service.config import READERS
-from tests.system.soak.client import Act, Client, Visit, World
+from tests.system.soak.client import Act, Visit, World
 from tests.system.soak.program import MIB, Level, Program
+from tests.system.soak.rooms import make_client
 from tests.system.soak.verdict import compare_levels, compare_views
 
 CLIENTS: Final = 200
@@ -51,7 +52,7 @@ class Soak:
 
     async def run(self) -> list[str]:
         """Gives what went wrong."""
-        self.world.clients += (Client(self.world, n, _friends(n)) for n in range(CLIENTS))
+        self.world.clients += (make_client(self.world, n, _friends(n)) for n in range(CLIENTS))
         self.program.start()
         try:
             self._base = self.program.measure()
@@ -61,7 +62,7 @@ class Soak:
             for task in (*lives, *self._storms):
                 task.cancel()
             await asyncio.gather(*lives, *self._storms, return_exceptions=True)
-            for last in (Visit.acknowledged, Visit.take_leave, Visit.look_back):
+            for last in (Visit.acknowledged, Visit.take_leave, _look_back):
                 await self._all(last)
             await self._check_end()
             self._end(signal.SIGTERM)
@@ -134,6 +135,10 @@ class Soak:
             f"{level.wal / MIB:4.1f}M {level.database / MIB:4.0f}M",
             flush=True,
         )
+
+
+async def _look_back(visit: Visit) -> None:
+    await visit.look_back()
 
 
 def _friends(number: int) -> list[str]:

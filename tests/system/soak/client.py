@@ -11,10 +11,10 @@ import random
 import socket
 from array import array
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 from zlib import crc32
 
 PASSWORD: Final = "correct horse"
@@ -52,14 +52,21 @@ class World:
 
 
 def fingerprint(message_id: int, sender: str, recipient: str | None, text: str) -> int:
-    """A number for a message with all that it says; their sum stands for a set of messages."""
-    return crc32(f"{message_id} {sender} {recipient} {text}".encode())
+    """A number for a message with all that it says; `recipient` is # and a name for a message to a room."""
+    return crc32(f"{message_id} {sender} {recipient} {text}".encode()) or 1
+
+
+DELETED: Final = 2  # in place of the fingerprint of what was deleted
 
 
 class Client:
-    """One account, over all its visits. Remembers a byte for each id, and an id for each message of its own."""
+    """One account, over all its visits. Remembers a number for each id, and an id for each message of its own."""
 
-    def __init__(self, world: World, number: int, friends: list[str]) -> None:
+    def __init__(self, world: World, number: int, friends: list[str], visits: type[Visit] | None = None) -> None:
+        """`visits` is how it comes; None: as a client that knows no rooms."""
+        self.visits = visits or Visit
+        self.knows_rooms = self.visits.knows_rooms
+        self.keeps = ""  # the room that it made and never leaves
         self.world = world
         self.name = f"client{number:03d}"
         self.friends = friends
@@ -68,8 +75,9 @@ class Client:
         self.token: str | None = None
         self.since: int | None = None  # the newest id when it came for the first time
         self.mark = 0  # it has everything up to here
-        self.shown = bytearray()  # by id: whether it was shown
-        self.sum = 0  # of the fingerprints of what was shown
+        self.shown = array("I")  # by id: the fingerprint of what was shown; 0: it was not
+        self.deleted_after = ""  # it knows of all deletions before that time
+        self.final: dict[int, int] = {}  # what the service says at the end, of all that it may read
         self.unacked: dict[str, Line] = {}  # by nonce; sent again, after a drop, until acknowledged
         self.acked = array("q")  # the id of each message of its own, by its number
         self.visit: Visit | None = None
@@ -80,14 +88,22 @@ class Client:
         if recipient is not None and self.name not in {line["from"], recipient}:
             self.world.fault(f"{self.name} was told {message_id}, a direct message of others")
         if message_id >= len(self.shown):
-            self.shown.extend(bytes(message_id + 1024 - len(self.shown)))
-        if not self.shown[message_id]:
-            self.shown[message_id] = 1
-            self.sum += fingerprint(message_id, line["from"], recipient, line["message"])
+            self.shown.extend([0] * (message_id + 1024 - len(self.shown)))
+        if "deleted" in line:
+            self.shown[message_id] = DELETED
+        elif not self.shown[message_id]:
+            place = f"#{line['room']}" if "room" in line else recipient
+            self.shown[message_id] = fingerprint(message_id, line["from"], place, line["message"])
             self.world.counts["shown"] += 1
 
-    def compose(self, to: str | None, size: int) -> Line:
-        """A new message, which stays unacknowledged until its ack."""
+    def forget(self, message_id: int) -> None:
+        """A message was deleted; what was not shown yet has nothing to forget."""
+        if message_id < len(self.shown) and self.shown[message_id]:
+            self.shown[message_id] = DELETED
+            self.world.counts["forgotten"] += 1
+
+    def compose(self, to: str | None, size: int, **more: str) -> Line:
+        """A new message, which stays unacknowledged until its ack; `more` names a room."""
         number = len(self.acked)
         self.acked.append(0)
         nonce = f"{number:08d}"
@@ -95,6 +111,7 @@ class Client:
         command: Line = {"command": "pm" if to is None else "dm", "message": text, "nonce": nonce, "ref": nonce}
         if to is not None:
             command["to"] = to
+        command |= more
         self.unacked[nonce] = command
         return command
 
@@ -107,7 +124,8 @@ class Client:
         command = self.unacked.pop(nonce, None)
         if command is not None:
             self.acked[int(nonce)] = message_id
-            self.show({"id": message_id, "from": self.name, "to": line.get("to"), "message": command["message"]})
+            place = {"room": command["room"]} if "room" in command else {"to": line.get("to")}
+            self.show({"id": message_id, "from": self.name, "message": command["message"], **place})
 
     async def live(self) -> None:
         """Comes and goes until cancelled."""
@@ -123,7 +141,7 @@ class Client:
     async def attend(self, act: Act) -> bool:
         """One visit, with what is done in it after login and catching up; true if that came to its end."""
         try:
-            visit = await Visit.begin(self)
+            visit = await self.visits.begin(self)
         except OSError:
             self.world.counts["no connection"] += 1
             await asyncio.sleep(0.2)
@@ -137,6 +155,11 @@ class Client:
 
 class Visit:
     """One connection of a client: one task listens, another acts."""
+
+    harmless: frozenset[str] = frozenset({"bad_token", "unknown_user"})  # codes of errors that may come
+    knows_rooms = False
+    weights: Mapping[str, int] = WEIGHTS
+    asks: Mapping[str, Any] = {}  # for at a login
 
     def __init__(self, client: Client, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.client, self.world = client, client.world
@@ -153,7 +176,7 @@ class Visit:
         self._unconfirmed: list[int] = []
 
     @classmethod
-    async def begin(cls, client: Client) -> Visit:
+    async def begin(cls, client: Client) -> Self:
         """A new connection. Raises OSError."""
         sock = socket.socket()
         sock.setblocking(False)
@@ -198,12 +221,15 @@ class Visit:
             self._take_live(line)
         elif kind == "ack" and line["command"] in {"pm", "dm"}:
             self.client.note_ack(line)
-            self._position = max(self._position, line["id"])
+            if not self.knows_rooms:  # else the cursor of `since` counts, which is never that of an ack
+                self._position = max(self._position, line["id"])
         elif kind == "login_ok":
             self._seam = self._position = self._newest = line["last_id"]
+        elif kind == "deleted":
+            self.client.forget(line["id"])
         elif kind == "bye":
             self.world.counts[f"bye {line['reason']}"] += 1
-        elif kind == "error" and line["code"] not in RETRIED | {"bad_token", "unknown_user"}:
+        elif kind == "error" and line["code"] not in RETRIED | self.harmless:
             self.world.fault(f"{self.client.name} was told {line}")
         reply = self._replies.pop(line.get("ref", ""), None)
         if reply is not None and not reply.done():
@@ -245,7 +271,7 @@ class Visit:
         await act(self)
 
     async def _log_in(self) -> None:
-        client, confirm = self.client, {"confirm": self.client.confirms}
+        client, confirm = self.client, {"confirm": self.client.confirms, **self.asks}
         reply: Line = {}
         if client.token is not None:
             reply = await self.ask("resume", token=client.token, **confirm)
@@ -299,7 +325,7 @@ class Visit:
         plan = self.client.random
         while True:
             await asyncio.sleep(plan.expovariate(1 / PAUSE))
-            (action,) = plan.choices(list(WEIGHTS), list(WEIGHTS.values()))
+            (action,) = plan.choices(list(self.weights), list(self.weights.values()))
             self.world.counts[action] += 1
             if action == "drop":
                 return
@@ -330,10 +356,15 @@ class Visit:
             self.world.fault(f"{self.client.name} has seen all, and yet finds {self.login}")
 
     def _do(self, action: str) -> Coroutine[Any, Any, None]:
-        actions = {
+        actions: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "talk": self.talk, "whisper": self.whisper, "look": self.look, "confirm": self.confirm, "lag": self.lag,
+            **self.more_actions(),
         }  # fmt: skip
         return actions[action]()
+
+    def more_actions(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """What a subclass can do besides."""
+        return {}
 
     async def talk(self) -> None:
         """Writes to everyone, at times several lines at once."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from bisect import bisect_right
 from collections import defaultdict
 from contextlib import closing
-from itertools import accumulate
 from statistics import median
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tests.system.soak.client import fingerprint
+from tests.system.soak.client import DELETED, fingerprint
 from tests.system.soak.program import MIB, Level
 
 if TYPE_CHECKING:
@@ -20,53 +18,98 @@ if TYPE_CHECKING:
     from tests.system.soak.client import Client
 
 _ROWS: Final = """
-    SELECT m.id, s.name, r.name, m.body, m.nonce
-    FROM message AS m JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id ORDER BY m.id
+    SELECT m.id, s.name, coalesce(r.name, '#' || o.name), m.body, m.nonce, m.deleted_at IS NOT NULL, m.room_id
+    FROM message AS m JOIN user AS s ON s.id = m.sender_id
+    LEFT JOIN user AS r ON r.id = m.recipient_id LEFT JOIN room AS o ON o.id = m.room_id ORDER BY m.id
 """
+_MEMBERS: Final = "SELECT u.name, m.room_id FROM member AS m JOIN user AS u ON u.id = m.user_id"
 # How much larger a level may be in the second half of the time than in the first. Chance moves it by less; a leak of
 # ten bytes a delivery, or of a kilobyte a message, adds more in ten minutes.
 _ANY: Final = 1 << 60
 _MARGINS: Final = Level(memory=16 * MIB, threads=30, descriptors=40, wal=16 * MIB, database=_ANY)
 
 
+class Row(NamedTuple):
+    """A message as the database has it."""
+
+    id: int
+    sender: str
+    place: str | None  # a person, # and a room's name, or None for the main room
+    body: str
+    nonce: str
+    is_deleted: bool
+    room_id: int | None
+
+    @property
+    def print(self) -> int:
+        return DELETED if self.is_deleted else fingerprint(self.id, self.sender, self.place, self.body)
+
+    @property
+    def final(self) -> int:
+        """As a client reads it at the end."""
+        return fingerprint(self.id, self.sender, self.place, "deleted" if self.is_deleted else self.body)
+
+
 def compare_views(path: Path, clients: list[Client]) -> Iterator[str]:
     """What differs between the database and what the clients have, in words."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         (sound,) = connection.execute("PRAGMA integrity_check").fetchone()
-        rows = connection.execute(_ROWS).fetchall()
+        rows = [Row(*row) for row in connection.execute(_ROWS)]
+        members: defaultdict[str, set[int | None]] = defaultdict(set)
+        for name, room_id in connection.execute(_MEMBERS):
+            members[name].add(room_id)
     if sound != "ok":
         yield f"integrity_check: {sound}"
-    if len({body.partition("|")[0] for *_, body, _ in rows}) != len(rows):
+    texts = [row.body.partition("|")[0] for row in rows if not row.is_deleted]
+    if len(set(texts)) != len(texts):
         yield "a message is stored twice"
-    public: dict[int, int] = {}
-    direct: defaultdict[str, dict[int, int]] = defaultdict(dict)
-    nonces: dict[tuple[str, str], int] = {}
-    for message_id, sender, recipient, body, nonce in rows:
-        print_ = fingerprint(message_id, sender, recipient, body)
-        nonces[sender, nonce] = message_id
-        if recipient is None:
-            public[message_id] = print_
-        else:
-            direct[sender][message_id] = direct[recipient][message_id] = print_
-    ids, sums = list(public), [0, *accumulate(public.values())]
+    nonces = {(row.sender, row.nonce): row.id for row in rows}
     for client in clients:
-        start = bisect_right(ids, client.since or 0)
-        theirs = direct[client.name]
-        if client.sum != sums[-1] - sums[start] + sum(theirs.values()):
-            yield _describe(client, {*ids[start:], *theirs})
+        yield from _compare_view(client, rows, members[client.name])
         for number, message_id in enumerate(client.acked):
-            if not message_id or nonces.get((client.name, f"{number:08d}")) != message_id:
-                yield f"{client.name}'s message {number} has the ack {message_id}, but another row or none"
+            stored = nonces.get((client.name, f"{number:08d}"), -1)
+            if not message_id or stored != message_id:
+                yield f"{client.name}'s message {number} has the ack {message_id}, but the database has {stored}"
 
 
-def _describe(client: Client, expected: set[int]) -> str:
-    shown = {message_id for message_id, is_shown in enumerate(client.shown) if is_shown}
-    missing, extra = sorted(expected - shown), sorted(shown - expected)
-    kind = "confirms" if client.confirms else "does not confirm"
-    return (
-        f"{client.name} ({kind}): {len(missing)} messages missing {missing[:5]}, {len(extra)} too many {extra[:5]}"
-        + ("" if missing or extra else ", a text differs")
-    )
+def _compare_view(client: Client, rows: list[Row], room_ids: set[int | None]) -> Iterator[str]:
+    """It has what is for everyone since it came first, and its direct messages; of rooms what is so, a keeper all."""
+    missing, wrong = [], []
+    shown = {message_id: print_ for message_id, print_ in enumerate(client.shown) if print_}
+    for row in rows:
+        has, is_due = shown.get(row.id), _is_due(row, client)
+        if not has and is_due and not row.is_deleted:
+            missing.append(row.id)
+        # Who knows no deletions, or is in the room no longer, may still have the text.
+        may_have = row.is_deleted and not (client.knows_rooms and is_due)
+        if not has or has == row.print or may_have:
+            shown.pop(row.id, None)
+        elif is_due or row.room_id is not None or row.place is None:
+            wrong.append(row.id)
+            del shown[row.id]
+    if missing or shown or wrong:
+        kind = "confirms" if client.confirms else "does not confirm"
+        yield (
+            f"{client.name} ({kind}): {len(missing)} messages missing {missing[:5]}, "
+            f"{len(shown)} too many {list(shown)[:5]}, {len(wrong)} otherwise {wrong[:5]}"
+        )
+    due = {row.id: row.final for row in rows if _may_read(row, client, room_ids)} if client.knows_rooms else {}
+    if due != client.final:
+        yield f"{client.name} reads otherwise at the end: {sorted(due.items() ^ client.final.items())[:5]}"
+
+
+def _is_due(row: Row, client: Client) -> bool:
+    """Whether the client has to have had it."""
+    if row.place is None:
+        return row.id > (client.since or 0)
+    return client.name in (row.sender, row.place) if row.room_id is None else row.place == f"#{client.keeps}"
+
+
+def _may_read(row: Row, client: Client, room_ids: set[int | None]) -> bool:
+    """Whether the client may read it at the end."""
+    if row.room_id is not None:
+        return row.room_id in room_ids
+    return row.place is None or client.name in (row.sender, row.place)
 
 
 def compare_levels(levels: list[Level]) -> Iterator[str]:
