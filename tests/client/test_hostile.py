@@ -263,9 +263,11 @@ def test_a_greeting_that_never_comes_is_not_waited_for(unit: bytes) -> None:
 def test_a_flood_leaves_the_keyboard_to_the_user() -> None:
     """While messages come without end, EX typed at the terminal leaves; what waits for the screen is bounded."""
     line = json.dumps({"type": "broadcast", "time": TIME, "from": "bob", "message": "flood" * 20})
+    flooding: list[Peer] = []
 
     def script(peer: Peer) -> None:
         peer.log_in()
+        flooding.append(peer)
         with suppress(OSError):
             for number in range(11, 11 + 10 * FLOOD, 100):
                 peer.raw(b"".join(b'{"id":%d,%s\n' % (number + n, line[1:].encode()) for n in range(100)))
@@ -287,6 +289,7 @@ def test_a_flood_leaves_the_keyboard_to_the_user() -> None:
         program.send("ex\r")
         program.expect(pexpect.EOF)
         program.close()
+        flooding[0].stop()  # it waits until somebody reads
     assert program.exitstatus == 0
     assert peak < WIDE
 

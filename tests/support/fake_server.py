@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ class Peer:
     def see_off(self) -> None:
         """Waits for `ex` and says bye."""
         self.answer(self.expect("ex"), type="bye", reason="exit")
+
+    def stop(self) -> None:
+        """Ends the connection, and the script's wait for it. For any thread."""
+        with suppress(OSError):  # the client has reset it
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._file.close()

@@ -42,7 +42,7 @@ def test_a_first_chat(service: Process, tmp_path: Path) -> None:
         alice.register("alice")
         bob.register("bob")
         bob.wait_for("Online: alice.")
-        alice.wait_for("bob is online")
+        alice.wait_for("| 2 online")
 
         alice.enter("pm")
         alice.wait_for("Message to all:")

@@ -470,10 +470,10 @@ def test_each_login_is_given_to_be_kept(tmp_path: Path, gate: Gate) -> None:
         link.leave()
 
 
-KILLS = 100
+KILLS = 20  # as often as one wait for an ack meets another length of it; the soak has more
 
 
-def test_a_hundred_kills_between_sending_and_ack(tmp_path: Path) -> None:
+def test_kills_between_sending_and_ack(tmp_path: Path) -> None:
     """Each message lands exactly once, in the order of sending, and everyone has it exactly once."""
     quick = Limits(longest_pause=0.2)
     services = [Process(tmp_path)]

@@ -350,7 +350,7 @@ def test_tail_ends_with_1_when_it_is_shut_out(port: int) -> None:
         assert "password was changed" in said or "session has ended" in said  # if it was still catching up
 
 
-KILLS = 12
+KILLS = 8
 
 
 def test_tail_neither_repeats_nor_skips(tmp_path: Path) -> None:

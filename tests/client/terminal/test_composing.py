@@ -267,7 +267,11 @@ def test_an_edited_text_that_is_not_sent(saved: str | Exception | None, kept: st
 )
 def test_a_text_that_was_for_one_person(typed: list[str], line: str, offered: str, sent: Action) -> None:
     """EDIT alone does not send on what could not be sent to one person; it stays for them."""
-    desk = Desk(*typed, saved="new")
+    desk = Desk(saved="new")
+    desk.replies = [HistoryReply(with_="zoe", messages=[], more=False)]
+    for each in typed:
+        desk.type(each)
+    desk.done.clear()
     desk.unsent = Dm(to="zoe", message="for zoe")
     desk.type(line)
     assert (desk.offered, desk.done) == (offered, [sent])
