@@ -158,7 +158,7 @@ class Settings:
         100_000_000, _size(0), "SIZE", "bytes to leave free on its disk: with less, no more messages are stored"
     )
     retention: int = _setting(
-        0, _number(0, 36_500), "DAYS", "whole days for which public messages are kept; 0 for ever"
+        0, _number(0, 36_500), "DAYS", "whole days for which messages in rooms, all of them, are kept; 0 for ever"
     )
     retention_direct: int = _setting(
         0, _number(0, 36_500), "DAYS", "whole days for which direct messages are kept; 0 for ever"

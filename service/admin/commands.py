@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import sys
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from service.accounts import passwords
 from service.accounts.names import map_name, map_new_name
-from service.admin import files
+from service.admin import arguments, files
 from service.admin.asking import ask
 from service.admin.dossier import export
-from service.admin.kept_backups import parse_count
-from service.admin.orders import accounts, messages, names
+from service.admin.orders import accounts, messages, names, rooms
 from service.admin.orders.announce import MAX_ANNOUNCEMENT, Announce
+from service.admin.orders.moderation import Moderate, Moderation
 from service.admin.orders.status import Status, Users
 from service.admin.roster import import_users
-from service.clock import format_time
 from service.errors import PeerError
-from service.storage.records import DELETED, Role
+from service.storage.records import DELETED
 from service.visible import one_line
-from service.wire.limits import MAX_ID, MAX_REASON
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Mapping
 
     from service.admin.desk import Order, Work
     from service.admin.show import Layout
     from service.config import Settings
+    from service.storage.records import Action
 
 
 class Command(NamedTuple):
@@ -39,121 +37,6 @@ class Command(NamedTuple):
     work: Callable[[argparse.Namespace, Settings], Work]
     add_arguments: Callable[[argparse.ArgumentParser, Settings], None]
     layout: Layout = "text"  # without --json
-
-
-# -- arguments --------------------------------------------------------------------------------------------------------
-def _add_db(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    parser.add_argument("--db", default=settings.db, help="the SQLite file (default %(default)s)")
-
-
-def _add_name(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    parser.add_argument("name", metavar="NAME", help="whose account")
-    _add_db(parser, settings)
-
-
-def _add_for_rename(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    parser.add_argument("name", metavar="OLD", help="the account's present name")
-    parser.add_argument("new_name", metavar="NEW", help="its name from now on")
-    _add_db(parser, settings)
-
-
-def _add_for_delete_user(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    _add_name(parser, settings)
-    parser.add_argument("--with-messages", action="store_true", help="delete what it wrote, too")
-
-
-def _add_file_to_look_at(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    parser.add_argument("db", metavar="FILE", nargs="?", default=settings.db, help="the file (default %(default)s)")
-
-
-def _add_for_init_db(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    _add_file_to_look_at(parser, settings)
-    parser.add_argument("--backup", action="store_true", help="before an upgrade, copy it to the folder backups")
-
-
-def _add_for_backup(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    default = "backups/<name of the database>-<time>.db"
-    parser.add_argument("file", metavar="FILE", nargs="?", help=f"the copy (default {default})")
-    parser.add_argument("--overwrite", action="store_true", help="replace a FILE that is there already")
-    parser.add_argument(
-        "--keep",
-        type=parse_count,
-        metavar="N",
-        help="without FILE: afterwards delete the oldest of the backups that are named so, until N are left",
-    )
-    _add_db(parser, settings)
-
-
-def _add_for_restore(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    parser.add_argument("file", metavar="FILE", help="the backup")
-    _add_db(parser, settings)
-
-
-def _add_for_certs(parser: argparse.ArgumentParser, _: Settings) -> None:
-    parser.add_argument("folder", nargs="?", default="certs", help="where to put them (default %(default)s)")
-    parser.add_argument("--name", action="append", default=[], help="a further name or address of this machine")
-
-
-def _add_for_users(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    parser.add_argument("--disabled", action="store_true", help="only those that are shut out")
-    _add_db(parser, settings)
-
-
-def _add_for_role(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    parser.add_argument("name", metavar="NAME", help="whose")
-    parser.add_argument("role", choices=get_args(Role), help="its rank in the main room")
-    _add_db(parser, settings)
-
-
-def _add_for_announce(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    parser.add_argument("text", metavar="TEXT", help="what to say; - takes it from stdin")
-    _add_db(parser, settings)
-
-
-def _add_for_import(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    parser.add_argument("file", metavar="FILE", help="CSV in UTF-8, whose first line has a column called name")
-    _add_db(parser, settings)
-
-
-def _add_for_export(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    parser.add_argument("--to", metavar="FOLDER", help="write export.jsonl and export.txt there, in place of printing")
-    _add_name(parser, settings)
-
-
-def _add_for_delete_message(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    parser.add_argument("id", type=_parse_id, metavar="ID", help="the message's number")
-    parser.add_argument("--reason", type=_parse_reason, help="why; it is kept in the database and sent to nobody")
-    _add_db(parser, settings)
-
-
-def _add_for_purge(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    parser.add_argument("--before", type=_parse_date, required=True, metavar="DATE", help="such as 2026-01-01, in UTC")
-    kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument("--public-only", action="store_true", help="leave direct messages")
-    kinds.add_argument("--direct-only", action="store_true", help="leave public messages")
-    parser.add_argument("--dry-run", action="store_true", help="only say how many there are")
-    _add_db(parser, settings)
-
-
-def _parse_id(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:20]) <= MAX_ID):
-        raise argparse.ArgumentTypeError(f"{text!r} is no message's number")
-    return int(text)
-
-
-def _parse_reason(text: str) -> str:
-    if len(text) > MAX_REASON or "\0" in text:
-        raise argparse.ArgumentTypeError(f"a reason has at most {MAX_REASON} characters, and no NUL")
-    return text
-
-
-def _parse_date(text: str) -> str:
-    """Returns the time at which that day begins, in UTC."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date; write it as 2026-01-31") from None
-    return format_time(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
 # -- orders -----------------------------------------------------------------------------------------------------------
@@ -202,7 +85,49 @@ def _set_password(given: argparse.Namespace, settings: Settings) -> Work:
 
 
 def _set_role(given: argparse.Namespace, _: Settings) -> Work:
-    yield from ask(given.db, accounts.SetRole(map_name(given.name), given.role))
+    yield from ask(given.db, Moderate(map_name(given.name), "role", _map_room(given.room), given.role))
+
+
+def _kick(given: argparse.Namespace, _: Settings) -> Work:
+    name, room = map_name(given.name), _map_room(given.room)
+    yield from ask(given.db, accounts.Kick(name) if room is None else Moderate(name, "kick", room))
+
+
+def _moderate(action: Action) -> Callable[[argparse.Namespace, Settings], Work]:
+    """Returns the work of a command that does so to somebody in a room."""
+
+    def work(given: argparse.Namespace, _: Settings) -> Work:
+        name, room = map_name(given.name), _map_room(given.room)
+        yield from ask(given.db, Moderate(name, action, room, minutes=given.minutes, reason=given.reason))
+
+    return work
+
+
+def _rooms(given: argparse.Namespace, _: Settings) -> Work:
+    yield from ask(given.db, rooms.Rooms(gone=given.gone))
+
+
+def _delete_room(given: argparse.Namespace, _: Settings) -> Work:
+    order = rooms.DeleteRoom(_known_room(given.room))
+    _confirm(f"Delete the room {order.name} for good? Its members are told, and no command reads it any more.")
+    yield from ask(given.db, order)
+
+
+def _moderation(given: argparse.Namespace, _: Settings) -> Work:
+    user = None if given.user is None else map_name(given.user)
+    yield from ask(given.db, Moderation(_map_room(given.room), user, given.action, given.since))
+
+
+def _map_room(text: str | None) -> str | None:
+    return None if text is None else _known_room(text)
+
+
+def _known_room(text: str) -> str:
+    """Returns the name of the room that `text` means. Raises PeerError for one that no room can have."""
+    try:
+        return map_name(text)
+    except PeerError:
+        raise PeerError("unknown_room", f'there is no room "{text}"') from None
 
 
 def _announce(given: argparse.Namespace, _: Settings) -> Work:
@@ -221,7 +146,8 @@ def _delete_message(given: argparse.Namespace, _: Settings) -> Work:
 
 
 def _purge(given: argparse.Namespace, _: Settings) -> Work:
-    order = messages.Purge(given.before, not given.direct_only, not given.public_only, given.dry_run)
+    kinds = (not given.direct_only, not given.public_only)
+    order = messages.Purge(given.before, *kinds, _map_room(given.room), given.dry_run)
     if not given.dry_run:
         _confirm("Remove these messages for good? --dry-run says how many there are.")
     yield from ask(given.db, order)
@@ -256,37 +182,65 @@ def _ask_password(name: str) -> str:
 
 
 COMMANDS: Final[Mapping[str, Command]] = {
-    "init-db": Command("make the database, or upgrade an older one", files.init_db, _add_for_init_db),
-    "backup": Command("copy the database to a file, also while the service runs", files.backup, _add_for_backup),
+    "init-db": Command("make the database, or upgrade an older one", files.init_db, arguments.add_for_init_db),
+    "backup": Command(
+        "copy the database to a file, also while the service runs", files.backup, arguments.add_for_backup
+    ),
     "restore": Command(
-        "put a backup in the database's place; the service must not run", files.restore, _add_for_restore
+        "put a backup in the database's place; the service must not run", files.restore, arguments.add_for_restore
     ),
-    "verify": Command("check a database or a backup, also while the service runs", files.verify, _add_file_to_look_at),
-    "status": Command("say how the service does, and who is connected", _status, _add_db),
-    "users": Command("list the accounts", _users, _add_for_users),
-    "add": Command("make an account, also where registration is closed", _add, _add_name),
-    "password": Command("give an account a new password", _set_password, _add_name),
-    "disable": Command("shut an account out", _for_name(accounts.Disable), _add_name),
-    "enable": Command("let an account in again", _for_name(accounts.Enable), _add_name),
-    "kick": Command("end the sessions of an account; it may come again", _for_name(accounts.Kick), _add_name),
-    "role": Command("make an account member, moderator or owner of the main room", _set_role, _add_for_role),
-    "announce": Command("say something to everyone, as the account server", _announce, _add_for_announce),
+    "verify": Command(
+        "check a database or a backup, also while the service runs", files.verify, arguments.add_file_to_look_at
+    ),
+    "status": Command("say how the service does, and who is connected", _status, arguments.add_db),
+    "users": Command("list the accounts", _users, arguments.add_for_users),
+    "add": Command("make an account, also where registration is closed", _add, arguments.add_name),
+    "password": Command("give an account a new password", _set_password, arguments.add_name),
+    "disable": Command("shut an account out", _for_name(accounts.Disable), arguments.add_name),
+    "enable": Command("let an account in again", _for_name(accounts.Enable), arguments.add_name),
+    "kick": Command(
+        "end the sessions of an account, or its membership of a room; it may come again",
+        _kick,
+        arguments.add_name_in_room,
+    ),
+    "role": Command(
+        "make an account member, moderator or owner of the main room, or of another", _set_role, arguments.add_for_role
+    ),
+    "ban": Command(
+        "keep somebody out of the main room, or of another", _moderate("ban"), arguments.add_for_restriction
+    ),
+    "unban": Command("let somebody in again who was banned", _moderate("unban"), arguments.add_name_in_room),
+    "mute": Command("let somebody read there, and not write", _moderate("mute"), arguments.add_for_restriction),
+    "unmute": Command("let somebody write again who was muted", _moderate("unmute"), arguments.add_name_in_room),
+    "rooms": Command("list the rooms", _rooms, arguments.add_for_rooms),
+    "room": Command("delete a room", _delete_room, arguments.add_for_room),
+    "moderation": Command(
+        "list what moderators and operators did, oldest first", _moderation, arguments.add_for_moderation
+    ),
+    "announce": Command("say something to everyone, as the account server", _announce, arguments.add_for_announce),
     "import-users": Command(
-        "make accounts for the names in a file, with passwords made for them", import_users, _add_for_import, "csv"
+        "make accounts for the names in a file, with passwords made for them",
+        import_users,
+        arguments.add_for_import,
+        "csv",
     ),
-    "export": Command("give out all that is stored of a person", export, _add_for_export),
-    "rename": Command("give an account another name; nobody gets the old one", _rename, _add_for_rename),
+    "export": Command("give out all that is stored of a person", export, arguments.add_for_export),
+    "rename": Command("give an account another name; nobody gets the old one", _rename, arguments.add_for_rename),
     "delete-user": Command(
-        "close an account for good; its messages stay, without its name", _delete_user, _add_for_delete_user
+        "close an account for good; its messages stay, without its name", _delete_user, arguments.add_for_delete_user
     ),
-    "delete-message": Command("delete the text of a message", _delete_message, _add_for_delete_message),
-    "purge": Command("remove the messages of before a day, rows and all", _purge, _add_for_purge),
-    "erase": Command("remove what was deleted from the files now, and say when it is done", _erase, _add_db),
+    "delete-message": Command("delete the text of a message", _delete_message, arguments.add_for_delete_message),
+    "purge": Command("remove the messages of before a day, rows and all", _purge, arguments.add_for_purge),
+    "erase": Command("remove what was deleted from the files now, and say when it is done", _erase, arguments.add_db),
     "repair": Command(
         "make counts and search index anew, after a row was changed by hand; the service must not run",
         files.repair,
-        _add_db,
+        arguments.add_db,
     ),
-    "compact": Command("make the file smaller after a purge; the service must not run", files.compact, _add_db),
-    "certs": Command("make a self-signed certificate and its key, to speak TLS with", files.certs, _add_for_certs),
+    "compact": Command(
+        "make the file smaller after a purge; the service must not run", files.compact, arguments.add_db
+    ),
+    "certs": Command(
+        "make a self-signed certificate and its key, to speak TLS with", files.certs, arguments.add_for_certs
+    ),
 }

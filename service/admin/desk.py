@@ -13,7 +13,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from service.storage.contract import AccountStorage
-    from service.storage.records import Closed, Deleted, User
+    from service.storage.records import Closed, Deleted, RoomChange, User
     from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")
@@ -126,7 +126,13 @@ class Service(Protocol):
         """As the `done` of a message's deletion: those who may read it are told."""
 
     def tell_closed(self, closed: Closed) -> None:
-        """As the `done` of a deletion: nobody finds the account by its old name, and its sessions end."""
+        """As the `done` of a deletion: nobody finds the account by its old name, and its sessions end.
+
+        Its rooms see it leave.
+        """
+
+    def tell_room(self, change: RoomChange) -> None:
+        """As the `done` of a change in a room: those whom it concerns are told."""
 
 
 class Desk(NamedTuple):
@@ -174,4 +180,7 @@ class NoService:
         """There is nobody."""
 
     def tell_closed(self, closed: Closed) -> None:
+        """There is nobody."""
+
+    def tell_room(self, change: RoomChange) -> None:
         """There is nobody."""

@@ -77,7 +77,8 @@ def _create(path: Path) -> TextIO:
 def describe(values: Mapping[str, Any]) -> str:
     """Returns a row as a person reads it; nothing in it steers a terminal."""
     if values["what"] == "message":
-        to = f" to {values['to']}" if values["to"] else ""
+        whom = values["to"] or (f"#{values['room']}" if values["room"] else "")
+        to = f" to {whom}" if whom else ""
         kind = "" if values["kind"] == "text" else f" ({values['kind']})"
         text = f"(deleted {values['deleted']})" if values["deleted"] else values["message"]
         line = f"{values['time']}  {values['from']}{to}{kind}: {text}"

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, Union
 
 from service.accounts.refusals import as_peer_errors
-from service.admin.orders import accounts, announce, export, messages, names, status
+from service.admin.orders import accounts, announce, export, messages, moderation, names, rooms, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,6 @@ HANDLERS: Final[dict[type[Order], Callable[[Any, Desk], Work]]] = {
     accounts.Enable: accounts.enable,
     accounts.Kick: accounts.kick,
     accounts.CheckName: accounts.check_name,
-    accounts.SetRole: accounts.set_role,
     announce.Announce: announce.announce,
     export.Export: export.export,
     status.Status: status.status,
@@ -30,6 +29,10 @@ HANDLERS: Final[dict[type[Order], Callable[[Any, Desk], Work]]] = {
     messages.Erase: messages.erase,
     names.Rename: names.rename,
     names.DeleteUser: names.delete_user,
+    rooms.Rooms: rooms.rooms,
+    rooms.DeleteRoom: rooms.delete_room,
+    moderation.Moderate: moderation.moderate,
+    moderation.Moderation: moderation.moderation,
 }
 ORDERS: Final[Any] = Union[tuple(HANDLERS)]  # noqa: UP007 (made of a table; for the decoder)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from service.admin.desk import Load, Online
-from service.chat import deletion
+from service.chat import deletion, telling
 from service.clock import format_time, utcnow
 from service.errors import StorageUnavailable
 from service.wire.protocol import RenamedEvent
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from service.admin.desk import Reason
     from service.chat.session import Services, Session
-    from service.storage.records import Closed, Deleted, User
+    from service.storage.records import Closed, Deleted, RoomChange, User
     from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")
@@ -100,4 +100,9 @@ class LiveService:
     def tell_closed(self, closed: Closed) -> None:
         self._services.accounts.forget_ids()
         self._services.roster.rename(closed.user.id, closed.user.name)
+        for change in closed.rooms:
+            self.tell_room(change)
         self.end_sessions("kicked", closed.user.id)
+
+    def tell_room(self, change: RoomChange) -> None:
+        telling.tell(self._services, change)

@@ -429,13 +429,45 @@ class Act(NamedTuple):
     until: str | None = None
 
 
+class HeldMembership(NamedTuple):
+    """A membership in a room that is not gone."""
+
+    room: str
+    role: Role
+    joined: str
+    muted_until: str | None
+    read_id: int
+
+
+class HeldInvitation(NamedTuple):
+    """An invitation that was not accepted yet; `by` is who made it."""
+
+    room: str
+    by: str | None
+    time: str
+
+
+class HeldBan(NamedTuple):
+    """A ban from a room, or from the main one, where `room` is None; it may have ended."""
+
+    room: str | None
+    by: str | None
+    reason: str | None
+    time: str
+    until: str
+
+
 class Dossier(NamedTuple):
     """What is stored of a person besides messages."""
 
     person: Person
     read_id: int  # the read marker in the main room
+    muted_until: str | None  # there
     former_names: list[tuple[str, str]]  # and when each ended
     tokens: list[tuple[str, str]]  # when each was made, and when it expires
+    memberships: list[HeldMembership]
+    invitations: list[HeldInvitation]
+    bans: list[HeldBan]
     acts: list[Act]  # by the person, and to the person
 
 
@@ -461,6 +493,7 @@ class Overview(NamedTuple):
     disabled: int
     newest_id: int  # ever given to a message
     recent: int  # messages stored since the moment asked for
+    rooms: int  # that are not gone, besides the main one
     schema: str
 
 

@@ -134,6 +134,22 @@ def administers(*said: str, typed: str = "", is_running: bool = True) -> How:
     return run
 
 
+def in_ops(*said: str) -> How:
+    """As `administers`, in the room ops, where alice is and bob, who owns it."""
+
+    def run(stage: Stage, printed: str) -> None:
+        line = printed.replace("NAME", "alice").replace("ROOM", "ops")
+        with stage.serving() as server, enter(server.port, "bob") as bob, enter(server.port, "alice") as alice:
+            bob.ask("create", room="ops")
+            alice.ask("join", room="ops")
+            bob.ask("moderate", room="ops", username="alice", action="ban" if "moderation" in line else "mute")
+            out = stage.run(line, stage.clone)
+        for words in said:
+            assert words in out
+
+    return run
+
+
 def deletes(stage: Stage, line: str) -> None:
     """The message is the one that alice has sent."""
     with stage.serving() as server, enter(server.port, "alice") as alice:
@@ -172,6 +188,8 @@ def queries(stage: Stage, line: str) -> None:
     with stage.serving() as server, enter(server.port, "alice") as alice, enter(server.port, "bob"):
         alice.ask("pm", message="hello")
         alice.ask("dm", to="bob", message="hello")
+        alice.ask("create", room="ops")
+        alice.ask("pm", room="ops", message="hello")
         assert "alice" in stage.run(line, stage.clone)
 
 
@@ -287,6 +305,19 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin import-users class.csv > passwords.csv": imports,
     "chat-admin export NAME": administers('"what": "account", "name": "alice"'),
     "chat-admin export NAME --to FOLDER": administers("0 messages"),
+    "chat-admin rooms": in_ops("ops"),
+    "chat-admin rooms --gone": in_ops("ops"),
+    "chat-admin room delete ROOM": in_ops("ops: the room is deleted, for 2 members"),
+    "chat-admin role NAME owner --room ROOM": in_ops("alice: is owner of ops now"),
+    "chat-admin kick NAME --room ROOM": in_ops("alice: is no member of ops any more"),
+    "chat-admin mute NAME --room ROOM --minutes 30": in_ops("alice: is muted in ops until 20"),
+    "chat-admin unmute NAME --room ROOM": in_ops("alice: is not muted in ops"),
+    "chat-admin ban NAME --room ROOM --reason 'spam'": in_ops("alice: is banned from ops"),
+    "chat-admin unban NAME --room ROOM": in_ops("alice: is not banned from ops"),
+    "chat-admin moderation": in_ops("bob ", "alice ", "ops "),
+    "chat-admin moderation --room ROOM --since 2026-01-01": in_ops("bob ", "alice ", "ops "),
+    "chat-admin moderation --user NAME --action ban --json": in_ops('"by": "bob", "action": "ban", "user": "alice"'),
+    "chat-admin purge --before 2026-01-01 --room ROOM": in_ops("0 messages removed"),
     "chat-admin delete-message 17": deletes,
     "chat-admin delete-message 17 --reason 'a phone number'": deletes,
     "chat-admin purge --before 2026-01-01 --dry-run": administers("0 messages older"),

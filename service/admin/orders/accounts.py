@@ -9,7 +9,7 @@ from service.accounts.names import check_not_reserved, look_of
 from service.accounts.refusals import to_peer_error
 from service.admin.desk import Desk, Order, Row, counted
 from service.clock import format_time, utcnow
-from service.storage.records import Refused, Role, UnknownUser
+from service.storage.records import Refused, UnknownUser
 
 if TYPE_CHECKING:
     from service.admin.desk import Work
@@ -46,13 +46,6 @@ class Kick(Order, frozen=True, tag="kick"):
     """Ends an account's sessions."""
 
     name: str
-
-
-class SetRole(Order, frozen=True, tag="role"):
-    """Gives an account its rank in the main room."""
-
-    name: str
-    role: Role
 
 
 class CheckName(Order, frozen=True, tag="check-name"):
@@ -99,11 +92,6 @@ def check_name(order: CheckName, desk: Desk) -> Work:
         except Refused as refused:
             why = str(to_peer_error(refused))
     yield Row({"name": order.name, "why": why})
-
-
-def set_role(order: SetRole, desk: Desk) -> Work:
-    desk.storage.result(desk.storage.set_role(order.name, order.role, format_time(utcnow())))
-    yield Row({"name": order.name, "role": order.role}, [f"{order.name}: is {order.role} of the main room now"])
 
 
 def kick(order: Kick, desk: Desk) -> Work:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from service.admin.desk import Desk, Order, Progress, Row
-from service.storage.records import UnknownUser
+from service.storage.records import FOREVER, UnknownUser
 
 if TYPE_CHECKING:
     from service.admin.desk import Work
@@ -17,7 +17,8 @@ LOOKED_AT: Final = 10_000  # messages of anybody in a piece, some 20 ms: there i
 class Export(Order, frozen=True, tag="export"):
     """Tells a row for the account, and one for each name it had, token, act of moderation and message of it.
 
-    The messages are those it sent, and the direct ones it got. The value `what` says which a row is. Nothing changes,
+    Rows for its memberships in rooms, the invitations to it and its bans come before the acts. The messages are those
+    it sent, and the direct ones it got. The value `what` says which a row is. Nothing changes,
     but the log says who was exported.
     """
 
@@ -38,20 +39,32 @@ def export(order: Export, desk: Desk) -> Work:
             "disabled": person.disabled_at,
             "role": person.role,
             "read_id": held.read_id,
+            "muted_until": _end(held.muted_until),
         }
     )
     for name, ended in held.former_names:
         yield Row({"what": "former_name", "name": name, "ended": ended})
     for created, expires in held.tokens:
         yield Row({"what": "token", "created": created, "expires": expires})
+    for member in held.memberships:
+        yield Row({"what": "membership"} | member._asdict() | {"muted_until": _end(member.muted_until)})
+    for invitation in held.invitations:
+        yield Row({"what": "invitation"} | invitation._asdict())
+    for ban in held.bans:
+        yield Row({"what": "ban"} | ban._asdict() | {"until": _end(ban.until)})
     for act in held.acts:
-        yield Row({"what": "moderation"} | act._asdict())
+        yield Row({"what": "moderation"} | act._asdict() | {"until": _end(act.until)})
     after = 0
     while (page := desk.storage.messages_of(person.id, after, LOOKED_AT)).up_to:
         for kept in page.messages:
             yield _message(kept)
         after = page.up_to
         yield Progress(f"messages, up to id {after}")
+
+
+def _end(until: str | None) -> str | None:
+    """Returns when a ban or mute ends; None for one that does not end by itself, too."""
+    return None if until == FOREVER else until
 
 
 def _message(kept: KeptMessage) -> Row:
@@ -63,6 +76,7 @@ def _message(kept: KeptMessage) -> Row:
             "time": message.time,
             "from": message.sender,
             "to": message.recipient,
+            "room": message.room,
             "kind": message.kind or "text",
             "message": message.body,
             "nonce": kept.nonce,

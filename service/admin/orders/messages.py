@@ -27,16 +27,17 @@ class DeleteMessage(Order, frozen=True, tag="delete-message"):
 
 
 class Purge(Order, frozen=True, tag="purge"):
-    """Removes messages of before a time; with `dry_run` it only counts them."""
+    """Removes messages of before a time; with `room` only those there; with `dry_run` it only counts them."""
 
     before: str
     public: bool
     direct: bool
+    room: str | None = None
     dry_run: bool = False
 
     def __str__(self) -> str:
         kinds = " and ".join(kind for kind in ("public", "direct") if getattr(self, kind))
-        return f"purge {kinds} before {self.before}" + (" (dry run)" if self.dry_run else "")
+        return f"purge {self.room or kinds} before {self.before}" + (" (dry run)" if self.dry_run else "")
 
 
 class Erase(Order, frozen=True, tag="erase"):
@@ -58,7 +59,7 @@ def delete_message(order: DeleteMessage, desk: Desk) -> Work:
 
 def purge(order: Purge, desk: Desk) -> Work:
     if order.dry_run:
-        count = desk.storage.count_older(order.before, public=order.public, direct=order.direct)
+        count = desk.storage.count_older(order.before, public=order.public, direct=order.direct, room=order.room)
         yield Row(
             {"before": order.before, "would_remove": count}, [f"{counted(count, 'message')} older; none was removed"]
         )
@@ -66,7 +67,9 @@ def purge(order: Purge, desk: Desk) -> Work:
     removed = after_id = pieces = 0
     more = True
     while more:
-        piece = desk.storage.purge_some(order.before, after_id, public=order.public, direct=order.direct)
+        piece = desk.storage.purge_some(
+            order.before, after_id, public=order.public, direct=order.direct, room=order.room
+        )
         count, after_id, more = desk.storage.result(piece)
         removed, pieces = removed + count, pieces + 1
         if pieces % TOLD_EVERY == 0:

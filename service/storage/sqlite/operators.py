@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from service.storage.records import Act, Dossier, KeptMessage, KeptPage, Message, Overview, Person
+from service.storage.records import (
+    Act,
+    Dossier,
+    HeldBan,
+    HeldInvitation,
+    HeldMembership,
+    KeptMessage,
+    KeptPage,
+    Message,
+    Overview,
+    Person,
+)
 from service.storage.sqlite import acts
 
 if TYPE_CHECKING:
@@ -33,15 +44,31 @@ def find_dossier(connection: sqlite3.Connection, name: str) -> Dossier | None:
         return None
     person = Person(*row)
     values = {"id": person.id}
-    (read_id,) = connection.execute("SELECT read_id FROM user WHERE id = :id", values).fetchone()
+    read_id, muted_until = connection.execute("SELECT read_id, muted_until FROM user WHERE id = :id", values).fetchone()
     names = "SELECT name, ended_at FROM former_name WHERE user_id = :id ORDER BY ended_at"
     tokens = "SELECT created_at, expires_at FROM token WHERE user_id = :id ORDER BY created_at"
+    memberships = """
+        SELECT r.name, m.role, m.joined_at, m.muted_until, m.read_id
+        FROM member AS m CROSS JOIN room AS r ON r.id = m.room_id WHERE m.user_id = :id ORDER BY r.name
+    """
+    invitations = """
+        SELECT r.name, b.name, i.time FROM invitation AS i CROSS JOIN room AS r ON r.id = i.room_id
+        LEFT JOIN user AS b ON b.id = i.by_id WHERE i.user_id = :id ORDER BY r.name
+    """
+    bans = """
+        SELECT r.name, a.name, b.reason, b.time, b.until FROM ban AS b LEFT JOIN room AS r ON r.id = b.room_id
+        LEFT JOIN user AS a ON a.id = b.by_id WHERE b.user_id = :id ORDER BY b.time
+    """
     own_acts = f"{acts.SELECT} WHERE m.actor_id = :id OR m.user_id = :id ORDER BY m.id"
     return Dossier(
         person,
         read_id,
+        muted_until,
         connection.execute(names, values).fetchall(),
         connection.execute(tokens, values).fetchall(),
+        [HeldMembership(*row) for row in connection.execute(memberships, values).fetchall()],
+        [HeldInvitation(*row) for row in connection.execute(invitations, values).fetchall()],
+        [HeldBan(*row) for row in connection.execute(bans, values).fetchall()],
         [Act(*act) for act in connection.execute(own_acts, values).fetchall()],
     )
 
@@ -74,7 +101,8 @@ def overview(connection: sqlite3.Connection, since: str) -> Overview:
     (schema,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     before = last_before(connection, since)
     (recent,) = connection.execute("SELECT count(*) FROM message WHERE id > ?", (before,)).fetchone()
-    return Overview(users, disabled, 0 if given is None else given[0], recent, schema)
+    (rooms,) = connection.execute("SELECT count(*) FROM room WHERE gone_at IS NULL").fetchone()
+    return Overview(users, disabled, 0 if given is None else given[0], recent, rooms, schema)
 
 
 def last_before(connection: sqlite3.Connection, moment: str) -> int:

@@ -44,7 +44,9 @@ def test_no_database_is_made_by_a_name_alone(tmp_path: Path, run: Run) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", [["delete-user", "alice"], ["purge", "--before", "2026-01-01"]])
+@pytest.mark.parametrize(
+    "command", [["delete-user", "alice"], ["purge", "--before", "2026-01-01"], ["room", "delete", "ops"]]
+)
 @pytest.mark.parametrize("answer", ["", "y", "no"])
 def test_what_cannot_be_undone_is_asked_for(
     command: list[str], answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -22,6 +22,7 @@ MESSAGE: dict[str, Any] = {
     "time": "2026-11-21T09:30:00.123Z",
     "from": "alice",
     "to": None,
+    "room": None,
     "kind": "text",
     "message": "hi",
     "deleted": None,
@@ -70,6 +71,7 @@ def test_one_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
     [
         ({}, "2026-11-21T09:30:00.123Z  alice: hi"),
         ({"to": "bob"}, "2026-11-21T09:30:00.123Z  alice to bob: hi"),
+        ({"room": "ops"}, "2026-11-21T09:30:00.123Z  alice to #ops: hi"),
         ({"kind": "notice"}, "2026-11-21T09:30:00.123Z  alice (notice): hi"),
         ({"message": "two\nlines\x1b"}, "2026-11-21T09:30:00.123Z  alice: two\n    lines␛"),
         ({"message": "", "deleted": "later"}, "2026-11-21T09:30:00.123Z  alice: (deleted later)"),

@@ -67,6 +67,31 @@ def test_it_has_former_names_and_what_moderators_did(tmp_path: Path, run: Run) -
     assert secrets[0] not in run("export", "alice")[1]
 
 
+def test_it_has_what_it_is_in_rooms(tmp_path: Path, run: Run) -> None:
+    """Memberships, invitations, bans, and what it said there; nothing that others said there."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:
+        for room in ("lab", "ops"):
+            bob.ask("create", room=room)
+        alice.ask("join", room="ops")
+        bob.ask("moderate", room="ops", username="alice", action="mute")
+        bob.ask("moderate", room="ops", username="alice", action="unmute")
+        alice.ask("pm", room="ops", message="hello")
+        bob.ask("pm", room="ops", message="not hers")
+        bob.ask("moderate", room="lab", username="alice", action="invite")
+        bob.ask("moderate", username="alice", room="all", action="mute")
+        run("ban", "alice", "--reason", "spam")
+        found = rows(run)
+    account, member, invitation, ban, *acts, message = found
+    assert account["muted_until"] is None
+    assert [member[name] for name in ("what", "room", "role", "muted_until", "read_id")] == [
+        *("membership", "ops", "member", None, 0),
+    ]
+    assert [invitation[name] for name in ("what", "room", "by")] == ["invitation", "lab", "bob"]
+    assert [ban[name] for name in ("what", "room", "by", "reason", "until")] == ["ban", None, None, "spam", None]
+    assert [act["action"] for act in acts] == ["mute", "unmute", "invite", "ban"]
+    assert (message["from"], message["to"], message["room"], message["message"]) == ("alice", None, "ops", "hello")
+
+
 def test_of_nobody_there_is_nothing(tmp_path: Path, run: Run) -> None:
     """Status 1."""
     with running_server(tmp_path):

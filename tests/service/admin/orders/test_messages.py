@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from service.storage.records import Post
 from tests.support.erasure import left_in_files
 from tests.support.helpers import enter, open_storage, running_server
-from tests.support.storage import add, make_chat, say
+from tests.support.storage import add, make_chat, make_room, say, store_posts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,8 +81,31 @@ def test_a_purge_is_tried_dry_first(tmp_path: Path, run: Run, is_running: bool) 
         assert run("purge", *day)[1] == "0 messages removed\n"
 
 
+def test_a_purge_of_a_room_leaves_the_others(tmp_path: Path, run: Run) -> None:
+    """The main room, talks, and rooms of other names; of that name also one that is gone."""
+    with open_storage(tmp_path / "chat.db") as storage:
+        alice = add(storage, "alice")
+        for room in ("ops", "lab"):
+            make_room(storage, room, alice)
+            store_posts(storage, alice, *[Post(None, "hi", None, room=room)] * 3)
+        say(storage, alice, "hi")
+        say(storage, alice, "hi", "alice")
+    run("room", "delete", "ops")
+    day = ("--before", "2100-01-01")
+    assert run("purge", "--dry-run", "--room", "Ops", *day)[1] == "3 messages older; none was removed\n"
+    assert run("purge", "--room", "Ops", *day)[1] == "3 messages removed\n"
+    assert run("purge", "--room", "nowhere", *day) == (1, "", 'chat admin: there is no room "nowhere"\n')
+    assert run("purge", *day)[1] == "5 messages removed\n"
+
+
 @pytest.mark.parametrize(
-    "arguments", [(), ("--before", "soon"), ("--before", "2026-01-01", "--public-only", "--direct-only")]
+    "arguments",
+    [
+        (),
+        ("--before", "soon"),
+        ("--before", "2026-01-01", "--room", "ops", "--direct-only"),
+        ("--before", "2026-01-01", "--public-only", "--direct-only"),
+    ],
 )
 def test_a_purge_needs_a_day_and_one_kind_at_most(run: Run, arguments: tuple[str, ...]) -> None:
     """As a bad command."""

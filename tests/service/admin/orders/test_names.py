@@ -182,6 +182,21 @@ def test_of_a_deleted_user_the_messages_stay_without_the_name(tmp_path: Path, ru
         assert [register(server.port, name) for name in ("bob", "b0b", "bob_")] == ["username_taken"] * 3
 
 
+def test_the_rooms_of_a_deleted_user_see_it_leave(tmp_path: Path, run: Run) -> None:
+    """By the name that it had; a room that it owned is somebody else's then, and nobody's is gone."""
+    with running_server(tmp_path) as server, ExitStack() as stack:
+        alice, bob = (stack.enter_context(enter(server.port, name, rooms=True)) for name in ("alice", "bob"))
+        for room in ("ops", "own"):
+            bob.ask("create", room=room)
+        alice.ask("join", room="ops")
+        assert run(*GONE)[0] == 0
+        assert bob.read_to_end()[-1] == KICKED
+        left, heir = (line for line in alice.read_until_pong() if line["type"] == "member")
+        assert [left[field] for field in ("room", "username", "action")] == ["ops", "bob", "leave"]
+        assert [heir[field] for field in ("username", "action", "role")] == ["alice", "role", "owner"]
+        assert [room["room"] for room in alice.ask("rooms")["rooms"]] == ["ops"]
+
+
 def test_a_message_under_way_to_a_deleted_user_is_refused(tmp_path: Path, run: Run) -> None:
     """The writer does it, in its order; and one that the user had under way is not stored."""
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:

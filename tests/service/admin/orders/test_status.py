@@ -31,6 +31,7 @@ def test_status_counts_what_is_there(tmp_path: Path, run: Run) -> None:
     with running_server(tmp_path) as server, enter(server.port, "bob") as bob, enter(server.port, "alice"):
         with enter(server.port, "carl", quiet=True):
             bob.ask("pm", message="hi")
+            bob.ask("create", room="ops")
             whole, *sessions = rows(run("status", "--json")[1])
             assert [(each["name"], each["quiet"]) for each in sessions] == [
                 ("alice", False),
@@ -39,8 +40,17 @@ def test_status_counts_what_is_there(tmp_path: Path, run: Run) -> None:
             ]
         assert whole["version"] == __version__
         assert whole["running"] is True
-        counted = ("newest_id", "messages_last_minute", "users", "disabled", "online", "sessions", "connections")
-        assert [whole[name] for name in counted] == [1, 1, 3, 0, 2, 3, 3]
+        counted = (
+            "newest_id",
+            "messages_last_minute",
+            "users",
+            "disabled",
+            "rooms",
+            "online",
+            "sessions",
+            "connections",
+        )
+        assert [whole[name] for name in counted] == [1, 1, 3, 0, 1, 2, 3, 3]
         assert [whole[f"{queue}_queue"] for queue in ("writer", "delivery", "bcrypt")] == [0, 0, 0]
         assert min(whole["database_bytes"], whole["wal_bytes"], whole["free_bytes"]) > 0
 
