@@ -34,12 +34,14 @@ MADE: Final = ("benchmarks/profile.svg", "benchmarks/history", "migrations/versi
 def test_the_queries_run_while_the_service_writes(tmp_path: Path) -> None:
     """Each gives what its heading says, read by another connection in the midst of a chat."""
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:
+        alice.ask("create", room="ops")
+        alice.ask("pm", room="ops", message="the deploy is done")
         alice.ask("pm", message="Hello, everyone!")
         alice.ask("dm", to="bob", message="hello there")
         bob.ask("dm", to="alice", message="at last")
         alice.send(*({"command": "dm", "to": "alice", "message": "on and on"} for _ in range(200)))
         with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
-            today, most, talk, word, last = (connection.execute(query).fetchall() for query in QUERIES)
+            today, most, talk, word, last, room = (connection.execute(query).fetchall() for query in QUERIES)
         alice.read_until_pong()
     assert [row[1:] for row in today] == [("alice", "Hello, everyone!")]
     assert most[0][0] == "alice"
@@ -47,6 +49,7 @@ def test_the_queries_run_while_the_service_writes(tmp_path: Path) -> None:
     assert [row[1:] for row in talk] == [("alice", "hello there"), ("bob", "at last")]
     assert [row[1:] for row in word] == [("alice", None, "Hello, everyone!"), ("alice", "bob", "hello there")]
     assert {row[0] for row in last} == {"alice", "bob"}
+    assert [row[1:] for row in room] == [("alice", "the deploy is done")]
 
 
 # -- the lists --------------------------------------------------------------------------------------------------------

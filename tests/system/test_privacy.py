@@ -113,6 +113,50 @@ def test_a_stranger_is_told_as_if_it_were_not_there(tmp_path: Path, command: str
         assert dump(tmp_path / "chat.db") == before
 
 
+# As README.txt of version 0.1.0 printed them: who has typed one for years must not see a private room by it.
+OLDER_QUERIES: Final = {
+    "public": "SELECT time, sender, message FROM history WHERE recipient IS NULL AND time >= date('now')",
+    "counts": "SELECT sender, count(*) AS messages FROM history GROUP BY sender ORDER BY messages DESC LIMIT 10",
+    "talk": "SELECT time, sender, message FROM history WHERE 'alice' IN (sender, recipient) "
+    "AND 'bob' IN (sender, recipient)",
+    "word": "SELECT time, sender, recipient, message FROM history WHERE message LIKE '%hello%'",
+    "users": "SELECT name, last_seen FROM users ORDER BY last_seen DESC",
+}
+
+
+@pytest.mark.parametrize("room", ["secret", "bob"])
+def test_older_queries_show_no_private_room(tmp_path: Path, room: str) -> None:
+    """Neither its text nor its name, also where that is a user's; but those that were over everything are so still."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob"):
+        alice.ask("create", room=room, private=True)
+        alice.ask("pm", room=room, message="hello, between us only")
+        with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
+            found = {name: connection.execute(query).fetchall() for name, query in OLDER_QUERIES.items()}
+    assert (found["public"], found["talk"]) == ([], [])
+    assert found["counts"] == [("alice", 1)]
+    assert [row[1:] for row in found["word"]] == [("alice", f"#{room}", "hello, between us only")]
+    assert {name for name, _ in found["users"]} == {"alice", "bob"}
+
+
+@pytest.mark.parametrize("fields", [{}, {"rooms": True}], ids=["older", "rooms"])
+def test_a_private_room_shows_to_no_stranger(tmp_path: Path, fields: Line) -> None:
+    """Live, by search, history, counts and ids, and in what lists there are: as if nothing had been said."""
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        alice.ask("pm", message="in public")
+        enter(server.port, "mallory").close()
+        alice.ask("create", room="secret", topic=SECRETS[3], private=True)
+        with enter(server.port, "mallory", **fields) as there:
+            alice.ask("pm", room="secret", message=SECRETS[3])
+            assert there.read_until_pong() == []
+        with enter(server.port, "mallory", **fields) as mallory:
+            assert [mallory.hello[name] for name in ("missed", "unread", "last_id")] == [0, 0, 1]
+            assert [message["id"] for message in mallory.ask("history")["messages"]] == [1]
+            assert mallory.ask("search", query="between us")["messages"] == []
+            assert mallory.ask("search", query="between us", room="secret")["code"] == "unknown_room"
+            assert [message["id"] for message in mallory.ask("since", id=0)["messages"]] == [1]
+            assert mallory.ask("rooms")["rooms"] == []
+
+
 def test_a_public_page_has_no_gap_to_see(tmp_path: Path) -> None:
     """A page that begins or ends at others' message holds the public ones round it, and no more."""
     with strangers(tmp_path) as (mallory, secret, _):
