@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # A shell that starts the tests in the background ignores Ctrl-C, and programs that a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Tests start programs by the hundred. Where nothing is kept compiled, each start takes half as long again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Clients started by a test must neither find nor leave logins and profiles of the person at this machine.
 _HOME = tempfile.TemporaryDirectory()
 CONFIG, STATE = Path(_HOME.name) / "config" / "chat", Path(_HOME.name) / "state" / "chat"
