@@ -26,6 +26,7 @@ from client import settings
 from client.hosts import canonical
 from client.memory import Memory
 from client.net.connection import CannotConnectError, connect
+from client.net.features import Wishes
 from client.net.known import Known
 from client.net.link import Link
 from client.net.trust import Pins, Plain, Security, Trust, UntrustedError
@@ -99,11 +100,12 @@ def _chat(profile: Profile, tokens: Tokens, wanted: Wanted | None, used: str, *,
         return options.run(again, wanted, name, password, tokens, quiet=quiet)
     first = connect(profile.server, profile.port, trust=trust)
     if is_unasked:
-        return stdin.run(partial(Link, first=first, quiet=quiet), name, password, tokens)
+        return stdin.run(partial(Link, first=first, wishes=Wishes(quiet=quiet)), name, password, tokens)
     from client.terminal import app  # noqa: PLC0415  # prompt_toolkit takes 0.1 s, which a script need not wait
 
     def keep(login: LoginOkReply) -> None:
-        tokens.keep(login.username, login.token)
+        if login.token:
+            tokens.keep(login.username, login.token)
 
     make_link = partial(Link, first=first, connect=again, keep=keep)
     write_profile = partial(settings.write_talk, settings.profiles_path(), used) if used else lambda _: False

@@ -343,9 +343,9 @@ class Session:
         if not self._is_leaving:
             self._show_all(lambda: self._model.lose(str(error)))
 
-    def catch_up(self, messages: Sequence[StoredMessage]) -> None:
+    def catch_up(self, messages: Sequence[StoredMessage], deleted: Sequence[int] | None) -> None:
         """Shows what came meanwhile."""
-        self._show_all(lambda: self._model.catch_up(messages))
+        self._show_all(lambda: self._model.catch_up(messages, deleted))
 
     def come_back(self, login: LoginOkReply) -> None:
         """Says that the connection is back."""

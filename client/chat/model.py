@@ -120,7 +120,7 @@ class Model:
         self._gap = 0
         return [trouble(reason), hint("Trying again; what you type meanwhile waits.")]
 
-    def catch_up(self, messages: Sequence[StoredMessage]) -> list[Line]:
+    def catch_up(self, messages: Sequence[StoredMessage], deleted: Sequence[int] | None = ()) -> list[Line]:  # noqa: ARG002
         """The lines for messages that came while the connection was lost; each that was shown before is left out."""
         fresh = [message for message in messages if message.id not in self.backlog.shown]
         self._gap += len(fresh)
@@ -128,6 +128,8 @@ class Model:
             self.backlog.shown.add(message.id)
             self.receipts.live(message.id)
             self.people.note_direct(message.id, message.from_, message.to)
+            if message.to == self.name:
+                self.receipts.direct(message.id)
         return self.backlog.lines(fresh, is_news=True)
 
     def come_back(self, login: LoginOkReply) -> list[Line]:

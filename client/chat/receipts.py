@@ -44,8 +44,8 @@ class Receipts:
         self._newest = max(self._newest, message_id)
 
     def come_back(self, login: LoginOkReply) -> None:
-        """The connection is back, and all that came meanwhile was shown, the missed direct messages too."""
-        self.missed = 0
+        """The connection is back, and all that came meanwhile was shown. Some may have been read elsewhere."""
+        self.missed, self.unread = min(self.missed, login.missed), min(self.unread, login.unread)
         self._marker = 0  # the last one may have been lost on the way; once more does no harm
         self._newest = max(self._newest, login.last_id)
 

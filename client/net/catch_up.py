@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from client.net.connection import CannotConnectError, Connection, ConnectionLostError
 from service.wire.protocol import (
@@ -22,15 +23,19 @@ from service.wire.protocol import (
     MissedReply,
     Resume,
     Seen,
+    Since,
+    SinceReply,
     StoredMessage,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from client.net.connection import Greeted
 
+Room = str | UnsetType  # UNSET: the main room
 PATIENCE: Final = 20.0  # seconds for a reply; then the connection counts as lost
+_SOMETHING_ELSE: Final = "The server answered with something else."
 
 
 def ask(connection: Connection, command: AnyCommand) -> AnyEvent:
@@ -54,7 +59,7 @@ def resume(connection: Connection, token: str, *, may_be_renewed: bool) -> Login
             raise ConnectionLostError(reason, is_final=True)
         raise CannotConnectError(login.message)
     if not isinstance(login, LoginOkReply):
-        raise ConnectionLostError("The server answered with something else.")
+        raise ConnectionLostError(_SOMETHING_ELSE)
     return login
 
 
@@ -65,31 +70,68 @@ def fetch_token(connect: Callable[[], Greeted], name: str, password: str) -> str
         connection.start()
         try:
             login = ask(connection, Login(username=name, password=password, confirm=True))
-            return login.token if isinstance(login, LoginOkReply) else ""
+            return login.token or "" if isinstance(login, LoginOkReply) else ""
         finally:
             connection.leave()
     except (CannotConnectError, ConnectionLostError):
         return ""
 
 
-def fetch_gap(connection: Connection, after: int, last_id: int, page: int) -> Iterator[list[StoredMessage]]:
-    """What came up to `last_id`: from the main room after the id `after`, and the direct messages not seen yet.
+def fetch_since(
+    connection: Connection, after: int, last_id: int, page: int, deleted_after: str
+) -> Iterator[SinceReply]:
+    """What came up to `last_id`, of all conversations, and what was deleted since the server's time `deleted_after`.
 
-    The messages come in the order of ids, at most two pages of `page` messages at a time. Direct ones count as seen
-    once the caller asks for more. Raises ConnectionLostError.
+    The messages come in the order of ids, at most `page` at a time. Nothing counts as seen. What is later than
+    `last_id` comes live, and is left out. Raises ConnectionLostError.
+    """
+    more = True
+    while more:
+        reply = ask(connection, Since(id=after, limit=page, deleted_after=deleted_after or UNSET))
+        if not isinstance(reply, SinceReply):
+            raise ConnectionLostError(_SOMETHING_ELSE)
+        if reply.messages and reply.messages[-1].id <= after:
+            raise ConnectionLostError("The server sends the same messages again and again.")
+        messages = [message for message in reply.messages if message.id <= last_id]
+        yield replace(reply, messages=messages)
+        more = reply.more and reply.messages != [] and messages == reply.messages
+        if more:
+            after, deleted_after = messages[-1].id, reply.time
+
+
+def fetch_gap(
+    connection: Connection,
+    after: int,
+    last_id: int,
+    page: int,
+    rooms: Sequence[Room] = (UNSET,),
+    *,
+    direct: bool = True,
+) -> Iterator[list[StoredMessage]]:
+    """What came up to `last_id`: from the rooms after the id `after`, and with `direct` the ones not seen yet.
+
+    The messages come in the order of ids, at most a page of `page` messages of each at a time. Direct ones count as
+    seen once the caller asks for more. A room that the user was taken out of is left out. Raises ConnectionLostError.
     """
     end = 0
     while end < last_id:
-        public = ask(connection, History(after=after, limit=page))
-        direct = ask(connection, Missed(limit=page))
-        if not isinstance(public, HistoryReply) or not isinstance(direct, MissedReply):
-            raise ConnectionLostError("The server answered with something else.")
-        # Where more lies behind one page, the other page must not run ahead of it.
-        ends = [reply.messages[-1].id for reply in (public, direct) if reply.more and reply.messages]
-        end = min([last_id, *ends])
-        messages = sorted((*public.messages, *direct.messages), key=lambda message: message.id)
+        pages: list[HistoryReply | MissedReply] = []
+        for room in rooms:
+            reply = ask(connection, History(room=room, after=after, limit=page))
+            if isinstance(reply, HistoryReply):
+                pages.append(reply)
+            elif room is UNSET or not isinstance(reply, ErrorReply):
+                raise ConnectionLostError(_SOMETHING_ELSE)
+        if direct:
+            reply = ask(connection, Missed(limit=page))
+            if not isinstance(reply, MissedReply):
+                raise ConnectionLostError(_SOMETHING_ELSE)
+            pages.append(reply)
+        # Where more lies behind one page, the others must not run ahead of it.
+        end = min([last_id, *(one.messages[-1].id for one in pages if one.more and one.messages)])
+        messages = sorted((message for one in pages for message in one.messages), key=lambda message: message.id)
         messages = [message for message in messages if message.id <= end]
         yield messages
-        if seen := [message.id for message in messages if message.to is not UNSET]:
+        if direct and (seen := [message.id for message in messages if message.to is not UNSET]):
             ask(connection, Seen(ids=seen))
-        after = max([after, *(message.id for message in messages if message.to is UNSET)])
+        after = max(after, end)

@@ -20,6 +20,7 @@ from typing import Final
 
 import msgspec
 
+from client.net.features import Wishes, refusal, with_wishes
 from client.net.probe import answers_in_tls
 from client.net.trust import DowngradeError, Plain, Security, UntrustedError
 from client.text import one_line
@@ -33,14 +34,13 @@ from service.wire.protocol import (
     AnyCommand,
     AnyEvent,
     ByeReply,
-    Delete,
-    Dm,
-    Entry,
     ErrorReply,
     Ex,
     HelloEvent,
-    Pm,
+    Login,
+    Register,
     Reply,
+    Resume,
 )
 
 CONNECT_TIMEOUT: Final = 10.0  # seconds to reach the server and be greeted; longer than three lost SYNs (1 + 2 + 4 s)
@@ -53,9 +53,10 @@ _BYE: Final = {
     "slow": "The server closed the connection because this side took messages too slowly.",
     "kicked": "The server's operator ended this session. Start the client again to come back.",
     "password_changed": "The password was changed from elsewhere. Log in again with the new one.",
+    "logout": "This session was logged out. Start the client again to come back.",
 }
 
-_FINAL: Final = frozenset({"kicked", "password_changed"})
+_FINAL: Final = frozenset({"kicked", "password_changed", "logout"})
 _FAILED: Final = "The server closed the connection."
 
 OnEvent = Callable[[AnyEvent, AnyCommand | None], None]
@@ -98,16 +99,17 @@ class Greeted:
 class Connection:
     """Listens from `start` to `leave`; its owner calls each once."""
 
-    def __init__(self, greeted: Greeted, on_event: OnEvent, on_end: OnEnd, *, quiet: bool = False) -> None:
+    def __init__(self, greeted: Greeted, on_event: OnEvent, on_end: OnEnd, wishes: Wishes | None = None) -> None:
         """Both callbacks run on the listener thread and must not call `leave`.
 
-        A `quiet` one announces nobody, where the server has such sessions.
+        `wishes` are what a login over this connection asks for, where the server has it.
         """
         self.hello: Final = greeted.hello
+        self.features: Final = frozenset(greeted.hello.features or ())
         self.lost: ConnectionLostError | None = None  # why it ended; set before `on_end` is called
         self._on_event = on_event
         self._on_end = on_end
-        self._quiet = quiet
+        self._wishes = wishes or Wishes()
         self._socket = greeted.sock
         self._channel = greeted.channel
         self._decoder = greeted.decoder
@@ -127,18 +129,14 @@ class Connection:
         `then` is called with the reply before the next event is read. The reply may be an ErrorReply; it fails with
         ConnectionLostError if the connection ends first.
         """
-        features = self.hello.features or ()  # what belongs to one is sent to no server that does not name it
         command = msgspec.structs.replace(command, ref=(ref := new_nonce()))
-        if self._quiet and isinstance(command, Entry) and "quiet" in features:
-            command = msgspec.structs.replace(command, quiet=True)
+        if isinstance(command, (Login, Register, Resume)):
+            command = with_wishes(command, self._wishes, self.features)
         reply: Future[AnyEvent] = Future()
         if then is not None:
             reply.add_done_callback(then)
-        if isinstance(command, (Pm, Dm)) and command.kind and "kind" not in features:
-            # An older service would store it as a text.
-            return self._refuse(command, reply, "unknown_kind", "this server knows no /me. Write it as a message.")
-        if isinstance(command, Delete) and "delete" not in features:
-            return self._refuse(command, reply, "unknown_command", "this server cannot delete messages.")
+        if unknown := refusal(command, self.features):
+            return self._refuse(command, reply, *unknown)
         line = encode(command)
         if (size := len(line) - 1) > self.hello.max_line:  # the service could not tell which command it skipped
             text = f"this is {size:,} bytes long and the server takes {self.hello.max_line:,}. Send it in parts."

@@ -17,8 +17,9 @@ import msgspec
 import tenacity
 from msgspec import UNSET
 
-from client.net.catch_up import PATIENCE, fetch_gap, fetch_token, resume
+from client.net.catch_up import PATIENCE, fetch_token, resume
 from client.net.connection import CannotConnectError, Connection, ConnectionLostError
+from client.net.cursor import Cursor, rooms_of
 from client.net.holdback import Holdback
 from client.net.pending import Message, Pending, PendingMessage
 from service.wire.limits import MAX_PAGE
@@ -26,8 +27,8 @@ from service.wire.protocol import (
     AckReply,
     AnyCommand,
     AnyEvent,
-    BroadcastEvent,
     Dm,
+    ErrorReply,
     History,
     LoginOkReply,
     Missed,
@@ -36,6 +37,7 @@ from service.wire.protocol import (
     RenamedEvent,
     Resume,
     Seen,
+    Since,
     StoredMessage,
 )
 
@@ -43,7 +45,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
+    from client.net.catch_up import Room
     from client.net.connection import Greeted
+    from client.net.features import Wishes
 
 FIRST_PAUSE: Final = 0.25  # seconds before the second try; a server that restarts is back in one second
 
@@ -89,11 +93,18 @@ class Listener(Protocol):
     def lose(self, error: ConnectionLostError) -> None:
         """The connection is lost; from now on the link tries again."""
 
-    def catch_up(self, messages: Sequence[StoredMessage]) -> None:
-        """Some of what came meanwhile, in order, after all that came before; part of it may have been received."""
+    def catch_up(self, messages: Sequence[StoredMessage], deleted: Sequence[int] | None) -> None:
+        """Some of what came meanwhile, in order, after all that came before; part of it may have been received.
+
+        `deleted` are ids of messages that were deleted meanwhile; None: too many to be told. Either may be of a room
+        that only the login tells of, which follows.
+        """
 
     def come_back(self, login: LoginOkReply) -> None:
-        """All that came meanwhile was given; what follows is live."""
+        """All that came meanwhile was given; what follows is live.
+
+        `login.missed` counts the direct messages not seen yet that were perhaps not given.
+        """
 
     def end(self, error: ConnectionLostError) -> None:
         """It is over; the link does not try again."""
@@ -110,19 +121,19 @@ class Link:
         keep: Callable[[LoginOkReply], None] | None = None,
         *,
         follows: bool = True,
-        quiet: bool = False,
+        wishes: Wishes | None = None,
         limits: Limits | None = None,
     ) -> None:
         """`connect` makes a connection after `first`, or raises CannotConnectError. None: a loss is the end.
 
-        `keep` gets each login, on any thread. Unless the link `follows`, what comes is held back until `follow`. A
-        `quiet` one announces nobody, where the server has such sessions.
+        `keep` gets each login, on any thread. Unless the link `follows`, what comes is held back until `follow`.
+        `wishes` are what each login asks for, where the server has it.
         """
         self.hello: Final = first.hello
         self._listener = listener
         self._connect = connect
         self._keep = keep
-        self._quiet = quiet
+        self._wishes = wishes
         self._limits = limits or Limits()
         self._lock = threading.Lock()  # guards what follows
         self._state = State.NEW
@@ -130,7 +141,7 @@ class Link:
         self._connection: Connection | None = self._make_connection(first)  # None while another one is made
         self._pending = Pending()
         self._login: LoginOkReply | None = None
-        self._newest_public = 0  # the id up to which all of the main room was received
+        self._cursor = Cursor()  # moved by the listener's thread, or by the link's while that holds back
         self._held: Holdback | None = None  # what came while older messages are fetched
         self._is_renewing = False  # the token may be dead, and another one is on its way
         self._reason: ConnectionLostError | None = None  # why it ended; set once the listener knows
@@ -173,14 +184,14 @@ class Link:
                 raise self._reason or OfflineError("Not connected. Try again later.")
         return connection.send(command)
 
-    def follow(self, since: int) -> None:
-        """Gives all after the id `since`, and the direct messages not seen yet, as after a loss; then it is live.
+    def follow(self, since: int, rooms: Sequence[Room] = (UNSET,), *, direct: bool = True) -> None:
+        """Gives what these rooms have after the id `since`, as after a loss; then all is live.
 
-        Once, after the login, for a link that does not follow yet.
+        With `direct` also the direct messages not seen yet. Once, after the login, for a link that does not follow yet.
         """
         with self._lock:
             self._follows = True
-            self._newest_public = since
+            self._cursor.begin(since, rooms, direct=direct)
             if self._state is State.ONLINE:
                 self._state = State.BEHIND
         self._work.set()
@@ -244,7 +255,7 @@ class Link:
 
     # -- on the listener's thread of a connection ---------------------------------------------------------------------
     def _make_connection(self, greeted: Greeted) -> Connection:
-        connection = Connection(greeted, self._receive, lambda error: self._end(connection, error), quiet=self._quiet)
+        connection = Connection(greeted, self._receive, lambda error: self._end(connection, error), self._wishes)
         return connection
 
     def _receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
@@ -255,9 +266,8 @@ class Link:
             return
         if isinstance(event, LoginOkReply):
             self._log_in(event)
-            self._newest_public = max(self._newest_public, event.last_id)
-        elif isinstance(event, BroadcastEvent):
-            self._newest_public = max(self._newest_public, event.id)
+            self._cursor.start(event)
+        self._cursor.take(event)
         self._listener.receive(event, request)
 
     def _log_in(self, login: LoginOkReply) -> None:
@@ -270,7 +280,7 @@ class Link:
 
     def _hold(self, event: AnyEvent, request: AnyCommand | None) -> bool:
         """Keeps an event back until all before it was given on; the replies to `_return` concern only that."""
-        if isinstance(request, (Resume, History, Missed, Seen)):
+        if isinstance(request, (Resume, Since, History, Missed, Seen)):
             return True
         with self._lock:
             if self._held is None:
@@ -341,8 +351,8 @@ class Link:
         assert self._login is not None  # noqa: S101  # nothing is tried again before a login
         login = self._login
         if follows:
-            self._catch_up(connection, login.last_id)
-            self._listener.come_back(login)
+            self._catch_up(connection, login)
+        self._give_up_stray(login)
         try:
             self._go_live(connection, follows=follows)
         except ConnectionLostError as error:
@@ -366,20 +376,36 @@ class Link:
                 raise ConnectionLostError("Left meanwhile.")
         connection.start()
         before = self._login.username
-        login = resume(connection, self._login.token, may_be_renewed=self._is_renewing)
+        login = resume(connection, self._login.token or "", may_be_renewed=self._is_renewing)
         self._log_in(login)
         if login.username != before:  # what is fetched now has the new name already
             self._listener.receive(RenamedEvent(before, login.username, login.time), None)
         return connection
 
-    def _catch_up(self, connection: Connection, last_id: int) -> None:
-        """Gives on what came meanwhile. `last_id` is the seam: what is later comes live, and waits."""
+    def _catch_up(self, connection: Connection, login: LoginOkReply) -> None:
+        """Gives on what came meanwhile. `login.last_id` is the seam: what is later comes live, and waits."""
+        if self._cursor.gives_all_missed(connection):
+            login = msgspec.structs.replace(login, missed=0)
+        last_id = login.last_id
         while last_id:
-            for messages in fetch_gap(connection, self._newest_public, last_id, self._limits.page):
-                self._listener.catch_up(messages)
-                self._newest_public = max([self._newest_public, *(m.id for m in messages if m.to is UNSET)])
+            for messages, deleted in self._cursor.fetch(connection, login, last_id, self._limits.page):
+                self._listener.catch_up(messages, deleted)
             with self._lock:
                 last_id = self._held.take_overrun() if self._held else 0
+        self._listener.come_back(login)
+
+    def _give_up_stray(self, login: LoginOkReply) -> None:
+        """Answers messages for rooms that the user is in no more. They do not go to another one of the same name."""
+        if login.rooms is UNSET:  # the server judges, or knows no rooms: then the connection refuses them
+            return
+        rooms = rooms_of(login)
+        with self._lock:
+            messages = self._pending.take_stray(rooms)
+        for message in messages:
+            why = "the room is another one now." if message.room in rooms else "you are in this room no more."
+            error = ErrorReply(code="unknown_room", message=f"{message.room}: {why}", command="pm")
+            self._listener.receive(error, message.command)
+            message.reply.set_result(error)
 
     def _go_live(self, connection: Connection, *, follows: bool) -> None:
         """Gives on what was held back, if it follows, and sends what waits, in its order; then it is online."""
@@ -396,6 +422,7 @@ class Link:
                         self._state = State.ONLINE if follows is self._follows else State.BEHIND
                     return
             for event, request in held:
+                self._cursor.take(event)
                 self._listener.receive(event, request)
             for message in waiting:
                 self._transmit(message, connection)

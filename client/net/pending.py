@@ -13,6 +13,8 @@ from client.net.connection import new_nonce
 from service.wire.protocol import AnyEvent, Dm, Pm
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from client.net.connection import Connection
 
 Message = Pm | Dm
@@ -25,6 +27,17 @@ class PendingMessage:
     command: Message
     reply: Future[AnyEvent] = field(default_factory=Future)
     sent_on: Connection | None = None  # the connection that it was last sent on
+
+    @property
+    def room(self) -> str:
+        """The room that it is for; empty for the main room and a direct one."""
+        return (self.command.room or "") if isinstance(self.command, Pm) else ""
+
+    def is_stray(self, rooms: Mapping[str, str]) -> bool:
+        """Whether it was never sent, and the room that it is for is not among these."""
+        if not isinstance(self.command, Pm) or not self.room or self.sent_on is not None:
+            return False
+        return self.room not in rooms or self.command.created not in (UNSET, rooms[self.room])
 
 
 class Pending:
@@ -58,6 +71,17 @@ class Pending:
         for message in moved:
             message.sent_on = connection
         return moved
+
+    def take_stray(self, rooms: Mapping[str, str]) -> list[PendingMessage]:
+        """Lets those go that wait for a room that is not among `rooms` (times of creation by name), or is another one.
+
+        What was sent before stays: a retry alone tells whether it was stored, and its `created` keeps it from the
+        other room.
+        """
+        stray = [message for message in self._messages.values() if message.is_stray(rooms)]
+        for message in stray:
+            self.remove(message.command)
+        return stray
 
     def take_all(self) -> list[PendingMessage]:
         """Lets all go."""

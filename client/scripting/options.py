@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import tenacity
 
 from client.net.connection import CannotConnectError, ConnectionLostError
+from client.net.features import Wishes
 from client.net.link import FIRST_PAUSE, Link
 from client.net.trust import UntrustedError
 from client.render.records import FORMAT, row_of
@@ -79,7 +80,7 @@ def run(
 
     def log_in_and_do() -> int:
         with streams() as (out, err):
-            make_link = partial(Link, first=connect(), connect=connect, follows=False, quiet=quiet)
+            make_link = partial(Link, first=connect(), connect=connect, follows=False, wishes=Wishes(quiet=quiet))
             return Script(make_link, wanted, out, err).run(name, password, tokens)
 
     def complain(state: tenacity.RetryCallState) -> None:

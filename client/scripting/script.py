@@ -265,7 +265,7 @@ class Script:
         self._was_lost = True
         self._tell(error, " Trying again.")
 
-    def catch_up(self, messages: Sequence[StoredMessage]) -> None:
+    def catch_up(self, messages: Sequence[StoredMessage], deleted: Sequence[int] | None) -> None:  # noqa: ARG002
         """Prints what came meanwhile. Raises ConnectionLostError if nobody reads it: then it must not count as seen."""
         with self._lock:
             fresh = [message for message in messages if message.id not in self._printed and message.to is UNSET]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+
+from client.net.connection import Connection, connect
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 TIMEOUT = 10.0  # seconds; only a failing test waits so long
@@ -131,6 +133,23 @@ class FakeServer:
         self._listener.close()
         if self._failure:
             raise self._failure
+
+
+@contextmanager
+def connected(script: Callable[[Peer], object], **hello: Any) -> Iterator[Connection]:
+    """A connection to a server that greets, then does as the script says."""
+
+    def greet_and_do(peer: Peer) -> None:
+        peer.greet(**hello)
+        script(peer)
+
+    with FakeServer(greet_and_do) as server:
+        connection = Connection(connect("127.0.0.1", server.port), lambda *_: None, lambda _: None)
+        connection.start()
+        try:
+            yield connection
+        finally:
+            connection.leave()
 
 
 def login_ok(name: str = "alice", **changes: Any) -> dict[str, Any]:

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from client.net.catch_up import ask, fetch_gap, fetch_token, resume
-from client.net.connection import CannotConnectError, Connection, ConnectionLostError, connect
+from client.net.catch_up import ask, fetch_gap, fetch_since, fetch_token, resume
+from client.net.connection import CannotConnectError, ConnectionLostError, connect
 from service.wire.protocol import Ping, PongReply
-from tests.support.fake_server import TIME, FakeServer, Peer, login_ok
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-
-@contextmanager
-def connected(script: Callable[[Peer], object]) -> Iterator[Connection]:
-    """A connection to a server that greets, then does as the script says."""
-
-    def greet_and_do(peer: Peer) -> None:
-        peer.greet()
-        script(peer)
-
-    with FakeServer(greet_and_do) as server:
-        connection = Connection(connect("127.0.0.1", server.port), lambda *_: None, lambda _: None)
-        connection.start()
-        try:
-            yield connection
-        finally:
-            connection.leave()
+from tests.support.fake_server import TIME, FakeServer, Peer, connected, login_ok
 
 
 def test_a_reply_is_waited_for() -> None:
@@ -112,8 +91,8 @@ def test_no_connection_gives_no_token() -> None:
     assert fetch_token(fail, "alice", "secret") == ""
 
 
-def message(message_id: int, to: str | None = None) -> dict[str, Any]:
-    return {"id": message_id, "time": TIME, "from": "bob", "message": "hi"} | ({"to": to} if to else {})
+def message(message_id: int, to: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"id": message_id, "time": TIME, "from": "bob", "message": "hi"} | ({"to": to} if to else {}) | more
 
 
 def answer_gap(peer: Peer, after: int, public: list[int], direct: list[int], more: tuple[bool, bool]) -> None:
@@ -162,8 +141,80 @@ def test_another_answer_is_no_page() -> None:
 
     def script(peer: Peer) -> None:
         peer.answer(peer.expect("history"), type="pong", time=TIME)
-        peer.answer(peer.expect("missed"), type="missed", messages=[], more=False)
         peer.see_off()
 
     with connected(script) as connection, pytest.raises(ConnectionLostError, match="something else"):
         next(fetch_gap(connection, 0, 20, 3))
+
+
+def test_rooms_are_merged_and_one_that_is_lost_is_left_out() -> None:
+    """The page of each is asked for; nothing direct is asked for or confirmed unless it is wanted."""
+
+    def script(peer: Peer) -> None:
+        for room, ids, more in (("lab", [13, 16], False), ("ops", [11, 12], True)):
+            command = peer.expect("history")
+            assert (command["room"], command["after"]) == (room, 10)
+            messages = [message(n, room=room) for n in ids]
+            peer.answer(command, type="history", room=room, messages=messages, more=more)
+        command = peer.expect("history")
+        peer.answer(command, type="error", code="not_a_member", message="no", command="history")
+        for room, ids in (("lab", [13, 16]), ("ops", []), ("pub", [])):
+            command = peer.expect("history")
+            assert (command["room"], command["after"]) == (room, 12)
+            peer.answer(command, type="history", messages=[message(n, room=room) for n in ids], more=False)
+        peer.see_off()
+
+    with connected(script, features=["rooms"]) as connection:
+        steps = fetch_gap(connection, 10, 20, 3, ("lab", "ops", "pub"), direct=False)
+        assert [[(one.room, one.id) for one in step] for step in steps] == [
+            [("ops", 11), ("ops", 12)],
+            [("lab", 13), ("lab", 16)],
+        ]
+
+
+def test_what_came_since_comes_page_by_page() -> None:
+    """Each page asks for deletions since the one before; what is later than the seam comes live, and ends it."""
+
+    def script(peer: Peer) -> None:
+        for after, before, ids, time in ((10, "t0", [11, 14], "t1"), (14, "t1", [19, 21], "t2")):
+            command = peer.expect("since")
+            assert (command["id"], command["limit"], command["deleted_after"]) == (after, 2, before)
+            peer.answer(
+                command, type="since", messages=[message(n) for n in ids], more=True, time=time, deleted=[after]
+            )
+        peer.see_off()
+
+    with connected(script, features=["since"]) as connection:
+        steps = list(fetch_since(connection, 10, 20, 2, "t0"))
+        assert [[one.id for one in step.messages] for step in steps] == [[11, 14], [19]]
+        assert [(step.time, step.deleted) for step in steps] == [("t1", [10]), ("t2", [14])]
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        ({"type": "pong", "time": TIME}, "something else"),
+        ({"type": "error", "code": "storage_unavailable", "message": "no"}, "something else"),
+        ({"type": "since", "messages": [message(9)], "more": True, "time": TIME}, "again and again"),
+    ],
+)
+def test_a_page_that_leads_nowhere(reply: dict[str, Any], problem: str) -> None:
+    """It ends the connection: the client neither loses a message nor asks for ever."""
+
+    def script(peer: Peer) -> None:
+        peer.answer(peer.expect("since"), **reply)
+        peer.see_off()
+
+    with connected(script, features=["since"]) as connection, pytest.raises(ConnectionLostError, match=problem):
+        list(fetch_since(connection, 10, 20, 3, ""))
+
+
+def test_an_empty_page_is_the_last() -> None:
+    """Whatever it says of more."""
+
+    def script(peer: Peer) -> None:
+        peer.answer(peer.expect("since"), type="since", messages=[], more=True, time=TIME)
+        peer.see_off()
+
+    with connected(script, features=["since"]) as connection:
+        assert len(list(fetch_since(connection, 10, 20, 3, ""))) == 1

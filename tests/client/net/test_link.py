@@ -8,13 +8,14 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from client.net.connection import CannotConnectError, ConnectionLostError, Greeted, connect
+from client.net.features import Wishes
 from client.net.link import Limits, Link, OfflineError, State
 from service.wire.protocol import (
     AckReply,
@@ -24,11 +25,15 @@ from service.wire.protocol import (
     ErrorReply,
     Login,
     LoginOkReply,
+    MemberEvent,
     Pm,
+    PresenceEvent,
+    ReadEvent,
     RenamedEvent,
+    RoomReply,
     Users,
 )
-from tests.support.fake_server import FakeServer, Peer
+from tests.support.fake_server import TIME, FakeServer, Peer, login_ok
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Process, enter, running_server, until
 
 if TYPE_CHECKING:
@@ -61,7 +66,7 @@ class Recorder:
     def lose(self, error: ConnectionLostError) -> None:  # noqa: ARG002
         self.turns.put("lost")
 
-    def catch_up(self, messages: Sequence[StoredMessage]) -> None:
+    def catch_up(self, messages: Sequence[StoredMessage], deleted: Sequence[int] | None) -> None:  # noqa: ARG002
         self.ids += [message.id for message in messages if message.id not in self.ids]
         self.arrived.set()
 
@@ -74,6 +79,26 @@ class Recorder:
     def wait_for(self, turn: str) -> None:
         """The next turn, which must be that one."""
         assert self.turns.get(timeout=PATIENCE).startswith(turn)
+
+
+class Witness(Recorder):
+    """Writes down all that it is told, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[object] = []
+
+    def receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
+        self.told.append(event.code if isinstance(event, ErrorReply) else type(event))
+        super().receive(event, request)
+
+    def catch_up(self, messages: Sequence[StoredMessage], deleted: Sequence[int] | None) -> None:
+        self.told.append(([message.id for message in messages], deleted))
+        super().catch_up(messages, deleted)
+
+    def come_back(self, login: LoginOkReply) -> None:
+        self.told.append(("back", login.missed))
+        super().come_back(login)
 
 
 class Onlooker(Recorder):
@@ -96,10 +121,10 @@ class Slow(Recorder):
         super().__init__()
         self.is_catching_up, self.may_go_on = threading.Event(), threading.Event()
 
-    def catch_up(self, messages: Sequence[StoredMessage]) -> None:
+    def catch_up(self, messages: Sequence[StoredMessage], deleted: Sequence[int] | None) -> None:
         self.is_catching_up.set()
         assert self.may_go_on.wait(PATIENCE)
-        super().catch_up(messages)
+        super().catch_up(messages, deleted)
 
 
 def dial(port: int) -> Greeted:
@@ -113,14 +138,16 @@ def linked(
     name: str = "bob",
     *,
     follows: bool = True,
-    quiet: bool = False,
+    wishes: Wishes | None = None,
     recorder: Recorder | None = None,
     again: Callable[[int], Greeted] = dial,
     limits: Limits | None = None,
 ) -> Iterator[tuple[Link, Recorder]]:
     """A link of a registered user, logged in; left at the end. `again` connects to a port after a loss."""
     recorder = recorder or Recorder()
-    recorder.link = link = Link(recorder, dial(port), partial(again, port), follows=follows, quiet=quiet, limits=limits)
+    connect_again = partial(again, port)
+    link = Link(recorder, dial(port), connect_again, follows=follows, wishes=wishes, limits=limits)
+    recorder.link = link
     link.start()
     try:
         reply = link.send(Login(username=name, password=PASSWORD, confirm=True)).result(PATIENCE)
@@ -244,7 +271,7 @@ def test_a_quiet_link_announces_nobody(tmp_path: Path, gate: Gate) -> None:
         enter(server.port, "bob").close()
         while alice.ask("users")["users"] != ["alice"]:
             pass
-        with linked(server.port, quiet=True, again=gate.dial) as (link, bob):
+        with linked(server.port, wishes=Wishes(quiet=True), again=gate.dial) as (link, bob):
             assert alice.ask("users")["users"] == ["alice"]
             drop(link)
             bob.wait_for("lost")
@@ -260,8 +287,146 @@ def test_an_older_server_is_asked_for_nothing_quiet() -> None:
         assert "quiet" not in peer.log_in("bob")
         peer.see_off()
 
-    with FakeServer(script) as server, linked(server.port, quiet=True):
+    with FakeServer(script) as server, linked(server.port, wishes=Wishes(quiet=True)):
         pass
+
+
+OPS = {"room": "ops", "topic": "", "private": False, "role": "member", "members": 2, "unread": 0, "read_id": 10}
+KNOWS_ROOMS = Wishes(rooms=True, presence=True)
+
+
+@contextmanager
+def servers(*scripts: Callable[[Peer], object]) -> Iterator[tuple[Link, Witness]]:
+    """A link that loses the connection to each server but the last, and comes back to the next. Each script greets."""
+    witness = Witness()
+    with ExitStack() as stack:
+        ports = [stack.enter_context(FakeServer(script)).port for script in scripts][::-1]
+        again: Callable[[int], Greeted] = lambda _: dial(ports.pop())  # noqa: E731
+        first = ports.pop()
+        link, _ = stack.enter_context(linked(first, recorder=witness, again=again, wishes=KNOWS_ROOMS))
+        yield link, witness
+        until(lambda: state(link) is State.ONLINE)  # else it would leave without a word
+
+
+def log_in_with_rooms(peer: Peer, **login: object) -> None:
+    peer.greet(features=["rooms", "since", "presence"])
+    command = peer.expect("login")
+    assert (command["rooms"], command["presence"]) == (True, "changes")
+    peer.answer(command, **login_ok("bob", **login))
+
+
+def resume_with_rooms(peer: Peer, **login: object) -> None:
+    peer.greet(features=["rooms", "since", "presence"])
+    command = peer.expect("resume")
+    assert (command["rooms"], command["presence"]) == (True, "changes")
+    peer.answer(command, **login_ok("bob", **login))
+
+
+def test_a_server_with_since_is_asked_for_what_came_since() -> None:
+    """Of every conversation, from the last message taken in, with deletions; what comes meanwhile waits, in order."""
+    has_all = threading.Event()
+
+    def before(peer: Peer) -> None:
+        log_in_with_rooms(peer, time="t0", rooms=[{**OPS, "created": "t0"}])
+        peer.say(type="broadcast", id=12, time=TIME, from_="alice", message="live", room="ops")
+
+    def after(peer: Peer) -> None:
+        resume_with_rooms(peer, last_id=15, missed=1, rooms=[{**OPS, "created": "t0"}])
+        command = peer.expect("since")
+        assert (command["id"], command["deleted_after"]) == (12, "t0")
+        peer.say(type="member", room="ops", username="carol", action="join", role="member", time=TIME)
+        peer.say(type="broadcast", id=16, time=TIME, from_="carol", message="hi", room="ops")
+        peer.say(type="read", id=16)
+        peer.say(type="presence", arrived=["carol"], left=[], online=3, time=TIME)
+        peer.say(type="room", room="ops", created="t0", gone=True)
+        own = {"id": 14, "time": TIME, "from": "bob", "message": "from elsewhere", "room": "ops"}
+        direct = {"id": 15, "time": TIME, "from": "alice", "to": "bob", "message": "seen elsewhere"}
+        peer.answer(command, type="since", messages=[own, direct], more=False, time="t1", deleted=[3])
+        assert has_all.wait(PATIENCE)
+
+    def once_more(peer: Peer) -> None:
+        resume_with_rooms(peer, last_id=16)
+        command = peer.expect("since")
+        assert (command["id"], command["deleted_after"]) == (16, "t1")
+        peer.answer(command, type="since", messages=[], more=False, time="t2", deleted=[], deleted_more=True)
+        peer.see_off()
+
+    with servers(before, after, once_more) as (_, bob):
+        bob.wait_for("lost")
+        bob.wait_for("back")
+        until(lambda: RoomReply in bob.told)
+        has_all.set()
+        bob.wait_for("lost")
+        bob.wait_for("back")
+        assert bob.told == [
+            *(LoginOkReply, BroadcastEvent, ([14, 15], [3]), ("back", 1)),
+            *(MemberEvent, BroadcastEvent, ReadEvent, PresenceEvent, RoomReply),
+            *(([], None), ("back", 0)),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("rooms", "is_sent"),
+    [([{**OPS, "created": "t0"}], True), ([{**OPS, "created": "t1"}], False), ([], False)],
+)
+def test_what_waits_for_a_room_goes_to_no_other_one(rooms: list[dict[str, object]], is_sent: bool) -> None:
+    """A text that was typed meanwhile is not sent if the room is another one now, or is lost; the rest is."""
+    may_come_back = threading.Event()
+
+    def before(peer: Peer) -> None:
+        log_in_with_rooms(peer, rooms=[{**OPS, "created": "t0"}])
+
+    def after(peer: Peer) -> None:
+        assert may_come_back.wait(PATIENCE)
+        resume_with_rooms(peer, rooms=rooms)
+        peer.answer(peer.expect("since"), type="since", messages=[], more=False, time=TIME)
+        if is_sent:
+            command = peer.expect("pm")
+            assert (command["room"], command["created"]) == ("ops", "t0")
+            peer.ack(command, 20, room="ops")
+        command = peer.expect("pm")
+        assert "room" not in command
+        peer.ack(command, 21)
+        peer.see_off()
+
+    with servers(before, after) as (link, bob):
+        bob.wait_for("lost")
+        replies = [link.send(Pm(room="ops", created="t0", message="x")), link.send(Pm(message="for everyone"))]
+        may_come_back.set()
+        reply = replies[0].result(PATIENCE)
+        assert (reply.code if isinstance(reply, ErrorReply) else "sent") == ("sent" if is_sent else "unknown_room")
+        assert isinstance(replies[1].result(PATIENCE), AckReply)
+        assert link.pending() == []
+        assert ("unknown_room" in bob.told) is not is_sent
+
+
+def test_an_older_server_gets_nothing_of_rooms() -> None:
+    """It would say in the main room what was meant for another one: it is refused, and the gap goes by pages."""
+    may_come_back = threading.Event()
+
+    def before(peer: Peer) -> None:
+        log_in_with_rooms(peer, rooms=[{**OPS, "created": "t0"}])
+
+    def after(peer: Peer) -> None:
+        assert may_come_back.wait(PATIENCE)
+        peer.greet()
+        command = peer.expect("resume")
+        assert not {"rooms", "presence"} & set(command)
+        peer.answer(command, **login_ok("bob", missed=1))
+        peer.answer(peer.expect("history"), type="history", messages=[], more=False)
+        direct = {"id": 9, "time": TIME, "from": "alice", "to": "bob", "message": "hi"}
+        peer.answer(peer.expect("missed"), type="missed", messages=[direct], more=False)
+        peer.answer(peer.expect("seen"), type="ack", command="seen")
+        peer.see_off()
+
+    with servers(before, after) as (link, bob):
+        bob.wait_for("lost")
+        waiting = link.send(Pm(room="ops", created="t0", message="x"))
+        may_come_back.set()
+        reply = waiting.result(PATIENCE)
+        assert isinstance(reply, ErrorReply)
+        assert reply.code == "unknown_room"
+        assert bob.told == [LoginOkReply, ([9], ()), ("back", 0), "unknown_room"]
 
 
 def test_what_is_typed_meanwhile_is_sent_when_back(tmp_path: Path, gate: Gate) -> None:
