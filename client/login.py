@@ -28,8 +28,9 @@ from service.wire.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from client.session import Session, Show
+    from client.session import Session
     from client.tokens import Tokens
+    from client.view import Show
 
 
 _ABOUT_PASSWORDS: Final = frozenset({"bad_credentials", "weak_password", "rate_limited"})  # worth another password

@@ -69,10 +69,11 @@ class Line:
     """One line to show, or several rows of one message: parts with a style and a safe text each.
 
     The first `head` parts stand before a text that wraps below itself. `names` follow the parts, in columns on a
-    screen. With `calls` the user is notified, also while they look elsewhere.
+    screen. With `calls` the user is notified, also while they look elsewhere. `conversation` says to which one it
+    belongs, if to one; a line that `is_aside` is for the notification alone.
     """
 
-    __slots__ = ("calls", "head", "names", "parts")
+    __slots__ = ("calls", "conversation", "head", "is_aside", "names", "parts")
 
     def __init__(self, *parts: Part, head: int = 0, names: Iterable[str] = (), calls: bool = False) -> None:
         # The parts are safe already; this is the last line of defence.
@@ -80,6 +81,8 @@ class Line:
         self.names: tuple[str, ...] = tuple(map(one_line, names))
         self.head = head
         self.calls = calls
+        self.conversation = ""
+        self.is_aside = False
 
     @property
     def text(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from client.chat.addressing import ROOM
 from service.wire.protocol import AnyCommand, Dm, Pm
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from client.text import Line
-    from service.wire.protocol import AnyEvent
+    from service.wire.protocol import AnyEvent, Create, Join
 
 
 # -- what an operation may use ----------------------------------------------------------------------------------------
@@ -31,8 +32,17 @@ class TalkActions(Protocol):
     def reply(self, text: str | None) -> Action | None:
         """Answers the sender of the newest direct message; asks for the text if it is None."""
 
-    def help(self) -> Action:
-        """Shows all operations."""
+    def help(self, *, about_rooms: bool) -> Action:
+        """Shows the operations, or those about rooms."""
+
+    def look_back(self, name: str | None, count: int | None) -> Action:
+        """Shows the newest messages of a conversation, or of the one that is held."""
+
+    def in_room(self, room: str | None, operation: str, make: Callable[[str], Action]) -> Action:
+        """Does what `make` makes of a room's name: the one named, or the one that is held."""
+
+    def leave(self, room: str | None) -> Action:
+        """Leaves a room; if it is held, the main room is held from then on."""
 
 
 class ChatActions(Protocol):
@@ -41,11 +51,11 @@ class ChatActions(Protocol):
     def show(self, lines: Sequence[Line]) -> None:
         """Puts lines on show."""
 
-    def show_help(self, operations: Operations) -> None:
-        """Shows HELP."""
+    def show_help(self, operations: Operations, *, about_rooms: bool) -> None:
+        """Shows HELP, or what it says about rooms."""
 
-    def show_history(self, name: str | None) -> Future[AnyEvent] | None:
-        """Asks for the newest messages of the room, or with one person; at a terminal for as many as fit."""
+    def show_history(self, target: str | None, count: int | None) -> Future[AnyEvent] | None:
+        """Asks for the newest messages of a conversation, or of the one that is held; so many, or as many as fit."""
 
     def show_online(self) -> None:
         """Shows who is online."""
@@ -68,6 +78,21 @@ class ChatActions(Protocol):
     def mute(self, name: str | None) -> None:
         """Hides what this person writes, or shows it again; None: says who is muted."""
 
+    def ask(self, command: AnyCommand) -> Future[AnyEvent]:
+        """Sends a command."""
+
+    def hold(self, target: str) -> Future[AnyEvent] | None:
+        """Holds a conversation, and shows what is unread in it."""
+
+    def leave(self, room: str) -> Future[AnyEvent] | None:
+        """Leaves a room; if it is held, the main room is held from then on."""
+
+    def list_conversations(self, where: str = "") -> None:
+        """Shows all conversations, with what is unread in each, if they stand apart; and where lines go."""
+
+    def show_topic(self, room: str) -> None:
+        """Shows what a room is about."""
+
 
 class TerminalActions(Protocol):
     """What only a terminal can do for an operation: it asks the user for more than arguments."""
@@ -80,6 +105,9 @@ class TerminalActions(Protocol):
 
     async def change_password(self) -> None:
         """Asks for the old password and the new one."""
+
+    async def enter(self, command: Join | Create) -> None:
+        """Joins or makes a room, and holds it."""
 
     async def if_user(self, name: str, then: Callable[[str], Action | None], otherwise: Callable[[], None]) -> None:
         """Does `then` with the name as the server spells it, if there is such a user; else `otherwise`, and says so."""
@@ -96,9 +124,10 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to know; it is done already."""
+    """Something to know; it is done already. `held`: and from now on this conversation is held."""
 
     lines: tuple[str, ...]
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +160,16 @@ Action = AnyCommand | Mistake | Notice | InChat | AtTerminal  # a command is to 
 class Argument:
     """What an operation needs. A name is one word; any other argument takes the rest of the line.
 
-    `question` asks for it; in it `{0}` stands for the first argument given.
+    `question` asks for it; in it `{0}` stands for the first argument given. What names a room `is_room`; one that
+    `needs_mark` is there only if it begins with `#`.
     """
 
     question: str
     is_name: bool = False
+    is_room: bool = False
+    needs_mark: bool = False
     is_optional: bool = False  # then it is never asked for
-    may_be_everyone: bool = False
+    may_be_everyone: bool = False  # or a room: a mark says which
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +183,7 @@ class Operation:
     make: Callable[..., Action | InTalk]
     needs_terminal: bool = False
     needs_slash: bool = False  # without it the line is talk: "me too"
+    is_of_rooms: bool = False  # HELP rooms has it; and talk may begin so: "kick off at nine"
     is_secret: bool = False  # what is typed behind its name may be a password
 
 
@@ -161,14 +194,16 @@ def fill(operation: Operation, given: Sequence[Any], text: str) -> list[Any] | N
     """The arguments given so far and those in `text`, as many as there are; None if some text is left over."""
     filled = [*given]
     for argument in operation.arguments[len(given) :]:
-        if argument.is_name:
+        if argument.needs_mark and not text.startswith(ROOM):
+            value = ""
+        elif argument.is_name:
             value, text = first_word(text)
         else:
             value, text = text, ""
         if not value and not argument.is_optional:
             return filled
         if argument.is_name and not argument.may_be_everyone:
-            value = value.removeprefix("@")
+            value = value.removeprefix(ROOM if argument.is_room else "@")
         filled.append(value or None)
     return None if text else filled
 

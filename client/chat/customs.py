@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 # By the word typed, in lower case: the operation that does it here.
 _WORDS: Final = {"quit": "EX", "exit": "EX", "?": "HELP"}
-_SLASHED: Final = _WORDS | {"msg": "DM", "query": "TALK", "who": "USERS"}  # "who is there?" is talk
+_SLASHED: Final = _WORDS | {  # "who is there?" is talk
+    "msg": "DM",
+    "query": "TALK",
+    "who": "USERS",
+    "part": "LEAVE",
+    "list": "ROOMS",
+    "names": "MEMBERS",
+}
 # What there is no operation for, and what to do instead.
 _ANSWERS: Final = {
-    "join": "There is nothing to join: PM writes to everyone, DM to one person.",
-    "part": "The room cannot be left. MUTE hides somebody; EX leaves the chat.",
     "nick": "A name belongs to an account. EX, and start again with another name.",
 }
 _LEAST_LETTERS: Final = 4  # of an operation that a slip may mean; below, half of all short words would be one

@@ -21,12 +21,23 @@ _NOTES: Final = (
     "What is left out is asked for; an empty answer cancels.",
     "With TALK a slash makes a line an operation, as in /ex; // sends a slash.",
 )
+_ROOM_NOTES: Final = (
+    "They act in the room you are in, or in the one you name first: KICK #ops bob.",
+    "With TALK ops you turn to a room; TALK lists all, Alt-1 to Alt-9 turn to them.",
+)
 
 
 def help_texts(width: int = 80, whom: str = "", operations: Operations = OPERATIONS) -> list[str]:
     """The lines of HELP, for a screen of so many columns; `whom` to ask about a forgotten password."""
     notes = [*_NOTES, f"Password forgotten? {whom}"] if whom else _NOTES
-    return [*_usages(operations, width), *_wrapped(notes, width)]
+    rows = [operation for operation in operations if not operation.is_of_rooms]
+    return [*_usages(rows, width), *_wrapped(notes, width)]
+
+
+def room_help_texts(width: int = 80, operations: Operations = OPERATIONS) -> list[str]:
+    """What HELP says about rooms."""
+    rows = [operation for operation in operations if operation.is_of_rooms]
+    return [*_usages(rows, width), *_wrapped(_ROOM_NOTES, width)]
 
 
 def first_texts(width: int = 80) -> list[str]:

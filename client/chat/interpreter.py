@@ -12,20 +12,20 @@ from client.chat import customs
 from client.chat.actions import (
     Action,
     Argument,
-    AtTerminal,
     InChat,
     InTalk,
     Mistake,
-    Notice,
     Operation,
     Operations,
     fill,
     first_word,
 )
-from client.chat.addressing import EVERYONE, compose, excess, shown_target, target_of
+from client.chat.addressing import ALL, EVERYONE, compose, excess, shown_target
 from client.chat.completion import complete, complete_argument
 from client.chat.operations import OPERATIONS, PROMPT
-from client.chat.talk import OFF, Talk
+from client.chat.talk import Talk
+from client.chat.targets import Targets
+from client.chat.turns import Turns
 from client.text import sendable, shortened, shown_name
 from service.wire.protocol import Dm, HelloEvent, Pm
 
@@ -36,12 +36,12 @@ MOST_DRAFT: Final = 600  # characters of a line that comes back; a longer one wo
 _OFFERED: Final = 30  # characters of a line that is offered to be sent
 
 
-class Interpreter:
+class Interpreter(Turns):
     """Knows what the user is at: typing an operation, answering what it still needs, or talking.
 
     An answer is taken as it is typed, so a message may be `EX`; an empty answer cancels the operation. In plain typing
-    (TALK all) what is no operation goes to everyone. In a talk with one person an operation takes a slash, so that
-    nothing private goes elsewhere; a line that would be one without it is sent only when it is entered twice.
+    (TALK all) what is no operation goes to everyone. In a talk with one person, or a room, an operation takes a slash,
+    so that nothing goes elsewhere; a line that would be one without it is sent only when it is entered twice.
     """
 
     def __init__(
@@ -52,23 +52,22 @@ class Interpreter:
         operations: Operations = OPERATIONS,
         has_terminal: bool = True,
         knows: Callable[[str], bool] = lambda _: True,
+        has_room: Callable[[str], bool] = lambda _: False,
         keep_talk: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`last_sender` gives whom REPLY answers, or "". With `hello`, a message that is too long comes back.
 
-        A name that `knows` does not know is asked about before it is used. `keep_talk` gets "all" and "off" for the
-        next start. Without a terminal all is as it was for the oldest scripts.
+        A name that `knows` does not know is asked about before it is used; `has_room` tells in which rooms the user is.
+        `keep_talk` gets "all" and "off" for the next start. Without a terminal all is as it was for the oldest scripts.
         """
+        targets = Targets(knows, has_room, (hello.main_room if hello else None) or ALL)
+        super().__init__(Talk(keep_talk), targets, operations, has_terminal=has_terminal)
         self.draft = ""  # what the next line begins with
         self._last_sender = last_sender
         self._hello = hello
-        self._operations = operations
         self._by_name = {operation.name: operation for operation in operations}
-        self._has_terminal = has_terminal
-        self._knows = knows
         self._operation: Operation | None = None
         self._given: list[Any] = []
-        self.talking = Talk(keep_talk)  # where lines go
         self._offered = ""  # the line that is sent if the user says yes
         self._doubtful = ""  # a line that looks like an operation; entered once more it is sent
 
@@ -92,11 +91,6 @@ class Interpreter:
                 is_name=True,
             )
         return self._operation.arguments[len(self._given)] if self._operation else None
-
-    @property
-    def talk(self) -> str:
-        """Where a line of talk goes: a name, or EVERYONE; empty if nowhere."""
-        return self.talking.target
 
     @property
     def takes_text(self) -> bool:
@@ -163,7 +157,7 @@ class Interpreter:
             action = action.do(preview)
         return action if isinstance(action, (Pm, Dm)) else None
 
-    def completions(self, typed: str, names: Sequence[str]) -> list[str]:
+    def completions(self, typed: str, names: Sequence[str], rooms: Sequence[str] = ()) -> list[str]:
         """The words that could stand in place of the last one of `typed`, which may be empty.
 
         Operations keep its case; in a message, what begins with @ becomes a name.
@@ -171,11 +165,13 @@ class Interpreter:
         if self._offered:
             return []
         if self._operation is None:
-            return complete(typed, names, self._by_name, needs_slash=bool(self.talking.partner))
-        return complete_argument(typed, names, self.question)
+            needs_slash = bool(self.talking.partner)
+            return complete(typed, names, self._by_name, needs_slash=needs_slash, rooms=rooms)
+        return complete_argument(typed, names, self.question, rooms)
 
     def _asked(self, question: Argument) -> str:
-        return question.question if self._offered else question.question.format(*map(shown_name, self._given))
+        given = [shown_name(each or "") for each in self._given]
+        return question.question if self._offered else question.question.format(*given)
 
     def _take(self, line: str) -> Action | None:
         doubtful, self._doubtful = self._doubtful, ""
@@ -204,16 +200,30 @@ class Interpreter:
     def _say(self, line: str, *, is_sure: bool) -> Action:
         """A line of a talk with one person."""
         text = line.lstrip()
-        if not is_sure and self._would_do_something(text):
-            self._doubtful, self.draft = text, f"/{text}"
-            word = text.split()[0]
-            return Mistake(f"/{word} does the operation; the same line again, without the slash, is sent.")
-        return compose(self.talking.partner, line)
+        return self._doubt(text) if not is_sure and self._would_do_something(text) else compose(self.talk, line)
+
+    def _doubt(self, text: str) -> Mistake:
+        """It comes back with a slash, as an operation; the same line again is sent."""
+        self._doubtful, self.draft = text, f"/{text}"
+        word = text.split(maxsplit=1)[0]
+        return Mistake(f"/{word} does the operation; the same line again, without the slash, is sent.")
 
     def _would_do_something(self, text: str) -> bool:
         """Whether a line of a talk would be an operation elsewhere; "users complain" would not."""
+        word, rest = first_word(text)
+        if (operation := self._find(word, is_slashed=False)) and operation.is_of_rooms and rest:
+            return self._is_meant(operation, word, rest)
         elsewhere = Interpreter(lambda: "someone", operations=self._operations, has_terminal=self._has_terminal)
         return not isinstance(elsewhere.take(text), Mistake)
+
+    def _is_meant(self, operation: Operation, word: str, rest: str) -> bool:
+        """Whether a line may be this operation: it fits, and who is named is there. "kick off at nine" is talk."""
+        if not customs.fits(operation, word, rest):
+            return False
+        given = dict(zip(operation.arguments, fill(operation, [], rest) or [], strict=False))
+        return all(
+            self._targets.knows(name) for place, name in given.items() if name and place.is_name and not place.is_room
+        )
 
     def _say_plainly(self, line: str, *, is_sure: bool) -> Action | None:
         """A line of plain typing: an operation if it is one as a whole, else a message to everyone."""
@@ -222,7 +232,10 @@ class Interpreter:
         operation = self._find(word, is_slashed=False)
         if is_sure:
             return compose(EVERYONE, line.rstrip())
-        if operation and customs.fits(operation, word, rest):
+        if operation and operation.is_of_rooms and rest:
+            if self._is_meant(operation, word, rest):
+                return self._doubt(text)
+        elif operation and customs.fits(operation, word, rest):
             action = self._start(text)
             if isinstance(action, Mistake):
                 self.draft = line
@@ -302,42 +315,19 @@ class Interpreter:
 
     def _before_asking(self, operation: Operation, given: list[Any]) -> Action | None:
         """What to do before the next question: who is online before a name; whether it exists before a text."""
-        if not given and operation.arguments[0].is_name and self._has_terminal:
+        names = [place.is_name and not place.is_room for place in operation.arguments]
+        if names[len(given)] and not any(given) and self._has_terminal:
             return InChat(lambda chat: chat.show_online())
-        if given and operation.arguments[len(given) - 1].is_name and not self._knows(given[-1]):
+        if given and names[len(given) - 1] and not self._targets.knows(given[-1]):
             return self._if_user(given[-1], lambda _: None, self.cancel)
         return None
 
-    def _if_user(
-        self, name: str, then: Callable[[str], Action | None], otherwise: Callable[[], None] = lambda: None
-    ) -> Action | None:
-        """Does `then` if there is such a user, which takes asking the server where the name is unknown."""
-        if self._knows(name):
-            return then(name)
-        return AtTerminal(lambda terminal: terminal.if_user(name, then, otherwise))
-
     # -- for operations -----------------------------------------------------------------------------------------------
-    def turn_to(self, to: str | None) -> Action | None:
-        """Has each line go to a name, or EVERYONE, or with `off` nowhere; None: says where it goes."""
-        if to is None and self._has_terminal:
-            return Notice((self.talking.where(),))
-        if to is None or to.casefold() == OFF:
-            return self.talking.end()
-        target = target_of(to)
-        if target == EVERYONE and self._has_terminal:
-            self.talking.turn_to_everyone()
-            return Notice(("What is no operation goes to everyone now, after a restart too. TALK off ends that.",))
-        return self.talking.begin(target) if target == EVERYONE else self._if_user(target, self.talking.begin)
-
-    def mute(self, name: str | None) -> Action | None:
-        """Hides what this person writes, or shows it again; None: says who is muted."""
-        if name is None:
-            return InChat(lambda chat: chat.mute(None))
-        return self._if_user(name, lambda known: InChat(lambda chat: chat.mute(known)))
-
-    def act(self, text: str) -> Action:
-        """Tells those whom a line of talk would go to what the user does; without a talk, everyone."""
-        return compose(self.talk or EVERYONE, text, "action")
+    def turn(self, target: str, typed: str) -> Action:
+        """A key turns to another conversation, while `typed` stands on the line."""
+        self.cancel()
+        action, self.draft = self.talking.turn(target, typed)
+        return action
 
     def reply(self, text: str | None) -> Action | None:
         """Answers the sender of the newest direct message; asks for the text if it is None."""
@@ -346,7 +336,3 @@ class Interpreter:
             return Mistake("Nobody has written to you directly yet. DM writes to one person.")
         self._given = [sender]  # now: a message that comes before the text changes nothing
         return self._next(self._by_name["DM"], text or "")
-
-    def help(self) -> Action:
-        """Shows all operations."""
-        return InChat(lambda chat: chat.show_help(self._operations))

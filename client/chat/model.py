@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from client.chat.backlog import Backlog
+from client.chat.addressing import target_of_message, target_of_room
+from client.chat.arrivals import Arrivals
+from client.chat.backlog import Backlog, tagged
+from client.chat.conversations import Conversations, Divides, Opening
 from client.chat.deletions import Deletions
-from client.chat.people import People
+from client.chat.people import People, Recount
 from client.chat.presence import Mode, Presence
 from client.chat.receipts import Receipts
+from client.chat.rooms import Rooms
 from client.chat.summary import Summary
 from client.render.formatting import Formatter
 from client.text import Line, body, counted, hint, one_line, sentence, shown_name, trouble
@@ -35,12 +39,16 @@ from service.wire.protocol import (
     HistoryReply,
     Login,
     LoginOkReply,
+    MemberEvent,
     Missed,
     MissedReply,
     Pm,
+    PresenceEvent,
+    ReadEvent,
     Register,
     RenamedEvent,
     Resume,
+    RoomReply,
     Search,
     SearchReply,
     Seen,
@@ -53,7 +61,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-def _now() -> datetime:
+def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -61,45 +69,94 @@ class Model:
     """One user's view of the chat. `zone` None is the time zone of this machine."""
 
     def __init__(
-        self, clock: Callable[[], datetime] = _now, zone: tzinfo | None = None, *, presence: Mode = "all"
+        self,
+        clock: Callable[[], datetime] = _utc_now,
+        zone: tzinfo | None = None,
+        *,
+        presence: Mode = "all",
+        divides: Divides = "rooms",
     ) -> None:
         self.people = People()
         self.presence = Presence(presence, self.people.is_muted)
         self.receipts = Receipts()
+        self.conversations = Conversations(self.receipts, divides)
         self.deletions = Deletions()
         self.is_connected = True
         self.unsent: Pm | Dm | None = None  # the last message that was refused
         self._clock = clock
         self._zone = zone
-        self._formatter = Formatter(clock, zone)
-        self.backlog = Backlog(self.people, self.receipts, self.deletions, self._formatter)
+        self._formatter = Formatter(clock, zone, is_split=divides == "always")
+        self.backlog = Backlog(self.conversations, self.people, self.receipts, self.deletions, self._formatter)
+        self.rooms = Rooms(self.conversations, self.people, self.presence, self._now, self._formatter.moment)
+        self.arrivals = Arrivals(
+            self.conversations,
+            self.people,
+            self.presence,
+            self.receipts,
+            self.deletions,
+            self.backlog,
+            self.rooms,
+            self._formatter,
+        )
+        self.is_unsure = False  # of who is online
+        self._is_recounting = False
         self._summary: Summary | None = None  # until it is shown
         self._latest = ""  # the server's time of what came live last
         self._lost_at = clock()
         self._gap = 0  # messages that came while the connection was lost
+
+    def _now(self) -> datetime:
+        return self._clock().astimezone(self._zone)
 
     @property
     def name(self) -> str:
         """The user's name; empty before the login."""
         return self.people.name
 
+    @property
+    def missed(self) -> int:
+        """Direct messages that are unseen, and in no conversation's count if they stand apart."""
+        told = self.conversations.unread_direct() if self.conversations.is_divided else 0
+        return max(0, self.receipts.missed - told)
+
+    def addressed(self, command: AnyCommand) -> AnyCommand:
+        """The command for the present name of who was renamed since the user saw, or typed, the one in it.
+
+        A message for a room is for the one that the user is in: one of the same name may be made meanwhile.
+        """
+        if isinstance(command, Dm) and command.to:
+            return replace(command, to=self.people.present_name(command.to))
+        if isinstance(command, (History, Search)) and command.with_:
+            return replace(command, with_=self.people.present_name(command.with_))
+        if isinstance(command, Pm) and command.room and (target := target_of_room(command.room)) in self.conversations:
+            return replace(command, created=self.conversations[target].created or UNSET)
+        return command
+
+    def takes_recount(self) -> bool:
+        """Whether to ask who is online, as the counts differ; once, until the answer."""
+        is_due, self._is_recounting = self.is_unsure and not self._is_recounting, self.is_unsure
+        return is_due
+
     def receive(self, event: AnyEvent, request: AnyCommand | None = None) -> list[Line]:
         """The lines for an event; `request` is the command that it answers, if it answers one."""
         if self._summary and self._summary.take(event, request):
+            if isinstance(event, MissedReply):
+                self.arrivals.count_missed(event.messages)
             return self.summarize() if self._summary.is_complete else []
         match event:
             case BroadcastEvent() | DirectEvent():
-                lines = self._live(event)
-            case UsersReply():
+                self._latest = max(self._latest, event.time)
+                lines = self.arrivals.live(event)
+            case UsersReply() | PresenceEvent():
                 lines = self._users(event, request)
             case DeletedEvent():
-                lines = self._deleted(event.id, event.by, event.time)
+                lines = self._deleted(event.id, event.by, event.time, event.room)
             case RenamedEvent():
                 lines = self._renamed(event)
             case ErrorReply():
                 lines = self._error(event, request)
             case _:
-                lines = [] if request is None else self._reply(event, request)
+                lines = self._happened(event) if request is None else self._reply(event, request)
         return lines
 
     def ask_for_summary(self) -> list[AnyCommand]:
@@ -110,37 +167,46 @@ class Model:
         """What was missed, as far as it is known."""
         if self._summary is None:
             return []
-        return self._summary.lines(self._clock().astimezone(self._zone), self._formatter.moment)
+        return self._summary.lines(self._now(), self._formatter.moment)
 
     def lose(self, reason: str) -> list[Line]:
         """What to say of a lost connection while the link tries again."""
         self.is_connected = False
+        self._is_recounting = False
         self._summary = None  # what was missed comes by itself when the connection is back
         self._lost_at = self._clock()
         self._gap = 0
-        return [trouble(reason), hint("Trying again; what you type meanwhile waits.")]
+        lines = self.arrivals.give_up()
+        return [*lines, trouble(reason), hint("Trying again; what you type meanwhile waits.")]
 
-    def catch_up(self, messages: Sequence[StoredMessage], deleted: Sequence[int] | None = ()) -> list[Line]:  # noqa: ARG002
-        """The lines for messages that came while the connection was lost; each that was shown before is left out."""
+    def catch_up(self, messages: Sequence[StoredMessage], deleted: Sequence[int] | None = ()) -> list[Line]:
+        """The lines for what came while the connection was lost; a message that was shown before is left out.
+
+        `deleted` are the ids of messages that were deleted meanwhile; None: they are too many to be told.
+        """
         fresh = [message for message in messages if message.id not in self.backlog.shown]
         self._gap += len(fresh)
-        for message in fresh:
-            self.backlog.shown.add(message.id)
-            self.receipts.live(message.id)
-            self.people.note_direct(message.id, message.from_, message.to)
-            if message.to == self.name:
-                self.receipts.direct(message.id)
-        return self.backlog.lines(fresh, is_news=True)
+        lines = self.arrivals.caught_up(fresh)
+        for message_id in deleted or ():
+            if (sent := self.deletions.take(message_id)) is not None:
+                _, moment = self._formatter.time(sent)
+                lines.append(hint(f"-- the message of {moment.rstrip()} was deleted meanwhile --"))
+        if deleted is None:
+            lines.append(hint("-- many messages were deleted meanwhile: HISTORY shows what is left --"))
+        return lines
 
     def come_back(self, login: LoginOkReply) -> list[Line]:
         """A line that says where the gap was, and who came or went meanwhile."""
         self.is_connected = True
         self.backlog.seam, before = login.last_id, self._lost_at
         self.receipts.come_back(login)
+        lost = self.conversations.start(login, is_back=True)
         others = self.people.others()
         self.people.update(login.users)
+        self.is_unsure = False
         self._latest = max(self._latest, login.time)
         lines = self._came_or_went(login.time, self.presence.come_back(others, self.people.others()))
+        lines += [trouble(f"You are in {one.title} no longer.") for one in lost if one.role]
         _, since = self._formatter.time(format_time(before))
         return [hint(f"-- connected again: {counted(self._gap, 'message')} came since {since}--"), *lines]
 
@@ -160,23 +226,29 @@ class Model:
                 lines = self._deleted(request.id, self.name, format_time(self._clock()))
             case MissedReply(), Missed():
                 lines = self.backlog.missed(event)
+            case HistoryReply(), Opening():
+                lines = self.arrivals.opened(event, request)
             case HistoryReply(), History():
                 lines = self.backlog.history(event, request)
             case SearchReply(), Search():
                 lines = self.backlog.found(event, request)
-            case _:  # for a message that is no answer
-                lines = self.unconfirmed([request])
+            case _:  # the last for a message that got no answer
+                lines = self.rooms.reply(event, request) or self.unconfirmed([request])
         return lines
 
     def _logged_in(self, login: LoginOkReply) -> list[Line]:
         self.backlog.seam = login.last_id
         self.receipts.start(login)
+        self.conversations.start(login)
+        self._latest = login.time
         self._formatter.meet(login.username)
         lines = [self.people.meet(login.username, login.users)]
         if login.motd:
             lines.append(Line(("hint", "The server says: "), ("", body(login.motd))))
-        self._summary = Summary(login)
-        if not login.missed and not login.unread:
+        invited = [one_line(room.room) for room in login.rooms or [] if room.invited]
+        lines += [hint(f"You are invited to #{room}. JOIN {room} joins it.") for room in invited]
+        self._summary = Summary(login, is_divided=self.conversations.is_divided)
+        if self._summary.is_empty:
             lines += self.summarize()
             self._summary = None
         return lines
@@ -193,38 +265,61 @@ class Model:
         if isinstance(request, Dm):
             to = ack.to or request.to or ""
             self.people.know(to)
+            self.conversations[to]  # from now on it is in the list
             status = f" ({'stored until they log in' if ack.status == 'stored' else one_line(ack.status or 'sent')})"
         text = request.message or ""
         if ack.id is not UNSET and ack.time is not UNSET:
             self.deletions.send(ack.id, ack.time, text)
-        line = self._formatter.line(ack.time, self.name, to, text, kind=request.kind, status=status)
-        return self._formatter.on_its_day(ack.time, [line])
+        target = to or target_of_message(request)
+        where = self.arrivals.where(target) if to is UNSET else ""
+        line = self._formatter.line(ack.time, self.name, to, text, where=where, kind=request.kind, status=status)
+        return tagged(self._formatter.on_its_day(ack.time, [line], target), target)
 
     def _error(self, error: ErrorReply, request: AnyCommand | None) -> list[Line]:
         if isinstance(request, (Login, Register, Resume)):
             return []  # the login says it, with what to do next
         if isinstance(request, Seen):
             return []  # the user asked for nothing; the messages stay unseen and are offered again
-        reason = one_line(error.message)
+        lines = self.arrivals.give_up(request) if isinstance(request, Opening) else []
+        reason, then = one_line(error.message), self.rooms.next_step(error, request)
         if isinstance(request, (Pm, Dm)):
             # EDIT would send the same again, where the server knows no such kind.
             self.unsent = replace(request, kind=UNSET) if error.code == "unknown_kind" else request
         text = _text(request) if request is not None else ""
         if text:
             # The text is repeated: the line that it was typed on is gone.
-            return [
-                Line(("trouble", f"Not sent: {reason.rstrip('.')}."), ("hint", " Your text was: "), ("", body(text)))
-            ]
-        return [trouble(sentence(error.message))]
+            why = f"Not sent: {reason.rstrip('.')}.{' ' if then else ''}{then}"
+            return [Line(("trouble", why), ("hint", " Your text was: "), ("", body(text)))]
+        return [*lines, trouble(f"{sentence(error.message)} {then}".rstrip())]
 
     # -- people online ------------------------------------------------------------------------------------------------
-    def _users(self, event: UsersReply, request: AnyCommand | None) -> list[Line]:
+    def _users(self, event: UsersReply | PresenceEvent, request: AnyCommand | None) -> list[Line]:
         others = self.people.others()
-        self.people.update(event.users)
+        if isinstance(event, UsersReply):
+            self.people.update(event.users)
+        else:
+            self.people.change(event.arrived, event.left)
+        self.is_unsure = isinstance(event, PresenceEvent) and event.online != self.people.online
+        self._is_recounting = self._is_recounting and self.is_unsure
         self._latest = max(self._latest, event.time)
         lines = self._came_or_went(event.time, self.presence.change(others, self.people.others()))
-        if isinstance(request, Users):
+        if isinstance(request, Users) and not isinstance(request, Recount):
             lines.append(self.people.list_online())
+        return lines
+
+    def _happened(self, event: AnyEvent) -> list[Line]:
+        """Something was done in a room, or read: what concerns the user is told whichever conversation is held."""
+        if isinstance(event, ReadEvent):
+            self.arrivals.read_elsewhere(event)
+        if not isinstance(event, (MemberEvent, RoomReply)):
+            return []
+        target, always, texts = self.rooms.happen(event)
+        if isinstance(event, MemberEvent):
+            self._latest = max(self._latest, event.time)
+        is_heard = target == self.conversations.held or not self.conversations.is_divided
+        lines = self._came_or_went(self._latest, [always] if always else texts if is_heard else [], target)
+        for line in lines:
+            line.calls = bool(always) and not line.is_day
         return lines
 
     def _renamed(self, event: RenamedEvent) -> list[Line]:
@@ -235,43 +330,25 @@ class Model:
             self.receipts.name = event.to
         is_muted = self.people.is_muted(event.from_)
         self.people.rename(event.from_, event.to)
+        self.conversations.rename(event.from_, event.to)
         return [] if is_muted else self._came_or_went(event.time, [f"{who} now called {shown_name(event.to)}"])
 
     def tell_presence(self, number: int) -> list[Line]:
         """The line about who came and went meanwhile; `number` is that of `presence.take_wait`."""
         return self._came_or_went(self._latest, self.presence.tell(number))
 
-    def _came_or_went(self, time: str, texts: Sequence[str]) -> list[Line]:
+    def _came_or_went(self, time: str, texts: Sequence[str], conversation: str = "") -> list[Line]:
         lines: list[Line] = []
         for text in texts:
             line = Line(
                 self._formatter.time(time), ("presence", f"-- {text}"), head=1
             )  # no message looks so: shown_name
-            lines += self._formatter.on_its_day(time, [line])
+            lines += tagged(self._formatter.on_its_day(time, [line], conversation), conversation)
         return lines
 
-    # -- messages -----------------------------------------------------------------------------------------------------
-    def _live(self, message: BroadcastEvent | DirectEvent) -> list[Line]:
-        self.receipts.live(message.id)
-        self._latest = max(self._latest, message.time)
-        if message.id in self.backlog.shown:
-            return []
-        self.backlog.shown.add(message.id)
-        to = message.to if isinstance(message, DirectEvent) else UNSET
-        if to == self.name:
-            self.receipts.direct(message.id)
-        if self.people.is_muted(message.from_):
-            return []
-        self.people.note_direct(message.id, message.from_, to)
-        self.people.know(message.from_)
-        self.presence.speak(message.from_)
-        self.deletions.show(message.id, message.time)
-        return self._formatter.on_its_day(
-            message.time, [self._formatter.line(message.time, message.from_, to, message.message, kind=message.kind)]
-        )
-
-    def _deleted(self, message_id: int, by: str | UnsetType, time: str) -> list[Line]:
+    def _deleted(self, message_id: int, by: str | UnsetType, time: str, room: str | UnsetType = UNSET) -> list[Line]:
         """A message was deleted. Nothing is said of one that is not on show, unless the user asked for it."""
+        self.arrivals.read_elsewhere(ReadEvent(ids=[message_id]))  # a direct one is missed no longer
         sent = self.deletions.take(message_id)
         if sent is None:
             return [hint(f"Message {message_id} is deleted.")] if by == self.name else []
@@ -279,7 +356,9 @@ class Model:
             return []
         who = "you" if by == self.name else "the operator" if by is UNSET else shown_name(by)
         _, moment = self._formatter.time(sent)
-        return self._came_or_went(time, [f"{who} deleted a message of {moment.rstrip()}"])
+        target = target_of_room(room)
+        where = f" in {one_line(target)}" if room is not UNSET and target != self.conversations.held else ""
+        return self._came_or_went(time, [f"{who} deleted a message of {moment.rstrip()}{where}"])
 
 
 def _text(command: AnyCommand) -> str:

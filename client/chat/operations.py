@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec import UNSET
-
 from client.chat.actions import Action, Argument, AtTerminal, InChat, InTalk, Mistake, Operation, Operations
-from client.chat.addressing import target_of
+from client.chat.addressing import ROOM, compose, target_of
+from client.chat.room_operations import ROOM_OPERATIONS
 from service.wire.limits import MAX_PAGE
-from service.wire.protocol import Dm, Ex, History, Missed, Pm, Search, Users
+from service.wire.protocol import Dm, Ex, Missed, Pm, Search, Users
 
 PROMPT: Final = "PM/DM/EX> "
 
@@ -44,13 +43,17 @@ def _id_of(number: str) -> int | None:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS else None
 
 
-def _history(first: str | None, second: str | None) -> Action:
+def _history(first: str | None, second: str | None) -> Action | InTalk:
     name, count = (None, first) if second is None and first and first.isdigit() else (first, second)
-    if count is None:
-        return InChat(lambda chat: chat.show_history(name))
-    if count not in map(str, range(1, MAX_PAGE + 1)):
+    if count is not None and count not in map(str, range(1, MAX_PAGE + 1)):
         return Mistake(f"HISTORY takes a name and a number from 1 to {MAX_PAGE}, such as HISTORY bob 10.")
-    return History(with_=UNSET if name is None else name, limit=int(count))
+    return InTalk(lambda talk: talk.look_back(name, None if count is None else int(count)))
+
+
+def _help(about: str | None) -> Action | InTalk:
+    if about is not None and about.strip().casefold() != "rooms":
+        return Mistake("HELP shows the operations, HELP rooms those about rooms.")
+    return InTalk(lambda talk: talk.help(about_rooms=about is not None))
 
 
 OPERATIONS: Final[Operations] = (
@@ -62,7 +65,7 @@ OPERATIONS: Final[Operations] = (
         "DM [name [message]]",
         "write to one person",
         (_NAME, Argument("Message to {0}: ")),
-        lambda name, text: Dm(to=name, message=text),
+        lambda name, text: compose(name, text) if name.startswith(ROOM) else Dm(to=name, message=text),
     ),
     Operation(
         "REPLY",
@@ -107,7 +110,7 @@ OPERATIONS: Final[Operations] = (
         "HISTORY",
         "HISTORY [name] [N]",
         "what was said in the room, or with one person",
-        (_MAYBE_NAME, Argument("", is_optional=True)),
+        (_TARGET, Argument("", is_optional=True)),
         _history,
     ),
     Operation(
@@ -128,6 +131,7 @@ OPERATIONS: Final[Operations] = (
         (),
         lambda: AtTerminal(lambda terminal: terminal.read_older(), InChat(lambda chat: chat.show_older())),
     ),
+    *ROOM_OPERATIONS,
     Operation(
         "MUTE",
         "MUTE [name]",
@@ -144,6 +148,12 @@ OPERATIONS: Final[Operations] = (
         needs_terminal=True,
         is_secret=True,
     ),
-    Operation("HELP", "HELP", "this list", (), lambda: InTalk(lambda talk: talk.help())),
+    Operation(
+        "HELP",
+        "HELP [rooms]",
+        "this list, or what is about rooms",
+        (Argument("", is_optional=True),),
+        _help,
+    ),
     Operation("EX", "EX", "leave", (), Ex),
 )

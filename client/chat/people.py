@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from client.chat.recent import Recent
 from client.text import Line, hint, listed, one_line, shown_name, trouble
 from service.wire.limits import MAX_ID, MAX_USERNAME
-from service.wire.protocol import History
+from service.wire.protocol import History, Users
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +30,10 @@ def inquiry(name: str) -> History:
 def is_inquiry(request: AnyCommand | None) -> bool:
     """Whether this is what `inquiry` makes."""
     return isinstance(request, History) and request.after == MAX_ID
+
+
+class Recount(Users, tag="users"):
+    """Asks who is online, for the client itself: its answer is not shown."""
 
 
 class People:
@@ -68,6 +72,10 @@ class People:
     def update(self, users: Iterable[str]) -> None:
         """From now on these are online."""
         self._online = sorted(set(users))
+
+    def change(self, arrived: Iterable[str], left: Iterable[str]) -> None:
+        """These came online, and those went."""
+        self._online = sorted((set(self._online) | set(arrived)) - set(left))
 
     def others(self) -> set[str]:
         """Who is online but the user."""

@@ -37,6 +37,7 @@ class Presence:
         self._now: set[str] = set()
         self._told: set[str] | None = None  # who is online as far as the user was told; None: nothing is to be told
         self._away: set[str] = set()  # of those who were online before a loss, who is not back
+        self._moves: dict[tuple[str, str], str] = {}  # by room and name: what they did there
         self._number = 0
         self._wait: Wait | None = None
 
@@ -65,6 +66,19 @@ class Presence:
                 self._begin(told, RETURN)
         return self.change(before, now)
 
+    def move(self, room: str, name: str, did: str, now: set[str]) -> list[str]:
+        """Somebody joined or left a room, and these are online: gives the lines to show at once."""
+        if self._mode == "none" or self._is_hidden(name):
+            return []
+        if self._mode == "all":
+            return _moves({(room, name): did})
+        if self._told is None:
+            self._now = now
+            self._begin(now, FOLD)
+        if self._moves.setdefault((room, name), did) != did:
+            del self._moves[room, name]  # there and back
+        return []
+
     def speak(self, name: str) -> None:
         """A message by `name` is shown: that they have come is told by it."""
         if self._told is not None and name in self._now:
@@ -80,10 +94,12 @@ class Presence:
         if self._told is None or number not in {None, self._number}:
             return []
         back, came, gone = self._away & self._now, self._now - self._told, self._told - self._now
+        moves, self._moves = self._moves, {}
         self._told, self._away = None, set()
         changes = ((back, "back"), (came, "online"), (gone, "gone"))
         texts = [text for names, what in changes for text in _sentences(self._shown(names), what)]
-        separator = "; " if max(map(len, (back, came, gone))) > _MANY else ", "
+        texts += _moves(moves)
+        separator = "; " if max(map(len, (back, came, gone, moves))) > _MANY else ", "
         return [separator.join(texts)] if texts else []
 
     def _begin(self, told: set[str], seconds: float) -> None:
@@ -93,6 +109,17 @@ class Presence:
 
     def _shown(self, names: Iterable[str]) -> list[str]:
         return sorted(name for name in names if not self._is_hidden(name))
+
+
+def _moves(moves: dict[tuple[str, str], str]) -> list[str]:
+    """A sentence about who did the same in the same room."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for (room, name), did in moves.items():
+        groups.setdefault((room, did), []).append(name)
+    return [
+        f"{listed(sorted(names), _MANY if len(names) <= _MANY else _FEW)} {did} {room}"
+        for (room, did), names in groups.items()
+    ]
 
 
 def _sentences(names: list[str], what: str) -> list[str]:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from msgspec import UNSET
+
+from client.chat.addressing import ROOM
 from client.text import Line, hint, listed
 from service.wire.limits import MAX_PAGE
 from service.wire.protocol import AnyCommand, AnyEvent, History, HistoryReply, LoginOkReply, Missed, MissedReply
@@ -23,10 +26,12 @@ _OWN: Final = 10  # messages by the user, from another session, that may stand a
 class Summary:
     """The missed and unread messages of one login, as far as the pages asked for tell of them."""
 
-    def __init__(self, login: LoginOkReply) -> None:
+    def __init__(self, login: LoginOkReply, *, is_divided: bool = False) -> None:
         self._login = login
+        self._is_divided = is_divided
         self._awaited: list[type[AnyCommand]] = []
         self._senders: list[str] = []
+        self._rooms = {room.room: room.unread for room in login.rooms or [] if room.unread}
         self._since = ""  # a time of the wire; empty if it is not known
 
     def ask(self) -> list[AnyCommand]:
@@ -40,9 +45,14 @@ class Summary:
         self._awaited = [type(command) for command in commands]
         return commands
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was missed."""
+        return not self._login.missed and not self._login.unread and not self._rooms
+
     def take(self, event: AnyEvent, request: AnyCommand | None) -> bool:
         """Whether this was the reply to a command of `ask`."""
-        if request is None or type(request) not in self._awaited:
+        if request is None or type(request) not in self._awaited or getattr(request, "room", UNSET) is not UNSET:
             return False
         self._awaited.remove(type(request))
         if isinstance(event, MissedReply):
@@ -61,7 +71,7 @@ class Summary:
     def lines(self, now: datetime, read: Callable[[str], datetime | None]) -> list[Line]:
         """The summary; `now`, and what `read` makes of a time of the wire, are in the user's zone."""
         missed, unread = self._login.missed, self._login.unread
-        if not missed and not unread:
+        if self.is_empty:
             return [hint("Nothing missed.")]
         pieces = []
         if missed:
@@ -71,6 +81,10 @@ class Summary:
             since = _since(read(self._since), now) if self._since else ""
             noun = "public" if missed else f"public message{'s' if unread > 1 else ''} unread"
             pieces.append(f"{unread} {noun}{since}")
+        if self._rooms:
+            pieces.append(f"{sum(self._rooms.values())} in {listed((ROOM + room for room in self._rooms), _MANY)}")
+        if self._is_divided:
+            return [hint(f"{', '.join(pieces)}."), hint("Alt-A goes to the next with something new; TALK lists them.")]
         them = "them" if missed + unread > 1 else "it"
         return [hint(f"{', '.join(pieces)}."), hint(f"Enter alone, or NEW, shows {them}.")]
 

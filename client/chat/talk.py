@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from client.chat.actions import Mistake, Notice
-from client.chat.addressing import ALL, EVERYONE
-from client.text import shortened, shown_name
+from client.chat.addressing import ALL, EVERYONE, shown_target
+from client.text import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ class Talk:
         self.partner = ""  # a name, or without a terminal EVERYONE; empty: none
         self.is_plain = False  # what is no operation goes to everyone
         self.may_offer = False  # plain typing, at the first line that is no operation
+        self.drafts: dict[str, str] = {}  # by target, what was typed there and not sent
         self._has_begun = False  # and so the user was told how it goes
 
     @property
@@ -41,21 +42,31 @@ class Talk:
         self.is_plain, self.may_offer, self.partner = True, False, ""
         self.keep(ALL)
 
-    def begin(self, target: str) -> Action:
-        """Has each line go there."""
+    def begin(self, target: str, *, is_quiet: bool = False) -> Action:
+        """Has each line go there; `is_quiet`: says so the first time only."""
         self.partner = target
         lines = [f"What you type goes to {_whom(target)} now, until /talk off."]
         if not self._has_begun:
-            self._has_begun = True
+            self._has_begun, is_quiet = True, False
             lines.append("Operations take a slash: /ex leaves, /help shows all. // sends a slash.")
-        return Notice(tuple(lines))
+        return Notice(() if is_quiet else tuple(lines), held=target)
+
+    def turn(self, target: str, typed: str) -> tuple[Action, str]:
+        """A key turns to another conversation: keeps what was typed, and gives what was typed there."""
+        self.drafts[self.target] = typed
+        if target == EVERYONE:
+            self.partner = ""
+            action: Action = Notice((), held=EVERYONE)
+        else:
+            action = self.begin(target, is_quiet=True)
+        return action, self.drafts.pop(self.target, "")
 
     def end(self) -> Action:
         """Ends the talk with one person, or else plain typing."""
         if before := self.partner:
             self.partner = ""
             after = self.where() if self.is_plain else _AS_BEFORE
-            return Notice((f"You talk to {_whom(before)} no longer. {after}",))
+            return Notice((f"You talk to {_whom(before)} no longer. {after}",), held=EVERYONE)
         if not self.is_plain:
             return Mistake("TALK bob has each line go to bob, TALK all to everyone; TALK off ends it.")
         self.is_plain = False
@@ -72,4 +83,4 @@ class Talk:
 
 
 def _whom(target: str) -> str:
-    return "everyone" if target == EVERYONE else shortened(shown_name(target))
+    return "everyone" if target == EVERYONE else shortened(shown_target(target))

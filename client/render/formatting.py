@@ -22,18 +22,23 @@ _SERVICE: Final = "server"  # the account of the service itself, which writes no
 
 
 class Formatter:
-    """Makes the lines of one user's talk; `day` is that of the last line."""
+    """Makes the lines of one user's talk; `day` is that of the last line.
 
-    def __init__(self, clock: Callable[[], datetime], zone: tzinfo | None) -> None:
+    Where conversations stand apart (`is_split`) each has days of its own.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], zone: tzinfo | None, *, is_split: bool = False) -> None:
         self._name = ""
         self._mention: re.Pattern[str] | None = None  # the user's name as a word
         self._zone = zone
+        self.is_split = is_split
+        self._days: dict[str, date] = {}
         self.day = clock().astimezone(zone).date()
 
     def anew(self) -> Formatter:
         """The same, for a page by itself: it names the day of its first line."""
         other = copy(self)
-        other.day = date.min
+        other.is_split, other.day = False, date.min
         return other
 
     def meet(self, name: str) -> None:
@@ -50,21 +55,28 @@ class Formatter:
         words: re.Pattern[str] | None = None,
         note: str = "",
         *,
+        where: str = "",
         kind: str | UnsetType = UNSET,
         status: str = "",
     ) -> Line:
         """A message by anybody; what `words` finds in it is set off, and `note` follows it.
 
-        `status` says what became of the user's own one. An unknown `kind` is shown as a text.
+        `where` is the conversation, if it has to be said. `status` says what became of the user's own one. An unknown
+        `kind` is shown as a text.
         """
         is_from_others = sender != self._name
-        is_called = bool(self._mention and self._mention.search(text))
+        is_called = self.is_called(text)
         if words is None and is_called and is_from_others:
             words = self._mention
-        head = [self.time(time), *self._who(sender, to, kind, status)]
+        place: list[Part] = [("hint", f"{where} ")] if where else []
+        head = [self.time(time), *place, *self._who(sender, to, kind, status)]
         texts = marked(text, words, "" if to is UNSET else "direct")
         calls = is_from_others and (is_called or to == self._name)
         return Line(*head, *texts, ("hint", note), head=len(head), calls=calls)
+
+    def is_called(self, text: str) -> bool:
+        """Whether the user's name stands in a text, as a word in any case."""
+        return bool(self._mention and self._mention.search(text))
 
     def _who(self, sender: str, to: str | UnsetType, kind: str | UnsetType, status: str) -> list[Part]:
         """What stands before a text: `bob: `, `* bob ` for an action, `-bob- ` for a notice; own ones are marked.
@@ -86,12 +98,16 @@ class Formatter:
             who.append(("", ": "))
         return [_OWN, *who] if is_own else who
 
-    def on_its_day(self, wire: str | UnsetType, lines: list[Line]) -> list[Line]:
+    def on_its_day(self, wire: str | UnsetType, lines: list[Line], conversation: str = "") -> list[Line]:
         """`lines` of that time, below a line with its day where the line shown before was of another."""
         moment = self.moment(wire)
-        if moment is None or moment.date() == self.day:
+        day = self._days.get(conversation, self.day) if self.is_split else self.day
+        if moment is None or moment.date() == day:
             return lines
-        self.day = moment.date()
+        if self.is_split:
+            self._days[conversation] = moment.date()
+        else:
+            self.day = moment.date()
         return [Line(("day", f"-- {moment:%A}, {moment.day} {moment:%B %Y} --")), *lines]
 
     def time(self, wire: str | UnsetType) -> Part:

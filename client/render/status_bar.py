@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from client.render.layout import WIDE, columns_of, cut
 from client.text import one_line
@@ -16,17 +16,35 @@ if TYPE_CHECKING:
 
 _MOST_PENDING: Final = 3  # rows; the talk needs the screen
 _GAP: Final = " | "
+_DOT: Final = " \u00b7 "
+_LEAST: Final = 2  # columns for what is unread elsewhere, in place of a part of the name
+
+
+class Tab(NamedTuple):
+    """A conversation in a list: its number from 1 on, where messages to it go, what it is called, what is unread in it.
+
+    `title` is safe to show: `#ops`, `@bob`. In a talk with one person every unread message is a mention.
+    """
+
+    number: int
+    target: str
+    title: str
+    unread: int
+    mentions: int
+    is_held: bool
+    is_talk: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the chat is just now. `missed`: direct messages not seen yet."""
+    """How the chat is just now. `missed`: direct messages not seen yet. `unread`: conversations that are not held."""
 
     name: str
     is_connected: bool
     online: int
     missed: int
     pending: Sequence[Pm | Dm]
+    unread: Sequence[Tab] = ()
 
 
 def status_bar(status: Status, columns: int) -> str:
@@ -40,7 +58,24 @@ def status_bar(status: Status, columns: int) -> str:
         pieces.append(f"{status.missed} direct unread" if is_wide else f"{status.missed} unread")
     left = columns - 1 - columns_of(_GAP.join(pieces))
     pieces[1] = cut(one_line(status.name), max(1, left))
+    if status.unread:
+        left = columns - 1 - columns_of(_GAP.join(pieces)) - len(_GAP)
+        pieces.append(unread_tabs(status.unread, max(_LEAST, left)))
     return cut(" " + _GAP.join(pieces), columns)
+
+
+def unread_tabs(tabs: Sequence[Tab], columns: int) -> str:
+    """What is unread where: `#ops 3* · @bob 1`, a star for one's name; those first that call, as many as fit."""
+    texts = [
+        f"{tab.title} {tab.unread}{'*' if tab.mentions and not tab.is_talk else ''}"
+        for tab in sorted(tabs, key=lambda tab: not tab.mentions)
+    ]
+    for shown in range(len(texts), 0, -1):
+        more = [f"+{len(texts) - shown}"] if shown < len(texts) else []
+        text = _DOT.join([*texts[:shown], *more])
+        if columns_of(text) <= columns:
+            return text
+    return f"+{len(texts)}"
 
 
 def pending_rows(status: Status, columns: int) -> list[Part]:

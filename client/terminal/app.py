@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.application import create_app_session, get_app_session
 from prompt_toolkit.history import DummyHistory, InMemoryHistory
+from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.utils import is_dumb_terminal
@@ -27,7 +28,15 @@ from client.render.status_bar import pending_rows, status_bar
 from client.session import Session
 from client.terminal.composing import Composer
 from client.terminal.editor import edit
-from client.terminal.keyboard import PagedUpError, Words, key_bindings, prompt_session, unechoed
+from client.terminal.keyboard import (
+    PagedUpError,
+    SwitchedError,
+    Words,
+    key_bindings,
+    prompt_session,
+    switching_keys,
+    unechoed,
+)
 from client.terminal.notify import Notifier
 from client.terminal.pager import Pager
 from client.terminal.printer import Printer, styled
@@ -101,14 +110,24 @@ class Terminal:
             self._show,
             self._end_from_any_thread,
             presence=profile.presence,
+            divides="rooms",
             later=self._call_later,
             size=self._printer.size,
         )
         self._interpreter = Interpreter(
-            self._session.last_sender, self._session.hello, knows=self._session.knows, keep_talk=self._keep_talk
+            self._session.last_sender,
+            self._session.hello,
+            knows=self._session.knows,
+            has_room=self._session.has_room,
+            keep_talk=self._keep_talk,
         )
         words = Words(self._interpreter, self._session)
-        keys = key_bindings(self._interrupt, self._page_up, self._paste, self._new_line)
+        keys = merge_key_bindings(
+            [
+                key_bindings(self._interrupt, self._page_up, self._paste, self._new_line),
+                switching_keys(self._session.tabs, self._switch),
+            ]
+        )
         make = partial(prompt_session, words, keys, self._styles)
         # The arrow keys bring back messages where a message is asked for, and operations elsewhere.
         self._typed = {"operations": Typed(), "messages": Typed()}
@@ -165,6 +184,8 @@ class Terminal:
                 line = await self._ask(self._prompt(), self._interpreter.prompt, default=self._interpreter.take_draft())
             except PastedError as pasted:
                 is_left = await composer.paste(pasted.paste)
+            except SwitchedError as switched:
+                self._session.perform(self._interpreter.turn(switched.target, switched.typed))
             except PagedUpError as paged:
                 self._interpreter.draft = paged.typed
                 await self._read_older()
@@ -179,7 +200,7 @@ class Terminal:
             return
         self._memory = self._remember(self._session.status().name)
         self._interpreter.begin(self._memory.talk)
-        self._session.recall_muted(self._memory.muted, self._keep_muted)
+        self._session.deeds.recall_muted(self._memory.muted, self._keep_muted)
         for name, typed in self._typed.items():
             typed.open(self._memory.folder / name)
 
@@ -234,13 +255,13 @@ class Terminal:
         if is_dumb_terminal():
             self._session.perform(InChat(lambda chat: chat.show_older()))
             return
-        first = self._session.reading(max(_PAGE, 2 * self._printer.size().rows))
+        first = self._session.reading.begin(max(_PAGE, 2 * self._printer.size().rows))
         if first is None:
             return
 
         def read(page: Page | None) -> None:
             if command := page.older if page else first:
-                self._session.read(command, lambda page: self._call_later(0, lambda: pager.take(page)))
+                self._session.reading.ask(command, lambda page: self._call_later(0, lambda: pager.take(page)))
 
         with self._screen_given_away():
             self._printer.pager = pager = Pager(read, styled, self._styles, self._input, self._output)
@@ -303,6 +324,10 @@ class Terminal:
     def _page_up(self, event: KeyPressEvent) -> None:
         if not self._asks_who:
             event.app.exit(exception=PagedUpError(event.current_buffer.text))
+
+    def _switch(self, event: KeyPressEvent, target: str) -> None:
+        if not self._asks_who:
+            event.app.exit(exception=SwitchedError(target, event.current_buffer.text))
 
     def _paste(self, event: KeyPressEvent) -> None:
         """Asks before several lines that are pasted are sent; without their last line end they are typed."""

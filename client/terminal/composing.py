@@ -9,13 +9,13 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from client.chat.actions import Action, AtTerminal, Mistake
-from client.chat.addressing import EVERYONE, compose, excess, shown_target, target_of, target_of_message
+from client.chat.addressing import EVERYONE, compose, excess, shown_target, target_of, target_of_message, target_of_room
 from client.login import Ask, change_password
 from client.net.connection import ConnectionLostError
 from client.net.link import OfflineError
 from client.terminal.editor import EditorError
-from client.text import Line, body, hint, one_line, sendable, shown_name, trouble
-from service.wire.protocol import AnyEvent, Dm, ErrorReply, Ex, HistoryReply, Pm
+from client.text import Line, body, hint, one_line, sendable, trouble
+from service.wire.protocol import AnyEvent, Dm, ErrorReply, Ex, HistoryReply, Pm, RoomReply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from client.chat.interpreter import Interpreter
     from client.chat.paste import Paste
-    from client.session import Session, Show
+    from client.session import Session
+    from client.view import Show
+    from service.wire.protocol import Create, Join
 
 MOST_MESSAGES: Final = 100  # out of one paste; more would bury the talk, and 200 may wait for their ack
 _PATIENCE: Final = 2.0  # seconds to learn whether a name exists; the user waits
@@ -167,12 +169,26 @@ class Composer:
             spelled = reply.with_ if isinstance(reply, HistoryReply) else UNSET
             await self._do(then(spelled or name))
 
+    async def enter(self, command: Join | Create) -> None:
+        """Joins or makes a room, and holds it. Raises ConnectionLostError."""
+        try:
+            reply = asyncio.wrap_future(self._session.send(command))
+        except OfflineError as error:
+            self._show([trouble(str(error))])
+            return
+        room = await self._wait(reply)
+        if isinstance(room, RoomReply):
+            await self._do(self._interpreter.turn(target_of_room(room.room), ""))
+
     async def _answer(self, ask: Callable[[str], Future[AnyEvent]], name: str) -> AnyEvent | None:
         """The reply, if it comes soon. Raises ConnectionLostError."""
         try:
             reply = asyncio.wrap_future(ask(name))
         except OfflineError:
             return None
+        return await self._wait(reply)
+
+    async def _wait(self, reply: asyncio.Future[AnyEvent]) -> AnyEvent | None:
         reply.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody may wait for it any more
         await asyncio.wait({reply}, timeout=_PATIENCE)
         return reply.result() if reply.done() and not reply.exception() else None
@@ -196,7 +212,7 @@ class Composer:
             self._session.keep_unsent(unsent)  # what was for one person is not offered to another
             unsent = None
         draft, kind = ((unsent.message or ""), unsent.kind) if unsent else ("", UNSET)
-        whom = "everyone" if target == EVERYONE else shown_name(target)
+        whom = "everyone" if target == EVERYONE else shown_target(target)
         self._show([hint(f"Saving sends the text to {whom}{', as /me does' if kind == 'action' else ''}.")])
         try:
             text = await self._edit_text(draft)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import termios
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import Always, has_focus, is_done
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.filters import Always, Condition, has_focus, is_done
+from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, VerticalAlign, Window
 from prompt_toolkit.shortcuts import CompleteStyle
@@ -38,6 +39,15 @@ class PagedUpError(Exception):
         self.typed = typed
 
 
+class SwitchedError(Exception):
+    """A key turned to another conversation: this ends the question where it was pressed; `typed` is the line so far."""
+
+    def __init__(self, target: str, typed: str) -> None:
+        super().__init__("switched")
+        self.target = target
+        self.typed = typed
+
+
 class Words(Completer):
     """Completion by Tab: operations, and names where a name is due."""
 
@@ -49,8 +59,48 @@ class Words(Completer):
         """The words that may follow, for prompt_toolkit."""
         typed = document.text_before_cursor
         last = "" if typed[-1:].isspace() else "".join(typed.split()[-1:])
-        for word in self._interpreter.completions(typed, self._session.names()):
+        for word in self._interpreter.completions(typed, self._session.names(), self._session.rooms()):
             yield Completion(word, start_position=-len(last))
+
+
+class Switching(Protocol):
+    """The conversations that keys turn to."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether conversations stand apart, so that keys turn from one to another."""
+
+    def number(self, number: int) -> str | None:
+        """The one with this number, if there is one."""
+
+    def neighbour(self, step: int) -> str | None:
+        """The one so many places further on, in a circle."""
+
+    def unread(self) -> str | None:
+        """The next one with something new, if there is one."""
+
+
+def switching_keys(switching: Switching, on_switch: Callable[[KeyPressEvent, str], None]) -> KeyBindings:
+    """The keys that turn to another conversation: Alt-1 to Alt-9, Alt-Left and Alt-Right, Ctrl-P and Ctrl-N, Alt-A.
+
+    While there is nothing to turn to they are readline's.
+    """
+    keys = KeyBindings()
+    is_on = Condition(lambda: switching.is_on)
+
+    def bind(find: Callable[[], str | None], *names: str) -> None:
+        @keys.add(*names, filter=is_on)
+        def _switch(event: KeyPressEvent) -> None:
+            if (target := find()) is not None:
+                on_switch(event, target)
+
+    for number in range(1, 10):
+        bind(partial(switching.number, number), "escape", str(number))
+    for step, alt, control in ((-1, "left", "c-p"), (1, "right", "c-n")):
+        bind(partial(switching.neighbour, step), "escape", alt)
+        bind(partial(switching.neighbour, step), control)
+    bind(switching.unread, "escape", "a")
+    return keys
 
 
 def key_bindings(
@@ -84,7 +134,7 @@ def key_bindings(
 
 def prompt_session(
     completer: Completer,
-    keys: KeyBindings,
+    keys: KeyBindingsBase,
     styles: BaseStyle,
     history: History,
     status_bar: Callable[[], AnyFormattedText] | None = None,

@@ -101,10 +101,10 @@ class Printer:
             lines, self._waiting, self._size = self._waiting, [], 0
             self._printed.notify_all()
         columns = self.size().columns
-        parts = [part for line in lines for part in arrange(line, columns)]
+        self._ring(lines)
+        parts = [part for line in lines if not line.is_aside for part in arrange(line, columns)]
         if not parts:
             return
-        self._ring(lines)
         if is_dumb_terminal():
             self._output.write("".join(text for _, text in parts).replace("\n", "\r\n"))
             self._output.flush()
@@ -135,7 +135,7 @@ class Printer:
             return
         with self._lock:
             lines, is_full = list(self._waiting), self._size >= MOST_WAITING
-        new = f"{sum(not line.is_day for line in lines)} new"
+        new = f"{sum(not line.is_day and not line.is_aside for line in lines)} new"
         self.pager.tell(f"{new}: q shows them, more has to wait" if is_full else new)
         self._ring(lines)
 

@@ -200,7 +200,7 @@ def test_what_needs_no_server() -> None:
     with session(script) as (talk, shown):
         assert talk.perform(Mistake("So not.")) is None
         assert shown.texts[-1] == "So not."
-        assert talk.perform(InChat(lambda chat: chat.show_help(OPERATIONS))) is None
+        assert talk.perform(InChat(lambda chat: chat.show_help(OPERATIONS, about_rooms=False))) is None
         assert any(text.startswith("EX ") for text in shown.texts)
         assert talk.names() == ["bob"]
 
@@ -250,10 +250,10 @@ def test_what_is_read_is_not_shown() -> None:
 
     with session(script) as (talk, shown):
         given: queue.Queue[Page | str] = queue.Queue()
-        before, command = list(shown.texts), talk.reading(40)
+        before, command = list(shown.texts), talk.reading.begin(40)
         assert command == History(limit=40)
         for _ in range(3):
-            talk.read(command, given.put)
+            talk.reading.ask(command, given.put)
             page = given.get(timeout=TIMEOUT)
             if isinstance(page, Page):
                 assert (page.lines[-1].text, page.older) == ("09:30 bob: hi", History(before=7, limit=40))
@@ -261,7 +261,7 @@ def test_what_is_read_is_not_shown() -> None:
                 before.append(page)
         assert before[-2:] == ["No\u241b.", "The server is shutting down."]
         assert shown.ended.wait(TIMEOUT)
-        talk.read(command, given.put)
+        talk.reading.ask(command, given.put)
         assert given.get(timeout=TIMEOUT) == before[-1]
         assert "bob: hi" not in "".join(shown.texts)
 
@@ -339,7 +339,7 @@ def test_history_by_the_screen(size: Size | None, limit: int) -> None:
         talk = Session(make_link, shown.show, shown.end, size=size and (lambda: size))
         talk.start()
         talk.send(Login(username="alice", password="securepassword", confirm=True)).result(TIMEOUT)
-        reply = talk.perform(InChat(lambda chat: chat.show_history(None)))
+        reply = talk.perform(InChat(lambda chat: chat.show_history(None, None)))
         assert reply
         reply.result(TIMEOUT)
         talk.leave()
@@ -367,10 +367,10 @@ def test_what_is_sent_to_an_old_name_goes_to_the_new_one() -> None:
             if len(kept) == 2:
                 told.set()
 
-        talk.recall_muted(["bob"], keep)
+        talk.deeds.recall_muted(["bob"], keep)
         talk.send(Ping())
         assert told.wait(TIMEOUT)
         talk.send(Dm(to="bob", message="hi"))
-        talk.read(History(with_="bob"), lambda _: None)
+        talk.reading.ask(History(with_="bob"), lambda _: None)
         assert done.wait(TIMEOUT)
     assert (sent, sorted(kept)) == (["bobby", "bobby"], [("bob", False), ("bobby", True)])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from client.__main__ import main
-from client.chat.help import first_texts, help_texts
+from client.chat.help import first_texts, help_texts, room_help_texts
 from service.admin.__main__ import main as admin
 from service.config import Settings, show_default
 from tests.support.helpers import ROOT, enter, running_server
@@ -96,9 +96,11 @@ def number(amount: float) -> str:
 
 def test_the_operations_are_those_of_the_client() -> None:
     """The list of operations is what HELP shows; what the first chat shows of them is what a first run shows."""
-    operations = [text for text in help_texts() if re.match(r"[A-Z]+ ", text)]
-    assert operations
-    assert "Operations\n----------\n" + "".join(f"    {text}\n" for text in operations) in README
+    general, of_rooms = (
+        "".join(f"    {text}\n" for text in texts if re.match(r"[A-Z]{2,} ", text))
+        for texts in (help_texts(), room_help_texts())
+    )
+    assert f"Operations\n----------\n{general}\n{of_rooms}\n" in README
     assert "".join(f"    {text}\n" for text in first_texts()) in README
 
 

@@ -54,5 +54,10 @@ def test_what_is_an_operation_as_a_whole(name: str, word: str, rest: str, is_one
 def test_words_of_other_chats() -> None:
     """Some only behind a slash: elsewhere they are talk."""
     assert [renamed(word, is_slashed=False) for word in ("quit", "?", "who", "pm")] == ["EX", "HELP", "WHO", "PM"]
-    assert [renamed(word, is_slashed=True) for word in ("who", "Query", "nick")] == ["USERS", "TALK", "NICK"]
-    assert [bool(answer(word)) for word in ("JOIN", "pm")] == [True, False]
+    assert [renamed(word, is_slashed=True) for word in ("who", "Query", "nick", "part")] == [
+        "USERS",
+        "TALK",
+        "NICK",
+        "LEAVE",
+    ]
+    assert [bool(answer(word)) for word in ("NICK", "pm")] == [True, False]

@@ -6,7 +6,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from client.chat.help import first_texts, help_texts, whom_to_ask
+from client.chat.help import first_texts, help_texts, room_help_texts, whom_to_ask
 from client.chat.operations import OPERATIONS
 from service.wire.protocol import HelloEvent
 
@@ -15,9 +15,11 @@ HELLO = HelloEvent(protocol=1, server="", version="", registration="open", max_l
 
 def test_help_has_every_operation() -> None:
     """HELP is made from the table, and fits a screen of 80x24 above the prompt and the bar."""
-    texts = help_texts()
-    assert [text.split()[0] for text in texts[: len(OPERATIONS)]] == [operation.name for operation in OPERATIONS]
-    assert max(map(len, texts)) <= 80
+    for texts, about_rooms in ((help_texts(), False), (room_help_texts(), True)):
+        names = [operation.name for operation in OPERATIONS if operation.is_of_rooms == about_rooms]
+        assert [text.split()[0] for text in texts[: len(names)]] == names
+        assert max(map(len, texts)) <= 80
+        assert len(texts) <= 24 - 2
     assert len(help_texts(80, "Ask carol.")) <= 24 - 2
 
 
@@ -31,7 +33,7 @@ def test_the_first_run_shows_five_operations() -> None:
 @pytest.mark.parametrize("width", [1, 40, 64])
 def test_help_on_a_narrow_screen(width: int) -> None:
     """HELP fits a phone's terminal, and still has every operation at the beginning of a line."""
-    texts = help_texts(width, "Ask carol.")
+    texts = [*room_help_texts(width), *help_texts(width, "Ask carol.")]
     assert max(map(len, texts)) <= max(width, 20)
     assert {operation.name for operation in OPERATIONS} <= {text.split()[0] for text in texts}
     assert "Ask carol." in " ".join(" ".join(texts).split())

@@ -9,29 +9,14 @@ import pytest
 from client.chat.actions import Action, AtTerminal, InChat, Mistake, Notice
 from client.chat.interpreter import MOST_DRAFT, Interpreter
 from client.chat.operations import OPERATIONS
-from service.wire.protocol import Dm, Ex, HelloEvent, History, Missed, Pm, Search, Users
+from service.wire.protocol import Dm, Ex, HelloEvent, Missed, Pm, Search, Users
+from tests.support.deeds import Deeds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from client.chat.actions import ChatActions, TerminalActions
 
 NAMES = ["bob", "Bea", "carol"]
 HELLO = HelloEvent(protocol=1, server="", version="", registration="open", max_line=1000, max_message=5)
-
-
-class Deeds:
-    """Notes what it is asked to do."""
-
-    def __init__(self) -> None:
-        self.done: list[str] = []
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        def note(*arguments: object) -> None:
-            told = ["all" if argument is OPERATIONS else repr(argument) for argument in arguments]
-            self.done.append(f"{name}({', '.join(told)})")
-
-        return note
 
 
 @pytest.mark.parametrize(
@@ -49,9 +34,6 @@ class Deeds:
         (["eX"], Ex()),
         (["users"], Users()),
         (["MISSED"], Missed()),
-        (["history 10"], History(limit=10)),
-        (["history bob 200"], History(with_="bob", limit=200)),
-        (["history 10 20"], History(with_="10", limit=20)),
         (["search deploy friday"], Search(query="deploy friday")),
         (["search", "deploy"], Search(query="deploy")),
         (["pm a\udcff"], Pm(message="a?")),
@@ -68,9 +50,13 @@ def test_lines_become_a_command(lines: list[str], action: Action) -> None:
     ("lines", "done"),
     [
         (["older"], "read_older()"),
-        (["history bob"], "show_history('bob')"),
-        (["history"], "show_history(None)"),
-        ([" Help "], "show_help(all)"),
+        (["history bob"], "show_history('bob', None)"),
+        (["history"], "show_history(None, None)"),
+        (["history 10"], "show_history(None, 10)"),
+        (["history bob 200"], "show_history('bob', 200)"),
+        (["history 10 20"], "show_history('10', 20)"),
+        ([" Help "], "show_help(all, about_rooms=False)"),
+        (["help Rooms"], "show_help(all, about_rooms=True)"),
         (["new"], "show_news()"),
         (["around", "#17"], "show_around(17)"),
         (["delete #17"], "delete(17)"),
@@ -82,7 +68,7 @@ def test_lines_become_a_command(lines: list[str], action: Action) -> None:
         (["edit Bob"], "edit('Bob')"),
         (["talk bob", "/edit"], "edit(None)"),
         (["talk bob", "/edit ALL"], "edit('*')"),
-        (["talk bob", "/help"], "show_help(all)"),
+        (["talk bob", "/help"], "show_help(all, about_rooms=False)"),
     ],
 )
 def test_lines_become_a_deed(lines: list[str], done: str) -> None:
@@ -160,8 +146,8 @@ def test_questions_come_in_order() -> None:
         ("history c", ["carol"]),
         ("nonsense b", []),
         ("zz", []),
-        ("m", ["missed", "mute"]),
-        ("/m", ["/me", "/missed", "/mute"]),
+        ("m", ["missed", "members", "mute"]),
+        ("/m", ["/me", "/missed", "/members", "/mute"]),
     ],
 )
 def test_completion_of_an_operation(typed: str, expected: list[str]) -> None:
@@ -250,7 +236,7 @@ def test_a_talk_ends_and_turns() -> None:
     """TALK with another name turns there; off ends the talk, and then an operation needs no slash, but may."""
     interpreter = talking("bob")
     said = interpreter.take("/talk carol")  # the slash was explained when the first talk began
-    assert said == Notice(("What you type goes to carol now, until /talk off.",))
+    assert said == Notice(("What you type goes to carol now, until /talk off.",), held="carol")
     assert interpreter.take("hi") == Dm(to="carol", message="hi")
     assert isinstance(interpreter.take("/Talk OFF"), Notice)
     assert interpreter.prompt == "PM/DM/EX> "
@@ -391,7 +377,6 @@ class Plain:
         ("reply yes", Dm(to="zoe", message="yes")),
         ("users", Users()),
         ("Users", Users()),
-        ("history bob 5", History(with_="bob", limit=5)),
         ("delete 17 rows", Pm(message="delete 17 rows")),
         ("Delete it", Pm(message="Delete it")),
         ("SEARCH a b", Search(query="a b")),
@@ -474,18 +459,19 @@ def test_an_offered_line_that_is_too_long_comes_back() -> None:
 def test_talk_alone_says_where_lines_go() -> None:
     """It changes nothing; off ends the talk with a person first, then plain typing, and is kept."""
     plain = Plain()
-    said = [plain.it.take(line) for line in ("talk", "talk bob", "/talk")]
-    assert [str(action.lines[0])[:30] for action in said if isinstance(action, Notice)] == [
-        "What is no operation goes to e",
-        "What you type goes to bob now,",
-        "What you type goes to bob. /ta",
+    deeds = Deeds()
+    for line in ("talk", "talk bob", "/talk"):
+        if isinstance(action := plain.it.take(line), InChat):
+            action.do(cast("ChatActions", deeds))
+    assert [said[:52] for said in deeds.done] == [
+        "list_conversations('What is no operation goes to eve",
+        "list_conversations('What you type goes to bob. /talk",
     ]
     prompts = []
     for _ in range(2):
         prompts.append(plain.it.prompt)
         plain.it.take("/talk off")
     assert (prompts, plain.it.prompt, plain.kept) == (["bob> ", "all> "], "PM/DM/EX> ", ["off"])
-    assert isinstance(plain.it.take("talk"), Notice)
 
 
 def test_without_a_terminal_all_is_as_it_was() -> None:
@@ -520,7 +506,7 @@ def test_dm_alone_shows_who_is_online() -> None:
     assert (deeds.done, interpreter.prompt) == (["show_online()"], "To: ")
 
 
-@pytest.mark.parametrize("line", ["/join #ops", "/part", "/nick bobby"])
+@pytest.mark.parametrize("line", ["/part", "/nick bobby"])
 def test_words_of_other_chats_without_an_operation(line: str) -> None:
     """They are answered with what to do here."""
     said = Interpreter().take(line)

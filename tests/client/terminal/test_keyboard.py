@@ -36,6 +36,9 @@ class People:
     def names(self) -> list[str]:
         return ["bob", "Bea", "carol"]
 
+    def rooms(self) -> list[str]:
+        return ["ops", "dev"]
+
 
 def words() -> Words:
     return Words(Interpreter(), cast("Session", People()))
@@ -49,6 +52,8 @@ def words() -> Words:
         ("dm ", ["dm bob", "dm Bea", "dm carol"]),
         ("pm hi @c", ["pm hi @carol"]),
         ("pm hi", []),
+        ("join o", ["join ops"]),
+        ("kick #d", ["kick #dev"]),
     ],
 )
 def test_tab_completes_the_last_word(typed: str, line: list[str]) -> None:

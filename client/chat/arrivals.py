@@ -1,0 +1,202 @@
+"""Messages as they arrive, and which conversation is held: what belongs to it becomes lines, the rest is counted.
+
+Pure, and not safe for two threads at once, as the model that it belongs to.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from client.chat.addressing import EVERYONE, ROOM
+from client.chat.backlog import CONTEXT, asked_of, tagged
+from client.text import Line, hint, shown_name
+from service.wire.protocol import DirectEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from client.chat.backlog import Backlog
+    from client.chat.conversations import Conversations, Opening
+    from client.chat.deletions import Deletions
+    from client.chat.people import People
+    from client.chat.presence import Presence
+    from client.chat.receipts import Receipts
+    from client.chat.rooms import Rooms
+    from client.render.formatting import Formatter
+    from service.wire.protocol import AnyCommand, BroadcastEvent, HistoryReply, ReadEvent, StoredMessage
+
+    Message = BroadcastEvent | DirectEvent | StoredMessage
+
+_KEYS: Final = 9  # conversations that a key leads to: Alt-1 to Alt-9
+
+
+class Arrivals:
+    """What came live, or while the connection was lost."""
+
+    def __init__(
+        self,
+        conversations: Conversations,
+        people: People,
+        presence: Presence,
+        receipts: Receipts,
+        deletions: Deletions,
+        backlog: Backlog,
+        rooms: Rooms,
+        formatter: Formatter,
+    ) -> None:
+        self._conversations = conversations
+        self._people = people
+        self._presence = presence
+        self._receipts = receipts
+        self._deletions = deletions
+        self._backlog = backlog
+        self._rooms = rooms
+        self._formatter = formatter
+
+    # -- which one is held --------------------------------------------------------------------------------------------
+    def hold(self, target: str, context: int = CONTEXT) -> tuple[list[Line], Opening | None]:
+        """Holds a conversation: gives what to show at once, and what to ask for: the unread, with so many before it.
+
+        Where all stand together nothing needs to be shown.
+        """
+        before = self._conversations.held
+        self._conversations.hold(target)
+        lines = [] if target == before else self._release(before)
+        if not self._conversations.is_divided:
+            return lines, None
+        command = self._backlog.opening(target, context)
+        self._conversations[target].opening = command
+        lines.append(self._rooms.topic(target))
+        if note := self._rooms.mute_note(self._conversations[target]):
+            lines.append(hint(note))
+        return lines, command
+
+    def opened(self, page: HistoryReply, asked: Opening) -> list[Line]:
+        """The page that a conversation is shown with; it is not, if another one is held meanwhile."""
+        target = asked_of(asked)
+        if self._conversations.held != target or self._conversations[target].opening != replace(asked, ref=UNSET):
+            return []
+        return [*self._backlog.opened(page, asked), *self._release(target)]
+
+    def give_up(self, asked: AnyCommand | None = None) -> list[Line]:
+        """The page does not come: gives what has waited for it. Without `asked`: no page comes."""
+        held = self._conversations.held
+        if asked is not None and self._conversations[held].opening != replace(asked, ref=UNSET):
+            return []
+        return self._release(held)
+
+    def _release(self, target: str) -> list[Line]:
+        return [line for message in self._conversations.open(target) for line in self.live(message)]
+
+    # -- what came ----------------------------------------------------------------------------------------------------
+    def live(self, message: BroadcastEvent | DirectEvent) -> list[Line]:
+        """The lines for a message that came live."""
+        target = self._conversations.target_of(message, self._people.name)
+        if message.id in self._backlog.shown:
+            if self._conversations.is_shown(target):
+                self._see(message, target)
+            return []
+        if self._conversations.wait(message, target):
+            return []
+        is_shown = self._take_in(message, target)
+        if self._people.is_muted(message.from_):
+            return []
+        to = message.to if isinstance(message, DirectEvent) else UNSET
+        self._people.note_direct(message.id, message.from_, to)
+        self._people.know(message.from_)
+        self._presence.speak(message.from_)
+        where = self.where(target)
+        line = self._formatter.line(message.time, message.from_, to, message.message, where=where, kind=message.kind)
+        if not is_shown:
+            return self._aside(line, message, target)
+        self._deletions.show(message.id, message.time)
+        return tagged(self._formatter.on_its_day(message.time, [line], target), target)
+
+    def caught_up(self, messages: Sequence[StoredMessage]) -> list[Line]:
+        """The lines for messages that came while the connection was lost, and were not shown yet."""
+        fresh = []
+        for message in messages:
+            self._people.note_direct(message.id, message.from_, message.to)
+            if self._take_in(message, self._conversations.target_of(message, self._people.name)):
+                fresh.append(message)
+        return self._backlog.lines(fresh, is_news=True)
+
+    def _take_in(self, message: Message, target: str) -> bool:
+        """Whether a message is to be shown; else it is counted, unless the user needs not to see it."""
+        self._backlog.shown.add(message.id)
+        self._conversations[target]  # from now on it is in the list
+        is_direct = getattr(message, "to", UNSET) == self._people.name
+        is_own = message.from_ == self._people.name
+        if self._conversations.is_shown(target):
+            self._see(message, target)
+        elif is_own or self._people.is_muted(message.from_):
+            self._receipts.of(target).live(message.id, is_own=is_own)
+        else:
+            is_mention = is_direct or self._formatter.is_called(message.message)
+            self._receipts.of(target).miss(message.id, is_mention=is_mention)
+            self._receipts.missed += is_direct
+            return False
+        if is_direct:
+            self._receipts.direct(message.id)
+        return self._conversations.is_shown(target)
+
+    def _see(self, message: Message, target: str) -> None:
+        self._receipts.of(target).live(message.id, is_own=message.from_ == self._people.name)
+        if not self._receipts.main_room and not target.startswith(ROOM) and target != EVERYONE:
+            self._receipts.live(message.id)  # the marker of the main room takes direct messages along
+
+    def _aside(self, line: Line, message: BroadcastEvent | DirectEvent, target: str) -> list[Line]:
+        """What to say of a message to another conversation: once that there is one, and to who looks elsewhere."""
+        lines = []
+        conversation = self._conversations[target]
+        if not conversation.is_told and self._conversations.tells and message.from_ != self._people.name:
+            conversation.is_told = True
+            number = next(tab.number for tab in self._conversations.tabs() if tab.target == target)
+            how = f"Alt-{number}" if number <= _KEYS else f"TALK {conversation.title}"
+            whom = "to you" if isinstance(message, DirectEvent) else f"in {conversation.title}"
+            text = f"-- {shown_name(message.from_)} writes {whom}; {how} shows it"
+            told = Line(self._formatter.time(message.time), ("presence", text), head=1)
+            lines += self._formatter.on_its_day(message.time, [told], self._conversations.held)
+        if line.calls:
+            line.is_aside = True
+            lines += tagged([line], target)
+        return lines
+
+    def where(self, target: str) -> str:
+        """What stands before a message if its conversation is not the one that is held."""
+        conversations = self._conversations
+        if conversations.is_divided:
+            return "" if target == conversations.held else conversations[target].title
+        return conversations[target].title if target.startswith(ROOM) else ""
+
+    # -- what was seen elsewhere --------------------------------------------------------------------------------------
+    def count_missed(self, messages: Sequence[StoredMessage]) -> None:
+        """These direct messages are missed, and not shown yet."""
+        for message in messages:
+            if message.to == self._people.name and not self._people.is_muted(message.from_):
+                self._conversations[message.from_]  # from now on it is in the list
+                self._receipts.of(message.from_).miss(message.id, is_mention=True)
+
+    def read_elsewhere(self, event: ReadEvent) -> None:
+        """Another session of the user has shown these."""
+        talks = [talk for talk in self._receipts.markers if talk != EVERYONE and not talk.startswith(ROOM)]
+        before = sum(self._receipts.of(talk).unread for talk in talks)
+        if event.room is not UNSET:
+            room = EVERYONE if event.room == self._conversations.main_room else ROOM + event.room
+            if room in self._conversations and event.id is not UNSET:
+                self._receipts.of(room).read(event.id)
+        elif event.ids is not UNSET:
+            for talk in talks:
+                for message_id in event.ids:
+                    self._receipts.of(talk).read_one(message_id)
+        elif event.id is not UNSET:
+            for talk in talks if event.with_ is UNSET else [event.with_]:
+                self._receipts.of(talk).read(event.id)
+            if event.with_ is UNSET:
+                self._receipts.main.read(event.id)
+        self._receipts.missed -= before - sum(self._receipts.of(talk).unread for talk in talks)
+        self._receipts.missed = max(0, self._receipts.missed)
+        self._conversations.forget_told()

@@ -1,0 +1,239 @@
+"""Rooms in words."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import UNSET, UnsetType
+
+from client.chat.addressing import EVERYONE
+from client.chat.model import Model
+from service.wire.protocol import (
+    AckReply,
+    AnyCommand,
+    AnyEvent,
+    BanInfo,
+    Bans,
+    BansReply,
+    Create,
+    ErrorReply,
+    Join,
+    Leave,
+    MemberEvent,
+    MemberInfo,
+    Members,
+    MembersReply,
+    Moderate,
+    Pm,
+    RoomReply,
+    Rooms,
+    RoomsReply,
+    SetRoom,
+)
+from tests.support.events import TIME, login_ok, model_after_login, public, room_info, texts
+
+_NOT_SENT = "Not sent: no. {} Your text was: hi"
+TOMORROW = "2026-11-22T08:15:00.000Z"
+MEMBERS = [
+    MemberInfo(name="alice", role="owner", online=True),
+    MemberInfo(name="bob", role="member", online=False, muted=True),
+    MemberInfo(name="carol", role="member", online=True),
+]
+
+
+def act(action: str, who: str = "bob", by: str | None = "carol", room: str | None = "ops", **more: str) -> MemberEvent:
+    return MemberEvent(room=room or UNSET, username=who, action=action, by=by or UNSET, time=TIME, **more)
+
+
+@pytest.fixture(name="model")
+def model_in_ops() -> Model:
+    """Alice, in ops and dev, with ops held."""
+    model = model_after_login("ops", "dev")
+    model.conversations.hold("#ops")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (act("join", by=None), "bob joined #ops"),
+        (act("leave", by=None), "bob left #ops"),
+        (act("invite"), "carol invited bob to #ops"),
+        (act("kick", reason="spam"), "carol took bob out of #ops: spam"),
+        (act("ban", until=TOMORROW), "carol banned bob from #ops until 22 November 08:15"),
+        (act("unban"), "carol ended the ban of bob from #ops"),
+        (act("mute", until="2026-11-21T12:30:00.000Z"), "carol silenced bob in #ops until 12:30"),
+        (act("unmute"), "carol lets bob write in #ops again"),
+        (act("role", role="moderator"), "carol made bob moderator of #ops"),
+        (act("role", role="owner", by=None), "bob is owner of #ops now"),
+        (act("kick", by=None), "the operator took bob out of #ops"),
+        (act("dance"), "carol: dance of bob in #ops"),
+        (act("{0}", reason="\x1b[2J{by}"), "carol: {0} of bob in #ops: \u241b[2J{by}"),
+        (act("invite", "alice", room="new"), "carol invites you to #new. JOIN new joins it"),
+        (act("kick", "alice", reason="spam."), "carol took you out of #ops: spam. TALK all turns to the main room"),
+        (act("ban", "alice", by=None, room="dev"), "the operator banned you from #dev"),
+        (act("mute", "alice"), "carol silenced you in #ops. You can read there"),
+        (act("unmute", "alice"), "carol lets you write in #ops again"),
+        (act("role", "alice", role="owner"), "carol made you owner of #ops"),
+        (act("leave", "alice", by=None, room="dev"), "you have left #dev"),
+        (RoomReply(room="ops", created=TIME, topic="news\n"), "the topic of #ops is: news\u240a"),
+        (RoomReply(room="ops", created=TIME, private=True), "#ops is private now"),
+        (RoomReply(room="ops", created=TIME, gone=True), "#ops is gone. TALK all turns to the main room"),
+        (RoomReply(room="new", created=TIME, gone=True), "you are invited to #new no longer"),
+        (RoomReply(room="new", created=TIME, role="member", last_id=11), "you are in #new now"),
+    ],
+)
+def test_what_is_done_in_a_room_is_one_line(model: Model, event: AnyEvent, line: str) -> None:
+    """Plain, safe to show, with what to do next where the user is concerned."""
+    model.receive(act("mute", "zoe"))
+    assert [text[9:] for text in texts(model.receive(event))] == [line]
+
+
+@pytest.mark.parametrize(
+    ("event", "is_told"),
+    [
+        (act("join", by=None, room="dev"), False),
+        (act("kick", room="dev"), False),
+        (RoomReply(room="dev", created=TIME, topic="new"), False),
+        (act("kick", "alice", room="dev"), True),
+        (act("mute", "alice", room="dev"), True),
+        (act("role", "alice", room=None, role="moderator"), True),
+        (RoomReply(room="dev", created=TIME, gone=True), True),
+    ],
+)
+def test_of_another_room_only_what_concerns_the_user_is_told(model: Model, event: AnyEvent, *, is_told: bool) -> None:
+    """And that also to who looks elsewhere."""
+    assert [line.calls for line in model.receive(event)] == [True] * is_told
+
+
+def test_who_is_taken_out_is_no_member(model: Model) -> None:
+    """The room is gone from the list, but stays held until the user turns away."""
+    for room in ("ops", "dev"):
+        model.receive(act("kick", "alice", room=room))
+    assert [tab.title for tab in model.conversations.tabs()] == ["all", "#ops"]
+    assert not model.conversations.is_divided
+
+
+def test_joins_fold_with_presence() -> None:
+    """In one line for some seconds; there and back is no news."""
+    model = Model(presence="folded")
+    model.receive(login_ok(rooms=[room_info()]), Join(room="x"))
+    model.conversations.start(login_ok(rooms=[room_info()]))
+    model.conversations.hold("#ops")
+    for event in (act("join"), act("join", "carol"), act("join", "dave"), act("leave", "dave")):
+        assert model.receive(event) == []
+    wait = model.presence.take_wait()
+    assert wait
+    assert texts(model.tell_presence(wait.number))[-1].endswith("-- bob and carol joined #ops")
+
+
+@pytest.mark.parametrize(
+    ("event", "asked", "lines"),
+    [
+        (
+            RoomReply(room="new", created=TIME, topic="", members=1, role="owner", last_id=10),
+            Create(room="New"),
+            ["#new is made, and you are its owner. INVITE bob asks bob in."],
+        ),
+        (
+            RoomReply(room="new", created=TIME, topic="", members=3, role="member", last_id=10),
+            Join(room="new"),
+            ["You are in #new: 3 members. MEMBERS lists them."],
+        ),
+        (AckReply(command="leave", room="dev"), Leave(room="dev"), ["You have left #dev."]),
+        (AckReply(command="set_room"), SetRoom(room="ops", topic="news"), ["-- #ops: news --"]),
+        (
+            AckReply(command="set_room"),
+            SetRoom(room="ops", private=True),
+            ["#ops is private now: who is no member sees nothing of it."],
+        ),
+        (
+            AckReply(command="moderate"),
+            Moderate(room="ops", username="bob", action="mute", minutes=30, reason="spam"),
+            ["You silenced bob in #ops for 30 minutes: spam."],
+        ),
+        (
+            AckReply(command="moderate"),
+            Moderate(room="all", username="bob", action="role", role="moderator"),
+            ["You made bob moderator of all."],
+        ),
+        (
+            RoomsReply(rooms=[room_info("dev", topic="code"), room_info("ops", role="", private=True)], more=True),
+            Rooms(),
+            ["#dev (2 members, member): code", "#ops (2 members, private)", "ROOMS ops shows those behind it."],
+        ),
+        (RoomsReply(rooms=[], more=False), Rooms(), ["There is no other room yet. CREATE and a name makes one."]),
+        (
+            MembersReply(room="ops", members=MEMBERS, more=True),
+            Members(room="ops"),
+            [
+                "#ops (3 members): alice (owner, you), bob (silenced, away), carol",
+                "MEMBERS #ops carol shows those behind.",
+            ],
+        ),
+        (
+            BansReply(room="ops", bans=[BanInfo(name="bob", by="carol", reason="spam", time=TIME)], more=False),
+            Bans(room="ops"),
+            ["bob banned from #ops by carol since 09:30: spam"],
+        ),
+        (BansReply(bans=[], more=False), Bans(room="all"), ["Nobody is banned from all."]),
+    ],
+)
+def test_an_answer_becomes_lines(model: Model, event: AnyEvent, asked: AnyCommand, lines: list[str]) -> None:
+    """What was asked for is said to be done, or listed."""
+    assert texts(model.receive(event, asked)) == lines
+
+
+@pytest.mark.parametrize(
+    ("code", "seconds", "asked", "line"),
+    [
+        ("unknown_room", UNSET, Join(room="x"), "No. ROOMS shows those that you can join."),
+        ("not_a_member", UNSET, Members(room="x"), "No. JOIN #x joins it."),
+        ("banned", 1800.0, Join(room="x"), "No. It ends at 12:30."),
+        (
+            "muted",
+            1800.0,
+            Pm(room="ops", message="hi"),
+            _NOT_SENT.format("It ends at 12:30. You can read there."),
+        ),
+        (
+            "unknown_room",
+            UNSET,
+            Pm(room="ops", message="hi"),
+            _NOT_SENT.format("ROOMS shows those that you can join. TALK all turns to the main room."),
+        ),
+        ("later", UNSET, Join(room="x"), "No."),
+    ],
+)
+def test_a_refusal_says_what_to_do(
+    model: Model, code: str, seconds: float | UnsetType, asked: AnyCommand, line: str
+) -> None:
+    """Behind the server's own words; an unknown code has no more than those."""
+    assert texts(model.receive(ErrorReply(code=code, message="no", retry_after=seconds), asked)) == [line]
+
+
+def test_the_list_of_conversations(model: Model) -> None:
+    """With numbers, what is unread, and where the user is."""
+    model.receive(public(11, "alice!"))
+    model.receive(public(12))
+    model.receive(public(13, room="dev"))
+    assert texts(model.rooms.list_conversations()) == [
+        " 1 all  2 unread, 1 with your name",
+        " 2 #dev  1 unread",
+        " 3 #ops  (here)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("until", "note"),
+    [
+        (None, ""),
+        ("", "A moderator has silenced you here. You can read."),
+        ("2026-11-21T12:30:00.000Z", "A moderator has silenced you here until 12:30. You can read."),
+        ("2026-11-21T11:30:00.000Z", ""),
+    ],
+)
+def test_who_is_silenced_is_told_so(model: Model, until: str | None, note: str) -> None:
+    """Where the user turns there, while it lasts."""
+    model.conversations[EVERYONE].muted_until = until
+    lines, _ = model.arrivals.hold(EVERYONE)
+    assert texts(lines) == ["-- all --", *([note] if note else [])]
