@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from service.wire.protocol import AnyCommand, AnyEvent, StoredMessage
 
 
+OPS = {"room": "ops", "topic": "", "private": False, "role": "member", "members": 2, "unread": 0, "read_id": 10}
+KNOWS_ROOMS = Wishes(rooms=True, presence=True)
 NEVER = Limits(first_pause=1e8, longest_pause=1e8)  # seconds; the pauses are random, and none is short
 
 
@@ -224,8 +226,51 @@ def test_a_long_gap_is_fetched_page_by_page(tmp_path: Path, gate: Gate) -> None:
             gate.open()
             bob.wait_for("back")
             assert bob.ids == list(range(1, 101))
-        with enter(server.port, "bob") as again:
-            assert again.hello["missed"] == 0
+
+
+def test_what_another_session_sent_and_saw_comes_along(tmp_path: Path, gate: Gate) -> None:
+    """What came while the connection was lost has no holes; fetching it makes nothing seen, nor unseen again."""
+    bob = Witness()
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        enter(server.port, "bob").close()
+        with linked(server.port, recorder=bob, again=gate.dial) as (link, _):
+            drop(link)
+            bob.wait_for("lost")
+            with enter(server.port, "bob", confirm=True) as elsewhere:
+                seen, unseen = (alice.ask("dm", to="bob", message=text)["id"] for text in ("seen", "unseen"))
+                own = [elsewhere.ask("pm", message="own")["id"], elsewhere.ask("dm", to="alice", message="own")["id"]]
+                elsewhere.ask("seen", ids=[seen])
+            gate.open()
+            bob.wait_for("back")
+            assert bob.ids == [seen, unseen, *own]
+            assert bob.told[-1] == ("back", 1)
+        with enter(server.port, "bob", confirm=True) as again:
+            assert [message["id"] for message in again.ask("missed")["messages"]] == [unseen]
+
+
+def test_rooms_come_along(tmp_path: Path, gate: Gate) -> None:
+    """What was said in rooms meanwhile stands between the rest, by id; of those that the user left nothing comes."""
+    bob = Witness()
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as other:
+        for room in ("lab", "ops"):
+            alice.ask("create", room=room)
+            other.ask("join", room=room)
+        with linked(server.port, recorder=bob, again=gate.dial, wishes=KNOWS_ROOMS) as (link, _):
+            alice.ask("pm", room="ops", message="live")
+            wait_for_ids(bob, 1)
+            drop(link)
+            bob.wait_for("lost")
+            waiting = [link.send(Pm(room=room, message="typed meanwhile")) for room in ("lab", "ops")]
+            for room in ("lab", "ops"):
+                alice.ask("pm", room=room, message="meanwhile")
+            alice.ask("pm", message="meanwhile")
+            other.ask("leave", room="lab")
+            gate.open()
+            bob.wait_for("back")
+            assert bob.ids == [1, 3, 4]
+            replies = [reply.result(PATIENCE) for reply in waiting]
+            assert [reply.code for reply in replies if isinstance(reply, ErrorReply)] == ["unknown_room"]
+            assert isinstance(replies[1], AckReply)
 
 
 @pytest.mark.parametrize("held", [2_000, 3])
@@ -289,10 +334,6 @@ def test_an_older_server_is_asked_for_nothing_quiet() -> None:
 
     with FakeServer(script) as server, linked(server.port, wishes=Wishes(quiet=True)):
         pass
-
-
-OPS = {"room": "ops", "topic": "", "private": False, "role": "member", "members": 2, "unread": 0, "read_id": 10}
-KNOWS_ROOMS = Wishes(rooms=True, presence=True)
 
 
 @contextmanager
@@ -643,12 +684,17 @@ def test_kills_between_sending_and_ack(tmp_path: Path) -> None:
     quick = Limits(longest_pause=0.2)
     services = [Process(tmp_path)]
     port = services[0].port
-    for name in ("alice", "bob"):
-        enter(port, name).close()
-    with linked(port, "alice", limits=quick) as (link, alice), linked(port, "bob", limits=quick) as (_, bob):
+    with enter(port, "alice") as first, enter(port, "bob") as second:
+        made = first.ask("create", room="ops")["created"]
+        second.ask("join", room="ops")
+    with (
+        linked(port, "alice", limits=quick, wishes=KNOWS_ROOMS) as (link, alice),
+        linked(port, "bob", limits=quick, wishes=KNOWS_ROOMS) as (_, bob),
+    ):
         replies = []
         for kill in range(KILLS):
-            replies += [link.send(Pm(message=f"{kill} {n}")) for n in range(3)]
+            replies += [link.send(Pm(message=f"{kill} {n}")) for n in range(2)]
+            replies.append(link.send(Pm(room="ops", created=made, message=f"{kill} 2")))
             replies.append(link.send(Dm(to="bob", message=f"{kill} d")))
             with suppress(TimeoutError):  # some kills come before the first ack, some between, some after the last
                 replies[-1 - kill % 4].result(kill % 5 * 0.0005)
