@@ -246,6 +246,13 @@ def make_parser(prog: str = programs.CLIENT) -> Parser:
     scripts = parser.add_argument_group("for scripts")
     scripts.add_argument("--send", metavar="TEXT", help="send one message; - takes all of stdin as its text")
     scripts.add_argument("--to", metavar="NAME", default="", help="send, history and search: with this one person")
+    scripts.add_argument(
+        "--room",
+        metavar="NAME",
+        default=[],
+        action="append",
+        help="all this in that room; several: --since, --tail",
+    )
     scripts.add_argument("--search", metavar="WORDS", help="print the messages with these words")
     scripts.add_argument("--history", metavar="N", type=_number, help="print the last N messages")
     scripts.add_argument("--since", metavar="ID", type=_number, help="print all after this id, and unseen direct ones")

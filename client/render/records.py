@@ -27,7 +27,7 @@ def as_event(message: Message) -> LiveMessage:
     if not isinstance(message, StoredMessage):
         return message
     if message.to is UNSET:
-        return BroadcastEvent(message.id, message.time, message.from_, message.message, kind=message.kind)
+        return BroadcastEvent(message.id, message.time, message.from_, message.message, message.kind, message.room)
     return DirectEvent(message.id, message.time, message.from_, message.to, message.message, kind=message.kind)
 
 
@@ -51,6 +51,10 @@ def _to(event: LiveMessage) -> str:
     return one_line(event.to) if isinstance(event, DirectEvent) else ""
 
 
+def _room(event: LiveMessage) -> str:
+    return one_line(event.room or "") if isinstance(event, BroadcastEvent) else ""
+
+
 def _who(event: LiveMessage) -> str:
     return " -> ".join(filter(None, (one_line(event.from_), _to(event))))
 
@@ -61,15 +65,16 @@ def _kind(event: LiveMessage) -> str:
 
 
 def _said(event: LiveMessage) -> str:
-    """Who said it and what, as at a terminal."""
+    """Who said it and what, as at a terminal; before it the room, with a # that no name has."""
     who, text = _who(event), body(event.message)
+    where = f"#{room} " if (room := _room(event)) else ""
     match _kind(event):
         case "action":
-            return f"* {who}{': ' if _to(event) else ' '}{text}"
+            return f"{where}* {who}{': ' if _to(event) else ' '}{text}"
         case "notice":
-            return f"-{who}- {text}"
+            return f"{where}-{who}- {text}"
         case _:
-            return f"{who}: {text}"
+            return f"{where}{who}: {text}"
 
 
 # What a row may show of a message, by its name in --format. Each value is harmless for a terminal.
@@ -79,6 +84,7 @@ _FIELDS: Final[dict[str, Callable[[LiveMessage], str]]] = {
     "minute": _minute,
     "from": lambda event: one_line(event.from_),
     "to": _to,
+    "room": _room,
     "who": _who,
     "kind": _kind,
     "text": lambda event: body(event.message),

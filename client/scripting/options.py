@@ -39,13 +39,12 @@ def read_wanted(options: argparse.Namespace) -> Wanted | None:
     """What the options ask for; None if none is given. Reads stdin for `--send -`. Raises ValueError: what is wrong."""
     pages = [option for option in (options.search, options.history, options.since) if option is not None]
     if not pages and options.send is None and not options.tail:
-        if options.to or options.json or options.format is not None:
-            raise ValueError("--to, --json and --format go with --send, --search, --history, --since or --tail")
+        if options.to or options.room or options.json or options.format is not None:
+            raise ValueError("--to, --room, --json and --format go with --send, --search, --history, --since or --tail")
         return None
     if len(pages) > 1:
         raise ValueError("--search, --history and --since: take one of them")
-    if options.to and options.send is None and options.search is None and options.history is None:
-        raise ValueError("--to goes with --send, --search or --history")
+    _check_where(options)
     if options.format is not None:
         if options.json:
             raise ValueError("--json and --format: take one of them")
@@ -56,7 +55,7 @@ def read_wanted(options: argparse.Namespace) -> Wanted | None:
             send = sys.stdin.buffer.read().decode().removesuffix("\n")
         except UnicodeDecodeError:
             raise ValueError("the text on stdin is not valid UTF-8") from None
-    if not is_sendable((send or "") + options.to + (options.search or "")):
+    if not is_sendable("".join((send or "", options.to, options.search or "", *options.room))):
         raise ValueError("the text, the words or the name is not valid UTF-8")
     return Wanted(
         send,
@@ -67,7 +66,21 @@ def read_wanted(options: argparse.Namespace) -> Wanted | None:
         tail=options.tail,
         as_json=options.json,
         form=FORMAT if options.format is None else options.format,
+        rooms=tuple(room.strip().removeprefix("#") for room in options.room),
     )
+
+
+def _check_where(options: argparse.Namespace) -> None:
+    """Raises ValueError if the person or the rooms do not go with the rest."""
+    is_in_one = options.send is not None or options.search is not None or options.history is not None
+    if options.to and not is_in_one:
+        raise ValueError("--to goes with --send, --search or --history")
+    if not all(room.strip() for room in options.room):  # a script's variable may be unset
+        raise ValueError("--room is empty")
+    if options.to and options.room:
+        raise ValueError("--to and --room: take one of them")
+    if len(options.room) > 1 and is_in_one:
+        raise ValueError("--send, --search and --history take one --room; --since and --tail take several")
 
 
 def run(
@@ -80,7 +93,8 @@ def run(
 
     def log_in_and_do() -> int:
         with streams() as (out, err):
-            make_link = partial(Link, first=connect(), connect=connect, follows=False, wishes=Wishes(quiet=quiet))
+            wishes = Wishes(quiet=quiet, rooms=bool(wanted.rooms))  # who asks for none notices none
+            make_link = partial(Link, first=connect(), connect=connect, follows=False, wishes=wishes)
             return Script(make_link, wanted, out, err).run(name, password, tokens)
 
     def complain(state: tenacity.RetryCallState) -> None:

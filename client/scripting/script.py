@@ -23,6 +23,7 @@ from client.login import log_in_unasked
 from client.net.connection import CannotConnectError, ConnectionLostError
 from client.net.link import OfflineError
 from client.render.records import FORMAT, Message, as_event, as_json, row_of
+from client.scripting.rooms import ScriptRooms
 from client.scripting.streams import LEFT, LOST, NOT_LOGGED_IN, REFUSED
 from client.text import one_line
 from service.visible import safe
@@ -38,8 +39,10 @@ from service.wire.protocol import (
     History,
     HistoryReply,
     LoginOkReply,
+    MemberEvent,
     Pm,
     RenamedEvent,
+    RoomReply,
     Search,
     SearchReply,
     StoredMessage,
@@ -61,7 +64,10 @@ _Kind = TypeVar("_Kind", AckReply, HistoryReply, SearchReply)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a script asks for. `to` is empty for the main room; `form` is the form of a row, as `row_of` takes it."""
+    """What a script asks for. `to` is empty for a room; `form` is the form of a row, as `row_of` takes it.
+
+    Without `rooms` it is about the main room and the direct messages.
+    """
 
     send: str | None
     to: str
@@ -71,6 +77,7 @@ class Wanted:
     tail: bool
     as_json: bool
     form: str = FORMAT
+    rooms: tuple[str, ...] = ()
 
 
 class _RefusedError(Exception):
@@ -86,6 +93,7 @@ class Script:
         self._out = out
         self._err = err
         self._name = ""
+        self._rooms = ScriptRooms(wanted.rooms)
         self._progress: queue.SimpleQueue[str] = queue.SimpleQueue()  # of coming back
         self._woken, self._waker = os.pipe()
         self._lock = threading.Lock()  # guards what follows, and is held round each write to stdout
@@ -97,6 +105,7 @@ class Script:
         self._lost: ConnectionLostError | None = None
         self._told: Exception | None = None  # the last loss that stderr tells of
         self._was_lost = False
+        self._is_shut_out = False  # of all rooms that were named
         self._link = make_link(self)
 
     def run(self, name: str, password: str, tokens: Tokens | None = None) -> int:
@@ -112,6 +121,7 @@ class Script:
             with self._lock:
                 self._name, self._seam = login.username, login.last_id
                 self._receipts.start(login)
+                self._rooms.meet(login, self._link.hello)
             self._work(login)
         except ConnectionLostError as error:
             if not self._name:
@@ -143,7 +153,9 @@ class Script:
         elif wanted.history:
             self._print_history(wanted.history)
         if wanted.tail or wanted.since is not None:
-            self._link.follow(login.last_id if wanted.since is None else min(wanted.since, login.last_id))
+            self._find_rooms(login)
+            since = login.last_id if wanted.since is None else min(wanted.since, login.last_id)
+            self._link.follow(since, self._rooms.names(), direct=not self._rooms.are_named)
             if not wanted.tail or wanted.send is not None:
                 self._wait_until_back()
         if wanted.send is not None:
@@ -169,9 +181,19 @@ class Script:
             raise ConnectionLostError("The server answered with something else. This is no chat to trust.")
         return reply
 
+    def _find_rooms(self, login: LoginOkReply) -> None:
+        """Of what it does not know as a room the server says what it is. Raises _RefusedError."""
+        for room in self._rooms.unknown():
+            page = self._ask_for(History(room=room, limit=1), HistoryReply)
+            with self._lock:
+                self._rooms.forget(room)
+                self._rooms.know(page.room, login)
+
     def _send(self, text: str) -> None:
         to = self._wanted.to
-        ack = self._ask_for(Dm(to=to, message=text) if to else Pm(message=text), AckReply)
+        room, created = self._rooms.first()
+        pm = Pm(room=room, created=created or UNSET, message=text)
+        ack = self._ask_for(Dm(to=to, message=text) if to else pm, AckReply)
         with self._lock:
             if ack.id is not UNSET:
                 self._printed.add(ack.id)
@@ -181,30 +203,32 @@ class Script:
     def _print_history(self, most: int) -> None:
         pages: list[list[StoredMessage]] = []
         with_ = self._wanted.to or UNSET
-        asked = History(with_=with_, limit=min(most, MAX_PAGE))
+        room, _ = self._rooms.first()
+        asked = History(room=room, with_=with_, limit=min(most, MAX_PAGE))
         while True:
             page = self._ask_for(asked, HistoryReply)
             pages.append(page.messages)
             most -= len(page.messages)
             with self._lock:
-                if with_ is UNSET:
+                if with_ is UNSET and not self._rooms.are_named:
                     self._receipts.room_page(asked, page.messages, more=page.more)
             if not page.more or not page.messages or most <= 0:
                 break
-            asked = History(with_=with_, before=page.messages[0].id, limit=min(most, MAX_PAGE))
+            asked = History(room=room, with_=with_, before=page.messages[0].id, limit=min(most, MAX_PAGE))
         for messages in reversed(pages):
             self._print(messages)
 
     def _print_found(self, words: str) -> None:
         pages: list[list[StoredMessage]] = []
         with_ = self._wanted.to or UNSET
-        asked = Search(query=words, with_=with_, limit=MAX_PAGE)
+        room, _ = self._rooms.first()
+        asked = Search(query=words, room=room, with_=with_, limit=MAX_PAGE)
         while True:
             page = self._ask_for(asked, SearchReply)
             pages.append(page.messages[::-1])  # the newest stands last, as everywhere else
             if not page.more or not page.messages:
                 break
-            asked = Search(query=words, with_=with_, before=page.messages[-1].id, limit=MAX_PAGE)
+            asked = Search(query=words, room=room, with_=with_, before=page.messages[-1].id, limit=MAX_PAGE)
         for messages in reversed(pages):
             self._print(messages)
 
@@ -220,6 +244,8 @@ class Script:
             raise self._lost
         if self._is_gone:
             raise BrokenPipeError
+        if self._is_shut_out:
+            raise _RefusedError
 
     def _wait_until_stopped(self) -> None:
         """Waits for a signal, or the end of stdout's reader; meanwhile it confirms what was printed."""
@@ -232,6 +258,8 @@ class Script:
             self._confirm()
         if self._lost:
             raise self._lost
+        if self._is_shut_out:
+            raise _RefusedError
 
     def _stop(self, number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)  # once more, and it ends at once
@@ -252,7 +280,9 @@ class Script:
         if isinstance(event, RenamedEvent) and event.from_ == self._name:
             with self._lock:
                 self._name = self._receipts.name = event.to
-        elif isinstance(event, (BroadcastEvent, DirectEvent)):
+        elif isinstance(event, (MemberEvent, RoomReply)):
+            self._leave(self._rooms.lost(event, self._name))
+        elif isinstance(event, (BroadcastEvent, DirectEvent)) and self._rooms.have(event):
             with self._lock:
                 self._receipts.live(event.id)
             try:
@@ -267,6 +297,7 @@ class Script:
 
     def catch_up(self, messages: Sequence[StoredMessage], deleted: Sequence[int] | None) -> None:  # noqa: ARG002
         """Prints what came meanwhile. Raises ConnectionLostError if nobody reads it: then it must not count as seen."""
+        messages = [message for message in messages if self._rooms.have(message)]
         with self._lock:
             fresh = [message for message in messages if message.id not in self._printed and message.to is UNSET]
             self._read += sum(message.id <= self._seam and message.from_ != self._name for message in fresh)
@@ -286,6 +317,7 @@ class Script:
         if self._was_lost:
             self._was_lost = False
             self._say("Connected again.")
+        self._leave(self._rooms.lost_meanwhile(login))
         self._progress.put(_END)
 
     def end(self, error: ConnectionLostError) -> None:
@@ -295,6 +327,17 @@ class Script:
             self._tell(error)
         self._progress.put(_END)
         self.wake()
+
+    def _leave(self, rooms: Sequence[str]) -> None:
+        """The user is in these rooms no longer; without any that is left the script ends."""
+        for room in rooms:
+            self._say(f"You are in {one_line(room)} no longer.")
+            with self._lock:
+                self._rooms.forget(room)
+        if rooms and not self._rooms.names():
+            self._is_shut_out = True
+            self._progress.put(_END)
+            self.wake()
 
     # -- printing -----------------------------------------------------------------------------------------------------
     def _print(self, messages: Sequence[Message], *, is_news: bool = False) -> None:

@@ -211,6 +211,16 @@ def posts(do: Callable[[], str], zoe: Wire) -> None:
     assert zoe.read_type("broadcast")["message"] == "hi"
 
 
+def posts_in_a_room(do: Callable[[], str], zoe: Wire) -> None:
+    """What is said reaches the room, and no other one."""
+    zoe.ask("create", room="ops")
+    with enter(zoe.socket.getpeername()[1], "monitor") as monitor:
+        monitor.ask("join", room="ops")
+    do()
+    assert "Filesystem" in zoe.ask("history", room="ops")["messages"][-1]["message"]
+    assert not zoe.ask("history")["messages"]
+
+
 def counts(do: Callable[[], str], zoe: Wire) -> None:
     """It counts how often each has said the word."""
     if not zoe.ask("history")["messages"]:
@@ -406,6 +416,7 @@ ROWS: Final[dict[str, How]] = {
     "PATH=~/.local/bin:$PATH": prints(
         "/.local/bin/chat", line="PATH=~/.local/bin:$PATH\ncommand -v chat", by_cron=True
     ),
+    script("To a room that monitor is in:"): in_a_script(posts_in_a_room),
     script("How often each said hello, out of the last 500 messages:"): in_a_script(counts),
     script("A bot that answers direct messages:"): answers,
     script("What was said since the last run, as a script keeps it:"): in_a_script(goes_on),

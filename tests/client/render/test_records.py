@@ -22,6 +22,7 @@ DIRECT = DirectEvent(id=2, time=TIME, from_="bob", to="alice", message="psst")
     [
         (StoredMessage(id=1, time=TIME, from_="bob", message="hi"), PUBLIC),
         (StoredMessage(id=1, time=TIME, from_="bob", message="hi", kind="action"), replace(PUBLIC, kind="action")),
+        (StoredMessage(id=1, time=TIME, from_="bob", room="ops", message="hi"), replace(PUBLIC, room="ops")),
         (StoredMessage(id=2, time=TIME, from_="bob", to="alice", message="psst"), DIRECT),
     ],
 )
@@ -51,6 +52,8 @@ def test_json_leaves_out_what_is_not_there() -> None:
     [
         (PUBLIC, "1 {} bob: hi"),
         (DIRECT, "2 {} bob -> alice: psst"),
+        (replace(PUBLIC, room="ops"), "1 {} #ops bob: hi"),
+        (replace(PUBLIC, room="o\nps\x1b"), "1 {} #o\u240aps\u241b bob: hi"),
         (BroadcastEvent(id=1, time=TIME, from_="b\nb", message="a\nb\x1b"), "1 {} b\u240ab: a\n    b\u241b"),
         (BroadcastEvent(id=1, time="soon", from_="{id}", message="{to}"), "1 --:-- {{id}}: {{to}}"),
     ],
@@ -82,6 +85,8 @@ def test_a_script_chooses_the_fields(form: str, row: str) -> None:
         (replace(PUBLIC, kind="action"), "action * bob hi"),
         (replace(DIRECT, kind="action"), "action * bob -> alice: psst"),
         (replace(PUBLIC, kind="notice"), "notice -bob- hi"),
+        (replace(PUBLIC, kind="action", room="ops"), "action #ops * bob hi"),
+        (replace(PUBLIC, kind="notice", room="ops"), "notice #ops -bob- hi"),
         (replace(PUBLIC, kind="poem\x1b"), "text bob: hi"),
     ],
 )
@@ -91,8 +96,10 @@ def test_a_row_has_the_kind_of_a_message(event: BroadcastEvent | DirectEvent, ro
 
 
 def test_a_message_for_all_is_to_nobody() -> None:
-    """The field is empty."""
-    assert row_of("<{to}>")(PUBLIC) == "<>"
+    """The field is empty, and so is that of the room, for the main room."""
+    assert row_of("<{to}{room}>")(PUBLIC) == "<>"
+    assert row_of("<{room}>")(DIRECT) == "<>"
+    assert row_of("<{room}>")(replace(PUBLIC, room="ops")) == "<ops>"
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 NOTHING: dict[str, Any] = {"send": None, "to": "", "search": None, "history": None, "since": None, "tail": False}
 
 
-def options(*, json: bool = False, form: str | None = None, **given: Any) -> Namespace:
-    return Namespace(**NOTHING | given, json=json, format=form)
+def options(*, json: bool = False, form: str | None = None, rooms: tuple[str, ...] = (), **given: Any) -> Namespace:
+    return Namespace(**NOTHING | given, json=json, format=form, room=list(rooms))
 
 
 def test_without_an_option_nothing_is_wanted() -> None:
@@ -40,11 +40,20 @@ def test_without_an_option_nothing_is_wanted() -> None:
         {"history": 0},
         {"since": 0, "tail": True},
         {"tail": True},
+        {"send": "hi", "history": 5, "tail": True, "rooms": ("ops",)},
+        {"since": 3, "tail": True, "rooms": ("ops", "all")},
     ],
 )
 def test_what_is_wanted(given: dict[str, Any]) -> None:
     """Each option alone, or with those that go with it."""
     assert read_wanted(options(**given, json=True)) == Wanted(**NOTHING | given, as_json=True)
+
+
+def test_a_room_may_be_typed_as_rows_have_it() -> None:
+    """With the sign before its name, which no name has."""
+    wanted = read_wanted(options(tail=True, rooms=("#ops", " lab ")))
+    assert wanted is not None
+    assert wanted.rooms == ("ops", "lab")
 
 
 def test_the_form_of_a_row() -> None:
@@ -58,15 +67,23 @@ def test_the_form_of_a_row() -> None:
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({"to": "bob"}, "--to, --json and --format go with"),
-        ({"json": True}, "--to, --json and --format go with"),
-        ({"form": "{id}"}, "--to, --json and --format go with"),
+        ({"to": "bob"}, "--to, --room, --json and --format go with"),
+        ({"rooms": ("ops",)}, "--to, --room, --json and --format go with"),
+        ({"json": True}, "--to, --room, --json and --format go with"),
+        ({"form": "{id}"}, "--to, --room, --json and --format go with"),
         ({"form": "{id}", "json": True, "tail": True}, "take one of them"),
         ({"form": "{subject}", "tail": True}, "there is no field {subject}"),
         ({"form": "", "history": 1}, "needs a field"),
         ({"search": "x", "history": 1}, "take one of them"),
         ({"history": 1, "since": 0}, "take one of them"),
         ({"since": 1, "to": "bob"}, "--to goes with"),
+        ({"send": "a", "to": "bob", "rooms": ("ops",)}, "--to and --room: take one of them"),
+        ({"send": "a", "rooms": ("",)}, "--room is empty"),
+        ({"tail": True, "rooms": ("ops", " ")}, "--room is empty"),
+        ({"send": "a", "tail": True, "rooms": ("ops", "lab")}, "take one --room"),
+        ({"search": "a", "rooms": ("ops", "lab")}, "take one --room"),
+        ({"history": 1, "rooms": ("ops", "lab")}, "take one --room"),
+        ({"tail": True, "rooms": ("\udcff",)}, "not valid UTF-8"),
         ({"send": "a\udcff"}, "not valid UTF-8"),
         ({"send": "a", "to": "\udcff"}, "not valid UTF-8"),
     ],

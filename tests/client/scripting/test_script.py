@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.fake_server import HELLO
+from tests.support.fake_server import HELLO, FakeServer, Peer
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Process, enter, running_server
 
 if TYPE_CHECKING:
@@ -348,6 +348,147 @@ def test_tail_ends_with_1_when_it_is_shut_out(port: int) -> None:
         assert tail.stderr is not None
         said = tail.stderr.read()
         assert "password was changed" in said or "session has ended" in said  # if it was still catching up
+
+
+# -- rooms ------------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def ops(port: int) -> int:
+    """The port of a service where alice and bob are in the rooms lab and ops."""
+    with enter(port, "alice") as alice, enter(port, "bob") as bob:
+        for room in ("lab", "ops"):
+            alice.ask("create", room=room)
+            bob.ask("join", room=room)
+    return port
+
+
+def test_a_room_instead_of_the_main_one(ops: int, tmp_path: Path) -> None:
+    """What is sent goes there, and what is printed is from there; its rows and objects tell the room."""
+    with enter(ops, "alice") as alice:
+        alice.ask("pm", message="word in main")
+    assert client(ops, "bob", "--room", "OPS", "--send", "word") == (0, "", "")
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
+        assert connection.execute("SELECT recipient FROM history ORDER BY id").fetchall() == [(None,), ("#ops",)]
+    for option in (("--history", 9), ("--search", "word"), ("--since", 0)):
+        status, out, err = client(ops, "alice", "--room", "#ops", *option)
+        assert (status, err, out.split(" ")[0], out.split(" ", 2)[2]) == (0, "", "2", "#ops bob: word\n")
+        assert client(ops, "alice", "--room", "ops", *option, "--format", "{room}|{from}|{to}")[1] == "ops|bob|\n"
+        row = json.loads(client(ops, "alice", "--room", "ops", *option, "--json")[1])
+        assert (row["type"], row["id"], row["room"]) == ("broadcast", 2, "ops")
+
+
+def test_without_a_room_all_is_as_it_was(ops: int) -> None:
+    """A script that names none hears of none."""
+    with enter(ops, "alice") as alice:
+        alice.ask("pm", room="ops", message="word in ops")
+        alice.ask("pm", message="word in main")
+        alice.ask("dm", to="bob", message="word to bob")
+        for option in (("--history", 9), ("--since", 0), ("--search", "word")):
+            out = client(ops, "bob", *option, "--format", "{id}{room}")[1]
+            assert out == ("2\n" if option[0] == "--history" else "2\n3\n"), option
+        with tailing(ops, "bob") as tail:
+            wait_until_online(ops, "alice", "bob")
+            alice.ask("pm", room="ops", message="x")
+            alice.ask("pm", message="the last")
+            assert row(tail)["message"] == "the last"
+
+
+def test_the_main_room_has_a_name(ops: int) -> None:
+    """It names that room alone, without the direct messages; its rows are as ever."""
+    with enter(ops, "alice") as alice:
+        alice.ask("pm", room="ops", message="word")
+        alice.ask("pm", message="word")
+        alice.ask("dm", to="bob", message="word")
+    for option in (("--history", 9), ("--search", "word"), ("--since", 0)):
+        assert client(ops, "bob", "--room", "all", *option, "--format", "{id}{room}") == (0, "2\n", "")
+
+
+def test_tail_of_several_rooms(ops: int) -> None:
+    """Of each from the id on, in the order of ids, and then live; nothing of others, and nothing direct."""
+    with enter(ops, "alice") as alice:
+        say = [{"room": "lab"}, {"room": "ops"}, {}, {"room": "ops"}]
+        for where in say:
+            alice.ask("pm", message="before", **where)
+        alice.ask("dm", to="bob", message="before")
+        with tailing(ops, "bob", "--since", "1", "--room", "ops", "--room", "all", "--room", "lab") as tail:
+            assert [row(tail)["id"] for _ in range(3)] == [2, 3, 4]
+        with tailing(ops, "bob", "--room", "ops", "--room", "lab", "--history", "0", quiet=True) as tail:
+            assert tail.wait(PATIENCE) == 2
+        with tailing(ops, "bob", "--room", "ops", "--room", "lab", "--since", "1") as tail:
+            assert [row(tail)["id"] for _ in range(2)] == [2, 4]
+            wait_until_online(ops, "alice", "bob")
+            alice.ask("dm", to="bob", message="live")
+            for where in say:
+                alice.ask("pm", message="live", **where)
+            assert [row(tail)["room"] for _ in range(3)] == ["lab", "ops", "ops"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--send", "x"), ("--history", "1"), ("--search", "x"), ("--since", "0"), ("--tail",)],
+)
+@pytest.mark.parametrize("room", ["nowhere", "secret"])
+def test_a_room_that_is_not_there(ops: int, options: tuple[str, ...], room: str) -> None:
+    """Status 3, and why; the same for a private one. Nothing goes to the main room."""
+    with enter(ops, "alice") as alice:
+        alice.ask("create", room="secret", private=True)
+        status, out, err = client(ops, "bob", "--room", room, *options)
+        assert (status, out) == (3, "")
+        assert err.startswith("The server refused it: ")
+        assert err.count("\n") == 1
+        assert alice.ask("history")["messages"] == []
+
+
+def test_tail_ends_with_3_when_the_last_room_is_lost(ops: int) -> None:
+    """It goes on with those that are left, and says which are lost."""
+    with enter(ops, "alice") as alice, tailing(ops, "bob", "--room", "ops", "--room", "lab") as tail:
+        wait_until_online(ops, "alice", "bob")
+        alice.ask("moderate", room="ops", username="bob", action="kick")
+        alice.ask("pm", room="ops", message="not for bob")
+        alice.ask("pm", room="lab", message="for bob")
+        assert row(tail)["room"] == "lab"
+        alice.ask("moderate", room="lab", username="bob", action="ban")
+        assert tail.communicate(timeout=PATIENCE) == ("", "You are in ops no longer.\nYou are in lab no longer.\n")
+        assert tail.returncode == 3
+
+
+def test_tail_of_rooms_neither_repeats_nor_skips(tmp_path: Path) -> None:
+    """Over kills of the service each id of these rooms is printed once and in order, own ones from elsewhere too."""
+    service = Process(tmp_path)
+    port = service.port
+    with enter(port, "alice") as alice, enter(port, "bob") as bob:
+        for room in ("lab", "ops"):
+            alice.ask("create", room=room)
+            bob.ask("join", room=room)
+    with tailing(port, "bob", "--since", "0", "--room", "ops", "--room", "lab") as tail:
+        for _ in range(4):
+            with enter(port, "alice") as alice, enter(port, "bob") as bob:
+                for n in range(9):
+                    where = ({}, {"room": "lab"}, {"room": "ops"})[n % 3]
+                    (alice, bob)[n % 2].send({"command": "pm", "message": "x", **where})
+                alice.read_type("ack")
+                service.stop(signal.SIGKILL)
+            service = Process(tmp_path, port=port)
+        with enter(port, "alice") as alice:
+            last = alice.ask("pm", room="ops", message="the last")["id"]
+        ids: list[int] = []
+        while not ids or ids[-1] < last:
+            ids.append(row(tail)["id"])
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
+        stored = connection.execute("SELECT id FROM history WHERE recipient LIKE '#%' ORDER BY id").fetchall()
+    service.stop()
+    assert ids == [id_ for (id_,) in stored]
+
+
+def test_an_older_server_is_told_nothing_for_a_room() -> None:
+    """It would say it in the main room: status 3, and nothing is sent."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        peer.see_off()
+
+    with FakeServer(script) as server:
+        expected = (3, "", "The server refused it: this server has no rooms.\n")
+        assert client(server.port, "alice", "--room", "ops", "--send", "x") == expected
 
 
 KILLS = 8

@@ -267,7 +267,7 @@ def client(*arguments: str, password: str = "", typed: str = "") -> subprocess.C
         (["alice"], "", 2, "Which server?"),
         (["a", "1", "alice", "more"], "", 2, "too many words"),
         (["--profile", "work"], "", 2, 'There is no profile "work" in '),
-        (["a", "1", "--to", "bob"], "", 2, "--to, --json and --format go with"),
+        (["a", "1", "--to", "bob"], "", 2, "--to, --room, --json and --format go with"),
         (["a", "1", "--tail", "--format", "{from.__class__}"], "", 2, "--format: there is no field {from.__class__}"),
         (["a", "1", "--since", "1", "--history", "1"], "", 2, "take one of them"),
         (["a", "1", "--tail", "--to", "bob"], "", 2, "--to goes with"),
