@@ -7,12 +7,14 @@ from unicodedata import normalize
 
 from msgspec import UNSET
 
+from client.chat.addressing import ROOM
 from client.net.cursor import rooms_of
 from service.wire.protocol import DirectEvent, MemberEvent, RoomReply, StoredMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from client.chat.receipts import Receipts
     from client.net.catch_up import Room
     from client.render.records import Message
     from service.wire.protocol import AnyEvent, HelloEvent, LoginOkReply
@@ -41,6 +43,24 @@ class ScriptRooms:
             self.know(names.get(_folded(typed), typed), login)
         if self.are_named:
             self._first = next(iter(self._created.items()))
+
+    def start(self, login: LoginOkReply, receipts: Receipts) -> None:
+        """Has each room confirmed by itself."""
+        if self.are_named:
+            receipts.main_room = self._main
+            for info in login.rooms or []:
+                receipts.of(ROOM + info.room).start(info.unread or 0, login.last_id)
+
+    def come_back(self, login: LoginOkReply, receipts: Receipts) -> None:
+        """What came meanwhile was printed. Some may have been read elsewhere."""
+        for info in login.rooms or []:
+            if info.room in self._created:
+                marker = receipts.of(ROOM + info.room)
+                marker.forget(info.read_id or 0)
+                marker.lower(info.unread or 0)
+                marker.live(login.last_id)
+        if self._main in self._created:
+            receipts.main.live(login.last_id)
 
     def know(self, room: Room, login: LoginOkReply) -> None:
         """This is one of them, as the server spells it."""

@@ -10,12 +10,14 @@ import queue
 import select
 import signal
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO, TypeVar
 
 import msgspec
 from msgspec import UNSET
 
+from client.chat.addressing import target_of_room
 from client.chat.receipts import Receipts
 from client.chat.recent import Recent
 from client.confirmer import SEEN_PACE
@@ -100,7 +102,7 @@ class Script:
         self._receipts = Receipts()
         self._printed: Recent[int] = Recent(_REMEMBERED)  # ids
         self._seam = 0
-        self._read = 0  # public messages by others up to the seam that were printed by `--since`
+        self._read: Counter[str] = Counter()  # by room: messages by others up to the seam that `--since` has printed
         self._is_gone = False  # the reader of stdout
         self._lost: ConnectionLostError | None = None
         self._told: Exception | None = None  # the last loss that stderr tells of
@@ -122,6 +124,7 @@ class Script:
                 self._name, self._seam = login.username, login.last_id
                 self._receipts.start(login)
                 self._rooms.meet(login, self._link.hello)
+                self._rooms.start(login, self._receipts)
             self._work(login)
         except ConnectionLostError as error:
             if not self._name:
@@ -210,8 +213,9 @@ class Script:
             pages.append(page.messages)
             most -= len(page.messages)
             with self._lock:
-                if with_ is UNSET and not self._rooms.are_named:
-                    self._receipts.room_page(asked, page.messages, more=page.more)
+                if with_ is UNSET:
+                    where = target_of_room(page.room)
+                    self._receipts.room_page(asked, page.messages, more=page.more, conversation=where)
             if not page.more or not page.messages or most <= 0:
                 break
             asked = History(room=room, with_=with_, before=page.messages[0].id, limit=min(most, MAX_PAGE))
@@ -283,8 +287,9 @@ class Script:
         elif isinstance(event, (MemberEvent, RoomReply)):
             self._leave(self._rooms.lost(event, self._name))
         elif isinstance(event, (BroadcastEvent, DirectEvent)) and self._rooms.have(event):
+            room = event.room if isinstance(event, BroadcastEvent) else UNSET
             with self._lock:
-                self._receipts.live(event.id)
+                self._receipts.of(target_of_room(room)).live(event.id)
             try:
                 self._print([event], is_news=True)
             except BrokenPipeError:
@@ -300,7 +305,8 @@ class Script:
         messages = [message for message in messages if self._rooms.have(message)]
         with self._lock:
             fresh = [message for message in messages if message.id not in self._printed and message.to is UNSET]
-            self._read += sum(message.id <= self._seam and message.from_ != self._name for message in fresh)
+            old = [message for message in fresh if message.id <= self._seam and message.from_ != self._name]
+            self._read.update(target_of_room(message.room) for message in old)
         try:
             self._print(messages, is_news=True)
         except BrokenPipeError:
@@ -312,8 +318,12 @@ class Script:
     def come_back(self, login: LoginOkReply) -> None:
         """Says that the connection is back."""
         with self._lock:
-            self._receipts.unread, self._read = max(0, self._receipts.unread - self._read), 0
+            for where, number in self._read.items():
+                marker = self._receipts.of(where)
+                marker.lower(max(0, marker.unread - number))
+            self._read.clear()
             self._receipts.come_back(login)
+            self._rooms.come_back(login, self._receipts)
         if self._was_lost:
             self._was_lost = False
             self._say("Connected again.")

@@ -438,6 +438,47 @@ def test_a_room_that_is_not_there(ops: int, options: tuple[str, ...], room: str)
         assert alice.ask("history")["messages"] == []
 
 
+@pytest.mark.parametrize(
+    ("options", "unread"),
+    [
+        (["--send", "x"], (2, 2, 1)),
+        (["--history", "1"], (2, 2, 1)),
+        (["--history", "2"], (2, 0, 1)),
+        (["--search", "one"], (2, 2, 1)),
+        (["--since", "0"], (2, 0, 1)),
+        (["--since", "0", "--room", "all"], (0, 0, 1)),
+        (["--since", "0", "--room", "lab"], (2, 0, 0)),
+        (["--since", "3", "--room", "lab"], (2, 2, 0)),
+    ],
+)
+def test_what_was_printed_of_rooms_is_seen(ops: int, options: list[str], unread: tuple[int, int, int]) -> None:
+    """In each room once none of the unread ones is left out; direct messages stay missed."""
+    with enter(ops, "alice") as alice:
+        for where in ({}, {}, {"room": "ops"}, {"room": "ops"}, {"room": "lab"}):
+            alice.ask("pm", message="one", **where)
+        alice.ask("dm", to="bob", message="one")
+    assert client(ops, "bob", "--room", "ops", *options)[0] == 0
+    with enter(ops, "bob", rooms=True) as bob:
+        rooms = {info["room"]: info["unread"] for info in bob.hello["rooms"]}
+        assert (bob.hello["unread"], rooms["ops"], rooms["lab"]) == unread
+        assert bob.hello["missed"] == 1
+
+
+def test_tail_confirms_what_it_prints_of_rooms(ops: int) -> None:
+    """And what came while its connection was lost; nothing of what it left out."""
+    with enter(ops, "alice") as alice, tailing(ops, "bob", "--room", "ops", "--room", "lab") as tail:
+        wait_until_online(ops, "alice", "bob")
+        for where in ({}, {"room": "ops"}, {"room": "ops"}):
+            alice.ask("pm", message="live", **where)
+        alice.ask("dm", to="bob", message="live")
+        assert [row(tail)["room"] for _ in range(2)] == ["ops", "ops"]
+        tail.send_signal(signal.SIGTERM)
+        assert tail.wait(PATIENCE) == 0
+    with enter(ops, "bob", rooms=True) as bob:
+        assert (bob.hello["unread"], bob.hello["missed"]) == (1, 1)
+        assert {info["room"]: info["unread"] for info in bob.hello["rooms"]} == {"lab": 0, "ops": 0}
+
+
 def test_tail_ends_with_3_when_the_last_room_is_lost(ops: int) -> None:
     """It goes on with those that are left, and says which are lost."""
     with enter(ops, "alice") as alice, tailing(ops, "bob", "--room", "ops", "--room", "lab") as tail:
