@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
+from service.storage.sqlite.backup import Task, backup
 from tests.support.helpers import running_server
 from tests.support.wires import Wires
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from service.server import Server
     from tests.support.helpers import Line, Wire
@@ -126,3 +127,18 @@ def test_pages_of_everything_miss_nothing(server: Server, wires: Wires) -> None:
         stored = database.execute(f"{visible} recipient = 'bob' OR sender = 'bob') ORDER BY id").fetchall()
     assert read == [row[0] for row in stored]
     assert len(read) == ROUNDS * 8 * 4
+
+
+def test_a_backup_after_a_deletion_has_none_of_the_text(server: Server, wires: Wires, tmp_path: Path) -> None:
+    """Made beside the service, while others write; whatever was said between."""
+    alice = wires.enter("alice")
+    alice.ask("create", **OPS)
+    thread = talk(wires.enter("alice"), {"command": "pm", **OPS})
+    for n in range(ROUNDS):
+        said = alice.ask("pm", **OPS, message=f"secret {n}")["id"]
+        assert alice.ask("delete", id=said)["type"] == "ack"
+    backup(Path(server.services.settings.db), tmp_path / "copy.db", Task())
+    thread.join()
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        deleted, secrets = copy.execute("SELECT count(deleted_at), sum(body LIKE 'secret%') FROM message").fetchone()
+    assert (deleted, secrets) == (ROUNDS, 0)
