@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from service.storage.sqlite import database
 from tests.support.cast import act, make_room
 from tests.support.helpers import running_server
 from tests.support.wires import Wires
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
     from service.server import Server
@@ -309,3 +312,34 @@ def test_what_is_done_to_who_is_away_holds_at_the_next_login(wires: Wires, actio
         (row,) = bob.hello["rooms"]
         told = (row["role"], row.get("muted", False))
         assert (told, heard) == (("member", True) if action == "mute" else ("moderator", False), ["hi"])
+
+
+def test_for_a_private_room_the_same_statements_run_as_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a stranger asks, on all connections of the service; only the values differ."""
+    statements: list[str] = []
+    connect = database.connect
+
+    def connect_traced(*args: Any, **more: Any) -> sqlite3.Connection:
+        connection = connect(*args, **more)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    monkeypatch.setattr(database, "connect", connect_traced)
+    with running_server(tmp_path) as server:
+        wires = Wires(server.port)
+        alice, bob = wires.enter("alice"), wires.enter("bob", rooms=True)
+        alice.ask("create", room="secret", private=True)
+
+        def run(command: str, fields: Line, room: str) -> list[str]:
+            bob.read_until_pong()
+            statements.clear()
+            assert bob.ask(command, **fields, room=room)["code"] == "unknown_room"
+            bob.read_until_pong()
+            return [re.sub(r"'[^']*'|[0-9]+", "?", statement) for statement in statements]
+
+        for command, fields in UNKNOWN_COMMANDS:
+            run(command, fields, "absent")  # what is looked up once for all
+            assert run(command, fields, "secret") == run(command, fields, "absent") != [], (command, fields)
+        wires.close()
