@@ -99,6 +99,11 @@ def reserved_looks(main_room: str) -> Sequence[str]:
     return [look_of(name) for name in (*RESERVED, main_room) if name]
 
 
+def looks_like(name: str, other: str) -> bool:
+    """Whether two mapped names can be confused."""
+    return _are_alike(look_of(name), look_of(other))
+
+
 def _are_alike(look: str, other: str) -> bool:
     """Whether two looks can be confused: they are equal, but a `1` in one may be an i or an l in the other."""
     return len(look) == len(other) and all(

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from service.accounts.names import look_of, map_name
+from service.accounts.names import look_of, looks_like, map_name
 from service.chat.addressing import known_room, named
 from service.chat.reading import fit_rows, send_page, turn
 from service.chat.replies import mute_fields, room_info
 from service.chat.telling import joined_reply, tell
 from service.errors import PeerError
-from service.storage.records import FOREVER, NotAllowed, RoomExists, RoomLimits
+from service.storage.records import FOREVER, NotAllowed, RoomExists, RoomLimits, RoomLooksAlike
 from service.wire.protocol import AckReply, BanInfo, BansReply, MemberInfo, MembersReply, RoomsReply
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def create(session: Session, command: protocol.Create) -> None:
     check_line("topic", command.topic)
     if name == settings.main_room:
         raise RoomExists(name)
+    if looks_like(name, settings.main_room):
+        raise RoomLooksAlike(name)
     if settings.rooms not in _MAY_CREATE:
         raise PeerError("not_allowed", "rooms are not made here; ask the operator")
     session.last_write = session.services.storage.create_room(

@@ -73,9 +73,8 @@ class Services:
     roster: Roster[Session]
     now: Callable[[], float]  # a monotonic clock in seconds, for rates
     losses: Losses = field(default_factory=Losses)
-    stored: dict[str, int] = field(
-        default_factory=lambda: {"public": 0, "room": 0, "direct": 0}
-    )  # messages; by chat-delivery
+    # Messages, by kind; counted by chat-delivery.
+    stored: dict[str, int] = field(default_factory=lambda: {"public": 0, "room": 0, "direct": 0})
     refused: Tally = field(default_factory=Tally)  # errors that clients were told, by their code
 
     def turn_away(self, reason: str) -> tuple[ErrorReply, ByeReply]:

@@ -32,6 +32,7 @@ def names(page: Line) -> list[str]:
     ("fields", "code"),
     [
         ({"room": "all"}, "room_exists"),
+        ({"room": "a1l"}, "room_exists"),  # looks like the main room
         ({"room": "OPS"}, "room_exists"),
         ({"room": "0ps"}, "room_exists"),  # looks like it
         ({"room": "secret"}, "room_exists"),  # a private one of somebody else
