@@ -180,6 +180,15 @@ def test_the_last_owner_who_leaves_hands_over(storage: SqliteStorage, roles: dic
     assert roles_of(storage) == (left | {heir: "owner"} if heir else left)
 
 
+def test_who_comes_back_is_there_anew(storage: SqliteStorage) -> None:
+    """The time of the last join says who takes over, not which account is older."""
+    ids = make_ops(storage, alice="owner", bob="member", carol="member")
+    storage.result(storage.leave_room(ids["bob"], "ops"))
+    join(storage, ids["bob"])
+    storage.result(storage.leave_room(ids["alice"], "ops"))
+    assert roles_of(storage) == {"bob": "member", "carol": "owner"}
+
+
 def test_a_room_without_members_is_gone(storage: SqliteStorage) -> None:
     """Its invitations end; its name is free, and its messages stay."""
     ids = make_ops(storage, alice="owner")
