@@ -1,32 +1,29 @@
-"""What the service asks of a storage: a method for each read and write, and how a write under way is followed.
+"""What the service asks of a storage: a method for each read and write. room_contract.py has those about rooms.
 
-There is no SQL and no engine here; records.py has what the methods take and give. Each engine passes the same tests
-(tests/service/storage/test_contract.py and test_room_contract.py).
+There is no SQL and no engine here; records.py has what the methods take and give, write.py a write under way. Each
+engine passes the same tests (tests/service/storage/test_contract.py and test_room_contract.py).
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from service.storage.records import DEFAULT_LIFETIME
+from service.storage.room_contract import RoomOrders, RoomStorage
+from service.storage.write import Done, Failed, HandOver, T, Write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from service.storage.records import (
-        Act,
-        Action,
         BackupNote,
-        BanPage,
         Closed,
         Deleted,
         Dossier,
         Erasure,
         Figures,
         KeptPage,
-        KeptRoom,
         Login,
-        MemberPage,
         NonceReused,
         Outcome,
         Overview,
@@ -35,10 +32,6 @@ if TYPE_CHECKING:
         Post,
         Purged,
         Role,
-        RoomChange,
-        RoomLimits,
-        RoomPage,
-        RoomRef,
         Shown,
         SinceNews,
         Sizes,
@@ -46,48 +39,10 @@ if TYPE_CHECKING:
         User,
     )
 
-T = TypeVar("T")
+__all__ = ["AccountStorage", "Done", "Failed", "HandOver", "Storage", "Write"]
 
 
-# -- writes -----------------------------------------------------------------------------------------------------------
-Done = Callable[[T], None] | None
-Failed = Callable[[Exception], None] | None
-HandOver = Callable[[Iterable[tuple[Callable[[Any], None], Any]]], None]
-
-
-class Write(Generic[T]):
-    """A write under way. After its commit `done` gets the result; without a result `refused` gets the error.
-
-    The error is a Refused, a StorageUnavailable, or the exception of a bug. The storage's `hand_over` gets the pairs of
-    a callback and its argument in the order of the writes. The caller may read `result` and `error` after
-    `Storage.wait`: if `error` is None, `result` is set.
-    """
-
-    __slots__ = ("_finished", "done", "ended", "error", "refused", "result")
-    result: T
-
-    def __init__(self, done: Done[T], refused: Failed) -> None:
-        self.done = done
-        self.refused = refused
-        self.error: Exception | None = None
-        self.ended = False
-        self._finished: threading.Event | None = None  # created for a waiting thread only: most writes have none
-
-    def waiting_event(self) -> threading.Event:
-        """Returns an event that is set once this write has ended. Call it with the engine's lock held."""
-        if self._finished is None:
-            self._finished = threading.Event()
-        return self._finished
-
-    def finish(self) -> None:
-        """Marks the write as ended, after its outcome was handed over. Call it with the engine's lock held."""
-        self.ended = True
-        if self._finished is not None:
-            self._finished.set()
-
-
-# -- the storage ------------------------------------------------------------------------------------------------------
-class AccountStorage(Protocol):
+class AccountStorage(RoomOrders, Protocol):
     """The methods for an operator's orders; Storage says what holds for reads and writes.
 
     Names are mapped ones; times have the format of service/clock.py. A method names the errors of its write at its end.
@@ -222,53 +177,6 @@ class AccountStorage(Protocol):
         closed account.
         """
 
-    # rooms: a mapped name means the room that is not gone, and None the main room
-    def find_room(self, name: str) -> RoomRef | None:
-        """Returns the room of that name that is not gone, if any."""
-
-    def all_rooms(self, after: tuple[str, str], limit: int, *, gone: bool) -> list[KeptRoom]:
-        """Returns rooms by name and time, from the one that follows that name and time; with `gone` also such."""
-
-    def moderation_page(
-        self,
-        after_id: int,
-        limit: int,
-        *,
-        room: str | None = None,
-        user: str | None = None,
-        action: str | None = None,
-        since: str | None = None,
-    ) -> list[Act]:
-        """Returns acts with larger ids, oldest first.
-
-        These are in a `room` ("": the main one), by or to a `user`, of that `action`, and `since` that time. A room's
-        name may have been another one's before: those are among them.
-        """
-
-    def delete_room(self, room: str, *, done: Done[RoomChange] = None, refused: Failed = None) -> Write[RoomChange]:
-        """Ends a room, as the operator. UnknownRoom."""
-
-    def moderate(
-        self,
-        actor_id: int | None,
-        room: str | None,
-        username: str,
-        action: Action,
-        *,
-        limits: RoomLimits,
-        role: Role | None = None,
-        until: str | None = None,
-        reason: str | None = None,
-        done: Done[RoomChange] = None,
-        refused: Failed = None,
-    ) -> Write[RoomChange]:
-        """Does to a user what `action` says, and notes it; an actor of None is the operator, who may do all.
-
-        `role` is for that action; `until` for a ban or mute: None is FOREVER. A ban from the main room deletes tokens.
-        UnknownRoom, UnknownUser, NotAMember (also of whom it concerns), NotAllowed, Banned (who is to be invited),
-        LimitReached.
-        """
-
     def result(self, write: Write[T]) -> T:
         """Waits as `wait` does; returns the write's result or raises its error."""
 
@@ -279,7 +187,7 @@ class AccountStorage(Protocol):
         """Completes all submitted writes, and closes the database."""
 
 
-class Storage(AccountStorage, Protocol):
+class Storage(AccountStorage, RoomStorage, Protocol):
     """An open database. Any thread may call its methods.
 
     A method for a write returns at once, except while the queue of writes is full. A method for a read raises
@@ -310,11 +218,6 @@ class Storage(AccountStorage, Protocol):
         With `after` the oldest message comes first, else the newest.
         """
 
-    def room_page(
-        self, user_id: int, room: str, before: int | None, after: int | None, limit: int
-    ) -> tuple[RoomRef, Page]:
-        """As `history_page`, for a room of which the user is a member. Raises UnknownRoom, NotAMember."""
-
     def since_page(self, user_id: int, after: int, limit: int, *, rooms: bool, deleted_after: str | None) -> SinceNews:
         """Returns all that the user may read after an id, oldest first, and what was deleted of what came before it.
 
@@ -339,21 +242,6 @@ class Storage(AccountStorage, Protocol):
         with that user is searched, with `room` only that room, the main one if it is empty; with `rooms` all rooms of
         which the user is a member, too. Raises TooManyWords, SearchTooSlow, UnknownRoom, NotAMember.
         """
-
-    def rooms_page(self, user_id: int, after: str, limit: int) -> RoomPage:
-        """Returns the rooms that the user may see, by name, from the one that follows `after`.
-
-        These are the public ones, the user's own, and those that the user is invited to.
-        """
-
-    def members_page(self, user_id: int, room: str | None, after: str, limit: int, online: Sequence[str]) -> MemberPage:
-        """Returns members by name, from the one that follows `after`. UnknownRoom, NotAMember.
-
-        Of the main room these are who is `online`, by name, and who has a role; for its moderators and owners all.
-        """
-
-    def bans_page(self, user_id: int, room: str | None, after: str, limit: int) -> BanPage:
-        """Returns the bans that hold, by name, to moderators and owners. UnknownRoom, NotAMember, NotAllowed."""
 
     def figures(self) -> Figures:
         """Returns what was done so far; does not read the database."""
@@ -433,14 +321,6 @@ class Storage(AccountStorage, Protocol):
         then, and 0 if nothing has changed.
         """
 
-    def see_room_up_to(
-        self, user_id: int, room: str | None, message_id: int, *, done: Done[int] = None, refused: Failed = None
-    ) -> Write[int]:
-        """Moves the read marker of a room, or the main room's; the result is its id, and 0 if it has not moved.
-
-        UnknownRoom, NotAMember.
-        """
-
     def see_talk_up_to(
         self,
         user_id: int,
@@ -468,55 +348,6 @@ class Storage(AccountStorage, Protocol):
         self, shown: Sequence[Shown], now: str, *, done: Done[None] = None, refused: Failed = None
     ) -> Write[None]:
         """Marks messages of several users as seen or read, as `mark_seen` and `see_up_to` do."""
-
-    def create_room(
-        self,
-        user_id: int,
-        name: str,
-        look: str,
-        topic: str,
-        *,
-        private: bool,
-        least: Role,
-        limits: RoomLimits,
-        done: Done[RoomChange] = None,
-        refused: Failed = None,
-    ) -> Write[RoomChange]:
-        """Makes a room; the user, whose rank in the main room must be `least` or higher, is its owner.
-
-        NotAllowed, RoomExists, RoomLooksAlike, LimitReached.
-        """
-
-    def join_room(
-        self,
-        user_id: int,
-        room: str,
-        *,
-        limits: RoomLimits,
-        done: Done[RoomChange] = None,
-        refused: Failed = None,
-    ) -> Write[RoomChange]:
-        """Makes the user a member, who has read all. UnknownRoom, Banned, LimitReached."""
-
-    def leave_room(
-        self, user_id: int, room: str, *, done: Done[RoomChange] = None, refused: Failed = None
-    ) -> Write[RoomChange]:
-        """Ends the user's membership. UnknownRoom, NotAMember."""
-
-    def set_room(
-        self,
-        user_id: int,
-        room: str | None,
-        *,
-        topic: str | None = None,
-        private: bool | None = None,
-        done: Done[RoomChange] = None,
-        refused: Failed = None,
-    ) -> Write[RoomChange]:
-        """Sets a room's topic, or makes it private. UnknownRoom, NotAMember, NotAllowed.
-
-        Of the main room the result's view has the topic and the user's role only.
-        """
 
     # waiting, and the end
     def wait(self, write: Write[Any]) -> None:

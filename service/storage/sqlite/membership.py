@@ -1,7 +1,7 @@
 """Statements that make, change and end rooms and memberships. None begins or ends a transaction.
 
-What one user does to another is in moderation.py. contract.py describes those that are one of its methods. Each raises
-its refusal before its first change.
+What one user does to another is in moderation.py. Each raises its refusal before its first change. room_contract.py
+describes those that are one of its methods.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Statements for what a moderator, or the operator, does to a user in a room. None begins or ends a transaction.
 
-The table RULES says who may do what. contract.py describes `moderate`. Room 0 is the main one, which has no row.
+The table RULES says who may do what. room_contract.py describes `moderate`. Room 0 is the main one, which has no row.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Statements that list rooms, members and bans as one user may see them. They change nothing.
 
-contract.py describes those that are one of its methods.
+room_contract.py describes those that are one of its methods.
 """
 
 from __future__ import annotations
