@@ -513,4 +513,4 @@ class BackupNote(NamedTuple):
 
 
 # Of one message.
-Outcome = Stored | NonceReused | UnknownUser | StorageFull | UnknownRoom | NotAMember | Muted
+Outcome = Stored | NonceReused | UnknownUser | StorageFull | UnknownRoom | NotAMember | Muted | Banned

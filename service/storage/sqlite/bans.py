@@ -5,6 +5,7 @@ Room 0 is the main one. A ban that has ended has no effect, and goes when anothe
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.clock import format_time, utcnow
@@ -12,6 +13,7 @@ from service.storage.records import Banned
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection
 
 
 class Ban(NamedTuple):
@@ -35,6 +37,16 @@ def find(connection: sqlite3.Connection, room_id: int, whom: int | str) -> Ban |
         (whom, room_id),
     ).fetchone()
     return None if row is None else Ban(*row)
+
+
+def find_all(connection: sqlite3.Connection, user_ids: Collection[int]) -> dict[int, Banned]:
+    """Returns which of these accounts are banned from the main room now, as what refuses them."""
+    rows = connection.execute(
+        "SELECT user_id, until FROM ban WHERE user_id IN (SELECT value FROM json_each(?)) "
+        "AND coalesce(room_id, 0) = 0 AND until > ?",
+        (json.dumps(list(user_ids)), format_time(utcnow())),
+    ).fetchall()
+    return {user_id: Banned(until) for user_id, until in rows}
 
 
 def put(connection: sqlite3.Connection, room_id: int, whom: int | str, ban: Ban, by_id: int | None, now: str) -> None:

@@ -15,6 +15,7 @@ from service.config import READERS
 from service.errors import StorageDamaged, StorageUnavailable
 from service.storage.records import DEFAULT_LIFETIME, Figures
 from service.storage.sqlite import (
+    bans,
     database,
     fulltext,
     integrity,
@@ -100,6 +101,7 @@ class SqliteStorage(Orders):
         self._hurrying = False
         self._disk_space = Space(path, max_db, keep_free)
         self._perhaps_closed: set[int] = set()  # accounts deleted in this run; only the writer thread uses it
+        self._perhaps_banned: set[int] = set()  # from the main room in this run; likewise
         self._post_work = self._store_posts  # bound once, not for each write
         self._writer = Writer(path, hand_over, ChatUpkeep(), self._file_lock.note, limits)
         if self.erasure().pending:
@@ -272,7 +274,20 @@ class SqliteStorage(Orders):
             return posting.refuse_new(connection, calls, full)
         # A sender looked its receiver up before this write. So only who was deleted since the start can be closed here.
         closed = users.find_closed(connection, self._perhaps_closed) if self._perhaps_closed else ()
-        return posting.store_all(connection, calls, closed)
+        banned = bans.find_all(connection, self._perhaps_banned) if self._perhaps_banned else {}
+        if not banned:
+            return posting.store_all(connection, calls, closed)
+        stored = iter(posting.store_all(connection, [call for call in calls if call[0] not in banned], closed))
+        return [
+            posting.refuse_new(connection, [call], banned[call[0]])[0] if call[0] in banned else next(stored)
+            for call in calls
+        ]
+
+    def _moderate(self, connection: sqlite3.Connection, *arguments: Any) -> RoomChange:
+        change = super()._moderate(connection, *arguments)
+        if change.room is None:  # their sessions end soon; no login comes until the ban has ended
+            self._perhaps_banned.update(told.user_id for told in change.changes if told.action == "ban")
+        return change
 
     def delete_user(self, name: str, now: str, *, done: Done[Closed] = None, refused: Failed = None) -> Write[Closed]:
         return self.submit(self._delete_user, name, now, done=done, refused=refused)

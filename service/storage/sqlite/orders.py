@@ -211,8 +211,22 @@ class Orders:
         done: Done[RoomChange] = None,
         refused: Failed = None,
     ) -> Write[RoomChange]:
-        work = partial(moderation.moderate, role=role, until=until, reason=reason, limits=limits)
-        return self.submit(work, actor_id, room, username, action, done=done, refused=refused)
+        arguments = (actor_id, room, username, action, role, until, reason, limits)
+        return self.submit(self._moderate, *arguments, done=done, refused=refused)
+
+    def _moderate(
+        self,
+        connection: sqlite3.Connection,
+        actor_id: int | None,
+        room: str | None,
+        username: str,
+        action: Action,
+        role: Role | None,
+        until: str | None,
+        reason: str | None,
+        limits: RoomLimits,
+    ) -> RoomChange:
+        return moderation.moderate(connection, actor_id, room, username, action, role, until, reason, limits)
 
 
 class OfflineStorage(Orders):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from service.clock import format_time, utcnow
 from service.config import POSTS_AT_ONCE
-from service.storage.records import Muted, NonceReused, NotAMember, Post, Stored, UnknownRoom, UnknownUser
+from service.storage.records import Banned, Muted, NonceReused, NotAMember, Post, Stored, UnknownRoom, UnknownUser
 from service.storage.sqlite import messages, rooms, unread
 from service.storage.sqlite.messages import ERA_BITS
 
@@ -65,7 +65,7 @@ def store_all(connection: sqlite3.Connection, calls: Calls, closed: Collection[i
     return [list(islice(each, len(posts))) for _, posts in calls]
 
 
-def refuse_new(connection: sqlite3.Connection, calls: Calls, reason: StorageFull) -> list[list[Outcome]]:
+def refuse_new(connection: sqlite3.Connection, calls: Calls, reason: StorageFull | Banned) -> list[list[Outcome]]:
     """As `store_all`, but stores nothing: a retry gets its stored message, a new message the `reason`."""
     return [[find_stored(connection, sender, post) or reason for post in posts] for sender, posts in calls]
 

@@ -187,6 +187,25 @@ def test_the_main_room_has_ranks_mutes_and_bans(storage: Storage) -> None:
     assert members(storage, alice, None) == {"alice": "owner", "bob": "member"}
 
 
+def test_who_is_banned_from_the_main_room_writes_nothing(storage: Storage) -> None:
+    """Not even what was under way, in a room or to a user; a retry of what was stored before is told, others go on."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    create(storage, bob, "ops")
+    before = say(storage, bob, "early", nonce="n")
+    with freeze_time(NOW) as clock:
+        storage.moderate(None, None, "bob", "ban", until=SOON, limits=LIMITS)
+        writes = [
+            storage.store_posts(bob, [Post(None, "early", "n"), Post(None, "late", None)]),
+            storage.store_posts(alice, [Post(bob, "why?", None)]),
+            storage.store_posts(bob, [Post(alice, "late", None), Post(None, "late", None, room="ops")]),
+        ]
+        first, others, last = (storage.result(write) for write in writes)
+        assert [type(outcome) for outcome in (*first, *others, *last)] == [Stored, Banned, Stored, Banned, Banned]
+        assert [outcome.id for outcome in first if isinstance(outcome, Stored)] == [before]
+        clock.move_to(SOON)
+        assert say(storage, bob, "again") > before
+
+
 def test_a_ban_of_a_name_waits_for_its_account(storage: Storage) -> None:
     """From the main room nobody registers it; elsewhere it is the account's then, and follows a rename."""
     alice = add(storage, "alice")

@@ -193,6 +193,7 @@ PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
         if room or action != "invite"
     ),
     (moderation.moderate, (1, "ops", "alice", "role", "member", None, None, LIMITS), ["member_rank (room_id=?"]),
+    (bans.find_all, ({1, 2},), [BAN]),
     (bans.check_name, ("zoe",), ["ban USING INDEX ban_of_name (name=?"]),
     (bans.take_over, (3, "zoe"), ["ban_of_name (name=?"]),
 ]
