@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 STATE: Final = Snapshot(Line(b"state\n"), Line(b"changes\n"))
 
 
-def test_a_state_goes_out_in_slices(delivery: StillDelivery) -> None:
-    """A slice ends at so many bytes, so that messages need not wait for all of a push; each member gets it once."""
-    line = b"state\n"
+@pytest.mark.parametrize(("changes", "line"), [(False, b"state\n"), (True, b"changes\n")])
+def test_a_state_goes_out_in_slices(delivery: StillDelivery, line: bytes, *, changes: bool) -> None:
+    """A slice ends at so many bytes and sends, so that messages need not wait for all of a push; each gets it once."""
     peers = delivery.connect_members(5)
+    for peer in peers:
+        peer.outbox.wants_changes = changes
     push, slices = SnapshotPush(slice_bytes=2 * (SEND_COST + len(line))), 0
     push.begin(STATE, {PLAIN: [peer.outbox for peer in peers]}, now=0.0)
     while push.is_under_way:
