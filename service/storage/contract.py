@@ -138,11 +138,6 @@ class AccountStorage(RoomOrders, Protocol):
     def enable(self, name: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
         """Enables the account again; the result is its id. UnknownUser."""
 
-    def set_role(
-        self, name: str, role: Role, now: str, *, done: Done[int] = None, refused: Failed = None
-    ) -> Write[int]:
-        """Sets the account's rank in the main room, and notes that; the result is its id. UnknownUser."""
-
     def ensure_server(self, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
         """Sees that there is the account SERVER_ID, with the name SERVER_NAME. NameTaken, by a user."""
 

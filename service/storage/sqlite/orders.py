@@ -158,11 +158,6 @@ class Orders:
     def enable(self, name: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
         return self.submit(users.enable, name, done=done, refused=refused)
 
-    def set_role(
-        self, name: str, role: Role, now: str, *, done: Done[int] = None, refused: Failed = None
-    ) -> Write[int]:
-        return self.submit(users.set_role, name, role, now, done=done, refused=refused)
-
     def ensure_server(self, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
         return self.submit(users.ensure_server, done=done, refused=refused)
 

@@ -24,13 +24,13 @@ from service.storage.records import (
     UnknownUser,
     User,
 )
-from service.storage.sqlite import acts, bans, membership, messages, moments, names, room_lists
+from service.storage.sqlite import bans, membership, messages, moments, names, room_lists
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Sequence
 
-    from service.storage.records import Role, Shown
+    from service.storage.records import Shown
 
 _EPOCH: Final = "1970-01-01T00:00:00.000Z"  # when the service's own account was made, and last seen
 
@@ -208,14 +208,6 @@ def disable(connection: sqlite3.Connection, name: str, now: str) -> int:
 def enable(connection: sqlite3.Connection, name: str) -> int:
     user_id = _known_user(connection, name).id
     connection.execute("UPDATE user SET disabled_at = NULL WHERE id = ?", (user_id,))
-    return user_id
-
-
-def set_role(connection: sqlite3.Connection, name: str, role: Role, now: str) -> int:
-    user_id = _known_user(connection, name).id
-    changed = connection.execute("UPDATE user SET role = ? WHERE id = ? AND role <> ?", (role, user_id, role)).rowcount
-    if changed:
-        acts.note(connection, now, None, "role", user_id=user_id, role=role)
     return user_id
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.storage.records import Post, Stored
+from tests.support import rooms
 from tests.support.cast import account, act, make_room
 from tests.support.helpers import PATIENCE
-from tests.support.storage import LATER, store_posts
+from tests.support.storage import store_posts
 from tests.support.wires import away
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
 
 def promote(server: Server, name: str, role: str) -> None:
-    storage = server.services.storage
-    storage.result(storage.set_role(name, role, LATER))  # type: ignore[arg-type]
+    rooms.act(server.services.storage, None, name, "role", None, role=role)
 
 
 def deleted_of(wire: Wire) -> list[Line]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.chat import telling
+from tests.support import rooms
 from tests.support.cast import told
 from tests.support.helpers import until
 
@@ -219,7 +220,7 @@ def test_the_main_room_tells_without_its_name(server: Server, wires: Wires) -> N
     """Acts and topics there go to all clients that know rooms; kick and ban end the sessions."""
     alice, bob, carol, erin = (wires.enter(name, rooms=name != "erin") for name in ("alice", "bob", "carol", "erin"))
     storage = server.services.storage
-    storage.result(storage.set_role("alice", "owner", ""))
+    rooms.act(storage, None, "alice", "role", None, role="owner")
     assert alice.ask("set_room", room="all", topic="hello") == {"type": "ack", "command": "set_room"}
     assert told(carol) == told(bob) == [{"type": "room", "topic": "hello"}]
     assert wires.enter("carol", rooms=True).hello["topic"] == "hello"

@@ -32,6 +32,7 @@ from service.storage.records import (
     UnknownUser,
 )
 from tests.support.erasure import purge
+from tests.support.rooms import act
 from tests.support.storage import EXPIRY, LATER, NOW, add, ids_of, say, store, store_posts, token_of
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def test_of_a_deleted_account_the_messages_stay(storage: Storage) -> None:
 def test_a_deleted_account_keeps_no_rank(storage: Storage) -> None:
     """A moderator may delete what its owner wrote, and it is not among those that are shut out."""
     add(storage, "bob")
-    storage.result(storage.set_role("bob", "owner", NOW))
+    act(storage, None, "bob", "role", None, role="owner")
     storage.result(storage.disable("bob", NOW))
     left = storage.result(storage.delete_user("bob", LATER)).user
     held = storage.find_dossier(left.name)
@@ -568,11 +569,10 @@ def test_an_account_has_a_role(storage: Storage) -> None:
     """It is a member at first; nobody is refused."""
     add(storage, "anna")
     assert storage.users_page("", 1)[0].role == "member"
-    told: list[int] = []
-    assert storage.result(storage.set_role("anna", "moderator", NOW, done=told.append)) == 1
+    act(storage, None, "anna", "role", None, role="moderator")
     assert storage.users_page("", 1)[0].role == "moderator"
     with pytest.raises(UnknownUser):
-        storage.result(storage.set_role("bob", "owner", NOW))
+        act(storage, None, "bob", "role", None, role="owner")
 
 
 def test_the_account_of_the_service_is_there(storage: Storage) -> None:
@@ -590,12 +590,13 @@ def test_the_account_of_the_service_is_there(storage: Storage) -> None:
 def test_a_dossier_has_what_is_stored_of_a_person(storage: Storage) -> None:
     """Besides messages; no hash is in it."""
     add(storage, "anna")
-    storage.result(storage.set_role("anna", "owner", LATER))
+    act(storage, None, "anna", "role", None, role="owner")
     held = storage.find_dossier("anna")
     assert held is not None
     assert (held.person.name, held.person.role, held.read_id) == ("anna", "owner", 0)
     assert (held.former_names, held.tokens) == ([], [(NOW, EXPIRY)])
-    assert [tuple(act) for act in held.acts] == [(1, LATER, None, "role", "anna", None, "owner", None, None, None)]
+    (noted,) = held.acts
+    assert (noted.actor, noted.action, noted.user, noted.role, noted.room) == (None, "role", "anna", "owner", None)
     assert storage.find_dossier("bob") is None
 
 
@@ -647,9 +648,9 @@ def test_who_may_delete(
 ) -> None:
     """The sender, and of a public message who has a higher role; None is the operator."""
     ids = {name: add(storage, name) for name in ("alice", "bob", "carol")}
-    storage.result(storage.set_role(who or "carol", role, NOW))
+    act(storage, None, who or "carol", "role", None, role=role)
     if sender != who or sender_role != "member":
-        storage.result(storage.set_role(sender, sender_role, NOW))
+        act(storage, None, sender, "role", None, role=sender_role)
     said = say(storage, ids[sender], "secret", to)
     deletion = storage.delete_message(ids[who] if who else None, said, None)
     if refused is None:

@@ -22,7 +22,7 @@ def log_acts(storage: SqliteStorage) -> None:
         act(storage, ids["alice"], "carl", "mute", until=SOON, reason="loud")
         act(storage, ids["bob"], "yan", "ban")
         storage.result(storage.set_room(ids["bob"], "ops", topic="news"))
-        storage.result(storage.set_role("bob", "moderator", NOW))
+        act(storage, None, "bob", "role", None, role="moderator")
         clock.move_to(LATER)
         storage.result(storage.delete_message(ids["bob"], said, "spam"))
         storage.result(storage.delete_room("ops"))

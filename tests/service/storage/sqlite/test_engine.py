@@ -31,6 +31,7 @@ from service.storage.sqlite import (
     unread,
     users,
 )
+from tests.support.rooms import act
 from tests.support.storage import NOW, add, explain, make_room, run, say, skip_ids, store_posts, token_of
 
 if TYPE_CHECKING:
@@ -115,7 +116,6 @@ PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
     (users.add, ("carol", "carol", "hash", NOW), ["SCAN sqlite_sequence"]),
     (users.disable, ("alice", NOW), ["user USING INTEGER PRIMARY KEY", "token_of_user (user_id=?)"]),
     (users.enable, ("alice",), ["user USING INTEGER PRIMARY KEY"]),
-    (users.set_role, ("alice", "owner", NOW), ["user_1 (name=?)", "user USING INTEGER PRIMARY KEY"]),
     (users.ensure_server, (), ["user USING INTEGER PRIMARY KEY"]),
     (
         users.register,
@@ -219,9 +219,9 @@ def test_no_statement_scans_a_table(
     say(storage, alice, "much later")
     storage.call(lambda c: c.execute("DELETE FROM tally WHERE level = 1 OR block > 13") and None)
     storage.call(lambda c: c.execute("UPDATE user SET read_id = 0") and None)
-    storage.call(users.set_role, "alice", "owner", NOW)
+    act(storage, None, "alice", "role", None, role="owner")
     add(storage, "frank")
-    storage.call(users.set_role, "frank", "owner", NOW)
+    act(storage, None, "frank", "role", None, role="owner")
     plan = explain(storage, work, *arguments)
     # FTS5 has no tables to scan, and sqlite_sequence has a row for each table. A recursive query has its own rows
     # before it, a SELECT without FROM one, and so has the main room. Of the muted one is looked for, of what was
