@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if given.forget or given.forget_server:
             return _forget(given, profile, tokens)
-        status = _chat(profile, tokens, wanted, _used(given), quiet=not given.listed)
+        status = _chat(given, profile, tokens, wanted)
     except UntrustedError as error:
         return _say(str(error), MISTAKEN)
     except CannotConnectError as error:
@@ -83,24 +83,25 @@ def main(arguments: Sequence[str]) -> int:
     return _say(tokens.problem, status) if tokens.problem else status
 
 
-def _chat(profile: Profile, tokens: Tokens, wanted: Wanted | None, used: str, *, quiet: bool) -> int:
-    """`used` is the profile that says all of the server, if any; `quiet` is for scripts and pipes.
-
-    Raises UntrustedError, CannotConnectError.
-    """
+def _chat(given: argparse.Namespace, profile: Profile, tokens: Tokens, wanted: Wanted | None) -> int:
+    """Raises UntrustedError, CannotConnectError."""
+    quiet, used = not given.listed, _used(given)  # scripts and pipes are quiet
     name, password = profile.name, os.environ.get(VARIABLE, "")
     is_unasked = wanted is not None or not (sys.stdin.isatty() and sys.stdout.isatty())
     if is_unasked and (problem := _missing(name, password, tokens)):
         return _say(*problem)
     if not is_unasked and (complaint := _complaint(profile.notify)):  # of a profile; the option was looked at before
         return _say(f"{one_line(str(settings.profiles_path()))}: notify: {one_line(complaint)}.", MISTAKEN)
+    if not is_unasked and given.room:
+        return _say("--room is for scripts and pipes. At a terminal TALK turns to a room.", MISTAKEN)
     trust, trust_again = _securities(profile, tokens, None if is_unasked else _ask)
     again = partial(connect, profile.server, profile.port, _RETRY_TIMEOUT, trust_again)
     if wanted is not None:
         return options.run(again, wanted, name, password, tokens, quiet=quiet)
     first = connect(profile.server, profile.port, trust=trust)
     if is_unasked:
-        return stdin.run(partial(Link, first=first, wishes=Wishes(quiet=quiet)), name, password, tokens)
+        wishes = Wishes(quiet=quiet, rooms=bool(given.room))
+        return stdin.run(partial(Link, first=first, wishes=wishes), name, password, tokens, room="".join(given.room))
     from client.terminal import app  # noqa: PLC0415  # prompt_toolkit takes 0.1 s, which a script need not wait
 
     def keep(login: LoginOkReply) -> None:
@@ -251,7 +252,8 @@ def make_parser(prog: str = programs.CLIENT) -> Parser:
         metavar="NAME",
         default=[],
         action="append",
-        help="all this in that room; several: --since, --tail",
+        type=_room,
+        help="all this in that room, the lines of a pipe too; several: --since, --tail",
     )
     scripts.add_argument("--search", metavar="WORDS", help="print the messages with these words")
     scripts.add_argument("--history", metavar="N", type=_number, help="print the last N messages")
@@ -314,6 +316,13 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(PORT_MAX)) and 1 <= int(text) <= PORT_MAX):
         raise argparse.ArgumentTypeError(f"a port is a number from 1 to {PORT_MAX}, not {text!r}")
     return int(text)
+
+
+def _room(text: str) -> str:
+    """A room's name, which may be typed as rows have it, with the sign that no name has."""
+    if not (name := text.strip().removeprefix("#")):  # a script's variable may be unset: never the main room
+        raise argparse.ArgumentTypeError("this takes the name of a room")
+    return name
 
 
 def _number(text: str) -> int:

@@ -39,8 +39,10 @@ def read_wanted(options: argparse.Namespace) -> Wanted | None:
     """What the options ask for; None if none is given. Reads stdin for `--send -`. Raises ValueError: what is wrong."""
     pages = [option for option in (options.search, options.history, options.since) if option is not None]
     if not pages and options.send is None and not options.tail:
-        if options.to or options.room or options.json or options.format is not None:
-            raise ValueError("--to, --room, --json and --format go with --send, --search, --history, --since or --tail")
+        if options.to or options.json or options.format is not None:
+            raise ValueError("--to, --json and --format go with --send, --search, --history, --since or --tail")
+        if len(options.room) > 1:
+            raise ValueError("a pipe takes one --room")
         return None
     if len(pages) > 1:
         raise ValueError("--search, --history and --since: take one of them")
@@ -66,7 +68,7 @@ def read_wanted(options: argparse.Namespace) -> Wanted | None:
         tail=options.tail,
         as_json=options.json,
         form=FORMAT if options.format is None else options.format,
-        rooms=tuple(room.strip().removeprefix("#") for room in options.room),
+        rooms=tuple(options.room),
     )
 
 
@@ -75,8 +77,6 @@ def _check_where(options: argparse.Namespace) -> None:
     is_in_one = options.send is not None or options.search is not None or options.history is not None
     if options.to and not is_in_one:
         raise ValueError("--to goes with --send, --search or --history")
-    if not all(room.strip() for room in options.room):  # a script's variable may be unset
-        raise ValueError("--room is empty")
     if options.to and options.room:
         raise ValueError("--to and --room: take one of them")
     if len(options.room) > 1 and is_in_one:

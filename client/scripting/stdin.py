@@ -34,14 +34,17 @@ PATIENCE: Final = 60.0  # seconds for a reply; a login in a crowd waits some 10 
 _READ_BYTES: Final = 65_536  # one read of a full Linux pipe
 
 
-def run(make_link: MakeLink, name: str, password: str, tokens: Tokens) -> int:
+def run(make_link: MakeLink, name: str, password: str, tokens: Tokens, room: str = "") -> int:
     """Does what stdin says until it ends or says EX; gives the exit status."""
     with streams() as (out, err):
-        return StdinRun(make_link, sys.stdin.fileno(), out, err).run(name, password, tokens)
+        return StdinRun(make_link, sys.stdin.fileno(), out, err, room=room).run(name, password, tokens)
 
 
 class StdinRun:
-    """One run over a link, from a file descriptor to two streams. It waits `patience` seconds for a reply."""
+    """One run over a link, from a file descriptor to two streams. It waits `patience` seconds for a reply.
+
+    With a `room` each line goes there from the start, as after TALK.
+    """
 
     def __init__(
         self,
@@ -52,7 +55,9 @@ class StdinRun:
         *,
         patience: float = PATIENCE,
         operations: Operations = OPERATIONS,
+        room: str = "",
     ) -> None:
+        self._room = room
         self._patience = patience
         self._operations = operations
         self._out = out
@@ -93,7 +98,13 @@ class StdinRun:
                 self._lines.wake()
 
     def _work(self) -> None:
-        interpreter = Interpreter(self._session.last_sender, operations=self._operations, has_terminal=False)
+        session = self._session
+        interpreter = Interpreter(
+            session.last_sender, operations=self._operations, has_terminal=False, has_room=session.has_room
+        )
+        if self._room and not self._turn_to(self._room, interpreter):
+            self._status = REFUSED
+            return  # what was meant for the room goes nowhere else
         while self._is_read and (line := self._lines.read()) is not None:
             action = interpreter.take(line)
             if isinstance(action, Ex):
@@ -108,6 +119,13 @@ class StdinRun:
         if interpreter.question:
             self._status = max(self._status, MISTAKEN)
             self.show([trouble("The input ended before the operation was complete; the last one was not sent.")])
+
+    def _turn_to(self, room: str, interpreter: Interpreter) -> bool:
+        """Whether each line goes to the room from now on."""
+        action = interpreter.turn_to(f"#{room}")
+        if action is not None and (reply := self._session.perform(action)) is not None:
+            self._reply(reply)
+        return not isinstance(action, Mistake)
 
     def _reply(self, reply: Future[AnyEvent]) -> AnyEvent:
         """Waits for a reply. Raises ConnectionLostError, also for a server that does not answer."""

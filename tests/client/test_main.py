@@ -55,6 +55,13 @@ def write_profiles(text: str) -> None:
     (CONFIG / "profiles.toml").write_text(text)
 
 
+def test_a_room_is_for_scripts(service: Process) -> None:
+    """At a terminal it is said what does the same there."""
+    with terminal(service, "alice", "--room", "ops") as alice:
+        alice.wait_for("--room is for scripts and pipes. At a terminal TALK turns to a room.")
+        assert alice.wait_for_end() == 2
+
+
 @pytest.mark.parametrize("name", ["a\x1b[2J\nb\u202e", "\udcff"], ids=ascii)
 def test_nothing_of_a_command_line_is_told_as_it_came(tmp_path: Path, name: str) -> None:
     """Nor of a variable: files, folders, servers, profiles; in one line, apart from the usage."""

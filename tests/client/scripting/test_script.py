@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.fake_server import HELLO, FakeServer, Peer
+from tests.support.fake_server import HELLO, FakeServer, Peer, login_ok
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Process, enter, running_server
 
 if TYPE_CHECKING:
@@ -518,6 +518,41 @@ def test_tail_of_rooms_neither_repeats_nor_skips(tmp_path: Path) -> None:
         stored = connection.execute("SELECT id FROM history WHERE recipient LIKE '#%' ORDER BY id").fetchall()
     service.stop()
     assert ids == [id_ for (id_,) in stored]
+
+
+@pytest.mark.parametrize(("options", "asks"), [((), False), (("--room", "all"), True)])
+def test_a_session_asks_for_rooms_only_if_one_is_named(options: tuple[str, ...], asks: bool) -> None:
+    """So that existing scripts get what they got; and for changes of presence never, as it shows none."""
+
+    def script(peer: Peer) -> None:
+        peer.greet(features=["quiet", "rooms", "since", "presence"], main_room="all")
+        command = peer.expect("login")
+        assert (command.get("rooms", False), command["quiet"], "presence" in command) == (asks, True, False)
+        peer.answer(command, **login_ok())
+        peer.ack(peer.expect("pm"), 11)
+        peer.see_off()
+
+    with FakeServer(script) as server:
+        assert client(server.port, "alice", "--send", "x", *options) == (0, "", "")
+
+
+def test_the_lines_of_a_pipe_go_to_a_room(ops: int, tmp_path: Path) -> None:
+    """As after TALK; operations take a slash, and each message that came or went tells its room."""
+    status, out, err = client(ops, "bob", "--room", "Ops", typed=b"one\n/pm two\nthree\n")
+    assert (status, err) == (0, "")
+    assert out.count("#ops > you: ") == 2
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
+        stored = connection.execute("SELECT recipient, message FROM history ORDER BY id").fetchall()
+    assert stored == [("#ops", "one"), (None, "two"), ("#ops", "three")]
+
+
+def test_the_lines_of_a_pipe_go_nowhere_else(ops: int) -> None:
+    """Status 3 for a room that the user is not in: not even an operation is done."""
+    expected = (3, "You are not in #nowhere. JOIN nowhere joins it; ROOMS lists all.\n")
+    status, _, err = client(ops, "bob", "--room", "nowhere", typed=b"pm secret\nex\n")
+    assert (status, err) == expected
+    with enter(ops, "alice") as alice:
+        assert alice.ask("history")["messages"] == []
 
 
 def test_an_older_server_is_told_nothing_for_a_room() -> None:
