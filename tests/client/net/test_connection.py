@@ -105,6 +105,7 @@ def test_events_arrive_in_order_and_unknown_types_are_ignored(listener: Listener
         (b"", "went away"),
         (b'{"type":"bye","reason":"shutdown"}\n', "shutting down"),
         (b'{"type":"bye","reason":"slow"}\n', "too slowly"),
+        (b'{"type":"bye","reason":"logout"}\n', "logged out"),
         (b'{"type":"bye","reason":"password_changed"}\n', "password"),
         (b'{"type":"bye","reason":"\\u001b[2J"}\n', "\u241b[2J"),
         (b'{"type":"error","code":"login_timeout","message":"late","fatal":true}\n', "closed the connection"),

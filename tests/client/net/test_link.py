@@ -248,6 +248,24 @@ def test_what_another_session_sent_and_saw_comes_along(tmp_path: Path, gate: Gat
             assert [message["id"] for message in again.ask("missed")["messages"]] == [unseen]
 
 
+def test_what_was_deleted_meanwhile_is_told(tmp_path: Path, gate: Gate) -> None:
+    """By id, of what was taken in before; what is new comes without its text."""
+    bob = Witness()
+    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
+        enter(server.port, "bob").close()
+        with linked(server.port, recorder=bob, again=gate.dial) as (link, _):
+            alice.ask("pm", message="deleted later")
+            wait_for_ids(bob, 1)
+            drop(link)
+            bob.wait_for("lost")
+            alice.ask("pm", message="deleted before it is read")
+            for message_id in (1, 2):
+                alice.ask("delete", id=message_id)
+            gate.open()
+            bob.wait_for("back")
+            assert ([2], [1]) in bob.told
+
+
 def test_rooms_come_along(tmp_path: Path, gate: Gate) -> None:
     """What was said in rooms meanwhile stands between the rest, by id; of those that the user left nothing comes."""
     bob = Witness()
