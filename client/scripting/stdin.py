@@ -98,9 +98,11 @@ class StdinRun:
                 self._lines.wake()
 
     def _work(self) -> None:
-        session = self._session
         interpreter = Interpreter(
-            session.last_sender, operations=self._operations, has_terminal=False, has_room=session.has_room
+            self._session.last_sender,
+            operations=self._operations,
+            has_terminal=False,
+            has_room=self._session.has_room,
         )
         if self._room and not self._turn_to(self._room, interpreter):
             self._status = REFUSED
