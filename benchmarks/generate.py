@@ -107,10 +107,10 @@ def _add_messages(connection: sqlite3.Connection, count: int, password_hash: str
     # Half of the users have read everything, the others up to some message; the last user has read nothing.
     now = _END.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     connection.executemany(
-        "INSERT INTO user (id, name, password_hash, created_at, last_seen_at, read_id, direct_id) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO user (id, name, password_hash, created_at, last_seen_at, read_id, direct_id, direct_up_to) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            (n, f"user{n}", password_hash, now, now, round(count * min(1, 2 - 2 * n / USERS)), newest[n])
+            (n, f"user{n}", password_hash, now, now, round(count * min(1, 2 - 2 * n / USERS)), newest[n], count)
             for n in range(1, USERS + 1)
         ),
     )
@@ -142,7 +142,7 @@ def make_words() -> list[str]:
 
 
 def _make_rows(count: int, newest: list[int]) -> Iterator[_Row]:
-    """Yields the messages; `newest` gets, by user, the last direct message sent or seen."""
+    """Yields the messages; `newest` gets, by user, the last direct message sent or received."""
     generator = random.Random(count)  # noqa: S311
     words = make_words()
     often = list(accumulate(1 / (rank + 2.7) for rank in range(WORDS)))  # Zipf's law, with Mandelbrot's shift
@@ -165,9 +165,9 @@ def _make_rows(count: int, newest: list[int]) -> Iterator[_Row]:
         sender, recipient, room, seen_at = 1 + int(draw() * draw() * PUBLIC_SENDERS), None, None, None
         if (lot := draw()) < _DIRECT:
             sender, recipient = talks[int(lot / _DIRECT * TALKS)][:: 1 if message_id % 2 else -1]
-            newest[sender] = message_id
+            newest[sender] = newest[recipient] = message_id
             if message_id <= count * _SEEN:
-                newest[recipient], seen_at = message_id, sent_at
+                seen_at = sent_at
         elif lot < _DIRECT + _IN_ROOMS:
             room = 1 + int((lot - _DIRECT) / _IN_ROOMS * (ROOMS if message_id < count * _TALKATIVE else ROOMS // 2))
             sender = members[room][message_id % len(members[room])]

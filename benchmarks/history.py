@@ -17,15 +17,18 @@ import sys
 import tempfile
 import time
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from unittest.mock import patch
 
 from benchmarks import generate
 from benchmarks.cells import Cell, Target
 from benchmarks.peers import ROOT, CellError
 from service.clock import format_time, utcnow
-from service.storage.records import DEFAULT_LIFETIME, MAX_SEARCH_WORDS, Post, Refused
+from service.storage.records import DEFAULT_LIFETIME, FOREVER, MAX_SEARCH_WORDS, Post, Refused
 from service.storage.sqlite import database, posting, schema, users
+from service.storage.sqlite import since as since_statements
 from service.storage.sqlite.engine import SqliteStorage
 from service.wire.limits import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID
 
@@ -81,7 +84,11 @@ def _draw_talk(connection: sqlite3.Connection, choose: random.Random) -> tuple[i
 
 
 def pages(path: Path) -> dict[str, float]:
-    """Measures pages of 50: the newest and any other of the public room and of a talk; and unseen messages."""
+    """Measures pages of 50: the newest and any other of the main room and of a talk; unseen messages; and `since`.
+
+    That is read by who is in all rooms, from any id: as it is, and with the main room silent; and by somebody new, from
+    0 on, who finds nothing.
+    """
     choose = random.Random(1)  # noqa: S311
     with _opened(path) as storage:
         (newest,) = storage.read(lambda c: c.execute("SELECT max(id) FROM message").fetchone())
@@ -94,17 +101,29 @@ def pages(path: Path) -> dict[str, float]:
         def before() -> int | None:
             return choose.choice((None, choose.randrange(newest)))
 
+        def since(user_id: int, after: int) -> None:
+            read(partial(storage.since_page, rooms=True, deleted_after=FOREVER), user_id, after, DEFAULT_PAGE)
+
         room = _time(TIMES, lambda: read(storage.history_page, None, before(), None, DEFAULT_PAGE))
         talk = _time(TIMES, lambda: read(storage.history_page, choose.choice(talks), before(), None, DEFAULT_PAGE))
         missed = _time(
             TIMES, lambda: read(storage.missed_page, choose.randint(1, generate.USERS), MAX_ID, DEFAULT_PAGE)
         )
+        busy = _time(TIMES, lambda: since(1, choose.randrange(newest)))
+        with patch.object(since_statements, "_IN_MAIN", "SELECT 1 LIMIT 0"):
+            quiet = _time(TIMES, lambda: since(1, choose.randrange(newest)))
+            empty = _time(TIMES, lambda: since(generate.USERS + 1, 0))
     return {
         "room p50 ms": statistics.median(room),
         "room p99 ms": _p99(room),
         "talk p50 ms": statistics.median(talk),
         "talk p99 ms": _p99(talk),
         "missed p50 ms": statistics.median(missed),
+        "since p50 ms": statistics.median(busy),
+        "since p99 ms": _p99(busy),
+        "main silent p50 ms": statistics.median(quiet),
+        "main silent p99 ms": _p99(quiet),
+        "none found p50 ms": statistics.median(empty),
     }
 
 
@@ -273,9 +292,13 @@ def _on_ten_million(measure: Callable[[Path], dict[str, float]]) -> Callable[[Pe
 
 CELLS: Final[dict[str, Cell]] = {
     "pages": Cell(
-        "ten million messages: a page of 50, of the room and of one of 10,000 conversations",
+        "ten million messages: a page of 50, of the room, of one of 10,000 conversations, and of all one's own",
         _on_ten_million(pages),
-        targets=(Target("room p50 ms", "<=", 1), Target("talk p50 ms", "<=", 1)),
+        targets=(
+            Target("room p50 ms", "<=", 1),
+            Target("talk p50 ms", "<=", 1),
+            *(Target(f"{kind} p50 ms", "<=", 3) for kind in ("since", "main silent", "none found")),
+        ),
     ),
     "search": Cell(
         "ten million messages: 20 that have a common word, or a rare one",

@@ -105,9 +105,20 @@ STATEMENTS = (
     INSERT INTO moment SELECT coalesce(max(deleted_at), '1970-01-01T00:00:00.000Z') FROM message
         WHERE deleted_at IS NOT NULL
     """,
-    # All direct messages of one user in order, for `since`; by eras, as message_talk (migration 0002 says why).
-    "CREATE INDEX message_sent ON message (id >> 15, sender_id, id) WHERE recipient_id IS NOT NULL",
-    "CREATE INDEX message_received ON message (id >> 15, recipient_id, id) WHERE recipient_id IS NOT NULL",
+    # All direct messages of one user in order, for `since`; by halves of the eras of message_talk (migration 0002 says
+    # why), as there are two of these indexes.
+    "CREATE INDEX message_sent ON message (id >> 14, sender_id, id) WHERE recipient_id IS NOT NULL",
+    "CREATE INDEX message_received ON message (id >> 14, recipient_id, id) WHERE recipient_id IS NOT NULL",
+    # direct_id was noted with each message that was sent or seen. Now it is looked up at a login, with the new indexes:
+    # it is the newest direct message up to direct_up_to.
+    "ALTER TABLE user ADD COLUMN direct_up_to INTEGER NOT NULL DEFAULT 0",
+    """
+    UPDATE user SET
+        direct_id = max(direct_id, coalesce(
+            (SELECT max(id) FROM message INDEXED BY message_missed WHERE recipient_id = user.id AND seen_at IS NULL), 0
+        )),
+        direct_up_to = coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0)
+    """,
     "DROP VIEW public_message",
     """
     CREATE VIEW public_message (id, body) AS

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from service.storage.sqlite import messages
 from tests.support.storage import LATER, NOW, add, ids_of, say, skip_ids
 
@@ -13,14 +15,6 @@ if TYPE_CHECKING:
     from service.storage.sqlite.engine import SqliteStorage
 
 ERA = 1 << messages.ERA_BITS
-
-
-def direct_ids(storage: SqliteStorage) -> list[int]:
-    """What is noted of each user: the newest direct message that they have sent or seen."""
-    return [
-        n
-        for (n,) in storage.call(lambda c: c.execute("SELECT direct_id FROM user WHERE id > 0 ORDER BY id").fetchall())
-    ]
 
 
 def eras(storage: SqliteStorage) -> list[int]:
@@ -37,15 +31,26 @@ def test_the_first_sight_is_kept(storage: SqliteStorage) -> None:
     assert storage.call(lambda c: c.execute("SELECT seen_at FROM message").fetchall()) == [(NOW,)]
 
 
-def test_the_newest_direct_message_is_noted(storage: SqliteStorage) -> None:
-    """Of the sender at once, of the recipient when it is seen; an older one seen later changes nothing."""
-    alice, bob = add(storage, "alice"), add(storage, "bob")
-    first, second = (say(storage, alice, text, to="bob") for text in ("1", "2"))
-    assert direct_ids(storage) == [second, 0]
-    storage.call(messages.mark_seen, bob, [second], NOW)
-    assert direct_ids(storage) == [second, second]
-    storage.call(messages.mark_seen_up_to, bob, first, NOW)
-    assert direct_ids(storage) == [second, second]
+@pytest.mark.parametrize("gap", [0, ERA // 2, ERA, 3 * ERA])
+def test_the_newest_id_is_that_of_what_one_may_read(storage: SqliteStorage, gap: int) -> None:
+    """Direct messages sent and received, seen or not, in any era; asked again it is the same, and later the later."""
+    alice, bob, carol = (add(storage, name) for name in ("alice", "bob", "carol"))
+
+    def newest() -> list[int]:
+        return [storage.call(messages.newest_id, user) for user in (alice, bob, carol)]
+
+    say(storage, alice, "all")
+    assert newest() == [1, 1, 1]
+    skip_ids(storage, gap)
+    first = say(storage, alice, "1", to="bob")
+    second = say(storage, bob, "2", to="bob")
+    skip_ids(storage, gap)
+    third = say(storage, bob, "3", to="carol")
+    assert newest() == newest() == [first, third, third]
+    skip_ids(storage, gap)
+    last = say(storage, carol, "4", to="alice")
+    assert newest() == [last, third, last]
+    assert second < third
 
 
 def test_a_talk_goes_on_from_era_to_era(storage: SqliteStorage) -> None:

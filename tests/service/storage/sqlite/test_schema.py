@@ -75,7 +75,7 @@ def test_an_older_database_is_upgraded_with_its_rows(tmp_path: Path, newer_migra
     """What an older version stored is there after the upgrade."""
     path = tmp_path / "chat.db"
     schema.prepare(path)
-    run(path, "INSERT INTO user VALUES (1, 'alice', 'x', 't', 't', 0, 0, NULL, 'alice', 'member', NULL)")
+    run(path, "INSERT INTO user VALUES (1, 'alice', 'x', 't', 't', 0, 0, NULL, 'alice', 'member', NULL, 0)")
     assert schema.prepare(path, newer_migrations) == "upgraded"
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM users").fetchall() == [("alice",)]

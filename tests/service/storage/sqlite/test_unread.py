@@ -31,7 +31,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Con
         connection.execute("BEGIN")
         for name in ("alice", "bob", "carol"):
             connection.execute(
-                "INSERT INTO user VALUES (NULL, ?, 'x', '', '', 0, 0, NULL, '', 'member', NULL)", (name,)
+                "INSERT INTO user VALUES (NULL, ?, 'x', '', '', 0, 0, NULL, '', 'member', NULL, 0)", (name,)
             )
         yield connection
 
