@@ -224,7 +224,7 @@ class Conversations:
 
     def enter(self, room: RoomReply) -> Conversation:
         """The user is in this room from now on, or was already."""
-        target = ROOM + room.room
+        target = target_of_room(room.room)
         if target in self._all and self._all[target].created not in {"", room.created}:
             self.drop(target)
         conversation = self[target]
