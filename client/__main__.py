@@ -108,7 +108,8 @@ def _chat(given: argparse.Namespace, profile: Profile, tokens: Tokens, wanted: W
         if login.token:
             tokens.keep(login.username, login.token)
 
-    make_link = partial(Link, first=first, connect=again, keep=keep)
+    wishes = Wishes(rooms=True, presence=True)
+    make_link = partial(Link, first=first, connect=again, keep=keep, wishes=wishes)
     write_profile = partial(settings.write_talk, settings.profiles_path(), used) if used else lambda _: False
     remember = partial(
         Memory,
