@@ -5,6 +5,7 @@ Nothing here is parsed, and no terminal is known. What is asked for is sent by a
 
 from __future__ import annotations
 
+from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final
 
@@ -144,7 +145,6 @@ class Deeds:
             return lines
 
         self._view.tell(make)
-        self.show(())  # the bar changes, too
         if command[0] is None:
             return None
         try:
@@ -153,12 +153,16 @@ class Deeds:
             self._view.tell(lambda model: model.arrivals.give_up())
             raise
 
-    def leave(self, room: str) -> Future[AnyEvent] | None:
+    def leave(self, room: str) -> Future[AnyEvent]:
         """Leaves a room; if it is held, the main room is held from then on."""
         reply = self._send(Leave(room=room))
         if self._view.look(lambda model: model.conversations.held) == ROOM + room:
-            self.hold(EVERYONE)
+            reply.add_done_callback(self._hold_main)
         return reply
+
+    def _hold_main(self, _: Future[AnyEvent]) -> None:
+        with suppress(OfflineError, ConnectionLostError):
+            self.hold(EVERYONE)
 
     def list_conversations(self, where: str = "") -> None:
         """Shows all conversations, with what is unread in each, if they stand apart; and where lines go."""

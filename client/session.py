@@ -212,7 +212,6 @@ class Session:
             self.deeds.change_muted(lambda model: model.receive(event))
             return
         self.view.tell(lambda model: model.receive(event, request))
-        self.view.show(())  # the bar counts at once, also what has no lines, or a line that waits for others
         if isinstance(event, PresenceEvent) and self.view.look(lambda model: model.takes_recount()):
             with suppress(OfflineError, ConnectionLostError):
                 self.link.send(Recount())

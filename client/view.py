@@ -35,12 +35,12 @@ class View:
             return find(self.model)
 
     def tell(self, make: Callable[[Model], list[Line]]) -> None:
-        """Shows the lines that `make` makes of the model, and later those that can wait."""
+        """Shows the lines that `make` makes of the model, and later those that can wait; the bar may change."""
         with self.lock:
             lines = make(self.model)
             wait = self.model.presence.take_wait()
         if wait and self._later:
             self._later(wait.seconds, lambda: self.tell(lambda model: model.tell_presence(wait.number)))
+        self.show(lines)
         if lines:
-            self.show(lines)
             self.stir()

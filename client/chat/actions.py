@@ -84,7 +84,7 @@ class ChatActions(Protocol):
     def hold(self, target: str) -> Future[AnyEvent] | None:
         """Holds a conversation, and shows what is unread in it."""
 
-    def leave(self, room: str) -> Future[AnyEvent] | None:
+    def leave(self, room: str) -> Future[AnyEvent]:
         """Leaves a room; if it is held, the main room is held from then on."""
 
     def list_conversations(self, where: str = "") -> None:

@@ -155,7 +155,9 @@ class Backlog:
             return [*self.lines(page.messages, held=conversation), *([hint(_OLDER)] if self._older else [])]
         first_unread = self._receive_page(page, asked)
         more = self._list(page, asked)
-        whose = "the room" if conversation == EVERYONE else conversation
+        whose = "the main room" if self._conversations.is_divided else "the room"
+        if conversation != EVERYONE:
+            whose = conversation
         if asked.with_ is not UNSET:
             whose = f"you and {page.with_ or asked.with_}"
         whose = one_line(whose)

@@ -89,7 +89,8 @@ def pending_rows(status: Status, columns: int) -> list[Part]:
 
 
 def _sketch(command: Pm | Dm, name: str) -> str:
-    whom = f" -> {one_line(command.to or '')}" if isinstance(command, Dm) else ""
+    to = (command.to or "") if isinstance(command, Dm) else f"#{command.room}" if command.room else ""
+    whom = f" -> {one_line(to)}" if to else ""
     text = one_line(command.message or "")
     if command.kind == "action":
         return f"* {one_line(name)}{whom}{':' if whom else ''} {text}"

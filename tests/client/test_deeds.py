@@ -13,7 +13,7 @@ from client.deeds import Deeds, Reading, Tabs
 from client.net.link import OfflineError
 from client.render.layout import Size
 from client.view import View
-from service.wire.protocol import ErrorReply, HelloEvent, History, HistoryReply, Leave
+from service.wire.protocol import AckReply, ErrorReply, HelloEvent, History, HistoryReply, Leave
 from tests.support.events import model_after_login, public, stored
 
 if TYPE_CHECKING:
@@ -83,11 +83,13 @@ def test_history_is_of_the_held_conversation(held: str, target: str | None, coun
 
 
 def test_leaving_the_held_room_holds_the_main_one() -> None:
-    """Another one changes nothing."""
+    """Once the server has answered; another one changes nothing."""
     desk = Desk()
     desk.deeds.hold("#ops")
     for room in ("dev", "ops"):
-        desk.deeds.leave(room)
+        reply = desk.deeds.leave(room)
+        assert (reply, desk.view.model.conversations.held) == (reply, "#ops")
+        reply.set_result(AckReply(command="leave"))
     assert desk.sent[1:] == [Leave(room="dev"), Leave(room="ops"), Opening(limit=3)]
     assert desk.view.model.conversations.held == EVERYONE
 
