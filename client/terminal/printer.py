@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.utils import is_dumb_terminal
 
 from client.render.layout import Size, arrange
+from client.terminal.inbox import Inbox
 from client.terminal.links import RAW, linked, takes_links
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from client.terminal.notify import Notifier
     from client.terminal.pager import Pager
     from client.text import Line
-
-MOST_WAITING: Final = 1 << 18  # characters for the screen; while as many wait, no more is read from the server
 
 
 class Printer:
@@ -50,23 +48,14 @@ class Printer:
         self._is_away = False  # something else has the screen
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
-        self._lock = threading.Lock()  # guards what follows
-        self._waiting: list[Line] = []
-        self._size = 0  # characters in _waiting
-        self._gone = False  # nothing is printed any more
-        self._is_called = False  # the main thread is to look what waits
-        self._printed = threading.Condition(self._lock)
+        self._inbox = Inbox(self._wake)
 
     def show(self, lines: Sequence[Line]) -> None:
         """Puts lines on the screen. From any thread; only the main one never waits."""
-        with self._lock:
-            if threading.current_thread() is not threading.main_thread():
-                # A flood comes no faster than it can be shown, and the keyboard gets its turn.
-                self._printed.wait_for(lambda: self._size < MOST_WAITING or self._gone)
-            self._waiting += lines
-            self._size += sum(len(line.text) for line in lines)
-            was_called, self._is_called = self._is_called, True  # a flood of what has no lines queues no calls
-        if not was_called and not self._loop.is_closed():
+        self._inbox.put(lines)
+
+    def _wake(self) -> None:
+        if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._arrived.set)
 
     def size(self) -> Size:
@@ -79,8 +68,6 @@ class Printer:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            with self._lock:
-                self._is_called = False
             if self._is_away:
                 self._tell_pager()
                 continue
@@ -97,9 +84,7 @@ class Printer:
 
     def print(self) -> None:
         """Prints what waits."""
-        with self._lock:
-            lines, self._waiting, self._size = self._waiting, [], 0
-            self._printed.notify_all()
+        lines = self._inbox.take()
         columns = self.size().columns
         self._ring(lines)
         parts = [part for line in lines if not line.is_aside for part in arrange(line, columns)]
@@ -125,16 +110,13 @@ class Printer:
         """Prints the last lines. From here on nobody waits in `show`."""
         self.print()
         self._notifier.close()
-        with self._lock:
-            self._gone = True
-            self._printed.notify_all()
+        self._inbox.close()
 
     def _tell_pager(self) -> None:
         """Counts in the pager what has come, and rings for it; an editor is not disturbed."""
+        lines, is_full = self._inbox.look()
         if self.pager is None:
             return
-        with self._lock:
-            lines, is_full = list(self._waiting), self._size >= MOST_WAITING
         new = f"{sum(not line.is_day and not line.is_aside for line in lines)} new"
         self.pager.tell(f"{new}: q shows them, more has to wait" if is_full else new)
         self._ring(lines)
@@ -149,7 +131,7 @@ class Printer:
 
     def _print_below(self, asking: PromptSession[str]) -> None:
         """On a dumb terminal the typed line stays where it is, and comes again below what arrives."""
-        if not self._waiting:
+        if not self._inbox.look()[0]:
             return
         self._output.write("\r\n")
         self.print()
