@@ -42,9 +42,17 @@ _NOTHING_OLDER: Final = "Nothing older."
 class Deeds:
     """For one session. What asks gives the reply to come, and raises OfflineError, ConnectionLostError."""
 
-    def __init__(self, view: View, send: Send, hello: HelloEvent, size: Callable[[], Size] | None = None) -> None:
-        """`size` gives the screen's, if there is one."""
+    def __init__(
+        self,
+        view: View,
+        send: Send,
+        hello: HelloEvent,
+        size: Callable[[], Size] | None = None,
+        context: Callable[[], int] = lambda: CONTEXT,
+    ) -> None:
+        """`size` gives the screen's, if there is one; `context` how many messages stand before the unread ones."""
         self._view = view
+        self._context = context
         self._send = send
         self._hello = hello
         self._size = size
@@ -56,7 +64,7 @@ class Deeds:
 
     def show_help(self, operations: Operations, *, about_rooms: bool) -> None:
         """Shows HELP, or what it says about rooms, for the width of this moment."""
-        width = get_terminal_size().columns
+        width = self._size().columns if self._size else get_terminal_size().columns
         if about_rooms:
             texts = room_help_texts(width, operations)
         else:
@@ -135,12 +143,12 @@ class Deeds:
         """Sends a command."""
         return self._send(command)
 
-    def hold(self, target: str, context: int = CONTEXT) -> Future[AnyEvent] | None:
-        """Holds a conversation, and shows what is unread in it, with so many messages before that."""
+    def hold(self, target: str) -> Future[AnyEvent] | None:
+        """Holds a conversation, and shows what is unread in it, with some messages before that."""
         command: list[AnyCommand | None] = []
 
         def make(model: Model) -> list[Line]:
-            lines, asked = model.arrivals.hold(model.people.present_name(target), context)
+            lines, asked = model.arrivals.hold(model.people.present_name(target), self._context())
             command.append(asked)
             return lines
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from client.chat.actions import Action, AtTerminal, InChat, Mistake, Notice
 from client.chat.addressing import ALL
+from client.chat.backlog import CONTEXT
 from client.chat.model import Model
 from client.chat.people import Recount, inquiry, is_inquiry
 from client.confirmer import SEEN_PACE, Confirmer
@@ -59,11 +60,12 @@ class Session:
         divides: Divides = "never",
         later: Later | None = None,
         size: Callable[[], Size] | None = None,
+        context: Callable[[], int] = lambda: CONTEXT,
         seen_pace: float = SEEN_PACE,
     ) -> None:
         """`presence` "folded" needs `later`. `size` gives the screen's, if there is one: HISTORY fills it.
 
-        `divides` says when only the conversation that is held is shown.
+        `divides` says when only the conversation that is held is shown, `context` how many messages before the unread.
         """
         self._on_end = on_end
         self._is_leaving = False
@@ -73,7 +75,7 @@ class Session:
         self.view.model.conversations.main_room = self.hello.main_room or ALL
         self._confirmer = Confirmer(self.link, self.view.model, self.view.lock, seen_pace)
         self.view.stir = self._confirmer.stir
-        self.deeds: Final = Deeds(self.view, self.send, self.hello, size)
+        self.deeds: Final = Deeds(self.view, self.send, self.hello, size, context)
         self.tabs: Final = Tabs(self.view)
         self.reading: Final = Reading(self.view, self.send)
 

@@ -70,10 +70,11 @@ class Line:
 
     The first `head` parts stand before a text that wraps below itself. `names` follow the parts, in columns on a
     screen. With `calls` the user is notified, also while they look elsewhere. `conversation` says to which one it
-    belongs, if to one; a line that `is_aside` is for the notification alone.
+    belongs, if to one, and `number` which message it shows, if one; a line that `is_aside` is for the notification
+    alone. One that `opens` a conversation stands above all others of it, for a face that keeps them.
     """
 
-    __slots__ = ("calls", "conversation", "head", "is_aside", "names", "parts")
+    __slots__ = ("calls", "conversation", "head", "is_aside", "names", "number", "opens", "parts")
 
     def __init__(self, *parts: Part, head: int = 0, names: Iterable[str] = (), calls: bool = False) -> None:
         # The parts are safe already; this is the last line of defence.
@@ -82,7 +83,9 @@ class Line:
         self.head = head
         self.calls = calls
         self.conversation = ""
+        self.number = 0
         self.is_aside = False
+        self.opens = False
 
     @property
     def text(self) -> str:

@@ -69,7 +69,8 @@ class Arrivals:
             return lines, None
         command = self._backlog.opening(target, context)
         self._conversations[target].opening = command
-        lines.append(self._rooms.topic(target))
+        if self._conversations.tells:
+            lines.append(self._rooms.topic(target))
         if note := self._rooms.mute_note(self._conversations[target]):
             lines.append(hint(note))
         return lines, command
@@ -110,6 +111,7 @@ class Arrivals:
         self._presence.speak(message.from_)
         where = self.where(target)
         line = self._formatter.line(message.time, message.from_, to, message.message, where=where, kind=message.kind)
+        line.number = message.id
         if not is_shown:
             return self._aside(line, message, target)
         self._deletions.show(message.id, message.time)

@@ -176,7 +176,11 @@ class Backlog:
         first_unread = self._receive_page(page, asked)
         more = self._list(page, asked)
         lines = self.lines(page.messages, first_unread=first_unread, unread=unread, held=conversation)
-        return [*lines, *(self._offer_older(conversation, more=more) if self._receipts.of(conversation).unread else [])]
+        lines = lines or [hint("Nothing was said here yet.")]
+        if self._receipts.of(conversation).unread:
+            lines += self._offer_older(conversation, more=more)
+        lines[0].opens = True
+        return tagged(lines, conversation)
 
     def _list(self, page: HistoryReply, asked: History) -> bool:
         """From now on OLDER goes on here; gives whether there is something older."""
@@ -267,7 +271,7 @@ class Backlog:
             line = formatter.line(
                 message.time, message.from_, message.to, text, words, note, where=one_line(where), kind=message.kind
             )
-            line.calls = line.calls and is_news
+            line.calls, line.number = line.calls and is_news, message.id
             lines += tagged(formatter.on_its_day(message.time, [line], conversation), conversation)
         if hidden := sum(self._people.is_muted(message.from_) for message in messages):
             lines.append(hint(f"({counted(hidden, 'message')} of muted people not shown.)"))

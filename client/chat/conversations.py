@@ -104,7 +104,7 @@ class Conversations:
 
     @property
     def tells(self) -> bool:
-        """Whether a line says that something came to another one: a face that divides always has a list."""
+        """Whether lines say which one is held, and what came to others: a face that divides always has a list."""
         return self._divides == "rooms"
 
     def divide(self) -> None:

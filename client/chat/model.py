@@ -20,6 +20,7 @@ from client.chat.deletions import Deletions
 from client.chat.people import People, Recount
 from client.chat.presence import Mode, Presence
 from client.chat.receipts import Receipts
+from client.chat.roll import Roll, RollCall
 from client.chat.rooms import Rooms
 from client.chat.summary import Summary
 from client.render.formatting import Formatter
@@ -40,8 +41,10 @@ from service.wire.protocol import (
     Login,
     LoginOkReply,
     MemberEvent,
+    MembersReply,
     Missed,
     MissedReply,
+    Moderate,
     Pm,
     PresenceEvent,
     ReadEvent,
@@ -87,6 +90,7 @@ class Model:
         self._zone = zone
         self._formatter = Formatter(clock, zone, is_split=divides == "always")
         self.backlog = Backlog(self.conversations, self.people, self.receipts, self.deletions, self._formatter)
+        self.roll = Roll(self.people)
         self.rooms = Rooms(self.conversations, self.people, self.presence, self._now, self._formatter.moment)
         self.arrivals = Arrivals(
             self.conversations,
@@ -204,6 +208,7 @@ class Model:
         others = self.people.others()
         self.people.update(login.users)
         self.is_unsure = False
+        self.roll.forget()
         self._latest = max(self._latest, login.time)
         lines = self._came_or_went(login.time, self.presence.come_back(others, self.people.others()))
         lines += [trouble(f"You are in {one.title} no longer.") for one in lost if one.role]
@@ -232,8 +237,13 @@ class Model:
                 lines = self.backlog.history(event, request)
             case SearchReply(), Search():
                 lines = self.backlog.found(event, request)
+            case MembersReply(), RollCall():
+                self.roll.take(event, request)
+                lines = []
             case _:  # the last for a message that got no answer
                 lines = self.rooms.reply(event, request) or self.unconfirmed([request])
+        if isinstance(request, Moderate):
+            self.roll.forget()
         return lines
 
     def _logged_in(self, login: LoginOkReply) -> list[Line]:
@@ -278,7 +288,7 @@ class Model:
     def _error(self, error: ErrorReply, request: AnyCommand | None) -> list[Line]:
         if isinstance(request, (Login, Register, Resume)):
             return []  # the login says it, with what to do next
-        if isinstance(request, Seen):
+        if isinstance(request, (Seen, RollCall)):
             return []  # the user asked for nothing; the messages stay unseen and are offered again
         lines = self.arrivals.give_up(request) if isinstance(request, Opening) else []
         reason, then = one_line(error.message), self.rooms.next_step(error, request)
@@ -315,6 +325,7 @@ class Model:
             return []
         target, always, texts = self.rooms.happen(event)
         if isinstance(event, MemberEvent):
+            self.roll.happen(event)
             self._latest = max(self._latest, event.time)
         is_heard = target == self.conversations.held or not self.conversations.is_divided
         lines = self._came_or_went(self._latest, [always] if always else texts if is_heard else [], target)
@@ -330,6 +341,7 @@ class Model:
             self.receipts.name = event.to
         is_muted = self.people.is_muted(event.from_)
         self.people.rename(event.from_, event.to)
+        self.roll.rename(event.from_, event.to)
         self.conversations.rename(event.from_, event.to)
         return [] if is_muted else self._came_or_went(event.time, [f"{who} now called {shown_name(event.to)}"])
 

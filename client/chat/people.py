@@ -77,6 +77,10 @@ class People:
         """These came online, and those went."""
         self._online = sorted((set(self._online) | set(arrived)) - set(left))
 
+    def everyone(self) -> frozenset[str]:
+        """Who is online, the user among them."""
+        return frozenset(self._online)
+
     def others(self) -> set[str]:
         """Who is online but the user."""
         return set(self._online) - {self.name}

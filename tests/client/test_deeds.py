@@ -9,6 +9,7 @@ import pytest
 
 from client.chat.addressing import EVERYONE
 from client.chat.conversations import Opening
+from client.chat.operations import OPERATIONS
 from client.deeds import Deeds, Reading, Tabs
 from client.net.link import OfflineError
 from client.render.layout import Size
@@ -57,11 +58,21 @@ def test_holding_without_a_connection() -> None:
     assert desk.shown == ["-- #ops --", "09:30 bob: hi"]
 
 
-def test_a_full_screen_may_ask_for_no_more_than_is_new() -> None:
-    """It has the older messages already."""
+@pytest.mark.parametrize(("context", "sent"), [(0, []), (40, [Opening(room="ops", limit=40)])])
+def test_how_much_stands_before_the_unread(context: int, sent: list[Opening]) -> None:
+    """As many messages as a face has space for; nothing is asked for where nothing would come."""
     desk = Desk()
-    assert desk.deeds.hold("#ops", context=0) is None
-    assert desk.sent == []
+    deeds = Deeds(desk.view, desk.send, HELLO, context=lambda: context)
+    deeds.hold("#ops")
+    assert desk.sent == sent
+
+
+def test_help_is_for_the_width_of_the_talk() -> None:
+    """Where a face has columns beside it, that is less than the screen's."""
+    desk = Desk()
+    deeds = Deeds(desk.view, desk.send, HELLO, lambda: Size(30, 24))
+    deeds.show_help(OPERATIONS, about_rooms=False)
+    assert max(map(len, desk.shown)) <= 30
 
 
 @pytest.mark.parametrize(

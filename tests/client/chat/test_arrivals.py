@@ -15,6 +15,7 @@ from service.wire.protocol import (
     Dm,
     ErrorReply,
     HistoryReply,
+    Login,
     Missed,
     MissedReply,
     Pm,
@@ -86,6 +87,24 @@ def test_switching_shows_what_is_unread(model: Model) -> None:
     ]
     assert unread(model) == {}
     assert model.receipts.take() == [Seen(room="ops", id=12)]
+
+
+def test_a_face_knows_where_a_conversation_begins() -> None:
+    """The first line of its page says so, and each line which message it shows; the place has other words there."""
+    model = Model(lambda: datetime(2026, 11, 21, 12, tzinfo=UTC), UTC, divides="always")
+    model.receive(login_ok(rooms=[room_info()]), Login(username="alice"))
+    lines, asked = model.arrivals.hold("#ops", 9)
+    assert (lines, asked) == ([], Opening(room="ops", limit=9))
+    assert asked
+    page = model.receive(HistoryReply(messages=[stored(5, room="ops"), stored(6, room="ops")], more=False), asked)
+    lines = [*page, *model.receive(public(11, room="ops"))]
+    assert [(line.number, line.opens, line.conversation) for line in lines] == [
+        (5, True, "#ops"),
+        (6, False, "#ops"),
+        (11, False, "#ops"),
+    ]
+    _, asked = model.arrivals.hold("bob", 9)
+    assert answer(model, asked) == ["Nothing was said here yet."]
 
 
 def test_what_comes_before_the_page_waits_for_it(model: Model) -> None:

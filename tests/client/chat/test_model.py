@@ -22,8 +22,12 @@ from service.wire.protocol import (
     HistoryReply,
     Login,
     LoginOkReply,
+    MemberEvent,
+    MemberInfo,
+    MembersReply,
     Missed,
     MissedReply,
+    Moderate,
     Pm,
     PongReply,
     ReadyReply,
@@ -36,7 +40,7 @@ from service.wire.protocol import (
     Users,
     UsersReply,
 )
-from tests.support.events import TIME, direct, login_ok, model_after_login, public, stored, texts
+from tests.support.events import TIME, direct, login_ok, model_after_login, public, room_info, stored, texts
 
 EVIL = "e\x1b[2J\nv\u202e"
 
@@ -345,6 +349,25 @@ def test_a_new_name_is_one_line(model: Model, old: str, new: str, said: str) -> 
     """It calls nobody."""
     (line,) = model.receive(RenamedEvent(old, new, TIME))
     assert (line.text, line.calls) == (said, False)
+
+
+def test_who_is_in_a_room_is_not_shown() -> None:
+    """Where the client asks by itself: the answer is kept for a face that lists them, until an act or a loss."""
+    model = model_after_login("ops")
+    call = model.roll.call("#ops")
+    assert call
+    page = MembersReply(room="ops", members=[MemberInfo(name="bob", role="member", online=True)], more=False)
+    assert model.receive(page, call) == []
+    assert [person.name for person in model.roll.list("#ops")] == ["bob"]
+    model.receive(MemberEvent(room="ops", username="carol", action="join", role="member", time=TIME))
+    model.receive(RenamedEvent("carol", "carla", TIME))
+    assert [person.name for person in model.roll.list("#ops")] == ["bob", "carla"]
+    assert (model.receive(ErrorReply(code="unknown_room", message="no"), call), model.roll.call("#ops")) == ([], None)
+    asked = Moderate(room="ops", username="bob", action="kick")
+    model.receive(AckReply(command="moderate", room="ops", username="bob"), asked)
+    assert model.roll.call("#ops")
+    model.come_back(login_ok(rooms=[room_info()]))
+    assert model.roll.call("#ops")
 
 
 def test_ones_own_new_name_counts_at_once(model: Model) -> None:
