@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MOST_PENDING: Final = 3  # rows; the talk needs the screen
 _GAP: Final = " | "
 _DOT: Final = " \u00b7 "
-_LEAST: Final = 2  # columns for what is unread elsewhere, in place of a part of the name
+_LEAST: Final = 16  # columns for what is unread elsewhere; a long name gives way to them
 
 
 class Tab(NamedTuple):
@@ -56,11 +56,12 @@ def status_bar(status: Status, columns: int) -> str:
         pieces = ["connection lost, trying again" if is_wide else "trying again", ""]
     if status.missed:
         pieces.append(f"{status.missed} direct unread" if is_wide else f"{status.missed} unread")
-    left = columns - 1 - columns_of(_GAP.join(pieces))
+    elsewhere = unread_tabs(status.unread, _LEAST)
+    for_it = columns_of(_GAP + elsewhere) if elsewhere else 0
+    left = columns - 1 - columns_of(_GAP.join(pieces)) - for_it
     pieces[1] = cut(one_line(status.name), max(1, left))
-    if status.unread:
-        left = columns - 1 - columns_of(_GAP.join(pieces)) - len(_GAP)
-        pieces.append(unread_tabs(status.unread, max(_LEAST, left)))
+    if elsewhere:
+        pieces.append(unread_tabs(status.unread, columns - 1 - columns_of(_GAP.join([*pieces, ""]))))
     return cut(" " + _GAP.join(pieces), columns)
 
 
@@ -75,7 +76,7 @@ def unread_tabs(tabs: Sequence[Tab], columns: int) -> str:
         text = _DOT.join([*texts[:shown], *more])
         if columns_of(text) <= columns:
             return text
-    return f"+{len(texts)}"
+    return f"+{len(texts)}" if texts else ""
 
 
 def pending_rows(status: Status, columns: int) -> list[Part]:

@@ -131,7 +131,8 @@ class Printer:
 
     def _print_below(self, asking: PromptSession[str]) -> None:
         """On a dumb terminal the typed line stays where it is, and comes again below what arrives."""
-        if not self._inbox.look()[0]:
+        if all(line.is_aside for line in self._inbox.look()[0]):
+            self.print()
             return
         self._output.write("\r\n")
         self.print()

@@ -67,8 +67,11 @@ class Peer:
         self.say(**fields, ref=command["ref"])
 
     def log_in(self, name: str = "alice", **changes: Any) -> dict[str, Any]:
-        """Greets, and accepts `name` at the first login with a password; returns that command."""
-        self.greet()
+        """Greets, and accepts `name` at the first login with a password; returns that command.
+
+        With `rooms` it is a server that has rooms.
+        """
+        self.greet(**({"features": ["rooms", "presence"]} if "rooms" in changes else {}))
         command = self.expect("login")
         if "password" not in command:
             self.answer(command, type="password_required", username=name, registered=True)
@@ -150,6 +153,12 @@ def connected(script: Callable[[Peer], object], **hello: Any) -> Iterator[Connec
             yield connection
         finally:
             connection.leave()
+
+
+def room(name: str, **changes: Any) -> dict[str, Any]:
+    """A room as `login_ok` has it, of which the user is a member."""
+    fields = {"topic": "", "private": False, "role": "member", "members": 2, "unread": 0, "read_id": 10}
+    return {"room": name, "created": TIME, **fields, **changes}
 
 
 def login_ok(name: str = "alice", **changes: Any) -> dict[str, Any]:

@@ -21,6 +21,26 @@ def test_a_line_that_may_be_an_operation(typed: str, expected: list[str]) -> Non
     assert complete(typed, NAMES, BY_NAME, needs_slash=False) == expected
 
 
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("join d", ["dev"]),
+        ("leave #d", ["#dev"]),
+        ("talk o", ["ops"]),
+        ("talk #o", ["#ops"]),
+        ("kick b", ["bob", "Bea"]),
+        ("kick #", ["#dev", "#ops"]),
+        ("kick #ops c", ["carol"]),
+        ("kick bob c", []),
+        ("invite bob d", ["dev"]),
+        ("members d", ["dev"]),
+    ],
+)
+def test_rooms_are_completed_where_one_is_due(typed: str, expected: list[str]) -> None:
+    """With their mark or without; before a name only with it."""
+    assert complete(typed, NAMES, BY_NAME, needs_slash=False, rooms=["dev", "ops"]) == expected
+
+
 def test_a_line_of_a_talk() -> None:
     """Without its slash nothing is an operation."""
     assert complete("h", NAMES, BY_NAME, needs_slash=True) == []

@@ -133,3 +133,13 @@ def test_ones_own_new_name(people: People) -> None:
     """It is not among those that one may write to."""
     people.rename("alice", "alicia")
     assert (people.name, people.names(), people.others()) == ("alicia", ["bob"], {"bob"})
+
+
+def test_changes_of_who_is_online(people: People) -> None:
+    """Naming somebody twice changes nothing: both are sets."""
+    before = people.online
+    people.change(["zed", "zed"], ["nobody"])
+    people.change(["zed"], [])
+    assert (people.online, "zed" in people.others()) == (before + 1, True)
+    people.change([], ["zed"])
+    assert people.online == before

@@ -108,3 +108,29 @@ def test_a_change_before_a_loss_is_told_once() -> None:
     assert presence.come_back({"bob", "carol"}, {"carol"}) == []
     assert presence.tell(before_loss.number) == []
     assert presence.change({"carol"}, {"bob", "carol"}) == ["bob is back, carol is online"]
+
+
+@pytest.mark.parametrize(("mode", "said"), [("all", ["bob joined #ops"]), ("none", []), ("folded", [])])
+def test_who_comes_into_a_room(mode: Mode, said: list[str]) -> None:
+    """It is told as presence is."""
+    assert Presence(mode).move("#ops", "bob", "joined", {"bob"}) == said
+
+
+def test_moves_fold_into_one_line_with_presence() -> None:
+    """By room and direction; there and back is no news, and of a muted one nothing is."""
+    presence = Presence("folded", {"mallory"}.__contains__)
+    for name, did in (("bob", "joined"), ("carol", "joined"), ("dave", "left"), ("zoe", "joined"), ("zoe", "left")):
+        assert presence.move("#ops", name, did, {"bob", "carol"}) == []
+    presence.move("#ops", "mallory", "joined", {"bob", "carol"})
+    presence.change({"bob", "carol"}, {"bob"})
+    wait = presence.take_wait()
+    assert wait
+    assert presence.tell(wait.number) == ["carol is gone, bob and carol joined #ops, dave left #ops"]
+
+
+def test_many_moves_are_counted() -> None:
+    """They must not push the talk off the screen."""
+    presence = Presence("folded")
+    for name in sorted(CLASS):
+        presence.move("#ops", name, "joined", CLASS)
+    assert presence.tell() == ["user00, user01, user02 and 27 others joined #ops"]

@@ -135,3 +135,32 @@ def test_what_was_not_sent_is_given_again() -> None:
     assert receipts.take() == []
     receipts.come_back(LoginOkReply(username="alice", users=[], missed=0, unread=1, last_id=101, token="", time=""))
     assert receipts.take() == [Seen(id=101)]
+
+
+def test_each_conversation_is_confirmed_by_itself() -> None:
+    """Where they stand apart: an unread room keeps no other one waiting, nor do direct messages."""
+    receipts = after_login(missed=1)
+    receipts.main_room = "lobby"
+    receipts.of("#ops").start(0, SEAM)
+    receipts.of("#dev").start(3, SEAM)
+    receipts.main.live(101)
+    receipts.of("#ops").live(102)
+    receipts.of("#dev").live(103)
+    receipts.direct(104)
+    taken = receipts.take()
+    assert taken == [Seen(room="lobby", id=101), Seen(room="ops", id=102), Seen(ids=[104])]
+    receipts.put_back(taken[1:])
+    assert receipts.take() == taken[1:]
+
+
+def test_after_a_loss_only_what_the_server_has_not_is_confirmed_again() -> None:
+    """It says with the login how far it knows."""
+    receipts = after_login()
+    receipts.main_room = "lobby"
+    receipts.main.live(101)
+    assert receipts.take() == [Seen(room="lobby", id=101)]
+    for read, taken in ((100, [Seen(room="lobby", id=101)]), (101, [])):
+        receipts.come_back(
+            LoginOkReply(username="alice", users=[], missed=0, unread=0, last_id=101, time="", read_id=read)
+        )
+        assert receipts.take() == taken

@@ -159,3 +159,23 @@ def test_a_moment_has_a_zone() -> None:
     moment = moment_of(TIME, timezone(timedelta(hours=-10)))
     assert moment is not None
     assert (moment.isoformat(timespec="minutes"), moment_of("")) == ("2026-11-20T23:30-10:00", None)
+
+
+def test_the_conversation_is_said_where_it_has_to_be(formatter: Formatter) -> None:
+    """Before the sender, and a longer text is wrapped below itself."""
+    line = formatter.line(TIME, "bob", UNSET, "hi", where="#ops")
+    assert (line.text, "".join(text for _, text in line.parts[: line.head])) == (
+        "09:30 #ops bob: hi",
+        "09:30 #ops bob: ",
+    )
+
+
+def test_conversations_that_stand_apart_have_days_of_their_own() -> None:
+    """A day is announced in each."""
+    formatter = Formatter(lambda: datetime(2026, 11, 20, tzinfo=UTC), UTC, is_split=True)
+    days = [
+        len(formatter.on_its_day(TIME, [formatter.line(TIME, "bob", UNSET, "hi")], conversation))
+        for conversation in ("*", "#ops", "*", "#ops")
+    ]
+    assert days == [2, 2, 1, 1]
+    assert len(formatter.anew().on_its_day(TIME, [])) == 1

@@ -22,6 +22,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from client.memory import Memory
 from client.net.connection import ConnectionLostError, connect
+from client.net.features import Wishes
 from client.net.link import Link
 from client.settings import Profile
 from client.terminal import app
@@ -29,7 +30,7 @@ from client.terminal.app import Terminal
 from client.terminal.printer import Printer
 from client.text import Line, named
 from service.clock import format_time, utcnow
-from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
+from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok, room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,6 +71,11 @@ class Screen(DummyOutput):
     def wait_for_match(self, pattern: str) -> None:
         with self._changed:
             assert self._changed.wait_for(lambda: re.search(pattern, self.text), TIMEOUT), self.text
+
+
+def with_rooms(make_link: Callable[..., Link], profile: Profile) -> Terminal:
+    """A terminal that asks for rooms, as the client does."""
+    return Terminal(partial(make_link, wishes=Wishes(rooms=True, presence=True)), profile)
 
 
 class Desk:
@@ -643,3 +649,73 @@ def test_a_memory_that_cannot_be_written_is_said(desk: Desk, tmp_path: Path) -> 
     desk.type("securepassword\rtalk all\rex\r")
     assert desk.chat(script, make=partial(Terminal, remember=partial(Memory, tmp_path / "file", "localhost", 1))) == 0
     assert "Not remembered for the next start: " in desk.screen.text
+
+
+def test_conversations_are_turned_to_by_keys(desk: Desk) -> None:
+    """What is typed for one stays there, what comes for another is counted, and rings if it calls."""
+
+    def script(peer: Peer) -> None:
+        command = peer.log_in(rooms=[room("dev"), room("ops", topic="deploys")])
+        assert (command["rooms"], command["presence"]) == (True, "changes")
+        peer.say(type="broadcast", id=11, time=TIME, from_="bob", message="alice!", room="ops")
+        desk.screen.wait_for("#ops 1*")
+        assert "alice!" not in desk.screen.text
+        assert desk.screen.text.count("<bell>") == 1
+        desk.type("for all\x1b3")
+        page = peer.expect("history")
+        assert (page["room"], page["limit"]) == ("ops", 4)
+        message = {"id": 11, "time": TIME, "from": "bob", "message": "alice!", "room": "ops"}
+        peer.answer(page, type="history", room="ops", messages=[message], more=False)
+        desk.screen.wait_for("-- #ops: deploys --")
+        desk.screen.wait_for("-- 1 unread --")
+        desk.screen.wait_for("bob: alice!")
+        desk.type("hi there\r")
+        message = peer.expect("pm")
+        assert (message["room"], message["created"], message["message"]) == ("ops", TIME, "hi there")
+        peer.ack(message, 12, room="ops")
+        desk.screen.wait_for("you: hi there")
+        desk.type("\x1b1")
+        peer.answer(peer.expect("history"), type="history", messages=[], more=False)
+        desk.screen.wait_for("PM/DM/EX> for all")
+        desk.type("\x15ex\r")
+        peer.see_off()
+        assert {"room": "ops", "id": 11} in [{"room": seen.get("room"), "id": seen.get("id")} for seen in peer.seen]
+
+    desk.type("securepassword\r")
+    assert desk.chat(script, make=with_rooms) == 0
+
+
+def test_a_room_is_joined_and_held(desk: Desk) -> None:
+    """JOIN turns there once the server has answered; LEAVE turns back."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in(rooms=[])
+        fields = {"topic": "", "private": False, "members": 2, "role": "member", "last_id": 10}
+        peer.answer(peer.expect("join"), type="room", room="ops", created=TIME, **fields)
+        peer.answer(peer.expect("history"), type="history", room="ops", messages=[], more=False)
+        desk.screen.wait_for("#ops>")
+        desk.type("/leave\r")
+        peer.answer(peer.expect("leave"), type="ack", command="leave", room="ops")
+        desk.screen.wait_for("You have left #ops.")
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("securepassword\rjoin ops\r")
+    assert desk.chat(script, make=with_rooms) == 0
+
+
+def test_who_is_online_is_asked_where_the_counts_differ(desk: Desk) -> None:
+    """Once, and without a word; then the bar is right."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in(rooms=[])
+        for online in (7, 8):
+            peer.say(type="presence", arrived=["zoe"], left=[], online=online, time=TIME)
+        peer.answer(peer.expect("users"), type="users", users=["alice", "zoe", "yan", "xi"], time=TIME)
+        desk.screen.wait_for("4 online")
+        desk.type("ex\r")
+        peer.see_off()
+
+    desk.type("securepassword\r")
+    assert desk.chat(script, make=with_rooms) == 0
+    assert "Online (4)" not in desk.screen.text

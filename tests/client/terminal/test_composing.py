@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from client.chat.actions import Action, Mistake
+from client.chat.actions import Action, Mistake, Notice
 from client.chat.interpreter import Interpreter
 from client.chat.paste import Paste
 from client.net.connection import ConnectionLostError
@@ -16,7 +16,19 @@ from client.net.link import OfflineError
 from client.terminal import composing
 from client.terminal.composing import MOST_MESSAGES, Composer
 from client.terminal.editor import EditorError
-from service.wire.protocol import AckReply, AnyEvent, Dm, ErrorReply, HelloEvent, HistoryReply, Pm, Users
+from service.wire.protocol import (
+    AckReply,
+    AnyEvent,
+    Create,
+    Dm,
+    ErrorReply,
+    HelloEvent,
+    HistoryReply,
+    Join,
+    Pm,
+    RoomReply,
+    Users,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +103,11 @@ class Desk:
         self.space -= 1
         self.done.append(action)
         return Future()
+
+    def send(self, command: Join | Create) -> Future[AnyEvent]:
+        reply = self.find("")
+        self.done.append(command)
+        return reply
 
     def find(self, _: str) -> Future[AnyEvent]:
         if self.is_away:
@@ -352,3 +369,25 @@ def test_older_is_read_at_the_terminal() -> None:
     """OLDER opens what the terminal has for reading."""
     desk = Desk("older")
     assert (desk.shown, desk.done) == (["older"], [])
+
+
+def test_a_room_is_held_once_it_is_joined() -> None:
+    """Lines go there from then on."""
+    desk = Desk()
+    desk.replies = [RoomReply(room="ops", created="", role="member")]
+    desk.type("join ops")
+    assert desk.done == [Join(room="ops"), Notice(desk.done[1].lines, held="#ops")]  # type: ignore[union-attr]
+    desk.type("hi")
+    assert desk.done[2:] == [Pm(room="ops", message="hi")]
+
+
+@pytest.mark.parametrize("refusal", ["an error", "no answer", "no connection"])
+def test_a_room_that_is_not_joined_is_not_held(refusal: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is shown by the session, or here."""
+    monkeypatch.setattr(composing, "_PATIENCE", 0.0)
+    desk = Desk()
+    desk.replies = [ErrorReply(code="banned", message="no")] if refusal == "an error" else []
+    desk.is_away = refusal == "no connection"
+    desk.type("create new")
+    assert desk.interpreter.prompt == "PM/DM/EX> "
+    assert desk.shown == (["away"] if desk.is_away else [])

@@ -19,7 +19,7 @@ from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.styles import Style
 
 from client.chat.interpreter import Interpreter
-from client.terminal.keyboard import Words, key_bindings, prompt_session, unechoed
+from client.terminal.keyboard import Words, key_bindings, prompt_session, switching_keys, unechoed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,3 +123,54 @@ def test_what_is_no_terminal_has_no_echo() -> None:
     """Such as a pipe."""
     with create_pipe_input() as keyboard, unechoed(keyboard):
         assert not os.isatty(keyboard.fileno())
+
+
+class Places:
+    """Three conversations; the second is held."""
+
+    def __init__(self, *, is_on: bool) -> None:
+        self.is_on = is_on
+
+    def number(self, number: int) -> str | None:
+        return f"number {number}" if number <= 3 else None
+
+    def neighbour(self, step: int) -> str | None:
+        return f"step {step}"
+
+    def unread(self) -> str | None:
+        return "unread"
+
+
+def switch(typed: str, *, is_on: bool) -> tuple[str, list[str]]:
+    """The answer to a question, and where keys turned to meanwhile."""
+    turned: list[str] = []
+    with create_pipe_input() as keyboard, create_app_session(keyboard, DummyOutput()):
+        keys = switching_keys(Places(is_on=is_on), lambda _, target: turned.append(target))
+        history = InMemoryHistory(["before"])
+        session = prompt_session(words(), keys, Style([]), history)
+        return asyncio.run(answer(session, keyboard.send_text, typed)), turned
+
+
+@pytest.mark.parametrize(
+    ("typed", "target"),
+    [
+        ("\x1b1", ["number 1"]),
+        ("\x1b3", ["number 3"]),
+        ("\x1b9", []),
+        ("\x1b[1;3D", ["step -1"]),
+        ("\x1b[1;3C", ["step 1"]),
+        ("\x10", ["step -1"]),
+        ("\x0e", ["step 1"]),
+        ("\x1ba", ["unread"]),
+    ],
+)
+def test_keys_turn_to_another_conversation(typed: str, target: list[str]) -> None:
+    """The line stays as it is; where there is nothing to turn to they are readline's."""
+    assert switch(f"hi{typed} you\r", is_on=True) == ("hi you", target)
+    assert switch(f"hi{typed}\r", is_on=False)[1] == []
+
+
+def test_without_rooms_the_keys_are_as_ever() -> None:
+    """Ctrl-P brings back what was typed, Alt-Left goes a word back."""
+    assert switch("\x10!\r", is_on=False)[0] == "before!"
+    assert switch("one two\x1b[1;3Dx\r", is_on=False)[0] == "one xtwo"
