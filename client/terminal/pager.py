@@ -137,8 +137,8 @@ class Pager:
         bind(("q", "Q", "escape", "c-c", "c-d", "<sigint>"), self.close)
         bind(("pageup",), lambda: self._up(page()))
         bind(("up",), lambda: self._up(1))
-        bind(("home",), lambda: self._up(self._scroll.above or page()))
+        bind(("home",), lambda: self._up(0 if self._scroll.move(-MOST) else page()))
         bind(("pagedown",), lambda: self._scroll.move(page()))
         bind(("down",), lambda: self._scroll.move(1))
-        bind(("end",), lambda: self._scroll.move(self._scroll.below))
+        bind(("end",), self._scroll.to_end)
         return keys

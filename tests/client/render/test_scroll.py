@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from client.render.layout import Size
+from client.render import scroll as scroll_module
+from client.render.layout import Size, arrange
 from client.render.scroll import Scroll
-from client.text import Line, hint
+from client.text import Line, Part, hint
 
 
 def scroll(*texts: str, size: tuple[int, int] = (20, 3)) -> Scroll:
@@ -22,10 +23,13 @@ def rows(made: Scroll) -> list[str]:
 def test_the_end_is_shown_first() -> None:
     """Lines above come as one moves up, and no further than there are."""
     made = scroll("1", "2", "3", "4", "5")
-    assert (rows(made), made.above, made.below) == (["3", "4", "5"], 2, 0)
+    assert (rows(made), made.is_at_end) == (["3", "4", "5"], True)
     assert (made.move(-1), rows(made)) == (-1, ["2", "3", "4"])
-    assert (made.move(-9), rows(made), made.above, made.below) == (-1, ["1", "2", "3"], 0, 2)
+    assert (made.move(-9), rows(made), made.is_at_end) == (-1, ["1", "2", "3"], False)
     assert (made.move(9), rows(made)) == (2, ["3", "4", "5"])
+    made.move(-2)
+    made.to_end()
+    assert rows(made) == ["3", "4", "5"]
 
 
 def test_few_lines() -> None:
@@ -39,7 +43,53 @@ def test_what_comes_above_moves_nothing() -> None:
     made = scroll("3", "4", "5", "6")
     made.move(-1)
     made.add_above([hint("1"), hint("2")])
-    assert (rows(made), made.above, made.length) == (["3", "4", "5"], 2, 6)
+    assert (rows(made), made.length) == (["3", "4", "5"], 6)
+    assert (made.move(-9), rows(made)) == (-2, ["1", "2", "3"])
+
+
+def test_what_comes_below_at_the_end() -> None:
+    """The end stays on show."""
+    made = scroll("1", "2", "3")
+    made.add_below([hint("4"), hint("5")])
+    assert (rows(made), made.new) == (["3", "4", "5"], 0)
+
+
+def test_what_comes_below_while_one_reads_above() -> None:
+    """The place is kept, and what is new is counted, but for days, until the end is shown."""
+    made = scroll("1", "2", "3", "4")
+    made.move(-1)
+    made.add_below([Line(("day", "Monday")), *map(hint, "56789")])
+    assert (rows(made), made.new) == (["1", "2", "3"], 5)
+    assert (made.move(6), made.new, made.move(6), made.new) == (6, 5, 1, 0)
+
+
+def test_the_oldest_lines_are_dropped() -> None:
+    """Of more than so many; who reads above keeps the place while it is there."""
+    made = Scroll(Size(20, 2), most=5)
+    made.add_below(list(map(hint, "12345")))
+    made.move(-1)
+    made.add_below([hint("6")])
+    assert (rows(made), made.length) == (["3", "4"], 5)
+    made.add_below(list(map(hint, "789")))
+    assert (rows(made), made.move(-1)) == (["5", "6"], 0)
+
+
+def test_what_is_not_shown_is_not_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 10,000 lines a screen, a step and another width wrap only those on the screen."""
+    wrapped: list[str] = []
+
+    def counted(line: Line, columns: int) -> list[Part]:
+        wrapped.append(line.text)
+        return arrange(line, columns)
+
+    monkeypatch.setattr(scroll_module, "arrange", counted)
+    made = Scroll(Size(20, 3))
+    made.add_below([hint(str(number)) for number in range(10_000)])
+    assert (rows(made), len(wrapped)) == (["9997", "9998", "9999"], 3)
+    made.add_below([hint("new")])
+    made.move(-2)
+    made.resize(Size(30, 3))
+    assert (rows(made), len(wrapped)) == (["9996", "9997", "9998"], 8)
 
 
 @pytest.mark.parametrize(
