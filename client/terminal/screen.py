@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output import ColorDepth
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from prompt_toolkit.output import Output
+
+_MONOCHROME: Final = (("vt1", "vt2", "vt52"), ("-mono", "-m"))  # what TERM begins or ends with where there is no colour
 
 
 class Screen(Vt100_Output):
@@ -53,10 +55,17 @@ def _flush(flush: Callable[[], None], file: int) -> None:
         os.close(nowhere)
 
 
-def screen() -> Output:
-    """The terminal, never asked where its cursor is: some do not answer."""
+def screen(kind: type[Screen] = Screen) -> Output:
+    """The terminal, never asked where its cursor is: some do not answer. A dumb one is of another kind."""
     if is_dumb_terminal():
         return DumbScreen(sys.stdout)
-    made = Screen.from_pty(sys.stdout, term=os.environ.get("TERM"), default_color_depth=ColorDepth.from_env())
+    term = os.environ.get("TERM", "")
+    made = kind.from_pty(sys.stdout, term=term, default_color_depth=ColorDepth.from_env() or _depth(term))
     made.enable_cpr = False
     return made
+
+
+def _depth(term: str) -> ColorDepth | None:
+    """None leaves it to prompt_toolkit, which takes each terminal for one with 256 colours."""
+    is_monochrome = term.startswith(_MONOCHROME[0]) or term.endswith(_MONOCHROME[1])
+    return ColorDepth.DEPTH_1_BIT if is_monochrome else None

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from prompt_toolkit.output import ColorDepth
 
 from client.terminal.screen import DumbScreen, Screen, screen
 
@@ -43,6 +44,22 @@ def test_the_kind_of_terminal(
     made = screen_at(monkeypatch, ends[1], term)
     assert isinstance(made, kind)
     assert not made.responds_to_cpr
+
+
+@pytest.mark.parametrize(
+    ("term", "colours"),
+    [
+        ("vt100", ColorDepth.DEPTH_1_BIT),
+        ("xterm-mono", ColorDepth.DEPTH_1_BIT),
+        ("linux", ColorDepth.DEPTH_4_BIT),
+        ("xterm", ColorDepth.DEPTH_8_BIT),
+    ],
+)
+def test_colours(monkeypatch: pytest.MonkeyPatch, ends: tuple[int, TextIO], term: str, colours: ColorDepth) -> None:
+    """As many as the terminal has, and none on one that has none."""
+    for variable in ("NO_COLOR", "PROMPT_TOOLKIT_COLOR_DEPTH"):
+        monkeypatch.delenv(variable, raising=False)
+    assert screen_at(monkeypatch, ends[1], term).get_default_color_depth() == colours
 
 
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
