@@ -102,7 +102,7 @@ def _chat(given: argparse.Namespace, profile: Profile, tokens: Tokens, wanted: W
     if is_unasked:
         wishes = Wishes(quiet=quiet, rooms=bool(given.room))
         return stdin.run(partial(Link, first=first, wishes=wishes), name, password, tokens, room="".join(given.room))
-    from client.terminal import app  # noqa: PLC0415  # prompt_toolkit takes 0.1 s, which a script need not wait
+    run = _face(profile)
 
     def keep(login: LoginOkReply) -> None:
         if login.token:
@@ -120,7 +120,23 @@ def _chat(given: argparse.Namespace, profile: Profile, tokens: Tokens, wanted: W
         write_profile=write_profile,
     )
     is_first = settings.is_first_run(settings.state_folder())
-    return app.run(make_link, profile, tokens, remember, is_first=is_first)
+    return run(make_link, profile, tokens, remember, is_first=is_first)
+
+
+def _face(profile: Profile) -> Callable[..., int]:
+    """What shows the chat at a terminal. Imported here: prompt_toolkit takes 0.1 s, which a script need not wait."""
+    from prompt_toolkit.utils import is_dumb_terminal  # noqa: PLC0415
+
+    from client.terminal import app  # noqa: PLC0415
+
+    if not profile.full:
+        return app.run
+    if is_dumb_terminal():
+        _say("The full screen needs a terminal that can move its cursor, and TERM says that this one cannot.", LEFT)
+        return app.run
+    from client.full.app import run  # noqa: PLC0415
+
+    return run
 
 
 def _securities(profile: Profile, tokens: Tokens, ask: Callable[[str], bool] | None) -> tuple[Security, Security]:
@@ -165,7 +181,9 @@ def _choose(given: argparse.Namespace) -> Profile:
     name = words[-1] if len(words) in {1, 3} else ""
     tls, ca = given.tls, given.tls_ca
     if profile is None:
-        return Profile(server, _port(port), name.strip(), tls=bool(tls), ca=ca, notify=given.notify or "")
+        return Profile(
+            server, _port(port), name.strip(), tls=bool(tls), ca=ca, notify=given.notify or "", full=bool(given.full)
+        )
     if tls is None and not ca:
         tls, ca = profile.tls, profile.ca and str(path.parent / Path(profile.ca).expanduser())
     notify = profile.notify if given.notify is None else given.notify
@@ -177,6 +195,7 @@ def _choose(given: argparse.Namespace) -> Profile:
         tls=bool(tls),
         ca=ca,
         notify=notify,
+        full=profile.full if given.full is None else given.full,
     )
 
 
@@ -238,6 +257,9 @@ def make_parser(prog: str = programs.CLIENT) -> Parser:
         metavar="HOW",
         type=_notification,
         help="tell the desktop of direct messages and mentions: osc or osc777 (the terminal does), or a command",
+    )
+    parser.add_argument(
+        "--full", action=argparse.BooleanOptionalAction, help="draw the whole screen: conversations, talk, members"
     )
     parser.add_argument("--forget", action="store_true", help="remove the tokens kept for the server and the name")
     parser.add_argument(

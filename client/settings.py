@@ -29,7 +29,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A server, the user's name there, and how the client is there.
 
     `ca` is a file of certificates, relative to the user's home; it implies `tls`. `notify` is as the option has it.
-    `talk`: whether plain typing talks; empty if nothing is said.
+    `talk`: whether plain typing talks; empty if nothing is said. `full`: the client draws the whole screen, and with
+    `mouse` its wheel scrolls there.
     """
 
     server: str
@@ -41,6 +42,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     presence: Literal["all", "folded", "none"] = "folded"
     talk: Literal["", "all", "off"] = ""
     theme: Literal["auto", "dark", "light", "none"] = "auto"
+    full: bool = False
+    mouse: bool = False
 
     @property
     def is_tls(self) -> bool:

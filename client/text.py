@@ -71,7 +71,7 @@ class Line:
     The first `head` parts stand before a text that wraps below itself. `names` follow the parts, in columns on a
     screen. With `calls` the user is notified, also while they look elsewhere. `conversation` says to which one it
     belongs, if to one, and `number` which message it shows, if one; a line that `is_aside` is for the notification
-    alone. One that `opens` a conversation stands above all others of it, for a face that keeps them.
+    alone. Those that `opens` are of a page that a conversation begins with, for a face that keeps lines.
     """
 
     __slots__ = ("calls", "conversation", "head", "is_aside", "names", "number", "opens", "parts")

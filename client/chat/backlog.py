@@ -179,7 +179,8 @@ class Backlog:
         lines = lines or [hint("Nothing was said here yet.")]
         if self._receipts.of(conversation).unread:
             lines += self._offer_older(conversation, more=more)
-        lines[0].opens = True
+        for line in lines:
+            line.opens = True
         return tagged(lines, conversation)
 
     def _list(self, page: HistoryReply, asked: History) -> bool:

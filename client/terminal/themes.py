@@ -17,6 +17,11 @@ _ALL: Final = {
     "match": "reverse",
     "day": "dim",
     "status-bar": "reverse",
+    # of the full screen
+    "place": "bold",
+    "rule": "dim",
+    "held": "reverse",
+    "unread": "ansimagenta bold",
 }
 _NAMES: Final = {
     # of a medium brightness, for dark and light backgrounds alike
@@ -26,8 +31,20 @@ _NAMES: Final = {
 }
 # What the medium colours leave to the terminal's palette, for a background that is known.
 _KNOWN: Final = {
-    "dark": {"own": "#87ff87 bold", "direct": "#ff87ff", "hint": "#5fd7d7", "trouble": "#ff5f5f bold"},
-    "light": {"own": "#005f00 bold", "direct": "#87005f", "hint": "#005f87", "trouble": "#af0000 bold"},
+    "dark": {
+        "own": "#87ff87 bold",
+        "direct": "#ff87ff",
+        "hint": "#5fd7d7",
+        "trouble": "#ff5f5f bold",
+        "unread": "#ff87ff bold",
+    },
+    "light": {
+        "own": "#005f00 bold",
+        "direct": "#87005f",
+        "hint": "#005f87",
+        "trouble": "#af0000 bold",
+        "unread": "#87005f bold",
+    },
 }
 _PLAIN: Final = frozenset({"bold", "dim", "reverse"})
 

@@ -214,3 +214,13 @@ def test_the_first_run_shows_how_to_begin(service: Process) -> None:
     with terminal(service, "alice") as alice:
         alice.wait_for("You are alice.", "PM/DM/EX>")
         assert not any("write to everyone" in line for line in alice.lines())
+
+
+@pytest.mark.parametrize(("options", "is_full"), [((), True), (("--no-full",), False)])
+def test_the_full_screen_of_a_profile(service: Process, options: tuple[str, ...], is_full: bool) -> None:
+    """The profile asks for it; what is typed wins."""
+    write_profiles(f'[default]\nserver = "127.0.0.1"\nport = {service.port}\nname = "alice"\nfull = true\n')
+    with terminal(service, *options, server="") as alice:
+        alice.wait_for("Password for alice:")
+        assert alice.lines()[-1].startswith("Password for alice:")
+        assert (len(alice.lines()) > 1) is is_full  # with the head and the rule

@@ -22,6 +22,8 @@ port = 443
 name = "alice"
 tls = true
 ca = "ca.pem"
+full = true
+mouse = true
 """
 
 
@@ -29,7 +31,7 @@ def test_profiles_are_read() -> None:
     """Each table is one; what is left out has its default."""
     assert parse_profiles(GOOD, "f") == {
         "default": Profile("127.0.0.1", 12000),
-        "work": Profile("chat.example", 443, "alice", tls=True, ca="ca.pem"),
+        "work": Profile("chat.example", 443, "alice", tls=True, ca="ca.pem", full=True, mouse=True),
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
 
 import pexpect
 import pyte
@@ -20,7 +21,26 @@ if TYPE_CHECKING:
     from tests.support.helpers import Process
 
 WIDTH, HEIGHT = 80, 24
+ALTERNATE = 1049  # xterm's private mode
 ENVIRONMENT = os.environ | {"TERM": "xterm", "TZ": "UTC"}
+
+
+class Screen(pyte.Screen):
+    """One that has the alternate screen, too, which pyte does not know."""
+
+    _kept: tuple[Any, Any] | None = None
+
+    def set_mode(self, *modes: int, **keywords: Any) -> None:
+        if ALTERNATE in modes:
+            self._kept = deepcopy((self.buffer, self.cursor))
+            self.erase_in_display(2)
+        super().set_mode(*modes, **keywords)
+
+    def reset_mode(self, *modes: int, **keywords: Any) -> None:
+        if ALTERNATE in modes and self._kept:
+            (self.buffer, self.cursor), self._kept = self._kept, None
+            self.dirty.update(range(self.lines))
+        super().reset_mode(*modes, **keywords)
 
 
 class Terminal:
@@ -28,7 +48,7 @@ class Terminal:
 
     def __init__(self, port: int, *name: str, under: tuple[str, ...] = (), server: str = "127.0.0.1") -> None:
         """Starts it, by the program `under` if there is one. An empty `server` is left to the profile."""
-        self._screen = pyte.Screen(WIDTH, HEIGHT)
+        self._screen = Screen(WIDTH, HEIGHT)
         self._stream = pyte.Stream(self._screen)
         place = [server, str(port)] if server else []
         command = [*under, sys.executable, "-m", "client", *place, *name]

@@ -9,11 +9,13 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Final
 
+import pexpect
+import pyte
 import pytest
 
 from client.settings import parse_profiles
 from service import __version__
-from tests.support.helpers import PASSWORD, enter
+from tests.support.helpers import PASSWORD, PATIENCE, enter
 from tests.support.papers import PAPERS, block
 from tests.support.stage import PROGRAMS, Stage
 
@@ -75,6 +77,25 @@ def chats(*said: str, name: str = "alice", tls: bool = False, there: str = "else
             shown = stage.at_terminal(line + port, getattr(stage, there))
         for words in (f"You are {name}.", *said):
             assert words in shown
+
+    return run
+
+
+def draws() -> How:
+    """A new user does it at a terminal whose screen is drawn as a whole, is in, and leaves."""
+
+    def run(stage: Stage, line: str) -> None:
+        with stage.serving():
+            shell = pexpect.spawn("sh", ["-c", stage.fit(line)], env=stage.user, encoding="utf-8", timeout=PATIENCE)
+            screen = pyte.Screen(80, 24)
+            stream = pyte.Stream(screen)
+            for asked, answer in (("New password:", PASSWORD), ("The same again:", PASSWORD), ("all>", "/ex")):
+                while not any(row.startswith(asked) for row in screen.display):
+                    stream.feed(shell.read_nonblocking(4096))
+                shell.send(f"{answer}\r")
+            shell.expect(pexpect.EOF)
+            shell.close()
+            assert shell.exitstatus == 0
 
     return run
 
@@ -278,6 +299,7 @@ ROWS: Final[dict[str, How]] = {
     # docs/client.txt
     "chat 127.0.0.1 12000 alice": chats(),
     "chat 127.0.0.1 12000 alice --notify osc": chats(),
+    "chat 127.0.0.1 12000 alice --full": draws(),
     "chat": chats(),
     "chat --profile work": chats("Type yes to trust it", tls=True),
     "chat --profile work bob": chats("Type yes to trust it", name="bob", tls=True),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pexpect
@@ -13,6 +12,7 @@ import pytest
 
 from tests.support.fake_server import TIME, FakeServer, Peer, login_ok
 from tests.support.helpers import PATIENCE, ROOT
+from tests.support.terminal import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 FOLDER = ROOT / "tests" / "system" / "screens"
 SETTLED = 0.5  # seconds without a change: the screen is what it is going to be
 REFRESH = "REFRESH_SCREENS" in os.environ
-ALTERNATE = 1049  # xterm's private mode
 YESTERDAY = "2026-11-20T17:02:00.000Z"
 LONG = "The deploy is done; have a look at the dashboards before you go home, please, all of you."
 WIDE = (
@@ -169,24 +168,6 @@ def test_screen(name: str, script: Callable[[Peer], None], keys: list[str], colu
     if REFRESH:
         path.write_text(shown)
     assert shown == path.read_text()
-
-
-class Screen(pyte.Screen):
-    """One that has the alternate screen, too, which pyte does not know."""
-
-    _kept: tuple[Any, Any] | None = None
-
-    def set_mode(self, *modes: int, **keywords: Any) -> None:
-        if ALTERNATE in modes:
-            self._kept = deepcopy((self.buffer, self.cursor))
-            self.erase_in_display(2)
-        super().set_mode(*modes, **keywords)
-
-    def reset_mode(self, *modes: int, **keywords: Any) -> None:
-        if ALTERNATE in modes and self._kept:
-            (self.buffer, self.cursor), self._kept = self._kept, None
-            self.dirty.update(range(self.lines))
-        super().reset_mode(*modes, **keywords)
 
 
 def play(port: int, keys: list[str], columns: int, rows: int, expected: str | None) -> str:

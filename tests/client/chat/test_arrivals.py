@@ -90,7 +90,7 @@ def test_switching_shows_what_is_unread(model: Model) -> None:
 
 
 def test_a_face_knows_where_a_conversation_begins() -> None:
-    """The first line of its page says so, and each line which message it shows; the place has other words there."""
+    """The lines of its page say so, and each which message it shows; where nothing was said, one line says that."""
     model = Model(lambda: datetime(2026, 11, 21, 12, tzinfo=UTC), UTC, divides="always")
     model.receive(login_ok(rooms=[room_info()]), Login(username="alice"))
     lines, asked = model.arrivals.hold("#ops", 9)
@@ -100,7 +100,7 @@ def test_a_face_knows_where_a_conversation_begins() -> None:
     lines = [*page, *model.receive(public(11, room="ops"))]
     assert [(line.number, line.opens, line.conversation) for line in lines] == [
         (5, True, "#ops"),
-        (6, False, "#ops"),
+        (6, True, "#ops"),
         (11, False, "#ops"),
     ]
     _, asked = model.arrivals.hold("bob", 9)

@@ -1,0 +1,140 @@
+"""What each conversation shows, and where one reads in it: its lines, those that wait above, what is new below. Pure.
+
+A conversation that is opened anew begins with the page that it is opened with; until that comes, it is as it was left.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from client.chat.addressing import EVERYONE
+from client.chat.backlog import asking
+from client.render.layout import Size
+from client.render.scroll import Scroll
+from client.text import hint
+from service.wire.limits import MAX_PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from client.chat.paging import Page
+    from client.render.scroll import Row
+    from client.text import Line
+    from service.wire.protocol import History
+
+MOST_LINES: Final = 10_000  # of a conversation; the oldest go, and come again when one scrolls up
+MOST_KEPT: Final = 30  # conversations whose lines are kept; others begin anew
+_MOST_NOTES: Final = 20  # lines; a small screen is full of them
+_SPARE: Final = 20  # messages to ask for beyond what is owed
+BEGINNING: Final = "-- the beginning --"
+
+
+class Transcript:
+    """The lines of one conversation."""
+
+    def __init__(self, target: str, size: Size) -> None:
+        self.scroll = Scroll(size, MOST_LINES)
+        self.problem = ""  # why there is nothing older
+        self._target = target
+        self._oldest = 0  # the id of the first message; 0: none
+        self._has_all = False  # nothing is older
+        self._is_asked = False  # a page is on its way
+        self._owed = 0  # rows to go up once it is there
+
+    def add(self, line: Line) -> None:
+        """Puts a line below."""
+        if not self._oldest and line.conversation == self._target:
+            self._oldest = line.number
+        self.scroll.add_below([line])
+
+    def move(self, rows: int) -> None:
+        """Goes down so many rows, or up if it is negative; what is missing above is owed."""
+        went = self.scroll.move(rows)
+        self._owed = max(0, went - rows) if rows < 0 else 0
+
+    def ask(self) -> History | None:
+        """The command for the page that is owed; None if none is, or it is on its way."""
+        if not self._owed or self._has_all or self._is_asked or not self._oldest:
+            return None
+        self._is_asked, self.problem = True, ""
+        return replace(asking(self._target), before=self._oldest, limit=min(MAX_PAGE, self._owed + _SPARE))
+
+    def take(self, page: Page | str) -> None:
+        """The page is there, or why it is not."""
+        self._is_asked = False
+        if isinstance(page, str):
+            self.problem, self._owed = page, 0
+            return
+        self._has_all = page.older is None
+        self._oldest = next((line.number for line in page.lines if line.number), self._oldest)
+        self.scroll.add_above([*([hint(BEGINNING)] if self._has_all else []), *page.lines])
+        self.move(-self._owed)
+
+
+class Transcripts:
+    """The transcripts by conversation; those that were held longest ago are forgotten."""
+
+    def __init__(self) -> None:
+        self._size = Size(80, 24)
+        self._target = EVERYONE
+        self._all: dict[str, Transcript] = {}
+        self._notes: deque[Line] = deque(maxlen=_MOST_NOTES)  # what the client said since the conversation is held
+
+    @property
+    def held(self) -> Transcript:
+        """That of the conversation that is held."""
+        if self._target not in self._all:
+            self._all[self._target] = Transcript(self._target, self._size)
+        return self._all[self._target]
+
+    def hold(self, target: str) -> None:
+        """From now on this conversation is held."""
+        if target == self._target:
+            return
+        self._target = target
+        self._notes.clear()
+        kept = self._all.pop(target, None)
+        self._all[target] = kept or Transcript(target, self._size)  # the last to be forgotten
+        if len(self._all) > MOST_KEPT:
+            del self._all[next(iter(self._all))]
+
+    def put(self, lines: Sequence[Line]) -> None:
+        """Puts lines below those of the conversation that is held; a page that opens it replaces them.
+
+        `lines` has such a page whole. What the client has said meanwhile then stands below it.
+        """
+        due: list[Line] = []
+        is_page = False
+        for line in lines:
+            if line.opens and not is_page:
+                self._all.pop(self._target, None)
+                due = list(self._notes)
+                self._notes.clear()
+            elif not line.opens:
+                due = self._say_again(due)
+            is_page = line.opens
+            if not line.conversation:
+                self._notes.append(line)
+            if not line.is_aside:
+                self.held.add(line)
+        self._say_again(due)
+
+    def _say_again(self, notes: list[Line]) -> list[Line]:
+        """Puts what the client has said below the page that has replaced it; none is left."""
+        for line in notes:
+            self.held.add(line)
+        self._notes.extend(notes)
+        return []
+
+    def forget_notes(self) -> None:
+        """What the client has said so far need not be said again."""
+        self._notes.clear()
+
+    def rows(self, size: Size) -> Sequence[Row]:
+        """What is shown of the held one on a screen of this size."""
+        self._size = size
+        self.held.scroll.resize(size)
+        return self.held.scroll.rows()

@@ -1,0 +1,152 @@
+"""What stands above the line being typed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from client.chat.model import Model
+from client.full.picture import LINES
+from client.full.stage import Stage
+from client.render import scroll
+from client.render.layout import Size, arrange, columns_of
+from client.render.status_bar import Status
+from client.view import View
+from service.wire.protocol import AnyCommand, BroadcastEvent, Login, LoginOkReply, RoomInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from client.full.picture import Row
+    from client.session import Session
+    from client.text import Line, Part
+
+WIDE_NAME = "\u4f60" * 32
+WORD = "x" * 4_096
+AT_80 = Size(80, 24)
+ROOMS = [
+    RoomInfo(
+        room=f"room{n:02}", topic="", private=False, role="member", members=3, unread=n % 3, read_id=0, created="t"
+    )
+    for n in range(40)
+]
+
+
+class Theatre:
+    """A stage with a session that sends nothing: what it would send is kept."""
+
+    def __init__(self, size: Size = AT_80) -> None:
+        self.model = Model(divides="always")
+        login = LoginOkReply(
+            username="alice",
+            users=["alice", "bob", WIDE_NAME],
+            missed=0,
+            unread=0,
+            last_id=9,
+            token="",
+            time="",
+            rooms=ROOMS,
+        )
+        self.model.receive(login, Login(username="alice"))
+        self.sent: list[AnyCommand] = []
+        self.hidden: list[bool] = []
+        session = SimpleNamespace(
+            view=View(self.model, lambda _: None),
+            status=lambda: Status("alice", self.model.is_connected, 2, 0, [], self.model.conversations.unread_tabs()),
+            hello=SimpleNamespace(server="test"),
+            send=self.sent.append,
+            hide=self._hide,
+        )
+        self.stage = Stage(cast("Session", session), size, LINES, lambda: None, lambda do: do())
+        self.stage.is_open = True
+        self.size = size
+
+    def _hide(self, *, is_hidden: bool) -> None:
+        self.hidden.append(is_hidden)
+
+    def say(self, *texts: str, sender: str = "bob") -> list[Line]:
+        lines: list[Line] = []
+        for text in texts:
+            event = BroadcastEvent(
+                id=len(self.model.deletions._times) + 10, time="2026-11-21T09:30:00.000Z", from_=sender, message=text
+            )
+            lines += self.model.receive(event)
+        return lines
+
+    def draw(self, lines: Sequence[Line] = (), typed: str = "", size: Size | None = None) -> list[str]:
+        rows: Sequence[Row] = self.stage.draw(size or self.size, lines, typed)
+        return ["".join(text for _, text in row) for row in rows]
+
+
+@pytest.mark.parametrize("columns", [10, 39, 40, 59, 60, 80, 99, 100, 120, 200])
+@pytest.mark.parametrize("rows", [3, 5, 12, 40])
+def test_it_fits_any_screen(columns: int, rows: int) -> None:
+    """No row is wider, and there are as many as there is space for, whatever people are called and say."""
+    theatre = Theatre()
+    theatre.draw(
+        theatre.say("hello", WORD, "\U0001f469\u200d\U0001f467" * 99, "\u05e9\u05dc\u05d5\u05dd", sender=WIDE_NAME)
+    )
+    for _ in range(2):
+        drawn = theatre.draw(size=Size(columns, rows))
+        assert len(drawn) == rows
+        assert max(map(columns_of, drawn)) <= columns
+        theatre.stage.turn()
+
+
+def test_a_frame_costs_what_is_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 10,000 messages those on the screen are laid out, and after one more only that one."""
+    laid_out: list[Line] = []
+
+    def counted(line: Line, columns: int) -> list[Part]:
+        laid_out.append(line)
+        return arrange(line, columns)
+
+    monkeypatch.setattr(scroll, "arrange", counted)
+    theatre = Theatre()
+    theatre.draw()
+    theatre.draw(theatre.say(*map(str, range(10_000))))
+    assert len(laid_out) <= theatre.size.rows
+    laid_out.clear()
+    theatre.draw(theatre.say("one more"))
+    assert len(laid_out) == 1
+
+
+def test_the_place_is_kept() -> None:
+    """While one reads above, what comes moves nothing, and is counted below; at the end all is seen."""
+    theatre = Theatre()
+    theatre.draw(theatre.say(*map(str, range(100))))
+    theatre.stage.page(-1)
+    before = theatre.draw()
+    after = theatre.draw(theatre.say(*map(str, range(200))))
+    assert after[:-1] == before[:-1]
+    assert "\u2500\u2500 200 new below \u2500" in after[-1]
+    theatre.stage.to_end()
+    assert theatre.draw()[-2].endswith("bob: 199")
+    assert theatre.hidden == [True, False]
+
+
+def test_members_are_asked_for_once() -> None:
+    """And only where they are drawn."""
+    theatre = Theatre(Size(100, 24))
+    theatre.model.arrivals.hold("#room03")
+    for size in (Size(80, 24), Size(100, 24), Size(100, 24)):
+        theatre.draw(size=size)
+    assert [getattr(command, "room", "") for command in theatre.sent] == ["room03"]
+
+
+def test_the_keys() -> None:
+    """A question mark alone on the line shows them in place of the talk."""
+    theatre = Theatre()
+    assert any("Page Up" in row for row in theatre.draw(typed="?"))
+    assert not any("Page Up" in row for row in theatre.draw(typed="??"))
+
+
+def test_before_the_login() -> None:
+    """There are no conversations, and the head says what this is."""
+    theatre = Theatre()
+    theatre.stage.is_open = False
+    drawn: Any = theatre.draw()
+    assert drawn[0].strip() == "test"
+    assert not any("room" in row for row in drawn)

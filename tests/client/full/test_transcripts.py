@@ -1,0 +1,126 @@
+"""What each conversation shows."""
+
+from __future__ import annotations
+
+from client.chat.addressing import EVERYONE
+from client.chat.paging import Page
+from client.full.transcripts import BEGINNING, MOST_KEPT, Transcript, Transcripts
+from client.render.layout import Size
+from client.text import Line, hint
+from service.wire.protocol import History
+
+SIZE = Size(20, 3)
+
+
+def said(number: int, target: str = EVERYONE, *, opens: bool = False) -> Line:
+    line = Line(("", str(number)))
+    line.number, line.conversation, line.opens = number, target, opens
+    return line
+
+
+def texts(transcripts: Transcripts, size: Size = SIZE) -> list[str]:
+    return ["".join(text for _, text in row) for row in transcripts.rows(size)]
+
+
+def begun(*numbers: int) -> Transcript:
+    """A transcript with these messages at its end."""
+    made = Transcript("#ops", SIZE)
+    for number in numbers:
+        made.add(said(number, "#ops"))
+    return made
+
+
+def test_a_conversation_begins_with_its_page() -> None:
+    """What was there before is gone, but for what the client has said meanwhile, which stands below."""
+    made = Transcripts()
+    made.put([said(1), said(2)])
+    made.hold("#ops")
+    made.put([hint("note")])
+    assert texts(made) == ["note"]
+    made.put([said(3, "#ops", opens=True), said(4, "#ops", opens=True), said(5, "#ops")])
+    assert texts(made, Size(20, 9)) == ["3", "4", "note", "5"]
+    made.hold(EVERYONE)
+    assert texts(made) == ["1", "2"]
+    made.put([said(2, opens=True), hint("after")])
+    assert texts(made) == ["2", "after"]
+
+
+def test_notes_stand_before_what_follows_the_page() -> None:
+    """What is said after the page came stands below them; they are said again if the page comes again."""
+    made = Transcripts()
+    made.put([hint("one")])
+    made.put([said(1, opens=True), hint("two")])
+    assert texts(made) == ["1", "one", "two"]
+    made.put([said(1, opens=True)])
+    assert texts(made, Size(20, 4)) == ["1", "one", "two"]
+    made.forget_notes()
+    made.put([said(1, opens=True)])
+    assert texts(made) == ["1"]
+
+
+def test_a_line_aside_is_not_shown() -> None:
+    """It is for the bell."""
+    made, line = Transcripts(), said(1, "bob")
+    line.is_aside = True
+    made.put([line])
+    assert texts(made) == []
+
+
+def test_few_are_kept() -> None:
+    """Of many conversations those that were held longest ago are forgotten."""
+    made = Transcripts()
+    for number in range(MOST_KEPT + 2):
+        made.hold(f"#{number}")
+        made.put([said(number, f"#{number}")])
+    made.hold("#1")
+    assert texts(made) == []
+    made.hold("#3")
+    assert texts(made) == ["3"]
+
+
+def test_what_is_missing_above_is_asked_for() -> None:
+    """One page at a time, from the oldest message on; it is gone up to once it is there."""
+    made = begun(10, 11, 12, 13)
+    assert made.ask() is None
+    made.move(-4)
+    asked = made.ask()
+    assert asked == History(room="ops", before=10, limit=23)
+    assert made.ask() is None
+    made.take(Page([said(number, "#ops") for number in range(4, 10)], History(before=4)))
+    assert ["".join(text for _, text in row) for row in made.scroll.rows()] == ["7", "8", "9"]
+    made.move(-9)
+    assert (made.ask() or History()).before == 4
+
+
+def test_the_beginning() -> None:
+    """Above it nothing is asked for."""
+    made = begun(10, 11, 12)
+    made.move(-9)
+    assert made.ask()
+    made.take(Page([said(9, "#ops")], None))
+    made.move(-9)
+    assert ["".join(text for _, text in row) for row in made.scroll.rows()] == [BEGINNING, "9", "10"]
+    assert made.ask() is None
+
+
+def test_no_page_comes() -> None:
+    """The reason is told, and it is asked for again when one goes up again."""
+    made = begun(10, 11, 12)
+    made.move(-1)
+    assert made.ask()
+    made.take("Not connected.")
+    assert (made.problem, made.ask()) == ("Not connected.", None)
+    made.move(-1)
+    assert made.ask()
+    assert made.problem == ""
+
+
+def test_other_conversations_do_not_count_as_the_oldest() -> None:
+    """A line of another one, shown because it was asked for, leads nowhere."""
+    made = Transcript("#ops", SIZE)
+    made.add(said(3, "bob"))
+    made.move(-1)
+    assert made.ask() is None
+    made.add(said(9, "#ops"))
+    made.move(-1)
+    assert (made.ask() or History()).before == 9

@@ -1,0 +1,52 @@
+"""A screen that the client draws as a whole, as its user sees it. Holds no test."""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import TYPE_CHECKING
+
+import pyte
+from prompt_toolkit.data_structures import Size
+
+from client.full.canvas import Settled
+from tests.support.fake_server import TIMEOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Glass(Settled):
+    """Columns by rows; any thread may wait until something stands on it."""
+
+    def __init__(self, columns: int = 80, rows: int = 12) -> None:
+        super().__init__(io.StringIO(), lambda: Size(rows, columns), term="xterm")
+        self.frames = 0
+        self.bells = 0
+        self.written = ""
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.Stream(self._screen)
+        self._changed = threading.Condition()
+
+    def flush(self) -> None:
+        """Shows what was written."""
+        with self._changed:
+            text, self._buffer = "".join(self._buffer), []
+            self.frames += "\x1b[?25l" in text  # a frame begins with it
+            self.bells += text.count("\a")
+            self.written += text
+            self._stream.feed(text)
+            self._changed.notify_all()
+
+    def rows(self) -> list[str]:
+        """All rows, without blanks at their ends."""
+        return [row.rstrip() for row in self._screen.display]
+
+    def wait_for(self, *texts: str) -> None:
+        """Waits until each stands in a row."""
+        self.wait_until(lambda rows: all(any(text in row for row in rows) for text in texts))
+
+    def wait_until(self, shows: Callable[[list[str]], bool]) -> None:
+        """Waits until the rows are as they should be; fails with them after a while."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: shows(self.rows()), TIMEOUT), "\n" + "\n".join(self.rows())
