@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         Person,
         Post,
         Purged,
-        Role,
         Shown,
         SinceNews,
         Sizes,
