@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from service.clock import format_time, utcnow
 from service.config import POSTS_AT_ONCE
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from service.storage.records import Outcome
 
     Calls = Sequence[tuple[int, Sequence[Post]]]  # the senders' ids with their messages
-    Place = tuple[int, Post, int | None]  # the sender's id, the message, and the id of its room
-    # time, sender, recipient, kind, text, nonce; where one of them is to a room also its id, and the position there
-    Row = tuple[str | int | None, ...]
+    # time, sender, recipient, kind, text, nonce; where one may be to a room also its room, and its position there
+    Row = tuple[Any, ...]
     Refusal = UnknownUser | UnknownRoom | NotAMember | Muted
 
 _COLUMNS: Final = ("sent_at", "sender_id", "recipient_id", "kind", "body", "nonce", "room_id", "position")
@@ -41,12 +40,17 @@ def store_all(connection: sqlite3.Connection, calls: Calls, closed: Collection[i
     times is the order of ids.
     """
     now = format_time(utcnow())
-    places: list[Place] = [(sender_id, post, None) for sender_id, posts in calls for post in posts]
+    rows = [
+        (now, sender_id, post.recipient_id, post.kind, post.body, post.nonce)
+        for sender_id, posts in calls
+        for post in posts
+        if post.room is None
+    ]
     outcomes: Sequence[Outcome]
-    if closed or _is_anyone_muted(connection) or any(post.room is not None for _, post, _ in places):
-        outcomes = _store_allowed(connection, places, closed, now)
+    if closed or len(rows) < sum(len(posts) for _, posts in calls) or _is_anyone_muted(connection):
+        outcomes = _store_allowed(connection, calls, closed, now)
     else:
-        outcomes = _store_places(connection, places, {}, now)
+        outcomes = _store_rows(connection, rows)
     each = iter(outcomes)
     return [list(islice(each, len(posts))) for _, posts in calls]
 
@@ -77,21 +81,20 @@ def find_stored(connection: sqlite3.Connection, sender_id: int, post: Post) -> S
 
 
 # -- who may write where ----------------------------------------------------------------------------------------------
-def _store_allowed(
-    connection: sqlite3.Connection, places: Sequence[Place], closed: Collection[int], now: str
-) -> list[Outcome]:
+def _store_allowed(connection: sqlite3.Connection, calls: Calls, closed: Collection[int], now: str) -> list[Outcome]:
     """Stores those that are allowed; to the others says why not, but to a retry of what was stored."""
-    verdicts = _judge(connection, places, closed, now)
-    allowed = [
-        (sender_id, post, verdict)
-        for (sender_id, post, _), verdict in zip(places, verdicts, strict=True)
-        if not isinstance(verdict, Exception)
-    ]
-    heads = _read_heads(connection, {room_id for _, _, room_id in allowed if room_id is not None})
-    stored = iter(_store_places(connection, allowed, heads, now))
+    posts = [(sender_id, post) for sender_id, posts in calls for post in posts]
+    verdicts = _judge(connection, posts, closed, now)
+    rows: list[Row] = []
+    allowed: list[Post] = []
+    for (sender_id, post), verdict in zip(posts, verdicts, strict=True):
+        if not isinstance(verdict, Exception):
+            rows.append((now, sender_id, post.recipient_id, post.kind, post.body, post.nonce, verdict, None))
+            allowed.append(post)
+    stored = iter(_store_rows(connection, rows, allowed))
     return [
         (find_stored(connection, sender_id, post) or verdict) if isinstance(verdict, Exception) else next(stored)
-        for (sender_id, post, _), verdict in zip(places, verdicts, strict=True)
+        for (sender_id, post), verdict in zip(posts, verdicts, strict=True)
     ]
 
 
@@ -102,7 +105,7 @@ def _is_anyone_muted(connection: sqlite3.Connection) -> bool:
 
 
 def _judge(
-    connection: sqlite3.Connection, places: Sequence[Place], closed: Collection[int], now: str
+    connection: sqlite3.Connection, posts: Sequence[tuple[int, Post]], closed: Collection[int], now: str
 ) -> list[int | Refusal | None]:
     """Returns for each message why it is refused, or the id of its room.
 
@@ -111,7 +114,7 @@ def _judge(
     standings: dict[tuple[int, str], rooms.Standing | None] = {}
     mutes: dict[int, str | None] = {}  # in the main room: until when, by the sender's id
     verdicts: list[int | Refusal | None] = []
-    for sender_id, post, _ in places:
+    for sender_id, post in posts:
         if sender_id in closed or post.recipient_id in closed:
             verdicts.append(UnknownUser())
         elif post.room is not None:
@@ -145,71 +148,81 @@ def _judge_in_room(standing: rooms.Standing | None, post: Post, now: str) -> int
 
 
 # -- rows, and what is noted beside them ------------------------------------------------------------------------------
-def _store_places(
-    connection: sqlite3.Connection, places: Sequence[Place], heads: dict[int, int], now: str
+def _store_rows(
+    connection: sqlite3.Connection, rows: Sequence[Row], posts: Sequence[Post] = ()
 ) -> list[Stored | NonceReused]:
-    """Stores messages; `heads` is the number of those that were ever sent to each room, and is counted on."""
+    """Stores messages. Where one may be to a room, the rows name it, and `posts` has the messages.
+
+    Where none is, rows are shorter: two more columns would take a quarter more time.
+    """
+    heads = _read_heads(connection, {row[6] for row in rows if row[6] is not None}) if posts else {}
     outcomes: list[Stored | NonceReused] = []
-    while len(outcomes) < len(places):
-        left = len(places) - len(outcomes)
-        size = next(size for size in _ROWS_AT_ONCE if size <= left)
-        outcomes += _store_piece(connection, places[len(outcomes) : len(outcomes) + size], heads, now)
+    while (done := len(outcomes)) < len(rows):
+        size = next(size for size in _ROWS_AT_ONCE if size <= len(rows) - done)
+        piece = rows[done : done + size]
+        ids = _insert_all(connection, piece, heads)
+        if not ids:
+            outcomes += [
+                _store(connection, row, heads, posts[number] if posts else None)
+                for number, row in enumerate(piece, done)
+            ]
+        elif not heads:
+            outcomes += [Stored(message_id, piece[0][0], fresh=True, seen=False) for message_id in ids]
+        else:
+            outcomes += [
+                Stored(message_id, row[0], fresh=True, seen=False, room_id=row[6])
+                for message_id, row in zip(ids, piece, strict=True)
+            ]
     fresh = [
-        (room_id, sender_id, outcome.id)
-        for (sender_id, post, room_id), outcome in zip(places, outcomes, strict=True)
-        if (post.recipient_id is not None or room_id is not None) and isinstance(outcome, Stored) and outcome.fresh
+        (row, outcome.id)
+        for row, outcome in zip(rows, outcomes, strict=True)
+        if (heads or row[2] is not None) and isinstance(outcome, Stored) and outcome.fresh
     ]
-    for era in {message_id >> ERA_BITS for room_id, _, message_id in fresh if room_id is None}:
+    for era in {message_id >> ERA_BITS for row, message_id in fresh if row[2] is not None}:
         connection.execute("INSERT OR IGNORE INTO era (id) VALUES (?)", (era,))
     if heads:
-        _note_rooms(connection, [(room, sender, number) for room, sender, number in fresh if room is not None], heads)
+        _note_rooms(connection, [(row[6], row[1], number) for row, number in fresh if row[6] is not None], heads)
     unread.complete_blocks(connection)
     return outcomes
 
 
 def _read_heads(connection: sqlite3.Connection, room_ids: Iterable[int]) -> dict[int, int]:
+    """Returns the number of messages that were ever sent to each room. Who stores more counts on."""
     read = "SELECT messages FROM room WHERE id = ?"
     return {room_id: connection.execute(read, (room_id,)).fetchone()[0] for room_id in room_ids}
 
 
-def _store_piece(
-    connection: sqlite3.Connection, places: Sequence[Place], heads: dict[int, int], now: str
-) -> list[Stored | NonceReused]:
-    """Stores the rows with one statement, in two thirds of the time; one by one if a nonce was used before."""
-    if len(places) > 1:
-        connection.execute("SAVEPOINT posts")
-        before = heads.copy()
-        rows = _make_rows(places, heads, now)
-        cursor = connection.execute(_insert_statement(len(rows), len(rows[0])), list(chain.from_iterable(rows)))
-        if cursor.rowcount == len(rows) and cursor.lastrowid is not None:
-            connection.execute("RELEASE posts")
-            ids = range(cursor.lastrowid - len(rows) + 1, cursor.lastrowid + 1)  # one statement's are consecutive
-            if not heads:
-                return [Stored(message_id, now, fresh=True, seen=False) for message_id in ids]
-            return [
-                Stored(message_id, now, fresh=True, seen=False, room_id=room_id)
-                for message_id, (_, _, room_id) in zip(ids, places, strict=True)
-            ]
-        heads.update(before)
-        connection.execute("ROLLBACK TO posts")
-        connection.execute("RELEASE posts")
-    return [_store(connection, place, heads, now) for place in places]
+def _insert_all(connection: sqlite3.Connection, rows: Sequence[Row], heads: dict[int, int]) -> Sequence[int]:
+    """Stores several rows with one statement, in two thirds of the time; returns their ids.
 
-
-def _make_rows(places: Sequence[Place], heads: dict[int, int], now: str) -> list[Row]:
-    """Gives each message to a room the next position there.
-
-    Where there is none to a room, rows are shorter: two more columns would take a quarter more time.
+    Stores none if a nonce was used before.
     """
+    if len(rows) == 1:
+        return ()
+    connection.execute("SAVEPOINT posts")
+    before = heads.copy()
+    numbered = _number(rows, heads)
+    cursor = connection.execute(_insert_statement(len(rows), len(rows[0])), list(chain.from_iterable(numbered)))
+    if cursor.rowcount == len(rows) and cursor.lastrowid is not None:
+        connection.execute("RELEASE posts")
+        return range(cursor.lastrowid - len(rows) + 1, cursor.lastrowid + 1)  # one statement's are consecutive
+    heads.update(before)
+    connection.execute("ROLLBACK TO posts")
+    connection.execute("RELEASE posts")
+    return ()
+
+
+def _number(rows: Sequence[Row], heads: dict[int, int]) -> Sequence[Row]:
+    """Gives each message to a room the next position there."""
     if not heads:
-        return [(now, sender_id, post.recipient_id, post.kind, post.body, post.nonce) for sender_id, post, _ in places]
-    rows: list[Row] = []
-    for sender_id, post, room_id in places:
+        return rows
+    numbered = []
+    for row in rows:
+        room_id = row[6]
         if room_id is not None:
             heads[room_id] += 1
-        position = None if room_id is None else heads[room_id]
-        rows.append((now, sender_id, post.recipient_id, post.kind, post.body, post.nonce, room_id, position))
-    return rows
+        numbered.append((*row[:7], heads.get(room_id)))
+    return numbered
 
 
 @cache
@@ -221,15 +234,16 @@ def _insert_statement(rows: int, columns: int) -> str:
     )
 
 
-def _store(connection: sqlite3.Connection, place: Place, heads: dict[int, int], now: str) -> Stored | NonceReused:
-    sender_id, post, room_id = place
-    (row,) = _make_rows([place], heads, now)
-    cursor = connection.execute(_insert_statement(1, len(row)), row)
+def _store(connection: sqlite3.Connection, row: Row, heads: dict[int, int], post: Post | None) -> Stored | NonceReused:
+    (numbered,) = _number([row], heads)
+    cursor = connection.execute(_insert_statement(1, len(row)), numbered)
+    now, sender_id, recipient_id, kind, body, nonce, *place = row
+    room_id = place[0] if place else None
     if cursor.rowcount:
         return Stored(cursor.lastrowid or 0, now, fresh=True, seen=False, room_id=room_id)
     if room_id is not None:
         heads[room_id] -= 1
-    stored = find_stored(connection, sender_id, post)
+    stored = find_stored(connection, sender_id, post or Post(recipient_id, body, nonce, kind))
     assert stored is not None  # noqa: S101 (its nonce prevented the INSERT)
     return stored
 

@@ -185,6 +185,23 @@ def test_a_database_of_the_first_release_gets_kinds_and_ranks(tmp_path: Path, na
         assert connection.execute("SELECT * FROM history").fetchall() == [(1, "t", name, None, "hi", "text", None)]
 
 
+def test_a_database_of_before_rooms_knows_its_newest_direct_messages(tmp_path: Path) -> None:
+    """Those that wait unseen, too: they were not noted before. All its messages are to the main room, or direct."""
+    path, folder = tmp_path / "chat.db", tmp_path / "sixth"
+    shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__", "000[7-9]*"))
+    schema.prepare(path, folder)
+    for n in (1, 2):
+        run(path, f"INSERT INTO user VALUES ({n}, 'u{n}', 'x', 't', 't', 0, {5 - n}, NULL, 'u{n}', 'member')")
+    for to in ("NULL", "1", "2", "2"):
+        run(path, f"INSERT INTO message (sent_at, sender_id, recipient_id, body) VALUES ('t', 1, {to}, 'hi')")
+    run(path, "INSERT INTO era VALUES (0)")
+    assert schema.prepare(path) == "upgraded"
+    with open_storage(path) as storage:
+        assert [storage.call(messages.newest_id, n) for n in (1, 2)] == [4, 4]
+        assert storage.read(messages.count_waiting, 2) == (2, 1)
+        assert [message.id for message in storage.history_page(None, None, None, 9).messages] == [1]
+
+
 def test_an_upgraded_schema_is_that_of_a_new_file(tmp_path: Path, first_migration: Path) -> None:
     """An empty database of the first version, upgraded, has what a new one has."""
     upgraded, new = tmp_path / "upgraded.db", tmp_path / "new.db"
@@ -217,10 +234,18 @@ def test_a_failed_upgrade_leaves_the_file_as_it_was(tmp_path: Path, newer_migrat
     assert dump(path) == before
 
 
-def test_a_killed_upgrade_leaves_the_file_as_it_was(tmp_path: Path, newer_migrations: Path) -> None:
-    """Also where much of it has reached the disk before its COMMIT; the next start upgrades it."""
-    path = tmp_path / "chat.db"
-    schema.prepare(path)
+@pytest.mark.parametrize("later", ["000[4-9]*", "000[7-9]*", "9999*"])
+def test_a_killed_upgrade_leaves_the_file_as_it_was(tmp_path: Path, newer_migrations: Path, later: str) -> None:
+    """Also where much of it has reached the disk before its COMMIT; the next start upgrades it, from any schema."""
+    path, folder = tmp_path / "chat.db", tmp_path / "older"
+    shutil.copytree(newer_migrations, folder, ignore=shutil.ignore_patterns("__pycache__", later, "9999*"))
+    schema.prepare(path, folder)
+    run(
+        path,
+        "INSERT INTO user (name, password_hash, created_at, last_seen_at, read_id, direct_id) "
+        "VALUES ('al', 'x', 't', 't', 0, 0)",
+    )
+    run(path, "INSERT INTO message (sent_at, sender_id, recipient_id, body) VALUES ('t', 1, 1, 'hi')")
     before = dump(path)
     script = newer_migrations / "versions" / "9999_later.py"
     whole = script.read_text()
