@@ -23,6 +23,7 @@ _DONE: Final[Mapping[str, str]] = {
     "unmute": "is not muted in {room}",
     "role": "is {role} of {room} now",
 }
+_KICKED: Final = "sessions have ended; it may come again"  # from the main room, whose member everyone stays
 _NO_LIMITS: Final = RoomLimits(0, 0, 0, 0)  # they are for invitations; an operator makes none
 
 
@@ -66,7 +67,8 @@ def moderate(order: Moderate, desk: Desk) -> Work:
     )
     change = desk.storage.result(act)
     desk.await_delivery()
-    done = _DONE[order.action].format(
+    words = _KICKED if room is None and order.action == "kick" else _DONE[order.action]
+    done = words.format(
         room=room or "the main room", role=order.role, until=f" until {to_minute(until)}" if until else ""
     )
     yield Row(

@@ -87,6 +87,14 @@ def test_a_ban_from_the_main_room_ends_sessions_and_tokens(wires: list[Wire], ru
     enter(port, "bob").close()
 
 
+def test_a_kick_from_the_main_room_by_its_name(wires: list[Wire], run: Run) -> None:
+    """It ends the sessions, and no membership."""
+    assert run("kick", "bob", "--room", "all")[:2] == (0, "bob: sessions have ended; it may come again\n")
+    assert wires[1].read_to_end()[-1] == KICKED
+    told(wires[0])
+    assert [member["name"] for member in wires[0].ask("members", room="ops")["members"]] == ["alice", "bob"]
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
