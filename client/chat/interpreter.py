@@ -55,7 +55,7 @@ class Interpreter(Turns):
         has_room: Callable[[str], bool] = lambda _: False,
         keep_talk: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`last_sender` gives whom REPLY answers, or "". With `hello`, a message that is too long comes back.
+        """`last_sender` gives whom REPLY answers, or "". With `hello`, at a terminal, what is too long comes back.
 
         A name that `knows` does not know is asked about before it is used; `has_room` tells in which rooms the user is.
         `keep_talk` gets "all" and "off" for the next start. Without a terminal all is as it was for the oldest scripts.
@@ -117,7 +117,12 @@ class Interpreter(Turns):
         line = sendable(line)
         asked, line_sent = (self._operation, self._given), self._offered or line
         action = self._take(line)
-        if isinstance(action, (Pm, Dm)) and self._hello and (problem := excess(action, self._hello)):
+        if (
+            isinstance(action, (Pm, Dm))
+            and self._hello
+            and self._has_terminal
+            and (problem := excess(action, self._hello))
+        ):
             if len(line_sent) > MOST_DRAFT:
                 return Mistake(f"{problem} EDIT has the text.", unsent=action)
             (self._operation, self._given), self.draft = asked, line_sent

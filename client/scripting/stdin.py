@@ -100,6 +100,7 @@ class StdinRun:
     def _work(self) -> None:
         interpreter = Interpreter(
             self._session.last_sender,
+            self._session.hello,
             operations=self._operations,
             has_terminal=False,
             has_room=self._session.has_room,

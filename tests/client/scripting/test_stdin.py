@@ -21,7 +21,7 @@ from client.scripting.stdin import StdinRun
 from client.text import hint
 from service import programs
 from service.wire.protocol import Pm
-from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer
+from tests.support.fake_server import TIME, TIMEOUT, FakeServer, Peer, login_ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +106,32 @@ def test_what_went_wrong_is_in_the_status(typed: str, expected_status: int, comp
     status, _, err = run(script, typed)
     assert status == expected_status
     assert complaint in err
+
+
+def test_an_operation_on_rooms_means_the_main_room_by_its_name() -> None:
+    """Unless it names another one; whatever the server calls it."""
+
+    def script(peer: Peer) -> None:
+        peer.greet(features=["rooms"], main_room="lobby")
+        peer.answer(peer.expect("login"), **login_ok())
+        command = peer.expect("set_room")
+        assert (command["room"], command["topic"]) == ("lobby", "on call: bob")
+        peer.answer(command, type="ack", command="set_room", room="lobby")
+        peer.see_off()
+
+    assert run(script, "topic on call: bob\n")[0] == 0
+
+
+def test_a_text_that_is_too_long_is_the_servers_to_refuse() -> None:
+    """Status 3, as ever: the next line is not taken for the rest of it."""
+
+    def script(peer: Peer) -> None:
+        peer.greet(max_message=5)
+        peer.answer(peer.expect("login"), **login_ok())
+        peer.answer(peer.expect("pm"), type="error", code="message_too_long", message="too long")
+        peer.see_off()
+
+    assert run(script, "pm much too long\n")[0] == 3
 
 
 def test_a_new_name_is_registered() -> None:
