@@ -158,7 +158,8 @@ class Arrivals:
             conversation.is_told = True
             number = next(tab.number for tab in self._conversations.tabs() if tab.target == target)
             how = f"Alt-{number}" if number <= _KEYS else f"TALK {conversation.title}"
-            whom = "to you" if isinstance(message, DirectEvent) else f"in {conversation.title}"
+            place = "the main room" if target == EVERYONE else conversation.title
+            whom = "to you" if isinstance(message, DirectEvent) else f"in {place}"
             text = f"-- {shown_name(message.from_)} writes {whom}; {how} shows it"
             told = Line(self._formatter.time(message.time), ("presence", text), head=1)
             lines += self._formatter.on_its_day(message.time, [told], self._conversations.held)

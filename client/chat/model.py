@@ -258,7 +258,7 @@ class Model:
         invited = [one_line(room.room) for room in login.rooms or [] if room.invited]
         lines += [hint(f"You are invited to #{room}. JOIN {room} joins it.") for room in invited]
         self._summary = Summary(login, is_divided=self.conversations.is_divided)
-        if self._summary.is_empty:
+        if not login.missed and not login.unread:  # there is nothing to ask for
             lines += self.summarize()
             self._summary = None
         return lines

@@ -45,11 +45,6 @@ class Summary:
         self._awaited = [type(command) for command in commands]
         return commands
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was missed."""
-        return not self._login.missed and not self._login.unread and not self._rooms
-
     def take(self, event: AnyEvent, request: AnyCommand | None) -> bool:
         """Whether this was the reply to a command of `ask`."""
         if request is None or type(request) not in self._awaited or getattr(request, "room", UNSET) is not UNSET:
@@ -71,7 +66,7 @@ class Summary:
     def lines(self, now: datetime, read: Callable[[str], datetime | None]) -> list[Line]:
         """The summary; `now`, and what `read` makes of a time of the wire, are in the user's zone."""
         missed, unread = self._login.missed, self._login.unread
-        if self.is_empty:
+        if not missed and not unread and not self._rooms:
             return [hint("Nothing missed.")]
         pieces = []
         if missed:
@@ -82,7 +77,9 @@ class Summary:
             noun = "public" if missed else f"public message{'s' if unread > 1 else ''} unread"
             pieces.append(f"{unread} {noun}{since}")
         if self._rooms:
-            pieces.append(f"{sum(self._rooms.values())} in {listed((ROOM + room for room in self._rooms), _MANY)}")
+            number = sum(self._rooms.values())
+            noun = "" if pieces else f" message{'s' if number > 1 else ''} unread"
+            pieces.append(f"{number}{noun} in {listed((ROOM + room for room in self._rooms), _MANY)}")
         if self._is_divided:
             return [hint(f"{', '.join(pieces)}."), hint("Alt-A goes to the next with something new; TALK lists them.")]
         them = "them" if missed + unread > 1 else "it"

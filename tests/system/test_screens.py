@@ -10,7 +10,7 @@ import pexpect
 import pyte
 import pytest
 
-from tests.support.fake_server import TIME, FakeServer, Peer, login_ok
+from tests.support.fake_server import TIME, FakeServer, Peer, login_ok, room
 from tests.support.helpers import PATIENCE, ROOT
 from tests.support.terminal import Screen
 
@@ -139,6 +139,40 @@ def reading(peer: Peer) -> None:
     peer.answer(command, type="bye", reason="exit")
 
 
+def rooms(peer: Peer) -> None:
+    """Two rooms and a direct message: one is turned to while others write, and a moderator acts."""
+    peer.log_in(
+        users=["alice", "bob", "carol"],
+        rooms=[room("dev", unread=2), room("ops", topic="Deploys and incidents", role="moderator", unread=1)],
+        unread=1,
+    )
+    for _ in range(2):
+        answer_page(peer, "history", message(9, "Good morning, all!"))
+    say(peer, "direct", 11, "are you there?", "carol", to="alice")
+    say(peer, "broadcast", 12, LONG, room="ops")
+    say(peer, "broadcast", 13, "alice, is it done?", "carol", room="ops")
+    page = [message(10, "I begin now", "carol"), message(12, LONG), message(13, "alice, is it done?", "carol")]
+    answer_page(peer, "history", *page, room="ops")
+    peer.ack(peer.expect("pm"), 14, room="ops")
+    say(peer, "broadcast", 15, "lunch?")
+    peer.answer(peer.expect("moderate"), type="ack", command="moderate", room="ops", username="bob", action="mute")
+    peer.say(type="member", room="ops", username="zoe", action="kick", by="carol", reason="spam", time=TIME)
+    peer.see_off()
+
+
+def conversations(peer: Peer) -> None:
+    """The rooms that there are, who is in one, and the list of conversations."""
+    mine = [room("dev", unread=2), room("ops", topic="Deploys and incidents", role="owner", members=12)]
+    peer.log_in(rooms=mine)
+    quiet = {key: value for key, value in room("quiet", topic="Nobody talks here").items() if key != "role"}
+    peer.answer(peer.expect("rooms"), type="rooms", rooms=[*mine, quiet], more=False)
+    people = (("alice", "owner"), ("dora", "member"), ("zoe", "moderator"))
+    members = [{"name": name, "role": role, "online": name != "dora"} for name, role in people]
+    peer.answer(peer.expect("members"), type="members", room="ops", members=members, more=False)
+    say(peer, "direct", 11, "are you there?", to="alice")
+    peer.see_off()
+
+
 LOGIN = ("alice", "Password for alice:", "securepassword", "missed")
 # What is typed, and the words to wait for before the next.
 SITUATIONS: list[tuple[str, Callable[[Peer], None], list[str]]] = [
@@ -154,6 +188,16 @@ SITUATIONS: list[tuple[str, Callable[[Peer], None], list[str]]] = [
     ("history", history, [*LOGIN, "history", "OLDER shows", "older", "1 new", "q", "back to today"]),
     ("crowd", crowd, [*LOGIN, "", "28 people are online"]),
     ("reading", reading, [*LOGIN, "history", "OLDER shows", "older", "1 new"]),
+    (
+        "rooms",
+        rooms,
+        [*LOGIN[:3], "3 in", "", "all!", "talk ops", "done?", "since nine", "nine", "/silence bob 30", "spam"],
+    ),
+    (
+        "conversations",
+        conversations,
+        [*LOGIN[:3], "in #dev", "rooms", "#quiet", "members ops", "@bob", "talk", " 4 @bob"],
+    ),
     ("search", search, [*LOGIN, "search deploy", "AROUND 9", "around 7", "fine!"]),
 ]
 
@@ -219,4 +263,4 @@ def is_at_rest(lines: list[str]) -> bool:
     below = [line for line in lines if line][-2:]
     if below and below[-1].endswith(("q back to the chat", "q: back")):
         return True
-    return len(below) == 2 and below[0].startswith("PM/DM/EX>") and " alice" in below[1]
+    return len(below) == 2 and below[0].startswith(("PM/DM/EX>", "#ops>")) and " alice" in below[1]

@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from client.chat.model import Model
+from client.chat.people import Recount
 from service.wire.protocol import (
     AckReply,
     AnyCommand,
@@ -30,6 +31,7 @@ from service.wire.protocol import (
     Moderate,
     Pm,
     PongReply,
+    PresenceEvent,
     ReadyReply,
     RenamedEvent,
     Resume,
@@ -428,3 +430,51 @@ def test_a_muted_person_deletes_in_silence(model: Model) -> None:
     model.receive(public(11))
     model.people.mute("bob")
     assert model.receive(DeletedEvent(id=11, time=TIME, by="bob")) == []
+
+
+def test_what_is_unread_in_rooms_alone_needs_no_page() -> None:
+    """The login itself says it, and who is invited where."""
+    rooms = [room_info("dev", role="", invited=True), room_info("ops", unread=3)]
+    model = Model()
+    assert texts(model.receive(login_ok(rooms=rooms), Login(username="alice"))) == [
+        "You are alice. Online: bob.",
+        "You are invited to #dev. JOIN dev joins it.",
+        "3 messages unread in #ops.",
+        "Alt-A goes to the next with something new; TALK lists them.",
+    ]
+    assert model.ask_for_summary() == []
+
+
+def test_presence_comes_as_changes(model: Model) -> None:
+    """Each is a line as ever; where the counts differ the list is to be asked for, once until it is there."""
+    said = model.receive(PresenceEvent(arrived=["zoe"], left=["bob"], online=2, time=TIME))
+    assert (texts(said), model.takes_recount()) == (["09:30 -- zoe is online", "09:30 -- bob is gone"], False)
+    for is_due in (True, False):
+        assert model.receive(PresenceEvent(arrived=[], left=[], online=5, time=TIME)) == []
+        assert model.takes_recount() == is_due
+    assert model.receive(UsersReply(users=["alice", "zoe"], time=TIME), Recount()) == []
+    model.receive(PresenceEvent(arrived=[], left=[], online=9, time=TIME))
+    assert model.takes_recount()
+
+
+def test_a_message_to_a_room_is_for_the_one_the_user_is_in() -> None:
+    """By the time of its making: another one of the same name may be made meanwhile."""
+    model = model_after_login("ops")
+    assert model.addressed(Pm(room="ops", message="hi")) == Pm(room="ops", message="hi", created=TIME)
+    for command in (Pm(room="dev", message="hi"), Pm(message="hi")):
+        assert model.addressed(command) == command
+
+
+def test_what_was_deleted_meanwhile_is_told(model: Model) -> None:
+    """As far as it is on show; of too many only that there are."""
+    model.receive(public(11))
+    assert texts(model.catch_up([], [11, 4])) == ["-- the message of 09:30 was deleted meanwhile --"]
+    assert len(model.catch_up([], None)) == 1
+
+
+def test_rooms_that_are_lost_meanwhile() -> None:
+    """The login that comes back says so."""
+    model = model_after_login("ops", "dev")
+    model.lose("lost")
+    lines = texts(model.come_back(login_ok(rooms=[room_info("ops")])))
+    assert "You are in #dev no longer." in lines
