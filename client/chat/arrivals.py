@@ -196,8 +196,9 @@ class Arrivals:
                 for message_id in event.ids:
                     self._receipts.of(talk).read_one(message_id)
         elif event.id is not UNSET:
-            for talk in talks if event.with_ is UNSET else [event.with_]:
-                self._receipts.of(talk).read(event.id)
+            for talk in talks:
+                if event.with_ in {UNSET, talk}:
+                    self._receipts.of(talk).read(event.id)
             if event.with_ is UNSET:
                 self._receipts.main.read(event.id)
         self._receipts.missed -= before - sum(self._receipts.of(talk).unread for talk in talks)

@@ -139,7 +139,8 @@ class Backlog:
         fresh = [message for message in page.messages if message.id not in self.shown]
         self._receipts.missed_page(page.messages, more=page.more)
         for message in page.messages:
-            self._receipts.of(message.from_).read_one(message.id)
+            if message.from_ in self._conversations:
+                self._receipts.of(message.from_).read_one(message.id)
         for message in fresh:
             self._people.note_direct(message.id, message.from_, message.to)
         lines = [hint(f"-- {counted(len(fresh), 'direct message')} missed --"), *self.lines(fresh)]

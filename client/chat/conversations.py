@@ -190,8 +190,9 @@ class Conversations:
         return others[0].target if others else None
 
     def room_names(self) -> list[str]:
-        """The rooms that the user is in or invited to."""
-        return [target.removeprefix(ROOM) for target in self._all if target.startswith(ROOM)]
+        """The rooms that the user is in or invited to, for completion; all of them safe to show."""
+        names = [target.removeprefix(ROOM) for target in self._all if target.startswith(ROOM)]
+        return sorted(name for name in names if one_line(name) == name)
 
     def has_room(self, room: str) -> bool:
         """Whether the user is in this room."""

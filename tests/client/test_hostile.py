@@ -19,6 +19,32 @@ from client.chat.receipts import Receipts
 from client.net.connection import CannotConnectError, connect
 from client.text import Line, body, listed, one_line
 from service.visible import safe
+from service.wire.protocol import (
+    AckReply,
+    AnyCommand,
+    AnyEvent,
+    BanInfo,
+    Bans,
+    BansReply,
+    BroadcastEvent,
+    DirectEvent,
+    ErrorReply,
+    MemberEvent,
+    MemberInfo,
+    Members,
+    MembersReply,
+    Missed,
+    MissedReply,
+    Moderate,
+    Pm,
+    PresenceEvent,
+    ReadEvent,
+    RoomReply,
+    Rooms,
+    RoomsReply,
+    SetRoom,
+)
+from tests.support.events import model_after_login, room_info
 from tests.support.fake_server import TIME, FakeServer, Peer, login_ok
 from tests.support.helpers import PATIENCE, ROOT
 
@@ -324,3 +350,48 @@ def test_texts_are_cut_where_no_honest_one_ends() -> None:
     assert one_line("x" * 1_002) == "x" * 1_000 + " <2 more characters>"
     assert body("x" * 102_000) == "x" * 100_000 + " <2,000 more characters>"
     assert listed(["x" * 2_000] * FLOOD, 1) == "x" * 1_000 + " <1,000 more characters> and 99999 others"
+
+
+@pytest.mark.parametrize("held", ["*", f"#{EVIL}", EVIL])
+def test_nothing_raw_comes_of_rooms(held: str) -> None:
+    """Names, topics, roles, reasons and times, of what is held and of what is not."""
+    info = room_info(EVIL, topic=EVIL, role=EVIL, muted=True, muted_until=EVIL)
+    model = model_after_login(rooms=[info, room_info("ops"), room_info(f"{EVIL}2", role="", invited=True)])
+    model.conversations.hold(held)
+    done = {"room": EVIL, "by": EVIL, "role": EVIL, "reason": EVIL, "until": EVIL, "time": EVIL}
+    actions = ("join", "leave", "invite", "mute", "unmute", "role", "dance", EVIL, "ban")
+    bans = BansReply(room=EVIL, bans=[BanInfo(name=EVIL, by=EVIL, reason=EVIL, time=EVIL, until=EVIL)], more=True)
+    members = MembersReply(room=EVIL, members=[MemberInfo(name=EVIL, role=EVIL, online=True)], more=True)
+    came: list[tuple[AnyEvent, AnyCommand | None]] = [
+        (BroadcastEvent(id=11, time=EVIL, from_=EVIL, message=EVIL, room=EVIL), None),
+        (DirectEvent(id=12, time=EVIL, from_=EVIL, to="alice", message=EVIL), None),
+        (RoomReply(room=EVIL, created=TIME, topic=f"{EVIL}3"), None),
+        (RoomsReply(rooms=[info], more=True), Rooms()),
+        (members, Members(room=EVIL)),
+        (bans, Bans(room=EVIL)),
+        (AckReply(command="set_room"), SetRoom(room=EVIL, topic=EVIL)),
+        (AckReply(command="moderate"), Moderate(room=EVIL, username=EVIL, action="kick", reason=EVIL)),
+        (ErrorReply(code="not_a_member", message=EVIL), Pm(room=EVIL, message=EVIL)),
+        (ReadEvent(room=EVIL, with_=EVIL, id=12), None),
+        (PresenceEvent(arrived=[EVIL], left=[EVIL], online=1, time=EVIL), None),
+        *((MemberEvent(username=who, action=act, **done), None) for who in (EVIL, "alice") for act in actions),
+        (RoomReply(room=EVIL, created=EVIL, gone=True), None),
+    ]
+    lines = [line for event, request in came for line in model.receive(event, request)]
+    lines += [*model.rooms.list_conversations(), model.rooms.topic(held), *model.arrivals.hold(held)[0]]
+    texts = [line.text for line in lines] + [tab.title for tab in model.conversations.tabs()]
+    assert RAW.findall("".join(texts)) == []
+    assert not any("\n" in tab.title for tab in model.conversations.tabs())
+    assert model.conversations.room_names() == ["ops"]
+
+
+def test_names_without_end_cost_no_memory() -> None:
+    """However many people and rooms a server makes up, in messages and in what was read."""
+    model = model_after_login("ops")
+    model.conversations.hold("#ops")
+    for number in range(3_000):
+        model.receive(DirectEvent(id=11 + number, time=TIME, from_=f"user{number}", to="alice", message="x"))
+        model.receive(ReadEvent(with_=f"reader{number}", id=number))
+        model.receive(MissedReply(messages=[], more=False), Missed())
+    assert len(model.conversations.tabs()) < 1_100
+    assert len(model.receipts.markers) < 1_100
