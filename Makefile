@@ -85,7 +85,7 @@ test: $(VENV)/dev.stamp ## run the tests
 	@$(BIN)/python -m pytest
 
 screens: $(VENV)/dev.stamp ## write tests/system/screens anew: what people see; look at what changed
-	@REFRESH_SCREENS=1 $(BIN)/python -m pytest tests/system/test_screens.py
+	@REFRESH_SCREENS=1 $(BIN)/python -m pytest tests/system/test_screens.py tests/system/test_full_screens.py
 
 soak: $(VENV)/dev.stamp ## let 200 clients come, drop and return, and kill the service meanwhile [MINUTES=10] [SEED=1]
 	@$(BIN)/python -m tests.system.soak '$(MINUTES)' $(if $(SEED),'$(SEED)')

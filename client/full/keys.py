@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent, merge_key_bindings
 
-from client.render.layout import WIDE, columns_of, cut
+from client.render.layout import columns_of, cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from client.full.picture import Row
 
 HELP: Final = "?"  # alone on the line
-_WORDS: Final = (  # each fits a phone's 40 columns
+_WORDS: Final = (  # each fits a phone's 40 columns, and what is not known from elsewhere its rows
     ("Alt-1 to Alt-9", "that conversation"),
-    ("Alt-Left, Alt-Right", "before, behind"),
     ("Alt-A", "the next with something new"),
     ("Page Up, Page Down", "older, newer"),
     ("End", "the newest, at the line's end"),
     ("Ctrl-B", "hide or show the columns"),
+    ("? and Enter", "all operations"),
     ("Tab", "complete a word"),
     ("Up, Down", "what you typed before"),
     ("Alt-Enter", "a new line of the message"),
+    ("Alt-Left, Alt-Right", "before, behind"),
     ("Ctrl-C", "clear the line; twice leaves"),
     ("Ctrl-Z", "stop; fg brings it back"),
-    ("? and Enter", "all operations"),
 )
 FIRST: Final = (  # to who has never been here
     "What you type goes to everyone here, once you press Enter.",
@@ -37,9 +37,9 @@ FIRST: Final = (  # to who has never been here
 def key_rows(columns: int, rows: int) -> Sequence[Row]:
     """The keys with what they do, for a part of the screen."""
     widest = max(columns_of(key) for key, _ in _WORDS)
-    if columns < WIDE:
-        return [[("", cut(f"{key}: {what}", columns))] for key, what in _WORDS][:rows]
-    return [[("place", f" {key:<{widest}}  "), ("", cut(what, columns - widest - 3))] for key, what in _WORDS][:rows]
+    if columns < widest + 3 + max(columns_of(what) for _, what in _WORDS):
+        return [[("place", key), ("", cut(f": {what}", columns - columns_of(key)))] for key, what in _WORDS][:rows]
+    return [[("place", f" {key:<{widest}}  "), ("", what)] for key, what in _WORDS][:rows]
 
 
 def bind(deeds: dict[str, Callable[[KeyPressEvent], None]], *others: KeyBindingsBase) -> KeyBindingsBase:

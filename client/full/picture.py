@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
+from unicodedata import bidirectional
 
 from client.render.layout import WIDE, columns_of, cut
 
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 Row = Sequence[tuple[str, str]]  # parts, each a style and a text
 
 _MEMBERS: Final = 100  # columns of a screen that has space for members
-_LEFT, _RIGHT = (19, 25), (18, 24)  # columns, with the rule; on a screen that has just enough, and on a wider one
-_BESIDE: Final = 2  # of those at the left, the rule and a blank
+_LEFT, _RIGHT = (19, 25), (19, 25)  # columns, with the rule; on a screen that has just enough, and on a wider one
+_BESIDE: Final = 2  # of those, the rule and a blank between it and the talk
+_MARK: Final = (
+    "\u200e"  # keeps a row's columns in their order in a terminal that turns text that is read from the right
+)
 _ROOMY: Final = 80  # columns of that one; for members 20 more than they take
 _TOPIC: Final = 12  # columns at least; less says nothing
 _AWAY: Final = 2  # columns for the brackets of who is not online
@@ -86,7 +90,7 @@ def head(place: str, topic: str, state: str, columns: int, *, is_well: bool) -> 
 def foot(words: str, widths: Widths, rules: Rules) -> Row:
     """The rule above the line being typed, with what is new below; columns that end there are joined to it."""
     before = rules.across * (widths.left - _BESIDE) + rules.joint + rules.across if widths.left and widths.talk else ""
-    behind = rules.joint + rules.across * (widths.right - 1) if widths.right else ""
+    behind = rules.across + rules.joint + rules.across * (widths.right - _BESIDE) if widths.right else ""
     columns = widths.talk or widths.left
     said = cut(f"{rules.across * 2} {words} ", columns) if words else ""
     across = rules.across * (columns - columns_of(said))
@@ -112,7 +116,7 @@ def conversations(tabs: Sequence[Tab], widths: Widths, rows: int) -> list[Row]:
 
 def _conversation(tab: Tab, columns: int) -> Row:
     key = str(tab.number) if tab.number <= _KEYS else " "
-    count = f" {tab.unread}{'*' if tab.mentions and not tab.is_talk else ''} " if tab.unread else " "
+    count = f" {tab.unread}{'*' if tab.mentions and not tab.is_talk else ' '} " if tab.unread else " "
     title = cut(tab.title, columns - 3 - columns_of(count))
     space = " " * (columns - 3 - columns_of(title) - columns_of(count))
     style = "held" if tab.is_held else "unread" if tab.unread else ""
@@ -127,7 +131,7 @@ def _others(tabs: Sequence[Tab], columns: int) -> Row:
 
 def people(members: Sequence[Person], widths: Widths, rows: int) -> list[Row]:
     """The members, who is online first, others in brackets; of more than fit the last row counts the others."""
-    columns = widths.right - 1
+    columns = widths.right - _BESIDE
     if columns <= 0:
         return []
     ordered = sorted(members, key=lambda person: not person.is_online)
@@ -158,15 +162,27 @@ def join(
 ) -> list[Row]:
     """The columns beside one another, as high as the space for them; the talk stands at its foot."""
     above: list[Row] = [[] for _ in range(height - len(talk))]
-    return [
-        [
-            *(_side(left, number, widths.left - _BESIDE if widths.talk else widths.left) if widths.left else []),
-            *([("rule", f"{rules.down} ")] if widths.left and widths.talk else []),
-            *(_filled(row, widths.talk) if widths.right else row if widths.talk else []),
-            *([("rule", rules.down), *_side(right, number, widths.right - 1)] if widths.right else []),
-        ]
-        for number, row in enumerate([*above, *talk])
-    ]
+    beside = widths.left - _BESIDE if widths.talk else widths.left
+    rows: list[Row] = []
+    for number, row in enumerate([*above, *talk]):
+        parts: list[tuple[str, str]] = []
+        if widths.left:
+            parts += _side(left, number, beside)
+        if widths.left and widths.talk:
+            parts.append(("rule", f"{rules.down}{_MARK if _is_turned(row) else ''} "))
+        if widths.talk:
+            parts += _filled(row, widths.talk) if widths.right else row
+        if widths.right:
+            parts.append(("rule", f" {rules.down}{_MARK if _is_turned(row) else ''}"))
+            parts += _side(right, number, widths.right - _BESIDE)
+        rows.append(parts)
+    return rows
+
+
+def _is_turned(row: Row) -> bool:
+    """Whether some of it is read from the right."""
+    text = "".join(text for _, text in row)
+    return not text.isascii() and any(bidirectional(character) in {"R", "AL"} for character in text)
 
 
 def _side(rows: Sequence[Row], number: int, columns: int) -> Row:

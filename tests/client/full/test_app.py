@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
-from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 
 from client.full.app import FullScreen
 from client.memory import Memory
-from client.net.connection import CannotConnectError, connect
-from client.net.features import Wishes
-from client.net.link import Link
-from client.settings import Profile
-from tests.support.fake_server import TIME, FakeServer, Peer, login_ok
-from tests.support.glass import Glass
+from client.net.connection import CannotConnectError
+from tests.support.fake_server import TIME, Peer, login_ok
+from tests.support.glass import Desk, Glass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from prompt_toolkit.input import PipeInput
-
     from client.net.connection import Connection
+    from client.settings import Profile
 
-PROFILE = Profile("127.0.0.1", 1, "alice")
 OPS = {
     "room": "ops",
     "topic": "Deploys",
@@ -43,32 +35,6 @@ OPS = {
     "created": TIME,
 }
 PAGE_UP, END, ALT_2, CTRL_B, CTRL_C, CTRL_D = "\x1b[5~", "\x1b[F", "\x1b2", "\x02", "\x03", "\x04"
-
-
-class Desk:
-    """A keyboard and a screen."""
-
-    def __init__(self, keyboard: PipeInput) -> None:
-        self.type = keyboard.send_text
-        self.keyboard = keyboard
-        self.glass = Glass()
-
-    def chat(self, script: Callable[[Peer], object], make: Callable[..., FullScreen] = FullScreen) -> int:
-        """Runs a client against `script` until it ends; gives its status. No thread is left."""
-        before = set(threading.enumerate())
-
-        async def run(port: int) -> int:
-            return await make(
-                partial(Link, first=connect("127.0.0.1", port), wishes=Wishes(rooms=True, presence=True)), PROFILE
-            ).run()
-
-        with FakeServer(script) as server, create_app_session(self.keyboard, self.glass):
-            status = asyncio.run(run(server.port))
-        assert set(threading.enumerate()) <= before
-        return status
-
-    def shows(self, *texts: str) -> None:
-        self.glass.wait_for(*texts)
 
 
 @pytest.fixture(name="desk")
@@ -366,7 +332,7 @@ def test_it_rings(desk: Desk) -> None:
     def script(peer: Peer) -> None:
         enter(peer)
         peer.say(type="direct", id=11, time=TIME, from_="bob", to="alice", message="psst")
-        desk.shows(" 2 @bob              1")
+        desk.shows(" 2 @bob             1")
         desk.type(CTRL_D)
         peer.see_off()
 

@@ -56,8 +56,8 @@ def tab(
         (79, False, False, Widths(19, 60, 0)),
         (80, False, False, Widths(25, 55, 0)),
         (99, False, False, Widths(25, 74, 0)),
-        (100, False, False, Widths(25, 57, 18)),
-        (120, False, False, Widths(25, 71, 24)),
+        (100, False, False, Widths(25, 56, 19)),
+        (120, False, False, Widths(25, 70, 25)),
         (120, True, True, Widths(0, 120, 0)),
     ],
 )
@@ -92,7 +92,7 @@ def test_what_is_not_well_is_set_off() -> None:
     [
         (Widths(0, 12, 0), "", "------------"),
         (Widths(0, 20, 0), "3 new below", "-- 3 new below -----"),
-        (Widths(5, 10, 5), "", "---+-----------+----"),
+        (Widths(5, 10, 5), "", "---+------------+---"),
         (Widths(20, 0, 0), "", "--------------------"),
         (Widths(0, 8, 0), "3 new below", "-- 3 ne\u2026"),
     ],
@@ -114,8 +114,8 @@ def test_conversations() -> None:
     assert rows == [
         ">1 all                 ",
         " 2 #room02         12* ",
-        " 3 @bob              2 ",
-        f"   #{WIDE_NAME[:7]}\u2026  1 ",
+        " 3 @bob             2  ",
+        f"   #{WIDE_NAME[:7]}\u2026 1  ",
     ]
     assert {columns_of(row) for row in rows} == {23}
     assert columns_of(texts(conversations(tabs, AT_40, 20))[3]) == 40
@@ -126,7 +126,7 @@ def test_conversations() -> None:
     [
         (1, ">1 #room01             ", "   37 more, 10 unread"),
         (20, "   18 more, 4 unread", "   20 more, 5 unread   "),
-        (40, "   37 more, 9 unread   ", ">  #room40           1 "),
+        (40, "   37 more, 9 unread   ", ">  #room40          1  "),
     ],
 )
 def test_more_conversations_than_rows(held: int, first: str, last: str) -> None:
@@ -158,8 +158,15 @@ def test_no_space_for_people(widths: Widths) -> None:
 
 def test_columns_beside_one_another() -> None:
     """The talk stands at its foot, between rules that go all the way."""
-    rows = join([[("", "left")]], [[("", "a")], [("", "b")]], [[("", "x")]], Widths(7, 3, 3), 3, LINES)
-    assert texts(rows) == ["left \u2502    \u2502x ", "     \u2502 a  \u2502  ", "     \u2502 b  \u2502  "]
+    rows = join([[("", "left")]], [[("", "a")], [("", "b")]], [[("", "x")]], Widths(7, 3, 4), 3, LINES)
+    assert texts(rows) == ["left \u2502     \u2502x ", "     \u2502 a   \u2502  ", "     \u2502 b   \u2502  "]
+
+
+def test_what_is_read_from_the_right() -> None:
+    """Marks at the rules keep the columns of that row in their order, also in a terminal that turns such text."""
+    rows = join([], [[("", "\u05e9")], [("", "\u4f60")]], [[("", "\u05e9")]], Widths(4, 3, 4), 2, LINES)
+    assert [row.count("\u200e") for row in texts(rows)] == [2, 0]
+    assert {columns_of(row) for row in texts(rows)} == {11}
 
 
 def test_one_column() -> None:
