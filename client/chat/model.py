@@ -238,13 +238,19 @@ class Model:
             case SearchReply(), Search():
                 lines = self.backlog.found(event, request)
             case MembersReply(), RollCall():
-                self.roll.take(event, request)
-                lines = []
+                lines = self._called(event, request)
             case _:  # the last for a message that got no answer
                 lines = self.rooms.reply(event, request) or self.unconfirmed([request])
         if isinstance(request, Moderate):
             self.roll.forget()
         return lines
+
+    def _called(self, page: MembersReply, asked: RollCall) -> list[Line]:
+        """Who is in a room, which the client has asked by itself: nothing is shown."""
+        self.roll.take(page, asked)
+        if not page.more:
+            self.conversations[target_of_room(asked.room)].members = len(page.members)
+        return []
 
     def _logged_in(self, login: LoginOkReply) -> list[Line]:
         self.backlog.seam = login.last_id

@@ -162,14 +162,15 @@ def _rows(parts: Sequence[Part], columns: int) -> Iterator[Row]:
     row: Row = []
     column = 0
     for style, text in parts:
-        if text == "\n":
-            yield row
-            row, column = [], 0
-        elif column + columns_of(text) <= columns:
-            row.append((style, text))
-            column += columns_of(text)
-        else:
-            for cluster in iter_graphemes(text):
+        for number, piece in enumerate(text.split("\n")):
+            if number:
+                yield row
+                row, column = [], 0
+            if column + columns_of(piece) <= columns:
+                row += [(style, piece)] if piece else []
+                column += columns_of(piece)
+                continue
+            for cluster in iter_graphemes(piece):
                 if column and column + columns_of(cluster) > columns:
                     yield row
                     row, column = [], 0

@@ -361,6 +361,7 @@ def test_who_is_in_a_room_is_not_shown() -> None:
     page = MembersReply(room="ops", members=[MemberInfo(name="bob", role="member", online=True)], more=False)
     assert model.receive(page, call) == []
     assert [person.name for person in model.roll.list("#ops")] == ["bob"]
+    assert model.conversations["#ops"].members == 1
     model.receive(MemberEvent(room="ops", username="carol", action="join", role="member", time=TIME))
     model.receive(RenamedEvent("carol", "carla", TIME))
     assert [person.name for person in model.roll.list("#ops")] == ["bob", "carla"]

@@ -402,3 +402,22 @@ def test_no_name(desk: Desk) -> None:
         return FullScreen(make_link, replace(profile, name=""))
 
     assert desk.chat(script, make) == 0
+
+
+def test_the_wheel(desk: Desk) -> None:
+    """It scrolls where the profile asks for it."""
+
+    def script(peer: Peer) -> None:
+        enter(peer, *range(20, 40), last_id=39)
+        desk.shows("word 39")
+        assert "\x1b[?1000h" in desk.glass.written
+        desk.type("\x1b[<64;30;3M" * 3)
+        desk.glass.wait_until(lambda rows: not any("word 39" in row for row in rows))
+        desk.type("\x1b[<65;30;3M" * 3)
+        desk.shows("word 39")
+        desk.type(CTRL_D)
+        peer.see_off()
+
+    desk.type("securepassword\r")
+    desk.chat(script, lambda make_link, profile: FullScreen(make_link, replace(profile, mouse=True)))
+    assert desk.glass.written.rfind("\x1b[?1000l") > desk.glass.written.rfind("\x1b[?1000h")

@@ -117,6 +117,13 @@ def test_another_size() -> None:
     assert rows(made) == ["one", "two three four", "five", "six"]
 
 
+def test_names_stand_in_columns() -> None:
+    """As everywhere else, on rows of their own."""
+    made = Scroll(Size(20, 5))
+    made.add_below([Line(("hint", "Online (3):"), names=["alice", "bob", "carol"])])
+    assert [row.rstrip() for row in rows(made)] == ["Online (3):", "  alice  carol", "  bob"]
+
+
 def test_a_long_url_is_cut_into_rows() -> None:
     """No terminal wraps it here."""
     assert rows(scroll("see https://chat.example/a/long/one", size=(20, 5))) == [
