@@ -98,7 +98,7 @@ class Chat(RuleBasedStateMachine):
                 wire.ask("ex")
                 wire.read_to_end()
         for name, role in MAIN.items():
-            act(self.server.services.storage, None, name, "role", role=role)
+            act(self.server.services.storage, None, name, "role", None, role=role)
 
     def teardown(self) -> None:
         for client in self.online:
