@@ -192,3 +192,34 @@ def test_matches_to_read(model: Model) -> None:
     assert page.older == Search(query="hi", limit=40, before=4)
     assert model.backlog.around(4)
     assert model.backlog.read(SearchReply(query="hi", messages=[], more=True), asked).older is None
+
+
+def test_pages_of_a_room() -> None:
+    """HISTORY, OLDER, reading on and AROUND go on in the room that they began in; hits in others bear its name."""
+    model = model_after_login("ops")
+    page = [stored(4, room="ops"), stored(6, room="ops")]
+    said = model.receive(HistoryReply(room="ops", messages=page, more=True), History(room="ops", limit=20))
+    rows = ["-- #ops: 2 messages --", "09:30 bob: hi  #4", "09:30 bob: hi  #6", "OLDER shows what came before."]
+    assert texts(said) == rows
+    assert model.backlog.older() == History(room="ops", before=4)
+    assert model.backlog.reading(40) == History(room="ops", limit=40)
+    read = model.backlog.read(HistoryReply(room="ops", messages=page, more=True), History(room="ops", limit=40))
+    assert (texts(read.lines)[1:], read.older) == (["09:30 bob: hi"] * 2, History(room="ops", before=4, limit=40))
+    found = SearchReply(query="hi", messages=[stored(6, room="ops"), stored(5), stored(3, to="alice")], more=False)
+    assert texts(model.receive(found, Search(query="hi")))[1:4] == [
+        "09:30 bob -> you: hi  #3",
+        "09:30 bob: hi  #5",
+        "09:30 #ops bob: hi  #6",
+    ]
+    assert [command.room for command in model.backlog.around(6) if isinstance(command, History)] == ["ops", "ops"]
+
+
+def test_news_are_of_the_held_conversation() -> None:
+    """Where conversations stand apart; what is missed elsewhere is read there."""
+    model = model_after_login("ops", unread=2, missed=1)
+    assert model.backlog.news() == [History(before=11, limit=5)]
+    model.receive(public(12, room="ops"))
+    model.conversations.hold("#ops")
+    assert model.backlog.news() == [History(room="ops", before=13, limit=4)]
+    model.conversations.hold("bob")
+    assert (model.backlog.news(), model.backlog.has_news()) == ([], True)
