@@ -210,11 +210,11 @@ class Tabs:
         return self._view.look(lambda model: model.conversations.tabs())
 
     def number(self, number: int) -> str | None:
-        """The one with this number, if there is one."""
-        return next((tab.target for tab in self.all() if tab.number == number), None)
+        """The one with this number, if there is one and it is not held."""
+        return next((tab.target for tab in self.all() if tab.number == number and not tab.is_held), None)
 
     def neighbour(self, step: int) -> str | None:
-        """The one so many places further on, in a circle."""
+        """The one so many places further on, in a circle; None if there is no other one."""
         return self._view.look(lambda model: model.conversations.neighbour(step))
 
     def unread(self) -> str | None:

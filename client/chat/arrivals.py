@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from client.chat.addressing import EVERYONE, ROOM
+from client.chat.addressing import EVERYONE, ROOM, shown_target
 from client.chat.backlog import CONTEXT, asked_of, tagged
 from client.text import Line, hint, shown_name
-from service.wire.protocol import DirectEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from client.chat.receipts import Receipts
     from client.chat.rooms import Rooms
     from client.render.formatting import Formatter
-    from service.wire.protocol import AnyCommand, BroadcastEvent, HistoryReply, ReadEvent, StoredMessage
+    from service.wire.protocol import AnyCommand, BroadcastEvent, DirectEvent, HistoryReply, ReadEvent, StoredMessage
 
     Message = BroadcastEvent | DirectEvent | StoredMessage
 
@@ -105,32 +104,39 @@ class Arrivals:
         is_shown = self._take_in(message, target)
         if self._people.is_muted(message.from_):
             return []
-        to = message.to if isinstance(message, DirectEvent) else UNSET
-        self._people.note_direct(message.id, message.from_, to)
         self._people.know(message.from_)
         self._presence.speak(message.from_)
-        where = self.where(target)
-        line = self._formatter.line(message.time, message.from_, to, message.message, where=where, kind=message.kind)
-        line.number = message.id
         if not is_shown:
-            return self._aside(line, message, target)
+            return self._aside(message, target)
         self._deletions.show(message.id, message.time)
-        return tagged(self._formatter.on_its_day(message.time, [line], target), target)
+        return tagged(self._formatter.on_its_day(message.time, [self._line(message, target)], target), target)
 
     def caught_up(self, messages: Sequence[StoredMessage]) -> list[Line]:
         """The lines for messages that came while the connection was lost, and were not shown yet."""
-        fresh = []
+        fresh, lines = [], []
         for message in messages:
-            self._people.note_direct(message.id, message.from_, message.to)
-            if self._take_in(message, self._conversations.target_of(message, self._people.name)):
+            target = self._conversations.target_of(message, self._people.name)
+            if self._take_in(message, target):
                 fresh.append(message)
-        return self._backlog.lines(fresh, is_news=True)
+            elif not self._people.is_muted(message.from_):
+                lines += self._aside(message, target)
+        return [*self._backlog.lines(fresh, is_news=True), *lines]
+
+    def _line(self, message: Message, target: str) -> Line:
+        to: str | UnsetType = getattr(message, "to", UNSET)
+        where = self.where(target)
+        line = self._formatter.line(message.time, message.from_, to, message.message, where=where, kind=message.kind)
+        line.number = message.id
+        return line
 
     def _take_in(self, message: Message, target: str) -> bool:
         """Whether a message is to be shown; else it is counted, unless the user needs not to see it."""
         self._backlog.shown.add(message.id)
         self._conversations[target]  # from now on it is in the list
-        is_direct = getattr(message, "to", UNSET) == self._people.name
+        to: str | UnsetType = getattr(message, "to", UNSET)
+        is_direct = to == self._people.name
+        if not self._people.is_muted(message.from_):
+            self._people.note_direct(message.id, message.from_, to)
         is_own = message.from_ == self._people.name
         if self._conversations.is_shown(target):
             self._see(message, target)
@@ -148,18 +154,18 @@ class Arrivals:
     def _see(self, message: Message, target: str) -> None:
         self._receipts.of(target).live(message.id, is_own=message.from_ == self._people.name)
         if not self._receipts.main_room and not target.startswith(ROOM) and target != EVERYONE:
-            self._receipts.live(message.id)  # the marker of the main room takes direct messages along
+            self._receipts.main.live(message.id, is_own=True)  # its marker takes direct messages along
 
-    def _aside(self, line: Line, message: BroadcastEvent | DirectEvent, target: str) -> list[Line]:
+    def _aside(self, message: Message, target: str) -> list[Line]:
         """What to say of a message to another conversation: once that there is one, and to who looks elsewhere."""
-        lines = []
+        lines, line = [], self._line(message, target)
         conversation = self._conversations[target]
         if not conversation.is_told and self._conversations.tells and message.from_ != self._people.name:
             conversation.is_told = True
             number = next(tab.number for tab in self._conversations.tabs() if tab.target == target)
             how = f"Alt-{number}" if number <= _KEYS else f"TALK {conversation.title}"
             place = "the main room" if target == EVERYONE else conversation.title
-            whom = "to you" if isinstance(message, DirectEvent) else f"in {place}"
+            whom = "to you" if getattr(message, "to", UNSET) is not UNSET else f"in {place}"
             text = f"-- {shown_name(message.from_)} writes {whom}; {how} shows it"
             told = Line(self._formatter.time(message.time), ("presence", text), head=1)
             lines += self._formatter.on_its_day(message.time, [told], self._conversations.held)
@@ -169,11 +175,11 @@ class Arrivals:
         return lines
 
     def where(self, target: str) -> str:
-        """What stands before a message if its conversation is not the one that is held."""
-        conversations = self._conversations
-        if conversations.is_divided:
-            return "" if target == conversations.held else conversations[target].title
-        return conversations[target].title if target.startswith(ROOM) else ""
+        """What stands before a message to a room that is not held; a direct one says by itself whose it is."""
+        is_talk = target != EVERYONE and not target.startswith(ROOM)
+        if is_talk or (self._conversations.is_divided and target == self._conversations.held):
+            return ""
+        return shown_target(target) if self._conversations.is_divided or target != EVERYONE else ""
 
     # -- what was seen elsewhere --------------------------------------------------------------------------------------
     def count_missed(self, messages: Sequence[StoredMessage]) -> None:

@@ -175,11 +175,12 @@ class Conversations:
         """How many messages are unread in talks with one person."""
         return sum(tab.unread for tab in self.tabs() if tab.is_talk)
 
-    def neighbour(self, step: int) -> str:
-        """The conversation so many places behind the held one, in a circle."""
+    def neighbour(self, step: int) -> str | None:
+        """The conversation so many places behind the held one, in a circle; None if there is no other one."""
         tabs = self.tabs()
         place = next((tab.number - 1 for tab in tabs if tab.is_held), 0)
-        return tabs[(place + step) % len(tabs)].target
+        other = tabs[(place + step) % len(tabs)]
+        return None if other.is_held else other.target
 
     def next_unread(self) -> str | None:
         """Another conversation with something unread: one with a mention first, then in their order from here on."""
@@ -220,6 +221,10 @@ class Conversations:
                 marker.lower(info.unread or 0)
             else:
                 marker.start(info.unread or 0, login.last_id)
+        if is_back and self._has_rooms and not login.missed:  # what was missed was seen elsewhere
+            for tab in self.tabs():
+                if tab.is_talk:
+                    self._receipts.of(tab.target).lower(0)
         self.divide()
         return lost
 

@@ -329,7 +329,15 @@ class Interpreter(Turns):
 
     # -- for operations -----------------------------------------------------------------------------------------------
     def turn(self, target: str, typed: str) -> Action:
-        """A key turns to another conversation, while `typed` stands on the line."""
+        """A key turns to another conversation, while `typed` stands on the line.
+
+        A text that was asked for comes back with its operation: by itself it would go to who is talked with.
+        """
+        if self._offered:
+            typed = self._offered
+        elif self._operation is not None:
+            given = [str(each) for each in self._given if each is not None]
+            typed = " ".join([f"/{self._operation.name.lower()}", *given, typed])
         self.cancel()
         action, self.draft = self.talking.turn(target, typed)
         return action

@@ -335,8 +335,9 @@ class Model:
             self._latest = max(self._latest, event.time)
         is_heard = target == self.conversations.held or not self.conversations.is_divided
         lines = self._came_or_went(self._latest, [always] if always else texts if is_heard else [], target)
+        by_others = event.gone if isinstance(event, RoomReply) else event.by != self.name and event.action != "leave"
         for line in lines:
-            line.calls = bool(always) and not line.is_day
+            line.calls = bool(always and by_others) and not line.is_day
         return lines
 
     def _renamed(self, event: RenamedEvent) -> list[Line]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, UnsetType
 
-from client.chat.addressing import ALL, EVERYONE, ROOM, shown_target
+from client.chat.addressing import EVERYONE, ROOM, shown_target
 from client.text import Line, counted, hint, named, one_line, sentence, shown_name
 from service.wire.protocol import (
     AckReply,
@@ -149,9 +149,11 @@ class Rooms:
             marks = [member.role] * (member.role != "member") + ["silenced"] * bool(member.muted)
             marks += ["you"] * (member.name == self._people.name) + ["away"] * (not member.online)
             names.append(shown_name(member.name) + (f" ({', '.join(map(one_line, marks))})" if marks else ""))
+        title = f"{title[:1].upper()}{title[1:]}"
         lines = [Line(("hint", f"{title} ({counted(len(names), 'member')}):"), names=names)]
         if page.more:
-            lines.append(hint(f"MEMBERS {title} {one_line(page.members[-1].name)} shows those behind."))
+            name = shown_target(self.target(page.room))
+            lines.append(hint(f"MEMBERS {name} {one_line(page.members[-1].name)} shows those behind."))
         return lines
 
     def _list_bans(self, page: BansReply) -> list[Line]:
@@ -282,7 +284,8 @@ class Rooms:
         return "you" if name == self._people.name else shown_name(name)
 
     def _title(self, room: str | UnsetType) -> str:
-        return shown_target(self.target(room)) if room is not UNSET else ALL
+        target = self.target(room)
+        return "the main room" if target == EVERYONE else shown_target(target)
 
     def target(self, room: str | UnsetType) -> str:
         """The conversation that a room of this name is."""

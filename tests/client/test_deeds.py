@@ -119,7 +119,7 @@ def test_where_keys_lead() -> None:
     desk = Desk()
     tabs = Tabs(desk.view)
     desk.view.tell(lambda model: model.receive(public(11, room="ops")))
-    assert (tabs.is_on, tabs.number(1), tabs.number(2), tabs.number(9)) == (True, EVERYONE, "#dev", None)
+    assert (tabs.is_on, tabs.number(1), tabs.number(2), tabs.number(9)) == (True, None, "#dev", None)
     assert (tabs.neighbour(1), tabs.neighbour(-1), tabs.unread()) == ("#dev", "#ops", "#ops")
 
 

@@ -216,7 +216,12 @@ def test_what_came_while_the_connection_was_lost(model: Model) -> None:
     model.receive(public(11, room="ops"))
     model.lose("The connection is lost.")
     came = [stored(12), stored(13, room="ops"), stored(14, "alice!", room="dev"), stored(15, to="alice")]
-    assert texts(model.catch_up(came)) == ["09:30 bob: hi"]
+    lines = model.catch_up(came)
+    assert texts([line for line in lines if not line.is_aside])[:2] == [
+        "09:30 bob: hi",
+        "09:30 -- bob writes in #dev; Alt-2 shows it",
+    ]
+    assert [line.text for line in lines if line.calls] == ["09:30 #dev bob: alice!", "09:30 bob -> you: hi"]
     assert unread(model) == {"#ops": (2, 0), "#dev": (1, 1), "@bob": (1, 1)}
     rooms = [room_info("dev"), room_info("ops", unread=1)]
     model.come_back(login_ok(rooms=rooms, last_id=15, missed=1))
@@ -256,3 +261,11 @@ def test_where_nothing_stands_apart_a_room_is_named() -> None:
     model.receive(login_ok(rooms=[room_info()]), None)
     assert texts(model.receive(public(11, room="ops"))) == ["09:30 #ops bob: hi"]
     assert texts(model.receive(public(12))) == ["09:30 bob: hi"]
+
+
+def test_a_talk_that_was_read_elsewhere_while_the_connection_was_lost(model: Model) -> None:
+    """The login says that nothing is missed any more."""
+    model.receive(direct(11))
+    model.lose("The connection is lost.")
+    model.come_back(login_ok(rooms=[room_info("dev"), room_info("ops")], last_id=11))
+    assert (unread(model), model.receipts.missed) == ({}, 0)

@@ -73,9 +73,15 @@ def test_the_neighbours_are_a_circle() -> None:
     """Forward and backward, from the held one."""
     made, _ = conversations("ops")
     made["bob"]
-    assert [made.neighbour(step) for step in (1, -1, 3)] == ["#ops", "bob", EVERYONE]
+    assert [made.neighbour(step) for step in (1, -1, 3)] == ["#ops", "bob", None]
     made.hold("bob")
     assert made.neighbour(1) == EVERYONE
+
+
+def test_alone_there_is_no_neighbour() -> None:
+    """In the main room, without anybody to talk to."""
+    made, _ = conversations()
+    assert made.neighbour(1) is None
 
 
 def test_the_next_unread_one() -> None:

@@ -154,7 +154,7 @@ def test_joins_fold_with_presence() -> None:
         (
             AckReply(command="moderate"),
             Moderate(room="all", username="bob", action="role", role="moderator"),
-            ["You made bob moderator of all."],
+            ["You made bob moderator of the main room."],
         ),
         (
             RoomsReply(rooms=[room_info("dev", topic="code"), room_info("ops", role="", private=True)], more=True),
@@ -175,7 +175,7 @@ def test_joins_fold_with_presence() -> None:
             Bans(room="ops"),
             ["bob banned from #ops by carol since 09:30: spam"],
         ),
-        (BansReply(bans=[], more=False), Bans(room="all"), ["Nobody is banned from all."]),
+        (BansReply(bans=[], more=False), Bans(room="all"), ["Nobody is banned from the main room."]),
     ],
 )
 def test_an_answer_becomes_lines(model: Model, event: AnyEvent, asked: AnyCommand, lines: list[str]) -> None:

@@ -75,6 +75,30 @@ def test_a_key_cancels_what_is_asked() -> None:
     assert (turned.prompt, turned.take("hi")) == ("#ops> ", Pm(room="ops", message="hi"))
 
 
+@pytest.mark.parametrize(
+    ("typed", "draft"),
+    [("dm carol", "/dm carol psst"), ("pm", "/pm psst"), ("dm", "/dm psst"), ("kick carol", "psst")],
+)
+def test_what_was_asked_for_comes_back_with_its_operation(typed: str, draft: str) -> None:
+    """By itself the text would go to who is talked with then, or to everyone."""
+    turned = interpreter()
+    turned.begin("all")
+    turned.take(f"/{typed}")
+    turned.turn("#ops", "psst")
+    turned.turn(EVERYONE, "")
+    assert turned.take_draft() == draft
+
+
+def test_a_line_that_is_offered_to_be_sent_is_not_lost() -> None:
+    """It stands there again."""
+    turned = interpreter()
+    turned.begin("")
+    turned.take("good morning")
+    turned.turn("#ops", "y")
+    turned.turn(EVERYONE, "")
+    assert turned.take_draft() == "good morning"
+
+
 def test_the_slash_is_explained_once() -> None:
     """The first time that lines go to one conversation, by a key as well."""
     turned = interpreter()
