@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _Name = Literal["name0", "name1", "name2", "name3", "name4", "name5", "name6", "name7"]
-Style = Literal["", "time", "own", "direct", "presence", "hint", "trouble", "match", "day", _Name]
+Style = Literal["", "time", "own", "direct", "presence", "hint", "trouble", "match", "day", "unread", _Name]
 Part = tuple[Style, str]
 
 _NAMES: Final[tuple[_Name, ...]] = get_args(_Name)
@@ -71,10 +71,11 @@ class Line:
     The first `head` parts stand before a text that wraps below itself. `names` follow the parts, in columns on a
     screen. With `calls` the user is notified, also while they look elsewhere. `conversation` says to which one it
     belongs, if to one, and `number` which message it shows, if one; a line that `is_aside` is for the notification
-    alone. Those that `opens` are of a page that a conversation begins with, for a face that keeps lines.
+    alone. For a face that keeps lines: those that `opens` are of a page that a conversation begins with, and one that
+    says that a message was deleted has its number in `deletes`.
     """
 
-    __slots__ = ("calls", "conversation", "head", "is_aside", "names", "number", "opens", "parts")
+    __slots__ = ("calls", "conversation", "deletes", "head", "is_aside", "names", "number", "opens", "parts")
 
     def __init__(self, *parts: Part, head: int = 0, names: Iterable[str] = (), calls: bool = False) -> None:
         # The parts are safe already; this is the last line of defence.
@@ -84,6 +85,7 @@ class Line:
         self.calls = calls
         self.conversation = ""
         self.number = 0
+        self.deletes = 0
         self.is_aside = False
         self.opens = False
 

@@ -259,7 +259,7 @@ class Backlog:
         lines: list[Line] = []
         for message in messages:
             if message.id == first_unread:
-                lines.append(hint(f"-- {unread:,} unread --" if unread else "-- unread from here --"))
+                lines.append(Line(("unread", f"-- {unread:,} unread --" if unread else "-- unread from here --")))
             if self._people.is_muted(message.from_):
                 continue
             is_match = words is not None or message.id == self._around

@@ -194,7 +194,8 @@ class Model:
         for message_id in deleted or ():
             if (sent := self.deletions.take(message_id)) is not None:
                 _, moment = self._formatter.time(sent)
-                lines.append(hint(f"-- the message of {moment.rstrip()} was deleted meanwhile --"))
+                text = f"-- the message of {moment.rstrip()} was deleted meanwhile --"
+                lines.append(_deleting(message_id, hint(text)))
         if deleted is None:
             lines.append(hint("-- many messages were deleted meanwhile: HISTORY shows what is left --"))
         return lines
@@ -289,6 +290,7 @@ class Model:
         target = to or target_of_message(request)
         where = self.arrivals.where(target) if to is UNSET else ""
         line = self._formatter.line(ack.time, self.name, to, text, where=where, kind=request.kind, status=status)
+        line.number = ack.id or 0
         return tagged(self._formatter.on_its_day(ack.time, [line], target), target)
 
     def _error(self, error: ErrorReply, request: AnyCommand | None) -> list[Line]:
@@ -370,14 +372,21 @@ class Model:
         self.arrivals.read_elsewhere(ReadEvent(ids=[message_id]))  # a direct one is missed no longer
         sent = self.deletions.take(message_id)
         if sent is None:
-            return [hint(f"Message {message_id} is deleted.")] if by == self.name else []
+            return [_deleting(message_id, hint(f"Message {message_id} is deleted."))] if by == self.name else []
         if by is not UNSET and self.people.is_muted(by):
             return []
         who = "you" if by == self.name else "the operator" if by is UNSET else shown_name(by)
         _, moment = self._formatter.time(sent)
         target = target_of_room(room)
         where = f" in {one_line(target)}" if room is not UNSET and target != self.conversations.held else ""
-        return self._came_or_went(time, [f"{who} deleted a message of {moment.rstrip()}{where}"])
+        lines = self._came_or_went(time, [f"{who} deleted a message of {moment.rstrip()}{where}"])
+        return [*lines[:-1], _deleting(message_id, lines[-1])]
+
+
+def _deleting(message_id: int, line: Line) -> Line:
+    """The same line; it says that this message is deleted."""
+    line.deletes = message_id
+    return line
 
 
 def _text(command: AnyCommand) -> str:

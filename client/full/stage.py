@@ -53,24 +53,28 @@ class Stage:
         self._is_list = False  # a narrow screen shows the conversations in place of the talk
         self._is_bare = False  # a wide one hides the columns at the sides
         self._is_reading = False  # a page of older messages is on its way
+        self._is_above = False  # one reads above what is newest
 
     # -- drawing ------------------------------------------------------------------------------------------------------
     def draw(self, size: Size, arrived: Sequence[Line], typed: str) -> Sequence[Row]:
         """The rows for so much of the screen, with the lines that have arrived; `typed` is the line being typed."""
         seen = self._session.view.look(sight.look)
-        self._transcripts.hold(seen.target)
-        self._transcripts.put(arrived)
         self._columns = size.columns
         widths = self._divide()
         self.space = Size(widths.talk or size.columns, max(1, size.rows - _ROUND))
         status = self._session.status()
+        pending = picture.pending(pending_rows(status, self.space.columns))
+        self._transcripts.hold(seen.target)
+        self._transcripts.resize(Size(self.space.columns, max(1, self.space.rows - len(pending))))
+        self._transcripts.put(arrived)
+        self._hide()
         if widths.right:
             self._call_roll(seen.target)
         return [
             self._head(seen, len(status.pending)),
             *picture.join(
                 picture.conversations(seen.tabs, widths, self.space.rows),
-                self._talk(typed, picture.pending(pending_rows(status, self.space.columns))),
+                self._talk(typed, pending),
                 picture.people(seen.people, widths, self.space.rows),
                 widths,
                 self.space.rows,
@@ -93,14 +97,13 @@ class Stage:
     def _talk(self, typed: str, pending: Sequence[Row]) -> Sequence[Row]:
         if typed == HELP and self.is_open:
             return key_rows(self.space.columns, self.space.rows)
-        rows = self._transcripts.rows(Size(self.space.columns, max(1, self.space.rows - len(pending))))
-        return [*rows, *pending]
+        return [*self._transcripts.rows(), *pending]
 
     def _below(self, status: Status, widths: Widths) -> str:
         """What is new below what is read, and in other conversations where no list says so."""
         scroll, words = self._transcripts.held.scroll, [self._transcripts.held.problem]
-        if scroll.new:
-            words.append(f"{scroll.new:,} new below")
+        if not scroll.is_at_end:
+            words.append(f"{scroll.new:,} new below" if scroll.new else "more below")
         if not widths.left and status.unread and self.is_open:
             words.append(unread_tabs(status.unread, widths.talk // 2))
         return ", ".join(filter(None, words))
@@ -144,9 +147,15 @@ class Stage:
         self._look_up()
 
     def _look_up(self) -> None:
-        """What comes below while one reads above is not seen."""
-        self._session.hide(is_hidden=not self._transcripts.held.scroll.is_at_end)
+        self._hide()
         self._changed()
+
+    def _hide(self) -> None:
+        """What is below while one reads above is not seen."""
+        is_above = not self._transcripts.held.scroll.is_at_end
+        if is_above != self._is_above:
+            self._is_above = is_above
+            self._session.hide(is_hidden=is_above)
 
     def _ask(self) -> None:
         """Asks for what is owed above, a page at a time."""

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from client.chat.addressing import EVERYONE
 from client.chat.backlog import asking
+from client.chat.deletions import DELETED
 from client.render.layout import Size
 from client.render.scroll import Scroll
-from client.text import hint
+from client.text import Line, hint
 from service.wire.limits import MAX_PAGE
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from client.chat.paging import Page
     from client.render.scroll import Row
-    from client.text import Line
     from service.wire.protocol import History
 
 MOST_LINES: Final = 10_000  # of a conversation; the oldest go, and come again when one scrolls up
@@ -45,7 +45,9 @@ class Transcript:
         self._owed = 0  # rows to go up once it is there
 
     def add(self, line: Line) -> None:
-        """Puts a line below."""
+        """Puts a line below. One that says that a message is deleted takes the text of that away."""
+        if line.deletes:
+            self.scroll.replace(line.deletes, _without_text)
         if not self._oldest and line.conversation == self._target:
             self._oldest = line.number
         self.scroll.add_below([line])
@@ -72,6 +74,13 @@ class Transcript:
         self._oldest = next((line.number for line in page.lines if line.number), self._oldest)
         self.scroll.add_above([*([hint(BEGINNING)] if self._has_all else []), *page.lines])
         self.move(-self._owed)
+
+
+def _without_text(line: Line) -> Line:
+    """The line of a deleted message."""
+    emptied = Line(*line.parts[: line.head], ("", DELETED), head=line.head)
+    emptied.number, emptied.conversation = line.number, line.conversation
+    return emptied
 
 
 class Transcripts:
@@ -104,23 +113,29 @@ class Transcripts:
     def put(self, lines: Sequence[Line]) -> None:
         """Puts lines below those of the conversation that is held; a page that opens it replaces them.
 
-        `lines` has such a page whole. What the client has said meanwhile then stands below it.
+        `lines` has such a page whole. What the client has said meanwhile then stands below it. If more is unread in it
+        than the screen has space for, one begins to read there.
         """
         due: list[Line] = []
+        divider: Line | None = None
         is_page = False
         for line in lines:
             if line.opens and not is_page:
                 self._all.pop(self._target, None)
-                due = list(self._notes)
+                due, divider = list(self._notes), None
                 self._notes.clear()
             elif not line.opens:
                 due = self._say_again(due)
             is_page = line.opens
+            if is_page and line.parts[0][0] == "unread":
+                divider = line
             if not line.conversation:
                 self._notes.append(line)
             if not line.is_aside:
                 self.held.add(line)
         self._say_again(due)
+        if divider is not None:
+            self.held.scroll.bring_up(divider)
 
     def _say_again(self, notes: list[Line]) -> list[Line]:
         """Puts what the client has said below the page that has replaced it; none is left."""
@@ -133,8 +148,11 @@ class Transcripts:
         """What the client has said so far need not be said again."""
         self._notes.clear()
 
-    def rows(self, size: Size) -> Sequence[Row]:
-        """What is shown of the held one on a screen of this size."""
+    def resize(self, size: Size) -> None:
+        """There is so much space for the held one."""
         self._size = size
         self.held.scroll.resize(size)
+
+    def rows(self) -> Sequence[Row]:
+        """What is shown of the held one."""
         return self.held.scroll.rows()

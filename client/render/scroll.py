@@ -13,7 +13,7 @@ from wcwidth import iter_graphemes
 from client.render.layout import Size, arrange, columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from client.text import Line, Part
 
@@ -71,6 +71,25 @@ class Scroll:
             self.new += sum(not line.is_day for line in lines)
         if self._most is not None and len(self._lines) > self._most:
             self._drop(len(self._lines) - self._most)
+
+    def replace(self, number: int, make: Callable[[Line], Line]) -> None:
+        """Has in place of each line of the message with this number what `make` makes of it."""
+        for wrapped in self._lines:
+            if wrapped.line.number == number:
+                wrapped.line, wrapped.columns = make(wrapped.line), 0
+        if self._lines:
+            self._hidden = min(self._hidden, len(self._wrap(self._foot)) - 1)
+        self._fill()
+
+    def bring_up(self, line: Line) -> None:
+        """Goes up until this line is shown, if it is above what is shown: at the top then."""
+        rows, number = -self._hidden, self._foot
+        while number >= 0:
+            rows += len(self._wrap(number))
+            if self._lines[number].line is line:
+                self.move(min(0, self._size.rows - rows))
+                break
+            number -= 1
 
     def resize(self, size: Size) -> None:
         """The screen is of this size now; the line at its foot stays there."""

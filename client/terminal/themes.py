@@ -16,12 +16,12 @@ _ALL: Final = {
     "trouble": "ansired bold",
     "match": "reverse",
     "day": "dim",
+    "unread": "ansimagenta bold",
     "status-bar": "reverse",
     # of the full screen
     "place": "bold",
     "rule": "dim",
     "held": "reverse",
-    "unread": "ansimagenta bold",
 }
 _NAMES: Final = {
     # of a medium brightness, for dark and light backgrounds alike

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tests.support.fake_server import Peer
 
+LEAVE = "\x03\x04"  # clears the line, and leaves
 PROFILE = Profile("127.0.0.1", 1, "alice")
 
 
@@ -83,7 +84,14 @@ class Desk:
         async def run(port: int) -> int:
             return await make(partial(Link, first=connect("127.0.0.1", port), wishes=wishes), PROFILE).run()
 
-        with FakeServer(script) as server, create_app_session(self.keyboard, self.glass):
+        def play(peer: Peer) -> None:
+            try:
+                script(peer)
+            except BaseException:
+                self.type(LEAVE)  # or the client would try to come back for ever
+                raise
+
+        with FakeServer(play) as server, create_app_session(self.keyboard, self.glass):
             status = asyncio.run(run(server.port))
         assert set(threading.enumerate()) <= before
         return status

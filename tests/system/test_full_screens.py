@@ -17,7 +17,7 @@ from client.chat.model import Model
 from client.full.app import FullScreen
 from client.net.connection import CannotConnectError
 from tests.support.fake_server import TIME, Peer, login_ok
-from tests.support.glass import Desk, Glass
+from tests.support.glass import LEAVE, Desk, Glass
 from tests.support.helpers import ROOT
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ LONG = "The deploy is done; have a look at the dashboards before you go home, pl
 CHINESE = "\u4f60\u597d\uff0c\u4e16\u754c\uff01 \u4eca\u5929\u7684\u90e8\u7f72\u5df2\u7ecf\u5b8c\u6210"
 HEBREW = "\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd"
 WIDE_NAME = "\u4f60" * 32
-PAGE_UP, LEAVE = "\x1b[5~", "\x03\x04"
+PAGE_UP = "\x1b[5~"
 
 
 def room(name: str, **changes: Any) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def in_a_room(peer: Peer, desk: Desk) -> None:
         message(7, HEBREW, "dora", room="ops"),
         message(8, "one\ntwo, alice\nthree", room="ops"),
     )
-    desk.shows("three")
+    desk.shows("-- 3 unread --")
     give_members(peer, desk, "ops")
     desk.type("half a li")
     desk.shows("#ops> half a li")

@@ -426,6 +426,18 @@ def test_a_deleted_message_in_a_page_has_its_place(model: Model) -> None:
     assert texts(model.receive(page, History()))[-1] == "09:30 bob: (deleted)"
 
 
+def test_a_face_knows_which_message_is_deleted(model: Model) -> None:
+    """By the line that says so: live, after a loss, and where the user has asked for it."""
+    for number in (11, 12):
+        model.receive(public(number))
+    lines = [
+        *model.receive(DeletedEvent(11, TIME, by="bob")),
+        *model.catch_up([], [12]),
+        *model.receive(AckReply(command="delete", id=9), Delete(id=9)),
+    ]
+    assert [(line.deletes, line.number) for line in lines] == [(11, 0), (12, 0), (9, 0)]
+
+
 def test_a_muted_person_deletes_in_silence(model: Model) -> None:
     """As all else that they do."""
     model.receive(public(11))

@@ -14,7 +14,15 @@ from client.render import scroll
 from client.render.layout import Size, arrange, columns_of
 from client.render.status_bar import Status
 from client.view import View
-from service.wire.protocol import AnyCommand, BroadcastEvent, Login, LoginOkReply, RoomInfo
+from service.wire.protocol import (
+    AnyCommand,
+    BroadcastEvent,
+    HistoryReply,
+    Login,
+    LoginOkReply,
+    RoomInfo,
+    StoredMessage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,6 +133,22 @@ def test_the_place_is_kept() -> None:
     theatre.stage.to_end()
     assert theatre.draw()[-2].endswith("bob: 199")
     assert theatre.hidden == [True, False]
+
+
+def test_more_is_unread_than_there_is_space() -> None:
+    """One begins to read there; what is below is not seen yet, and the rule says that there is more."""
+    theatre = Theatre()
+    _, asked = theatre.model.arrivals.hold("#room02", 10)
+    assert asked
+    theatre.model.receipts.of("#room02").start(50, 60)
+    page = [
+        StoredMessage(id=number, time="2026-11-21T09:30:00.000Z", from_="bob", message=str(number), room="room02")
+        for number in range(1, 61)
+    ]
+    drawn = theatre.draw(theatre.model.receive(HistoryReply(messages=page, more=False), asked))
+    assert drawn[1].endswith("-- 50 unread --")
+    assert "\u2500 more below \u2500" in drawn[-1]
+    assert theatre.hidden == [True]
 
 
 def test_members_are_asked_for_once() -> None:

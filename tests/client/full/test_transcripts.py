@@ -19,7 +19,8 @@ def said(number: int, target: str = EVERYONE, *, opens: bool = False) -> Line:
 
 
 def texts(transcripts: Transcripts, size: Size = SIZE) -> list[str]:
-    return ["".join(text for _, text in row) for row in transcripts.rows(size)]
+    transcripts.resize(size)
+    return ["".join(text for _, text in row) for row in transcripts.rows()]
 
 
 def begun(*numbers: int) -> Transcript:
@@ -124,3 +125,25 @@ def test_other_conversations_do_not_count_as_the_oldest() -> None:
     made.add(said(9, "#ops"))
     made.move(-1)
     assert (made.ask() or History()).before == 9
+
+
+def test_one_begins_to_read_at_what_is_unread() -> None:
+    """Where more is unread than the screen has space for; else at the end."""
+    made, divider = Transcripts(), Line(("unread", "-- unread --"))
+    divider.opens, divider.conversation = True, EVERYONE
+    made.resize(SIZE)
+    made.put([said(1, opens=True), divider, *(said(number, opens=True) for number in (2, 3, 4))])
+    assert texts(made) == ["-- unread --", "2", "3"]
+    made.put([said(1, opens=True), divider, said(2, opens=True)])
+    assert texts(made) == ["1", "-- unread --", "2"]
+
+
+def test_a_deleted_message() -> None:
+    """Its text is taken away, whoever wrote it; that it was deleted stands below."""
+    made = Transcripts()
+    line = Line(("time", "09:30 "), ("name1", "bob"), ("", ": "), ("", "a secret of many words"), head=3)
+    line.number, line.conversation = 7, EVERYONE
+    told = hint("-- bob deleted a message")
+    told.deletes = 7
+    made.put([said(6), line, told])
+    assert texts(made, Size(40, 9)) == ["6", "09:30 bob: (deleted)", "-- bob deleted a message"]

@@ -117,6 +117,26 @@ def test_another_size() -> None:
     assert rows(made) == ["one", "two three four", "five", "six"]
 
 
+def test_a_line_is_replaced() -> None:
+    """By the number of its message, also one that had more rows, of which some were below the screen."""
+    made = Scroll(Size(9, 2))
+    long = hint("two three four")
+    long.number = 7
+    made.add_below([hint("one"), long, hint("five")])
+    made.move(-2)
+    made.replace(7, lambda line: hint(line.text[:3]))
+    assert rows(made) == ["one", "two"]
+
+
+def test_a_line_is_brought_up() -> None:
+    """To the top, if it is above what is shown; else nothing moves."""
+    made, line = Scroll(Size(9, 2)), hint("one two three")
+    made.add_below([hint("zero"), line, hint("four"), hint("five")])
+    for _ in range(2):
+        made.bring_up(line)
+        assert [row.rstrip() for row in rows(made)] == ["one two", "three"]
+
+
 def test_names_stand_in_columns() -> None:
     """As everywhere else, on rows of their own."""
     made = Scroll(Size(20, 5))

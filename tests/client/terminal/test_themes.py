@@ -18,7 +18,7 @@ def test_every_style_has_a_look(theme: str) -> None:
     """Each style that a line may have is known, in each theme that a profile may name."""
     known = {name for names, _ in styles(theme).style_rules for name in names.split()}
     expected = {word for option in get_args(Style) for word in (get_args(option) or [option])}
-    assert known == expected - {""} | {"status-bar", "place", "rule", "held", "unread"}
+    assert known == expected - {""} | {"status-bar", "place", "rule", "held"}
 
 
 def test_no_colour() -> None:
