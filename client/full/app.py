@@ -31,6 +31,7 @@ from client.net.connection import ConnectionLostError
 from client.net.link import OfflineError
 from client.render.layout import Size, arrange
 from client.session import Session
+from client.terminal.account import Account
 from client.terminal.composing import Composer
 from client.terminal.editor import edit
 from client.terminal.inbox import Inbox
@@ -39,8 +40,7 @@ from client.terminal.notify import Notifier
 from client.terminal.printer import styled
 from client.terminal.screen import screen
 from client.terminal.themes import styles
-from client.terminal.typed import Typed
-from client.text import Line, body, hint, trouble
+from client.text import Line, body, hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,8 +87,6 @@ class FullScreen:
     ) -> None:
         self._name = profile.name
         self._tokens = tokens
-        self._remember = remember
-        self._memory: Memory | None = None  # after the login
         self._is_first = is_first
         self._editor = editor
         self._loop = asyncio.get_running_loop()
@@ -96,6 +94,7 @@ class FullScreen:
         self._styles = styles(profile.theme)
         self._notifier = Notifier(profile.notify, self._output.write_raw)
         self._inbox = Inbox(self._wake)
+        self._account = Account(remember, self._show)
         self._session = Session(
             make_link,
             self._show,
@@ -111,9 +110,8 @@ class FullScreen:
             self._session.hello,
             knows=self._session.knows,
             has_room=self._session.has_room,
-            keep_talk=self._keep_talk,
+            keep_talk=self._account.keep_talk,
         )
-        self._typed = {"operations": Typed(), "messages": Typed()}
         self._words, self._secrets = InMemoryHistory(), DummyHistory()
         keys = bind(
             {
@@ -191,7 +189,8 @@ class FullScreen:
     # -- asking -------------------------------------------------------------------------------------------------------
     async def _chat(self) -> None:
         await LoginDialogue(self._session, self._ask_who, self._show, self._tokens).run(self._name)
-        self._recall()
+        self._account.recall(self._session.status().name, self._session.deeds)
+        self._interpreter.begin(ALL)  # plain lines always go to the conversation that is held
         if self._is_first:
             self._show([hint(text) for text in FIRST])
         self._is_in = self._stage.is_open = True
@@ -215,7 +214,7 @@ class FullScreen:
     def _history(self) -> History:
         if self._interpreter.takes_word:
             return self._words
-        return self._typed["operations" if self._interpreter.takes_operation else "messages"]
+        return self._account.operations if self._interpreter.takes_operation else self._account.messages
 
     async def _ask_who(self, question: str, *, is_secret: bool = False) -> str:
         self._is_asked_for = True
@@ -225,30 +224,6 @@ class FullScreen:
             self._is_asked_for = False
             if not self._is_in:
                 self._stage.forget_notes()  # what was said about this question
-
-    def _recall(self) -> None:
-        """Goes on with what an earlier start has left of this account. Plain lines always go to the conversation."""
-        self._interpreter.begin(ALL)
-        if self._remember is None:
-            return
-        self._memory = self._remember(self._session.status().name)
-        self._session.deeds.recall_muted(self._memory.muted, self._keep_muted)
-        for name, typed in self._typed.items():
-            typed.open(self._memory.folder / name)
-
-    def _keep_talk(self, talk: str) -> None:
-        self._keep(lambda memory: memory.keep_talk(talk))
-
-    def _keep_muted(self, name: str, is_muted: bool) -> None:  # noqa: FBT001  # as the session calls it
-        self._keep(lambda memory: memory.keep_muted(name, is_muted=is_muted))
-
-    def _keep(self, write: Callable[[Memory], None]) -> None:
-        if self._memory is None:
-            return
-        try:
-            write(self._memory)
-        except OSError as error:
-            self._show([trouble(f"Not remembered for the next start: {error.strerror}.")])
 
     async def _edit(self, text: str) -> str | None:
         """Gives the terminal to an editor; what arrives meanwhile waits, unconfirmed."""

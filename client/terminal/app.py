@@ -26,6 +26,7 @@ from client.login import LoginDialogue
 from client.net.connection import ConnectionLostError
 from client.render.status_bar import pending_rows, status_bar
 from client.session import Session
+from client.terminal.account import Account
 from client.terminal.composing import Composer
 from client.terminal.editor import edit
 from client.terminal.keyboard import (
@@ -42,8 +43,7 @@ from client.terminal.pager import Pager
 from client.terminal.printer import Printer, styled
 from client.terminal.screen import screen
 from client.terminal.themes import styles
-from client.terminal.typed import Typed
-from client.text import Line, body, hint, trouble
+from client.text import Line, body, hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,8 +96,6 @@ class Terminal:
     ) -> None:
         self._name = profile.name
         self._tokens = tokens
-        self._remember = remember
-        self._memory: Memory | None = None  # after the login
         self._is_first = is_first
         self._editor = editor
         self._loop = asyncio.get_running_loop()
@@ -105,6 +103,7 @@ class Terminal:
         self._styles = styles(profile.theme)
         self._printer = Printer(self._output, self._styles, Notifier(profile.notify, self._output.write_raw))
         self._show = self._printer.show
+        self._account = Account(remember, self._show)
         self._session = Session(
             make_link,
             self._show,
@@ -119,7 +118,7 @@ class Terminal:
             self._session.hello,
             knows=self._session.knows,
             has_room=self._session.has_room,
-            keep_talk=self._keep_talk,
+            keep_talk=self._account.keep_talk,
         )
         words = Words(self._interpreter, self._session)
         keys = merge_key_bindings(
@@ -129,10 +128,8 @@ class Terminal:
             ]
         )
         make = partial(prompt_session, words, keys, self._styles)
-        # The arrow keys bring back messages where a message is asked for, and operations elsewhere.
-        self._typed = {"operations": Typed(), "messages": Typed()}
-        self._operations = make(self._typed["operations"], self._status_bar)
-        self._answers = make(self._typed["messages"], self._status_bar)
+        self._operations = make(self._account.operations, self._status_bar)
+        self._answers = make(self._account.messages, self._status_bar)
         self._words = make(InMemoryHistory(), self._status_bar)  # names, and yes or no
         self._logins = make(DummyHistory())  # remembers no password
         self._unseen = make(DummyHistory(), target=DummyOutput())
@@ -172,7 +169,9 @@ class Terminal:
     # -- asking -------------------------------------------------------------------------------------------------------
     async def _chat(self) -> None:
         await LoginDialogue(self._session, self._ask_who, self._show, self._tokens).run(self._name)
-        self._recall()
+        talk = self._account.recall(self._session.status().name, self._session.deeds)
+        if talk is not None:
+            self._interpreter.begin(talk)
         if self._is_first:
             self._show([hint(text) for text in first_texts(self._printer.size().columns)])
         self._session.ask_for_summary()
@@ -193,30 +192,6 @@ class Terminal:
                 if not line and self._interpreter.question is None and self._session.has_news():
                     line = "/new"
                 is_left = await composer.take(line)
-
-    def _recall(self) -> None:
-        """Goes on with what an earlier start has left of this account."""
-        if self._remember is None:
-            return
-        self._memory = self._remember(self._session.status().name)
-        self._interpreter.begin(self._memory.talk)
-        self._session.deeds.recall_muted(self._memory.muted, self._keep_muted)
-        for name, typed in self._typed.items():
-            typed.open(self._memory.folder / name)
-
-    def _keep_talk(self, talk: str) -> None:
-        self._keep(lambda memory: memory.keep_talk(talk))
-
-    def _keep_muted(self, name: str, is_muted: bool) -> None:  # noqa: FBT001  # as the session calls it
-        self._keep(lambda memory: memory.keep_muted(name, is_muted=is_muted))
-
-    def _keep(self, write: Callable[[Memory], None]) -> None:
-        if self._memory is None:
-            return
-        try:
-            write(self._memory)
-        except OSError as error:
-            self._show([trouble(f"Not remembered for the next start: {error.strerror}.")])
 
     def _prompt(self) -> PromptSession[str]:
         if self._interpreter.takes_word:
