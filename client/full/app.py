@@ -91,7 +91,7 @@ class FullScreen:
         self._editor = editor
         self._loop = asyncio.get_running_loop()
         source, self._output = get_app_session().input, get_app_session().output
-        self._styles = styles(profile.theme)
+        self._styles = styles(profile.theme, self._output.get_default_color_depth())
         self._notifier = Notifier(profile.notify, self._output.write_raw)
         self._inbox = Inbox(self._wake)
         self._account = Account(remember, self._show)

@@ -100,7 +100,7 @@ class Terminal:
         self._editor = editor
         self._loop = asyncio.get_running_loop()
         self._input, self._output = get_app_session().input, get_app_session().output
-        self._styles = styles(profile.theme)
+        self._styles = styles(profile.theme, self._output.get_default_color_depth())
         self._printer = Printer(self._output, self._styles, Notifier(profile.notify, self._output.write_raw))
         self._show = self._printer.show
         self._account = Account(remember, self._show)

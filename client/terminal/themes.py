@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
 # The 16 colours of the terminal, as it knows its background; without bright black, which some palettes hide.
@@ -46,13 +47,20 @@ _KNOWN: Final = {
         "unread": "#87005f bold",
     },
 }
+# Of a terminal that has 16 colours alone. The nearest to those above would be its greys for some.
+_FEW: Final = ("ansired", "ansicyan", "ansigreen", "ansimagenta", "ansiyellow", "ansiblue", "ansicyan", "ansimagenta")
 _PLAIN: Final = frozenset({"bold", "dim", "reverse"})
 
 
-def styles(theme: str = "auto") -> Style:
-    """Returns the styles of a theme: auto, dark, light, or none, which is bold, dim and reverse without a colour."""
+def styles(theme: str = "auto", depth: ColorDepth = ColorDepth.DEFAULT) -> Style:
+    """Returns the styles of a theme: auto, dark, light, or none, which is bold, dim and reverse without a colour.
+
+    `depth` says how many colours the terminal has; with 16 those of its own palette serve every background.
+    """
     if theme == "none":
         plain = {name: " ".join(word for word in style.split() if word in _PLAIN) for name, style in _ALL.items()}
         return Style.from_dict(plain | {f"name{number}": "bold" for number in range(len(_NAMES["auto"]))})
+    if depth == ColorDepth.DEPTH_4_BIT:
+        return Style.from_dict(_ALL | {f"name{number}": f"{colour} bold" for number, colour in enumerate(_FEW)})
     names = {f"name{number}": f"#{colour} bold" for number, colour in enumerate(_NAMES[theme])}
     return Style.from_dict(_ALL | _KNOWN.get(theme, {}) | names)
