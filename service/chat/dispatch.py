@@ -49,7 +49,7 @@ COMMANDS: Final[Mapping[type[protocol.Command], Rule]] = {
     protocol.History: Rule(reading.history, "login"),
     protocol.Search: Rule(reading.search, "login", cost=SEARCH_COST),
     protocol.Since: Rule(reading.since, "login"),
-    protocol.Delete: Rule(deletion.delete, "login"),
+    protocol.Delete: Rule(deletion.delete, "login", cost=ACT_COST),
     protocol.Rooms: Rule(rooms.rooms, "login"),
     protocol.Create: Rule(rooms.create, "login", cost=ACT_COST),
     protocol.Join: Rule(rooms.join, "login", cost=ACT_COST),

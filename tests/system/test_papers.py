@@ -82,7 +82,7 @@ def test_the_limits_an_operator_is_told_are_those_of_the_service() -> None:
         f"cut off after {limit('PEER_TIMEOUT')} seconds",
     ):
         assert words in text
-    assert (limit("SEARCH_COST"), limit("ACT_COST")) == (10, 5)  # in words, as the next two
+    assert (limit("SEARCH_COST"), limit("ACT_COST")) == (10, 10)  # in words, as the next two
     assert (share * limit("SHARE_BURST"), limit("ACCOUNT_SHARE")) == (5, 5)
     assert (share * limit("CHECK_RATE"), limit("NETWORK_SHARE")) == (2, 4)
     assert (limit("WARNING"), limit("MARGIN")) == (0.1, 0.1)  # a tenth, and a tenth of that
