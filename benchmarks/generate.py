@@ -107,10 +107,10 @@ def _add_messages(connection: sqlite3.Connection, count: int, password_hash: str
     # Half of the users have read everything, the others up to some message; the last user has read nothing.
     now = _END.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     connection.executemany(
-        "INSERT INTO user (id, name, password_hash, created_at, last_seen_at, read_id, direct_id, direct_up_to) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO user (id, name, password_hash, created_at, last_seen_at, read_id, direct_id) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            (n, f"user{n}", password_hash, now, now, round(count * min(1, 2 - 2 * n / USERS)), newest[n], count)
+            (n, f"user{n}", password_hash, now, now, round(count * min(1, 2 - 2 * n / USERS)), newest[n])
             for n in range(1, USERS + 1)
         ),
     )

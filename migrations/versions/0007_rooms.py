@@ -1,4 +1,4 @@
-"""Rooms: their members, invitations and bans, and messages to them; the lifetime of a token; indexes for `since`.
+"""Rooms: their members, invitations and bans, and messages to them; the lifetime of a token; what `since` needs.
 
 Takes some 4 seconds for a million messages.
 """
@@ -105,19 +105,23 @@ STATEMENTS = (
     INSERT INTO moment SELECT coalesce(max(deleted_at), '1970-01-01T00:00:00.000Z') FROM message
         WHERE deleted_at IS NOT NULL
     """,
-    # All direct messages of one user in order, for `since`; by halves of the eras of message_talk (migration 0002 says
-    # why), as there are two of these indexes.
-    "CREATE INDEX message_sent ON message (id >> 14, sender_id, id) WHERE recipient_id IS NOT NULL",
-    "CREATE INDEX message_received ON message (id >> 14, recipient_id, id) WHERE recipient_id IS NOT NULL",
-    # direct_id was noted with each message that was sent or seen. Now it is looked up at a login, with the new indexes:
-    # it is the newest direct message up to direct_up_to.
-    "ALTER TABLE user ADD COLUMN direct_up_to INTEGER NOT NULL DEFAULT 0",
+    # The direct messages of each user in order, for `since`: in complete blocks of ids, by eras, as message_talk.
     """
-    UPDATE user SET
-        direct_id = max(direct_id, coalesce(
-            (SELECT max(id) FROM message INDEXED BY message_missed WHERE recipient_id = user.id AND seen_at IS NULL), 0
-        )),
-        direct_up_to = coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0)
+    CREATE TABLE direct (
+        era     INTEGER NOT NULL,
+        user_id INTEGER NOT NULL,
+        id      INTEGER NOT NULL,
+        PRIMARY KEY (era, user_id, id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    INSERT INTO direct
+        WITH complete (id, sender_id, recipient_id) AS (
+            SELECT id, sender_id, recipient_id FROM message WHERE recipient_id IS NOT NULL
+                AND id < (SELECT coalesce(max(block) + 1, 0) FROM tally WHERE level = 0) << 12
+        )
+        SELECT id >> 15, sender_id, id FROM complete UNION SELECT id >> 15, recipient_id, id FROM complete
+        ORDER BY 1, 2, 3
     """,
     "DROP VIEW public_message",
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from service.storage.records import Deleted, NotAllowed, Role, RoomRef, UnknownMessage
-from service.storage.sqlite import acts, erasure, fulltext, moments
+from service.storage.sqlite import acts, erasure, fulltext, messages, moments
 from service.storage.sqlite.rooms import higher, outranks
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def delete(connection: sqlite3.Connection, actor_id: int | None, message_id: int
         "seen_at = CASE WHEN recipient_id IS NULL THEN NULL ELSE coalesce(seen_at, :now) END WHERE id = :id",
         {"now": now, "id": message_id},
     )
+    if recipient_id is not None:
+        messages.note_direct(connection, recipient_id, message_id)
     if actor_id != sender_id or reason is not None:
         about = (now, actor_id, "delete")
         acts.note(connection, *about, room_id=room_id, user_id=sender_id, message_id=message_id, reason=reason)

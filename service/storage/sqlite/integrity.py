@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from service import programs
 from service.errors import FileError
 from service.storage.records import Contents
-from service.storage.sqlite import database, fulltext, markers, schema, unread
+from service.storage.sqlite import blocks, database, fulltext, markers, schema, unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,15 @@ _DERIVED: Final = {
         f"""
         SELECT 1 WHERE (SELECT coalesce(sum(messages), 0) FROM tally WHERE level = 0 AND sender_id = {unread.EVERYONE})
             <> (SELECT count(*) FROM message INDEXED BY message_public WHERE {{public}}
-                AND id < (SELECT coalesce(max(block) + 1, 0) FROM tally WHERE level = 0) << {unread.BLOCK_BITS})
+                AND id < {blocks.ENDED})
+        """,  # noqa: S608
+    ),
+    "the lists of direct messages do not fit the messages": (
+        "direct",
+        f"""
+        SELECT 1 WHERE (SELECT count(*) FROM direct)
+            <> (SELECT coalesce(sum(1 + (sender_id <> recipient_id)), 0) FROM message INDEXED BY message_talk
+                WHERE recipient_id IS NOT NULL AND id < {blocks.ENDED})
         """,  # noqa: S608
     ),
     "the search index does not fit the public messages": (

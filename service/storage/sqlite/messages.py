@@ -11,17 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from service.storage.records import MAX_ID, Message, Page
 from service.storage.sqlite import unread
+from service.storage.sqlite.blocks import ERA_BITS
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
 
-# The index message_talk uses this number, so a change needs a migration. With eras of 32,768 ids, messages are added to
-# some 100 pages of that index at a time, however many messages exist. The two indexes message_sent and message_received
-# have halves of eras.
-ERA_BITS: Final = 15
-HALF_BITS: Final = 14
 # Selects a page's messages. The text for {} says where the rows `m` come from, and in which order.
 SELECT: Final = """
     SELECT m.id, m.sent_at, s.name, r.name, m.body, m.kind, m.deleted_at, o.name, m.room_id
@@ -38,23 +34,6 @@ _BY_ID: Final = SELECT.format("json_each(?) AS wanted CROSS JOIN message AS m ON
 _IN_TALK: Final = """
     m.recipient_id IS NOT NULL AND min(m.sender_id, m.recipient_id) = :low AND max(m.sender_id, m.recipient_id) = :high
 """
-# Walks back from the newest era, to one where the user has sent or received direct messages.
-_NEWEST: Final = f"""
-    SELECT newest FROM (
-        SELECT era.id, coalesce({{later}}, {{earlier}}) AS newest FROM era WHERE era.id >= :after >> {ERA_BITS}
-    ) WHERE newest IS NOT NULL ORDER BY id DESC LIMIT 1
-"""  # noqa: S608
-_NEWEST_IN_HALF: Final = f"""
-    (SELECT id FROM message INDEXED BY message_{{index}} WHERE recipient_id IS NOT NULL
-        AND id >> {HALF_BITS} = era.id * 2 + {{half}} AND {{column}} = :user ORDER BY id DESC LIMIT 1)
-"""  # noqa: S608
-_NEWEST_SENT, _NEWEST_RECEIVED = (
-    _NEWEST.format(
-        later=_NEWEST_IN_HALF.format(half=1, index=index, column=column),
-        earlier=_NEWEST_IN_HALF.format(half=0, index=index, column=column),
-    )
-    for index, column in (("sent", "sender_id"), ("received", "recipient_id"))
-)
 BETWEEN: Final = "m.id > :after AND m.id < :before"
 
 
@@ -66,21 +45,39 @@ def mark_seen_up_to(
     unseen = "recipient_id = :user AND seen_at IS NULL AND id <= :up_to"
     if from_id is not None:
         unseen += " AND sender_id = :from"
-    changed = connection.execute(
-        f"UPDATE message INDEXED BY message_missed SET seen_at = :now WHERE {unseen}",  # noqa: S608
-        {"user": user_id, "up_to": message_id, "from": from_id, "now": now},
-    ).rowcount
-    return bool(changed)
+    values = {"user": user_id, "up_to": message_id, "from": from_id, "now": now}
+    (newest,) = connection.execute(
+        f"SELECT max(id) FROM message INDEXED BY message_missed WHERE {unseen}",  # noqa: S608
+        values,
+    ).fetchone()
+    if newest is None:
+        return False
+    connection.execute(f"UPDATE message INDEXED BY message_missed SET seen_at = :now WHERE {unseen}", values)  # noqa: S608
+    note_direct(connection, user_id, newest)
+    return True
 
 
 def mark_seen(connection: sqlite3.Connection, user_id: int, message_ids: Sequence[int], now: str) -> bool:
     """As `Storage.mark_seen`; returns whether any of them was unseen."""
+    values = {"now": now, "user": user_id, "ids": json.dumps(list(message_ids))}
     changed = connection.execute(
         "UPDATE message NOT INDEXED SET seen_at = :now "
         "WHERE id IN (SELECT value FROM json_each(:ids)) AND recipient_id = :user AND seen_at IS NULL",
-        {"now": now, "user": user_id, "ids": json.dumps(list(message_ids))},
+        values,
     ).rowcount
+    if changed:
+        (newest,) = connection.execute(
+            "SELECT max(id) FROM message NOT INDEXED "
+            "WHERE id IN (SELECT value FROM json_each(:ids)) AND recipient_id = :user",
+            values,
+        ).fetchone()
+        note_direct(connection, user_id, newest)
     return bool(changed)
+
+
+def note_direct(connection: sqlite3.Connection, user_id: int, message_id: int) -> None:
+    """Stores the id as the user's newest direct message that was sent or seen, if it is."""
+    connection.execute("UPDATE user SET direct_id = max(direct_id, ?) WHERE id = ?", (message_id, user_id))
 
 
 def count_waiting(connection: sqlite3.Connection, user_id: int) -> tuple[int, int]:
@@ -99,23 +96,16 @@ def newest_given(connection: sqlite3.Connection) -> int:
 
 
 def newest_id(connection: sqlite3.Connection, user_id: int) -> int:
-    """Returns the newest id that the user may read in the main room and the own talks; 0 if none.
-
-    What it finds of the talks it notes: the next time only what came since is looked at.
-    """
-    direct_id, up_to = connection.execute(
-        "SELECT direct_id, direct_up_to FROM user WHERE id = ?", (user_id,)
+    """Returns the newest id that the user may read in the main room and the own talks; 0 if none."""
+    (newest,) = connection.execute(
+        "SELECT max("
+        "coalesce((SELECT max(id) FROM message WHERE recipient_id IS NULL AND room_id IS NULL), 0), "
+        "coalesce((SELECT max(id) FROM message INDEXED BY message_missed "
+        "WHERE recipient_id = :user AND seen_at IS NULL), 0), "
+        "coalesce((SELECT direct_id FROM user WHERE id = :user), 0))",
+        {"user": user_id},
     ).fetchone()
-    for statement in (_NEWEST_SENT, _NEWEST_RECEIVED):
-        found = connection.execute(statement, {"user": user_id, "after": up_to}).fetchone()
-        direct_id = direct_id if found is None else max(direct_id, found[0])
-    connection.execute(
-        "UPDATE user SET direct_id = ?, direct_up_to = ? WHERE id = ?", (direct_id, newest_given(connection), user_id)
-    )
-    (public_id,) = connection.execute(
-        "SELECT coalesce(max(id), 0) FROM message WHERE recipient_id IS NULL AND room_id IS NULL"
-    ).fetchone()
-    return max(int(direct_id), int(public_id))
+    return int(newest)
 
 
 # -- pages ------------------------------------------------------------------------------------------------------------

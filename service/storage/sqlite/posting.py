@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from service.clock import format_time, utcnow
 from service.config import POSTS_AT_ONCE
 from service.storage.records import Banned, Muted, NonceReused, NotAMember, Post, Stored, UnknownRoom, UnknownUser
-from service.storage.sqlite import rooms, unread
-from service.storage.sqlite.messages import ERA_BITS
+from service.storage.sqlite import messages, rooms, unread
+from service.storage.sqlite.blocks import ERA_BITS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -178,6 +178,9 @@ def _store_rows(
         for row, outcome in zip(rows, outcomes, strict=True)
         if (heads or row[2] is not None) and isinstance(outcome, Stored) and outcome.fresh
     ]
+    direct = {row[1]: message_id for row, message_id in fresh if row[2] is not None}  # each sender's newest
+    for sender_id, message_id in direct.items():
+        messages.note_direct(connection, sender_id, message_id)
     for era in {message_id >> ERA_BITS for row, message_id in fresh if row[2] is not None}:
         connection.execute("INSERT OR IGNORE INTO era (id) VALUES (?)", (era,))
     if heads:

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from service.storage.records import Purged, UnknownRoom
-from service.storage.sqlite import erasure, fulltext, markers, operators, posting, unread
+from service.storage.sqlite import erasure, fulltext, markers, operators, posting, talks, unread
 
 if TYPE_CHECKING:
     import sqlite3
@@ -102,6 +102,7 @@ def _remove(connection: sqlite3.Connection, rows: Sequence[_Row], after_id: int)
     markers.pass_over(
         connection, [(room_id, sender_id, number) for number, sender_id, _, room_id, _ in rows if room_id]
     )
+    talks.forget(connection, [(number, sender_id, to) for number, sender_id, to, _, _ in rows if to is not None])
     connection.execute("DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
     posting.forget_eras(connection, ids[0], ids[-1])
     erasure.demand(connection, ids[0], ids[-1], after_id)

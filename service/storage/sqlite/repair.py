@@ -36,6 +36,7 @@ def repair(path: Path, task: backup.Task) -> Contents:
             connection.execute("BEGIN IMMEDIATE")
             task.doing = "counting"
             connection.execute("DELETE FROM tally")
+            connection.execute("DELETE FROM direct")
             while unread.complete_blocks(connection):
                 task.check()
             posting.find_eras(connection)

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from service.storage.records import MAX_DELETED, MAX_ID, SinceNews
-from service.storage.sqlite import messages, moments
-from service.storage.sqlite.messages import ERA_BITS, HALF_BITS
+from service.storage.sqlite import messages, moments, talks
 from service.storage.sqlite.rooms import membership
 
 if TYPE_CHECKING:
@@ -42,15 +41,6 @@ _IN_ROOMS: Final = f"""
     )
     SELECT id FROM next WHERE id IS NOT NULL LIMIT :limit
 """  # noqa: S608
-# Walks era by era, as messages.py does for a talk, and in each its first half before its second.
-_IN_TALKS: Final = f"""
-    SELECT m.id FROM era CROSS JOIN (SELECT 0 AS number UNION ALL SELECT 1) AS half
-    CROSS JOIN message AS m INDEXED BY message_{{index}} ON m.id >> {HALF_BITS} = era.id * 2 + half.number
-    WHERE era.id BETWEEN :after >> {ERA_BITS} AND :before >> {ERA_BITS} AND m.recipient_id IS NOT NULL
-        AND m.{{column}} = :user AND {messages.BETWEEN} LIMIT :limit
-"""  # noqa: S608
-_SENT: Final = _IN_TALKS.format(index="sent", column="sender_id")
-_RECEIVED: Final = _IN_TALKS.format(index="received", column="recipient_id")
 # Of those that are looked at: the index tells who may read them.
 _DELETED: Final = """
     SELECT id FROM (
@@ -102,12 +92,16 @@ def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
 def _find_ids(connection: sqlite3.Connection, user_id: int, after: int, limit: int, *, rooms: bool) -> list[int]:
     """Returns the first ids that the user may read after one, in order. Looks no further than to the last of them."""
     ids: list[int] = []
-    for statement in (_IN_MAIN, *((_IN_ROOMS,) if rooms else ()), _SENT, _RECEIVED):
-        before = ids[-1] if len(ids) == limit else MAX_ID
-        values = {"user": user_id, "after": after, "before": before, "limit": limit}
-        found = [message_id for (message_id,) in connection.execute(statement, values).fetchall()]
-        ids = sorted({*ids, *found})[:limit]  # what one says to oneself is found twice
-    return ids
+    for statement in (_IN_MAIN, _IN_ROOMS) if rooms else (_IN_MAIN,):
+        values = {"user": user_id, "after": after, "before": _last(ids, limit), "limit": limit}
+        found = connection.execute(statement, values).fetchall()
+        ids = sorted([*ids, *(message_id for (message_id,) in found)])[:limit]
+    return sorted([*ids, *talks.find_ids(connection, user_id, after, _last(ids, limit), limit)])[:limit]
+
+
+def _last(ids: list[int], limit: int) -> int:
+    """Returns before which id there can be others of the page: the last one of a full page."""
+    return ids[-1] if len(ids) == limit else MAX_ID
 
 
 def _find_deleted(

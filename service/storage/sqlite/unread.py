@@ -12,25 +12,29 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from service.storage.records import MAX_ID
+from service.storage.sqlite import talks
+from service.storage.sqlite.blocks import BLOCK_BITS
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping
 
-# The table uses this number, so a change needs a migration. 4,096 ids are walked in 0.3 ms, and counted in 1 ms.
-BLOCK_BITS: Final = 12
 LEVEL: Final = 16  # blocks of one level in a block of the next
 EVERYONE: Final = 0  # the sender_id for the sum over all senders
 _AT_ONCE: Final = 16  # blocks; a batch of messages completes at most one, unless ids were skipped
 
 
 def complete_blocks(connection: sqlite3.Connection) -> bool:
-    """Counts the blocks that new messages have completed, some at a time; returns whether others remain."""
+    """Counts the blocks that new messages have completed, some at a time; returns whether others remain.
+
+    Their direct messages are listed, too.
+    """
     complete, newest = connection.execute(
         "SELECT (SELECT coalesce(max(block) + 1, 0) FROM tally WHERE level = 0), (SELECT max(id) FROM message)"
     ).fetchone()
     ended = (newest or 0) >> BLOCK_BITS
     for block in range(complete, min(ended, complete + _AT_ONCE)):
+        talks.add_block(connection, block)
         _count_block(connection, block)
     return bool(ended > complete + _AT_ONCE)
 

@@ -55,9 +55,9 @@ def add(connection: sqlite3.Connection, name: str, look: str, password_hash: str
     bans.check_name(connection, name)
     newest = messages.newest_given(connection)
     user_id = connection.execute(
-        "INSERT INTO user (name, look, password_hash, created_at, last_seen_at, read_id, direct_id, direct_up_to) "
-        "VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
-        (name, look, password_hash, now, now, newest, newest),
+        "INSERT INTO user (name, look, password_hash, created_at, last_seen_at, read_id, direct_id) "
+        "VALUES (?, ?, ?, ?, ?, ?, 0)",
+        (name, look, password_hash, now, now, newest),
     ).lastrowid
     assert user_id is not None  # noqa: S101 (an INSERT that did not raise has added a row)
     bans.take_over(connection, user_id, name)

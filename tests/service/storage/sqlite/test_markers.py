@@ -31,9 +31,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Con
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN")
         for user in USERS:
-            connection.execute(
-                "INSERT INTO user VALUES (?1, ?1, 'x', '', '', 0, 0, NULL, '', 'member', NULL, 0)", (user,)
-            )
+            connection.execute("INSERT INTO user VALUES (?1, ?1, 'x', '', '', 0, 0, NULL, '', 'member', NULL)", (user,))
         for room_id, name in enumerate(NAMES, 1):
             connection.execute("INSERT INTO room VALUES (?1, ?2, ?2, '', 0, '', NULL, 3, 0, 0)", (room_id, name))
             for user in USERS:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.storage.sqlite import messages
+from service.storage.sqlite import blocks, messages
 from tests.support.storage import LATER, NOW, add, ids_of, say, skip_ids
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from service.storage.sqlite.engine import SqliteStorage
 
-ERA = 1 << messages.ERA_BITS
+ERA = 1 << blocks.ERA_BITS
 
 
 def eras(storage: SqliteStorage) -> list[int]:

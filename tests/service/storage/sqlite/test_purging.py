@@ -30,6 +30,7 @@ def tallied(storage: SqliteStorage) -> list[tuple[int, ...]]:
 def count_anew(storage: SqliteStorage) -> None:
     def count(connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM tally")
+        connection.execute("DELETE FROM direct")
         while unread.complete_blocks(connection):
             pass
 

@@ -12,7 +12,7 @@ import pytest
 from service.errors import FileError, StorageUnavailable
 from service.storage import Task, backup, compact, repair, verify
 from service.storage.records import Post
-from service.storage.sqlite import integrity, unread
+from service.storage.sqlite import blocks, integrity
 from tests.support.erasure import BY_HAND, erase, fill, left_in_files, purge
 from tests.support.helpers import open_storage
 from tests.support.storage import add, ids_of, make_room, say, skip_ids, store_posts
@@ -28,7 +28,7 @@ def spoil(path: Path) -> dict[int, str]:
     """Makes a chat, and deletes rows with another program."""
     with open_storage(path) as storage:
         words = fill(storage, Random(21), 200)
-        skip_ids(storage, 2 << unread.BLOCK_BITS)  # so that there are counts
+        skip_ids(storage, 2 << blocks.BLOCK_BITS)  # so that there are counts
         say(storage, 1, "last")
         storage.index_search()
     with closing(sqlite3.connect(path)) as connection:

@@ -18,7 +18,7 @@ import pytest
 from service.accounts.names import look_of
 from service.errors import SchemaError
 from service.storage.records import SERVER_ID, SERVER_NAME, LooksAlike, Stored
-from service.storage.sqlite import integrity, messages, schema, unread
+from service.storage.sqlite import blocks, integrity, messages, schema
 from tests.support.helpers import ROOT, open_storage
 from tests.support.storage import NOW, store
 
@@ -75,7 +75,7 @@ def test_an_older_database_is_upgraded_with_its_rows(tmp_path: Path, newer_migra
     """What an older version stored is there after the upgrade."""
     path = tmp_path / "chat.db"
     schema.prepare(path)
-    run(path, "INSERT INTO user VALUES (1, 'alice', 'x', 't', 't', 0, 0, NULL, 'alice', 'member', NULL, 0)")
+    run(path, "INSERT INTO user VALUES (1, 'alice', 'x', 't', 't', 0, 0, NULL, 'alice', 'member', NULL)")
     assert schema.prepare(path, newer_migrations) == "upgraded"
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM users").fetchall() == [("alice",)]
@@ -114,7 +114,7 @@ def test_messages_of_the_first_schema_are_counted_and_found(tmp_path: Path, firs
     """After the upgrade to 0002 old messages are in counts and talks, and the search index is filled anew."""
     path = tmp_path / "chat.db"
     schema.prepare(path, first_migration)
-    block = 1 << unread.BLOCK_BITS
+    block = 1 << blocks.BLOCK_BITS
     # Blocks 0, 1 and 33 have messages and end before the newest one; block 40 has the newest.
     for message_id in (1, block - 1, block, 33 * block + 7, 40 * block + 3, 40 * block + 4):
         run(path, f"INSERT INTO message VALUES ({message_id}, '{NOW}', 1, NULL, 'to all', 'n{message_id}', NULL)")

@@ -8,7 +8,7 @@ import pytest
 from freezegun import freeze_time
 
 from service.storage.records import NotAMember, Post, RoomRef, UnknownRoom
-from service.storage.sqlite import messages, since
+from service.storage.sqlite import blocks, since
 from tests.support.storage import NOW, add, ids_of, make_room, run, say, skip_ids, store_posts
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def test_all_that_one_may_read_comes_in_order(
 def test_pages_follow_each_other_over_eras(storage: SqliteStorage) -> None:
     """Whatever lies between: page by page comes what one page has."""
     talk(storage)
-    for gap in (1 << messages.ERA_BITS, 3 << messages.ERA_BITS):
+    for gap in (1 << blocks.ERA_BITS, 3 << blocks.ERA_BITS):
         skip_ids(storage, gap)
         for to, room in ((1, None), (None, "ops"), (None, None), (2, None), (3, None)):
             store_posts(storage, 3, Post(to, "x", None, room=room))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.storage.records import Post
-from service.storage.sqlite import messages, posting, schema, unread
+from service.storage.sqlite import blocks, messages, posting, schema, unread
 from tests.support.storage import add, say, skip_ids
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from service.storage.sqlite.engine import SqliteStorage
 
-BLOCK = 1 << unread.BLOCK_BITS
+BLOCK = 1 << blocks.BLOCK_BITS
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Con
         connection.execute("BEGIN")
         for name in ("alice", "bob", "carol"):
             connection.execute(
-                "INSERT INTO user VALUES (NULL, ?, 'x', '', '', 0, 0, NULL, '', 'member', NULL, 0)", (name,)
+                "INSERT INTO user VALUES (NULL, ?, 'x', '', '', 0, 0, NULL, '', 'member', NULL)", (name,)
             )
         yield connection
 
