@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
 from client.chat.recent import Recent
@@ -77,9 +78,14 @@ class People:
         """These came online, and those went."""
         self._online = sorted((set(self._online) | set(arrived)) - set(left))
 
-    def everyone(self) -> frozenset[str]:
-        """Who is online, the user among them."""
-        return frozenset(self._online)
+    def first_online(self, most: int) -> list[str]:
+        """The first ones online by name, the user among them."""
+        return self._online[:most]
+
+    def is_online(self, name: str) -> bool:
+        """Whether somebody is, by the name as the server spells it."""
+        place = bisect_left(self._online, name)
+        return self._online[place : place + 1] == [name]
 
     def others(self) -> set[str]:
         """Who is online but the user."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from client.chat.people import People
     from service.wire.protocol import MemberEvent
 
+MOST_LISTED: Final = 200  # people of the main room, as many as a page has of a room; no screen is higher
 _RANKS: Final = {"member": "", "moderator": "mod"}  # as they are shown; others as the server says them
 
 
@@ -68,15 +69,16 @@ class Roll:
             self._roles[new] = self._roles.pop(old)
 
     def list(self, target: str) -> list[Person]:
-        """Who is in a conversation: of the main room who is online, of a talk the two, of a room its members."""
-        online = self._people.everyone()
+        """Who is in a conversation: of the main room the first online, of a talk the two, of a room its members."""
+        roles: dict[str, str] = {}
         if target == EVERYONE:
-            names, roles = sorted(online), {}
+            names = self._people.first_online(MOST_LISTED)
         elif target.startswith(ROOM):
-            names, roles = sorted(self._roles if target == self._target else ()), self._roles
+            roles = self._roles if target == self._target else {}
+            names = sorted(roles)
         else:
-            names, roles = sorted({target, self._people.name}), {}
-        return [
-            Person(shown_name(name), _RANKS.get(role := roles.get(name, "member"), role), name in online)
-            for name in names
-        ]
+            names = sorted({target, self._people.name})
+        return [self._person(name, roles.get(name, "member")) for name in names]
+
+    def _person(self, name: str, role: str) -> Person:
+        return Person(shown_name(name), _RANKS.get(role, role), self._people.is_online(name))

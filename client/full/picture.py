@@ -129,19 +129,19 @@ def _others(tabs: Sequence[Tab], columns: int) -> Row:
     return [("unread" if unread else "presence", cut(text, columns))]
 
 
-def people(members: Sequence[Person], widths: Widths, rows: int) -> list[Row]:
-    """The members, who is online first, others in brackets; of more than fit the last row counts the others."""
+def people(members: Sequence[Person], count: int, widths: Widths, rows: int) -> list[Row]:
+    """The members, who is online first, others in brackets; of more than fit, or than are known, the last row counts.
+
+    `count` is how many there are.
+    """
     columns = widths.right - _BESIDE
     if columns <= 0:
         return []
     ordered = sorted(members, key=lambda person: not person.is_online)
-    shown = ordered if len(ordered) <= rows else ordered[: rows - 1]
+    shown = ordered if count <= rows else ordered[: rows - 1]
     drawn = [_person(person, columns) for person in shown]
-    return (
-        drawn
-        if len(shown) == len(ordered)
-        else [*drawn, [("presence", cut(f" {len(ordered) - len(shown)} more", columns))]]
-    )
+    more = count - len(shown)
+    return [*drawn, [("presence", cut(f" {more:,} more", columns))]] if more > 0 and shown else drawn
 
 
 def _person(person: Person, columns: int) -> Row:

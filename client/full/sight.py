@@ -24,7 +24,8 @@ class Sight:
     title: str
     topic: str
     here: str  # how many are there, in words
-    people: Sequence[Person]
+    people: Sequence[Person]  # those that are known
+    count: int  # of all people
     tabs: Sequence[Tab]
     is_connected: bool
 
@@ -34,15 +35,18 @@ def look(model: Model) -> Sight:
     conversations = model.conversations
     target = conversations.held
     conversation, people = conversations[target], model.roll.list(target)
+    count = len(people)
     if target == EVERYONE:
-        here = f"{model.people.online:,} online"
+        count = model.people.online
+        here = f"{count:,} online"
     elif target.startswith(ROOM):
-        here = counted(max(conversation.members, 0), "member")
+        count = max(conversation.members, count)
+        here = counted(count, "member")
     else:
-        here = "online" if target in model.people.everyone() else "away"
+        here = "online" if model.people.is_online(target) else "away"
     tabs = conversations.tabs()
     title = next((tab.title for tab in tabs if tab.is_held), conversation.title)
-    return Sight(target, title, one_line(conversation.topic), here, people, tabs, model.is_connected)
+    return Sight(target, title, one_line(conversation.topic), here, people, count, tabs, model.is_connected)
 
 
 def state(sight: Sight, pending: int) -> tuple[str, bool]:

@@ -75,7 +75,7 @@ class Stage:
             *picture.join(
                 picture.conversations(seen.tabs, widths, self.space.rows),
                 self._talk(typed, pending),
-                picture.people(seen.people, widths, self.space.rows),
+                picture.people(seen.people, seen.count, widths, self.space.rows),
                 widths,
                 self.space.rows,
                 self._rules,

@@ -144,16 +144,18 @@ def test_one_row_for_conversations() -> None:
 def test_people() -> None:
     """Who is online first, then the others in brackets; a rank stands behind a name, however long that is."""
     members = [Person("zoe", is_online=False), Person("alice", "owner"), Person(WIDE_NAME, "mod"), Person("bob")]
-    rows = texts(people(members, AT_120, 9))
+    rows = texts(people(members, 4, AT_120, 9))
     assert rows == [" alice owner", f" {WIDE_NAME[:8]}\u2026 mod", " bob", "(zoe)"]
     assert max(map(columns_of, rows)) <= 23
-    assert texts(people(members, AT_120, 2)) == [" alice owner", " 3 more"]
+    assert texts(people(members, 4, AT_120, 2)) == [" alice owner", " 3 more"]
+    assert texts(people(members, 1_200, AT_120, 5))[-1] == " 1,196 more"
+    assert texts(people(members, 6, AT_120, 9))[-1] == " 2 more"
 
 
 @pytest.mark.parametrize("widths", [AT_80, whole(80)])
 def test_no_space_for_people(widths: Widths) -> None:
     """Nothing is drawn."""
-    assert people([Person("bob")], widths, 9) == []
+    assert people([Person("bob")], 1, widths, 9) == []
 
 
 def test_columns_beside_one_another() -> None:
