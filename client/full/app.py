@@ -222,8 +222,6 @@ class FullScreen:
             return await self._face.ask(question, self._secrets, is_secret=is_secret)
         finally:
             self._is_asked_for = False
-            if not self._is_in:
-                self._stage.forget_notes()  # what was said about this question
 
     async def _edit(self, text: str) -> str | None:
         """Gives the terminal to an editor; what arrives meanwhile waits, unconfirmed."""
@@ -241,6 +239,7 @@ class FullScreen:
     # -- keys ---------------------------------------------------------------------------------------------------------
     def _enter(self) -> None:
         self._is_warned = False
+        self._stage.forget_notes()
         if self._face.text:
             self._stage.to_end()  # what comes of it stands there
         self._face.enter()
@@ -280,6 +279,7 @@ class FullScreen:
     def _switch(self, event: KeyPressEvent, target: str) -> None:
         if self._is_asked_for or not self._is_in:
             return
+        self._stage.forget_notes()
         with suppress(ConnectionLostError):  # the link says so
             self._session.perform(self._interpreter.turn(target, event.current_buffer.text))
         self._stage.show_talk()

@@ -128,7 +128,7 @@ class Stage:
         self._is_list = False
 
     def forget_notes(self) -> None:
-        """What was said to the user so far need not be said again."""
+        """The user does something else: what was said to them so far need not be said again below a page."""
         self._transcripts.forget_notes()
 
     def page(self, step: int) -> None:

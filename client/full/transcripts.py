@@ -90,7 +90,7 @@ class Transcripts:
         self._size = Size(80, 24)
         self._target = EVERYONE
         self._all: dict[str, Transcript] = {}
-        self._notes: deque[Line] = deque(maxlen=_MOST_NOTES)  # what the client said since the conversation is held
+        self._notes: deque[Line] = deque(maxlen=_MOST_NOTES)  # what the client said since the user did something
 
     @property
     def held(self) -> Transcript:

@@ -421,3 +421,22 @@ def test_the_wheel(desk: Desk) -> None:
     desk.type("securepassword\r")
     desk.chat(script, lambda make_link, profile: FullScreen(make_link, replace(profile, mouse=True)))
     assert desk.glass.written.rfind("\x1b[?1000l") > desk.glass.written.rfind("\x1b[?1000h")
+
+
+def test_what_was_said_before_is_gone_with_a_new_page(desk: Desk) -> None:
+    """Turning to the held conversation again shows it afresh; what that itself says stands below."""
+
+    def script(peer: Peer) -> None:
+        enter(peer, 9)
+        desk.type("/users\r")
+        peer.answer(peer.expect("users"), type="users", users=["alice", "bob"], time=TIME)
+        desk.shows("Online (2):")
+        desk.type("/talk all\r")
+        answer(peer, 9, 10)
+        desk.shows("word 10", "What is no operation goes to everyone")
+        assert not any("Online (2):" in row for row in desk.glass.rows())
+        desk.type(CTRL_D)
+        peer.see_off()
+
+    desk.type("securepassword\r")
+    desk.chat(script)
