@@ -69,10 +69,12 @@ class Line:
     """One line to show, or several rows of one message: parts with a style and a safe text each.
 
     The first `head` parts stand before a text that wraps below itself. `names` follow the parts, in columns on a
-    screen. With `calls` the user is notified, also while they look elsewhere. `conversation` says to which one it
-    belongs, if to one, and `number` which message it shows, if one; a line that `is_aside` is for the notification
-    alone. For a face that keeps lines: those that `opens` are of a page that a conversation begins with, and one that
-    says that a message was deleted has its number in `deletes`.
+    screen. With `calls` the user is notified, also while they look elsewhere. A line that `is_aside` is not shown: it
+    is for the notification, or for what follows.
+
+    For a face that keeps lines `conversation` says to which one it belongs, if to one, and `number` which message it
+    shows, if one. Lines that `opens` marks are of a page that a conversation begins with. `deletes` is the number of a
+    message that is deleted.
     """
 
     __slots__ = ("calls", "conversation", "deletes", "head", "is_aside", "names", "number", "opens", "parts")

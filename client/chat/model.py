@@ -373,8 +373,10 @@ class Model:
         sent = self.deletions.take(message_id)
         if sent is None:
             return [_deleting(message_id, hint(f"Message {message_id} is deleted."))] if by == self.name else []
-        if by is not UNSET and self.people.is_muted(by):
-            return []
+        if by is not UNSET and self.people.is_muted(by):  # in silence
+            silent = _deleting(message_id, hint(""))
+            silent.is_aside = True
+            return [silent]
         who = "you" if by == self.name else "the operator" if by is UNSET else shown_name(by)
         _, moment = self._formatter.time(sent)
         target = target_of_room(room)

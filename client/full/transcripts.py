@@ -48,6 +48,8 @@ class Transcript:
         """Puts a line below. One that says that a message is deleted takes the text of that away."""
         if line.deletes:
             self.scroll.replace(line.deletes, _without_text)
+        if line.is_aside:
+            return
         if not self._oldest and line.conversation == self._target:
             self._oldest = line.number
         self.scroll.add_below([line])
@@ -129,10 +131,9 @@ class Transcripts:
             is_page = line.opens
             if is_page and line.parts[0][0] == "unread":
                 divider = line
-            if not line.conversation:
+            if not line.conversation and not line.is_aside:
                 self._notes.append(line)
-            if not line.is_aside:
-                self.held.add(line)
+            self.held.add(line)
         self._say_again(due)
         if divider is not None:
             self.held.scroll.bring_up(divider)

@@ -92,6 +92,8 @@ class StdinRun:
         with self._lock:
             try:
                 for line in lines:
+                    if line.is_aside:
+                        continue
                     print(line.text, file=self._err if line.is_trouble else self._out, flush=True)
             except BrokenPipeError:
                 self._is_read = False

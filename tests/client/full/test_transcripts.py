@@ -147,3 +147,7 @@ def test_a_deleted_message() -> None:
     told.deletes = 7
     made.put([said(6), line, told])
     assert texts(made, Size(40, 9)) == ["6", "09:30 bob: (deleted)", "-- bob deleted a message"]
+    silent = hint("")
+    silent.deletes, silent.is_aside = 6, True
+    made.put([silent])
+    assert texts(made, Size(40, 9)) == ["(deleted)", "09:30 bob: (deleted)", "-- bob deleted a message"]
