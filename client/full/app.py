@@ -171,7 +171,7 @@ class FullScreen:
             return 0
         except ConnectionLostError:
             waiting = self._inbox.take()
-            self._print(waiting if self._told[-1] in waiting else [*self._told, *waiting])
+            self._print([*(line for line in self._told if line not in waiting), *waiting])
             if not self._is_in:  # only after the login it comes back by itself
                 self._print([hint("You are not logged in. Start again.")])
             return 1

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from service.wire.protocol import History
 
 MOST_LINES: Final = 10_000  # of a conversation; the oldest go, and come again when one scrolls up
-MOST_KEPT: Final = 30  # conversations whose lines are kept; others begin anew
+MOST_READ: Final = 1_000_000  # characters; beyond them SEARCH is of more use
+MOST_KEPT: Final = 10  # conversations whose lines are kept; others begin anew, as all do where there is a connection
 _MOST_NOTES: Final = 20  # lines; a small screen is full of them
 _SPARE: Final = 20  # messages to ask for beyond what is owed
 BEGINNING: Final = "-- the beginning --"
@@ -39,8 +40,7 @@ class Transcript:
         self.scroll = Scroll(size, MOST_LINES)
         self.problem = ""  # why there is nothing older
         self._target = target
-        self._oldest = 0  # the id of the first message; 0: none
-        self._has_all = False  # nothing is older
+        self._first = 0  # the id of the first message that there is; 0: not known
         self._is_asked = False  # a page is on its way
         self._owed = 0  # rows to go up once it is there
 
@@ -50,8 +50,6 @@ class Transcript:
             self.scroll.replace(line.deletes, _without_text)
         if line.is_aside:
             return
-        if not self._oldest and line.conversation == self._target:
-            self._oldest = line.number
         self.scroll.add_below([line])
 
     def move(self, rows: int) -> None:
@@ -61,10 +59,19 @@ class Transcript:
 
     def ask(self) -> History | None:
         """The command for the page that is owed; None if none is, or it is on its way."""
-        if not self._owed or self._has_all or self._is_asked or not self._oldest:
+        oldest = self._oldest()
+        if not self._owed or self._is_asked or oldest in {0, self._first}:
+            return None
+        if self.scroll.length > MOST_READ:
+            self.problem, self._owed = "SEARCH finds what is older", 0
             return None
         self._is_asked, self.problem = True, ""
-        return replace(asking(self._target), before=self._oldest, limit=min(MAX_PAGE, self._owed + _SPARE))
+        return replace(asking(self._target), before=oldest, limit=min(MAX_PAGE, self._owed + _SPARE))
+
+    def _oldest(self) -> int:
+        """The id of the first message that stands here; 0: none does."""
+        own = (line.number for line in self.scroll.lines() if line.number and line.conversation == self._target)
+        return next(own, 0)
 
     def take(self, page: Page | str) -> None:
         """The page is there, or why it is not."""
@@ -72,9 +79,10 @@ class Transcript:
         if isinstance(page, str):
             self.problem, self._owed = page, 0
             return
-        self._has_all = page.older is None
-        self._oldest = next((line.number for line in page.lines if line.number), self._oldest)
-        self.scroll.add_above([*([hint(BEGINNING)] if self._has_all else []), *page.lines])
+        self.scroll.add_above(page.lines)
+        if page.older is None:
+            self._first = self._oldest()
+            self.scroll.add_above([hint(BEGINNING)])
         self.move(-self._owed)
 
 

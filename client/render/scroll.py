@@ -34,7 +34,8 @@ class _Wrapped:
 class Scroll:
     """Lines, and which rows of them are shown on a screen of `size`; at first the last ones.
 
-    While those are shown it stays at the end, whatever is added. Of more than `most` lines the oldest are dropped.
+    While those are shown it stays at the end, whatever is added. Of more than `most` lines the oldest are dropped; only
+    of twice as many while one reads above.
     """
 
     def __init__(self, size: Size, most: int | None = None) -> None:
@@ -50,6 +51,10 @@ class Scroll:
     def is_at_end(self) -> bool:
         """Whether the last row is shown."""
         return self._foot == len(self._lines) - 1 and self._hidden == 0
+
+    def lines(self) -> Iterator[Line]:
+        """All lines, the oldest first."""
+        return (wrapped.line for wrapped in self._lines)
 
     def add_above(self, lines: Sequence[Line]) -> None:
         """Puts older lines above; a day that they end in is not named twice."""
@@ -69,7 +74,7 @@ class Scroll:
             self._foot = len(self._lines) - 1
         else:
             self.new += sum(not line.is_day for line in lines)
-        if self._most is not None and len(self._lines) > self._most:
+        if self._most is not None and len(self._lines) > (self._most if self.is_at_end else 2 * self._most):
             self._drop(len(self._lines) - self._most)
 
     def replace(self, number: int, make: Callable[[Line], Line]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from client.chat.addressing import EVERYONE
 from client.chat.paging import Page
-from client.full.transcripts import BEGINNING, MOST_KEPT, Transcript, Transcripts
+from client.full.transcripts import BEGINNING, MOST_KEPT, MOST_LINES, MOST_READ, Transcript, Transcripts
 from client.render.layout import Size
 from client.text import Line, hint
 from service.wire.protocol import History
@@ -114,6 +114,29 @@ def test_no_page_comes() -> None:
     made.move(-1)
     assert made.ask()
     assert made.problem == ""
+
+
+def test_what_was_dropped_is_asked_for_again() -> None:
+    """A page begins at the oldest message that is left, also where the beginning was there before."""
+    made = begun(*range(1, 9))
+    made.move(-9)
+    assert made.ask()
+    made.take(Page([], None))
+    made.move(-9)
+    assert made.ask() is None
+    made.scroll.to_end()
+    for number in range(9, MOST_LINES + 8):
+        made.add(said(number, "#ops"))
+    made.move(-MOST_LINES)
+    assert (made.ask() or History()).before == 8
+
+
+def test_reading_is_bounded() -> None:
+    """Beyond so many characters nothing is asked for, and it is said how to go on."""
+    made = begun(1)
+    made.scroll.add_below([hint("x" * (MOST_READ + 1))])
+    made.move(-MOST_READ)
+    assert (made.ask(), made.problem) == (None, "SEARCH finds what is older")
 
 
 def test_other_conversations_do_not_count_as_the_oldest() -> None:

@@ -64,14 +64,15 @@ def test_what_comes_below_while_one_reads_above() -> None:
 
 
 def test_the_oldest_lines_are_dropped() -> None:
-    """Of more than so many; who reads above keeps the place while it is there."""
-    made = Scroll(Size(20, 2), most=5)
+    """Of more than so many at the end; who reads above keeps the place until there are twice as many."""
+    made = Scroll(Size(20, 2), most=3)
     made.add_below(list(map(hint, "12345")))
+    assert ([line.text for line in made.lines()], rows(made), made.length) == (["3", "4", "5"], ["4", "5"], 3)
     made.move(-1)
-    made.add_below([hint("6")])
-    assert (rows(made), made.length) == (["3", "4"], 5)
-    made.add_below(list(map(hint, "789")))
-    assert (rows(made), made.move(-1)) == (["5", "6"], 0)
+    made.add_below(list(map(hint, "678")))
+    assert (rows(made), made.length) == (["3", "4"], 6)
+    made.add_below([hint("9")])
+    assert ([line.text for line in made.lines()], rows(made)) == (["7", "8", "9"], ["7", "8"])
 
 
 def test_what_is_not_shown_is_not_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
