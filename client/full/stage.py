@@ -64,7 +64,7 @@ class Stage:
         self.space = Size(widths.talk or size.columns, max(1, size.rows - _ROUND))
         status = self._session.status()
         pending = picture.pending(pending_rows(status, self.space.columns))
-        self._transcripts.hold(seen.target)
+        self._follow(seen.target)
         self._transcripts.resize(Size(self.space.columns, max(1, self.space.rows - len(pending))))
         self._transcripts.put(arrived)
         self._hide()
@@ -82,6 +82,13 @@ class Stage:
             ),
             picture.foot(self._below(status, widths), widths, self._rules),
         ]
+
+    def _follow(self, target: str) -> None:
+        """This conversation is held; perhaps it is the one from before, with somebody who has another name now."""
+        before = self._transcripts.target
+        if target != before and self._session.view.look(lambda model: model.people.present_name(before)) == target:
+            self._transcripts.rename(target)
+        self._transcripts.hold(target)
 
     def _divide(self) -> Widths:
         if not self.is_open:

@@ -44,6 +44,13 @@ class Transcript:
         self._is_asked = False  # a page is on its way
         self._owed = 0  # rows to go up once it is there
 
+    def renamed(self, target: str) -> Transcript:
+        """The same, of a person who has another name now."""
+        for line in self.scroll.lines():
+            line.conversation = target if line.conversation == self._target else line.conversation
+        self._target = target
+        return self
+
     def add(self, line: Line) -> None:
         """Puts a line below. One that says that a message is deleted takes the text of that away."""
         if line.deletes:
@@ -98,27 +105,33 @@ class Transcripts:
 
     def __init__(self) -> None:
         self._size = Size(80, 24)
-        self._target = EVERYONE
+        self.target = EVERYONE  # the conversation that is held
         self._all: dict[str, Transcript] = {}
         self._notes: deque[Line] = deque(maxlen=_MOST_NOTES)  # what the client said since the user did something
 
     @property
     def held(self) -> Transcript:
         """That of the conversation that is held."""
-        if self._target not in self._all:
-            self._all[self._target] = Transcript(self._target, self._size)
-        return self._all[self._target]
+        if self.target not in self._all:
+            self._all[self.target] = Transcript(self.target, self._size)
+        return self._all[self.target]
 
     def hold(self, target: str) -> None:
         """From now on this conversation is held."""
-        if target == self._target:
+        if target == self.target:
             return
-        self._target = target
+        self.target = target
         self._notes.clear()
         kept = self._all.pop(target, None)
         self._all[target] = kept or Transcript(target, self._size)  # the last to be forgotten
         if len(self._all) > MOST_KEPT:
             del self._all[next(iter(self._all))]
+
+    def rename(self, target: str) -> None:
+        """The one that is held has another name."""
+        if (kept := self._all.pop(self.target, None)) is not None:
+            self._all[target] = kept.renamed(target)
+        self.target = target
 
     def put(self, lines: Sequence[Line]) -> None:
         """Puts lines below those of the conversation that is held; a page that opens it replaces them.
@@ -131,7 +144,7 @@ class Transcripts:
         is_page = False
         for line in lines:
             if line.opens and not is_page:
-                self._all.pop(self._target, None)
+                self._all.pop(self.target, None)
                 due, divider = list(self._notes), None
                 self._notes.clear()
             elif not line.opens:

@@ -17,9 +17,11 @@ from client.view import View
 from service.wire.protocol import (
     AnyCommand,
     BroadcastEvent,
+    DirectEvent,
     HistoryReply,
     Login,
     LoginOkReply,
+    RenamedEvent,
     RoomInfo,
     StoredMessage,
 )
@@ -149,6 +151,16 @@ def test_more_is_unread_than_there_is_space() -> None:
     assert drawn[1].endswith("-- 50 unread --")
     assert "\u2500 more below \u2500" in drawn[-1]
     assert theatre.hidden == [True]
+
+
+def test_the_partner_of_a_talk_gets_another_name() -> None:
+    """The talk goes on below the same lines."""
+    theatre = Theatre()
+    theatre.model.arrivals.hold("bob", 0)
+    theatre.draw(theatre.model.receive(DirectEvent(id=11, time="", from_="bob", to="alice", message="psst")))
+    drawn = theatre.draw(theatre.model.receive(RenamedEvent("bob", "bobby", "")))
+    assert drawn[0].startswith(" @bobby")
+    assert any("psst" in row for row in drawn)
 
 
 def test_members_are_asked_for_once() -> None:
