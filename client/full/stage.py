@@ -54,6 +54,7 @@ class Stage:
         self._is_bare = False  # a wide one hides the columns at the sides
         self._is_reading = False  # a page of older messages is on its way
         self._is_above = False  # one reads above what is newest
+        self._is_away = False  # there was no connection at the last frame
 
     # -- drawing ------------------------------------------------------------------------------------------------------
     def draw(self, size: Size, arrived: Sequence[Line], typed: str) -> Sequence[Row]:
@@ -68,6 +69,7 @@ class Stage:
         self._transcripts.resize(Size(self.space.columns, max(1, self.space.rows - len(pending))))
         self._transcripts.put(arrived)
         self._hide()
+        self._open_late(seen)
         if widths.right:
             self._call_roll(seen.target)
         return [
@@ -89,6 +91,16 @@ class Stage:
         if target != before and self._session.view.look(lambda model: model.people.present_name(before)) == target:
             self._transcripts.rename(target)
         self._transcripts.hold(target)
+
+    def _open_late(self, seen: sight.Sight) -> None:
+        """The connection is back: what was turned to without one is opened now."""
+        was_away, self._is_away = self._is_away, not seen.is_connected
+        if was_away and seen.is_connected and any(tab.is_held and tab.unread for tab in seen.tabs):
+            self._soon(lambda: self._open(seen.target))
+
+    def _open(self, target: str) -> None:
+        with suppress(OfflineError, ConnectionLostError):
+            self._session.deeds.hold(target)
 
     def _divide(self) -> Widths:
         if not self.is_open:

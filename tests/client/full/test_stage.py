@@ -62,11 +62,13 @@ class Theatre:
         self.model.receive(login, Login(username="alice"))
         self.sent: list[AnyCommand] = []
         self.hidden: list[bool] = []
+        self.held: list[str] = []
         session = SimpleNamespace(
             view=View(self.model, lambda _: None),
             status=lambda: Status("alice", self.model.is_connected, 2, 0, [], self.model.conversations.unread_tabs()),
             hello=SimpleNamespace(server="test"),
             send=self.sent.append,
+            deeds=SimpleNamespace(hold=self.held.append),
             hide=self._hide,
         )
         self.stage = Stage(cast("Session", session), size, LINES, lambda: None, lambda do: do())
@@ -161,6 +163,20 @@ def test_the_partner_of_a_talk_gets_another_name() -> None:
     drawn = theatre.draw(theatre.model.receive(RenamedEvent("bob", "bobby", "")))
     assert drawn[0].startswith(" @bobby")
     assert any("psst" in row for row in drawn)
+
+
+@pytest.mark.parametrize(("target", "held"), [("#room02", ["#room02"]), ("#room03", [])])
+def test_what_was_turned_to_without_a_connection(target: str, held: list[str]) -> None:
+    """It is opened once the connection is back, if something is unread in it."""
+    theatre = Theatre()
+    theatre.model.is_connected = False
+    theatre.model.conversations.hold(target)
+    theatre.draw()
+    assert theatre.held == []
+    theatre.model.is_connected = True
+    theatre.draw()
+    theatre.draw()
+    assert theatre.held == held
 
 
 def test_members_are_asked_for_once() -> None:
