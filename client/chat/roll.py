@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from client.chat.addressing import EVERYONE, ROOM, target_of_room
-from client.text import shown_name
+from client.text import one_line, shown_name
 from service.wire.protocol import Members, MembersReply
 
 if TYPE_CHECKING:
@@ -81,4 +81,4 @@ class Roll:
         return [self._person(name, roles.get(name, "member")) for name in names]
 
     def _person(self, name: str, role: str) -> Person:
-        return Person(shown_name(name), _RANKS.get(role, role), self._people.is_online(name))
+        return Person(shown_name(name), _RANKS.get(role, one_line(role)), self._people.is_online(name))

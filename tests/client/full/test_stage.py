@@ -21,6 +21,9 @@ from service.wire.protocol import (
     HistoryReply,
     Login,
     LoginOkReply,
+    MemberEvent,
+    MemberInfo,
+    MembersReply,
     RenamedEvent,
     RoomInfo,
     StoredMessage,
@@ -193,6 +196,38 @@ def test_the_keys() -> None:
     theatre = Theatre()
     assert any("Page Up" in row for row in theatre.draw(typed="?"))
     assert not any("Page Up" in row for row in theatre.draw(typed="??"))
+
+
+def test_nothing_raw_is_drawn() -> None:
+    """Whatever a server says of rooms and people."""
+    theatre, evil = Theatre(Size(200, 40)), "a\x1b[2J\x07\x9b\u202e\n\ta"
+    info = RoomInfo(
+        room=evil,
+        topic=evil,
+        private=False,
+        role=evil,
+        members=3,
+        unread=1,
+        read_id=0,
+        created="t",
+        muted=True,
+        muted_until=evil,
+    )
+    login = LoginOkReply(
+        username=evil, users=[evil], missed=0, unread=0, last_id=9, token="", time="", topic=evil, rooms=[info]
+    )
+    lines = theatre.model.receive(login, Login(username="alice"))
+    seen: list[str] = theatre.draw(lines)
+    theatre.model.arrivals.hold(f"#{evil}")
+    theatre.draw()
+    (call,) = theatre.sent
+    members = [MemberInfo(name=evil, role=evil, online=True)]
+    lines = theatre.model.receive(MembersReply(room=evil, members=members, more=True), call)
+    lines += theatre.model.receive(MemberEvent(room=evil, username=evil, action=evil, by=evil, reason=evil, time=evil))
+    seen += theatre.draw(lines)
+    theatre.model.arrivals.hold(evil)
+    seen += theatre.draw()
+    assert not {character for row in seen for character in row if not character.isprintable()} - {"\u200e"}
 
 
 def test_before_the_login() -> None:
