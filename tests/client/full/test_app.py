@@ -440,3 +440,21 @@ def test_what_was_said_before_is_gone_with_a_new_page(desk: Desk) -> None:
 
     desk.type("securepassword\r")
     desk.chat(script)
+
+
+def test_an_older_server(desk: Desk) -> None:
+    """Without rooms, too, a direct message that was not turned to is not seen, whatever was read in the main room."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in()
+        answer(peer, 9)
+        desk.shows("word 9")
+        peer.say(type="direct", id=11, time=TIME, from_="bob", to="alice", message="psst")
+        peer.say(type="broadcast", id=12, time=TIME, from_="bob", message="public")
+        desk.shows("bob: public", " 2 @bob             1")
+        desk.type(CTRL_D)
+        peer.see_off()
+        assert [command for command in peer.seen if command.get("id", 0) >= 11 or 11 in command.get("ids", [])] == []
+
+    desk.type("securepassword\r")
+    desk.chat(script)
