@@ -63,7 +63,10 @@ class Arrivals:
         """
         before = self._conversations.held
         self._conversations.hold(target)
-        lines = [] if target == before else self._release(before)
+        lines = []
+        if target != before:
+            self._presence.turn_away()
+            lines = self._release(before)
         if not self._conversations.is_divided:
             return lines, None
         command = self._backlog.opening(target, context)

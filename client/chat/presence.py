@@ -79,6 +79,10 @@ class Presence:
             del self._moves[room, name]  # there and back
         return []
 
+    def turn_away(self) -> None:
+        """Another room is held: who came and went in the one before is not told there."""
+        self._moves.clear()
+
     def speak(self, name: str) -> None:
         """A message by `name` is shown: that they have come is told by it."""
         if self._told is not None and name in self._now:

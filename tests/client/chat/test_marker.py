@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from client.chat.marker import Marker
 from service.wire.protocol import History
@@ -104,3 +106,42 @@ def test_a_gap_above_a_page_reads_nothing() -> None:
     show(one, History(before=50), 48, 49, more=False)
     show(one, History(after=50), 51, 52, more=False)
     assert one.unread == 3
+
+
+@given(
+    unread=st.integers(0, 6),
+    steps=st.lists(st.sampled_from(["live", "miss", "own", "newest 1", "newest 3", "older 2", "take"]), max_size=40),
+)
+def test_nothing_is_confirmed_that_was_not_shown(unread: int, steps: list[str]) -> None:
+    """Whatever comes while the conversation is held or is not; and once all was shown, nothing is unread."""
+    one, said, shown = marker(unread), dict.fromkeys(range(SEAM - 9, SEAM + 1), "bob"), set[int]()
+    shown.update(sorted(said)[: 10 - unread])
+
+    def page(before: int, limit: int) -> bool:
+        asked = History(before=before) if before <= max(said) else History()
+        wanted = sorted(message_id for message_id in said if message_id < before)
+        messages = [stored(message_id, sender=said[message_id]) for message_id in wanted[-limit:]]
+        one.page(asked, messages, "alice", more=len(wanted) > limit)
+        shown.update(message.id for message in messages)
+        return len(wanted) > limit
+
+    for step in [*steps, "take"]:
+        new = max(said) + 1
+        if step in {"live", "miss", "own"}:
+            said[new] = "alice" if step == "own" else "bob"
+            if step == "miss":
+                one.miss(new, is_mention=False)
+            else:
+                one.live(new, is_own=step == "own")
+                shown.add(new)
+        elif step == "older 2":
+            page(one.covered, 2)
+        elif step != "take":
+            page(new, int(step[-1]))
+        elif taken := one.take():
+            assert {message_id for message_id in said if message_id <= taken} <= shown
+        assert one.unread >= len(said.keys() - shown)
+    more = True
+    while more:
+        more = page(one.covered, 2)
+    assert (one.unread, one.take() in {None, max(said)}) == (0, True)

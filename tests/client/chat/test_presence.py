@@ -134,3 +134,12 @@ def test_many_moves_are_counted() -> None:
     for name in sorted(CLASS):
         presence.move("#ops", name, "joined", CLASS)
     assert presence.tell() == ["user00, user01, user02 and 27 others joined #ops"]
+
+
+def test_moves_of_a_room_that_is_held_no_longer_are_not_told() -> None:
+    """They would stand between the lines of another one."""
+    presence = Presence("folded")
+    presence.move("#ops", "bob", "joined", {"bob"})
+    presence.change({"bob"}, {"bob", "zoe"})
+    presence.turn_away()
+    assert presence.tell() == ["zoe is online"]
