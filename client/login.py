@@ -12,7 +12,8 @@ from unicodedata import normalize
 from client.chat.help import whom_to_ask
 from client.net.connection import ConnectionLostError
 from client.net.link import OfflineError
-from client.text import hint, is_sendable, one_line, sentence, shown_name, trouble
+from client.text import counted, hint, is_sendable, one_line, sentence, shown_name, trouble
+from service.wire.limits import MAX_MINUTES
 from service.wire.protocol import (
     AckReply,
     AnyCommand,
@@ -121,7 +122,7 @@ class LoginDialogue:
     def _may_try_again(self, reply: AnyEvent) -> bool:
         """Shows a refusal; whether another password may help (else another name is asked for)."""
         if isinstance(reply, ErrorReply):
-            self._show([trouble(sentence(reply.message))])
+            self._show([trouble(f"{sentence(reply.message)}{_end_of(reply)}")])
             return reply.code in _ABOUT_PASSWORDS
         self._show([trouble("The name was registered or removed just now.")])
         return False
@@ -174,6 +175,14 @@ async def change_password(session: Session, ask: Ask, show: Show) -> None:
         if reply.code != "weak_password":
             old = await _ask_secret(ask, show, "Old password: ")
     return show([hint("The password stays as it was.")])
+
+
+def _end_of(error: ErrorReply) -> str:
+    """When a ban ends, as far as the server says it."""
+    if error.code != "banned" or not error.retry_after:
+        return ""
+    minutes = int(min(error.retry_after, MAX_MINUTES * 60) // 60) + 1
+    return f" It ends within {counted(minutes, 'minute')}."
 
 
 async def _ask_new(ask: Ask, show: Show) -> str:

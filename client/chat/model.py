@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from client.chat.addressing import target_of_message, target_of_room
+from client.chat.addressing import EVERYONE, target_of_message, target_of_room
 from client.chat.arrivals import Arrivals
 from client.chat.backlog import Backlog, tagged
 from client.chat.conversations import Conversations, Divides, Opening
@@ -262,6 +262,8 @@ class Model:
         lines = [self.people.meet(login.username, login.users)]
         if login.motd:
             lines.append(Line(("hint", "The server says: "), ("", body(login.motd))))
+        if note := self.rooms.mute_note(self.conversations[EVERYONE]):
+            lines.append(hint(note))
         invited = [one_line(room.room) for room in login.rooms or [] if room.invited]
         lines += [hint(f"You are invited to #{room}. JOIN {room} joins it.") for room in invited]
         self._summary = Summary(login, is_divided=self.conversations.is_divided)

@@ -57,7 +57,6 @@ _NEXT: Final = {  # by an error's code: what to do
     "not_a_member": "JOIN {room} joins it.",
     "invalid_room": "A room's name is as a user's: a letter first, then letters, digits, - and _.",
     "room_exists": "JOIN {room} joins it, or take another name.",
-    "muted": "You can read there.",
     "unknown_message": "HISTORY and SEARCH show the numbers.",
 }
 _GONE_TOPIC: Final = 60  # characters of a topic in a list of rooms

@@ -51,7 +51,7 @@ _RANDOM_BYTES: Final = 8  # 64 random bits in a nonce: unique for one sender
 _BYE: Final = {
     "shutdown": "The server is shutting down.",
     "slow": "The server closed the connection because this side took messages too slowly.",
-    "kicked": "The server's operator ended this session. Start the client again to come back.",
+    "kicked": "An operator or moderator ended this session. Start the client again to come back.",
     "password_changed": "The password was changed from elsewhere. Log in again with the new one.",
     "logout": "This session was logged out. Start the client again to come back.",
 }

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from client.login import LoginDialogue
 from client.net.connection import ConnectionLostError
@@ -140,3 +140,15 @@ def test_a_token_that_leads_to_another_name(tmp_path: Path, name: str, said: lis
     desk = Desk([], [IN])
     asyncio.run(LoginDialogue(cast("Session", desk), desk.ask, desk.show, tokens).run(name))
     assert desk.shown == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(UNSET, "No."), (90.0, "No. It ends within 2 minutes."), (1e12, "No. It ends within 525,601 minutes.")],
+)
+def test_who_is_banned_is_told_until_when(seconds: float | UnsetType, said: str) -> None:
+    """After the right password; then another name is asked for."""
+    banned = ErrorReply(code="banned", message="no", retry_after=seconds)
+    desk = Desk(["alice", "s3cret", "bob", "s3cret"], [KNOWN, banned, KNOWN, IN])
+    desk.log_in()
+    assert said in desk.shown

@@ -37,7 +37,7 @@ def test_a_new_name(service: Process, tmp_path: Path) -> None:
         bob.enter("talk alice")
         bob.wait_for("goes to alice now")
         rename(tmp_path, "alice", "alicia")
-        alice.wait_for("operator ended this session. Start the client again")
+        alice.wait_for("moderator ended this session. Start the client again")
         assert alice.wait_for_end() == 1
         bob.wait_for("-- alice is now called alicia")
         with terminal(service, "alice") as back:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from msgspec import UNSET, UnsetType
 
@@ -18,6 +20,7 @@ from service.wire.protocol import (
     ErrorReply,
     Join,
     Leave,
+    Login,
     MemberEvent,
     MemberInfo,
     Members,
@@ -193,7 +196,7 @@ def test_an_answer_becomes_lines(model: Model, event: AnyEvent, asked: AnyComman
             "muted",
             1800.0,
             Pm(room="ops", message="hi"),
-            _NOT_SENT.format("It ends at 12:30. You can read there."),
+            _NOT_SENT.format("It ends at 12:30."),
         ),
         (
             "unknown_room",
@@ -237,3 +240,10 @@ def test_who_is_silenced_is_told_so(model: Model, until: str | None, note: str) 
     model.conversations[EVERYONE].muted_until = until
     lines, _ = model.arrivals.hold(EVERYONE)
     assert texts(lines) == ["-- all --", *([note] if note else [])]
+
+
+def test_who_may_not_write_is_told_so_at_the_login() -> None:
+    """In the main room, where everyone is."""
+    model = Model(lambda: datetime(2026, 11, 21, 12, tzinfo=UTC), UTC)
+    lines = model.receive(login_ok(muted=True, rooms=[]), Login(username="alice"))
+    assert texts(lines)[1] == "A moderator has silenced you here. You can read."
