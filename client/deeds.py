@@ -157,9 +157,9 @@ class Deeds:
             return None
         try:
             return self._send(command[0])
-        except (OfflineError, ConnectionLostError):
-            self._view.tell(lambda model: model.arrivals.give_up())
-            raise
+        except OfflineError:
+            self._view.tell(lambda model: [*model.arrivals.give_up(), *_later(model)])
+            return None
 
     def leave(self, room: str) -> Future[AnyEvent]:
         """Leaves a room; if it is held, the main room is held from then on."""
@@ -192,6 +192,12 @@ class Deeds:
             return replies[-1]
         self.show([hint(otherwise)])
         return None
+
+
+def _later(model: Model) -> list[Line]:
+    """What to say where the page of what is unread cannot be asked for; nothing if nothing is."""
+    unread = model.receipts.of(model.conversations.held).unread
+    return [trouble(f"{unread:,} unread: NEW shows them once the connection is back.")] if unread else []
 
 
 class Tabs:
