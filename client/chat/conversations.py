@@ -154,11 +154,16 @@ class Conversations:
 
     def tabs(self) -> list[Tab]:
         """Those that can be held: the main room, rooms by name, talks by name."""
+        return [self._tab(number, target) for number, target in enumerate(self._order(), 1)]
+
+    def _order(self) -> list[str]:
         rooms = sorted(target for target, each in self._all.items() if each.role and target.startswith(ROOM))
         if self.held.startswith(ROOM) and self.held not in rooms:  # it is lost, and held until the user turns away
             rooms = sorted([*rooms, self.held])
-        talks = sorted(target for target in self._all if target != EVERYONE and not target.startswith(ROOM))
-        return [self._tab(number, target) for number, target in enumerate([EVERYONE, *rooms, *talks], 1)]
+        return [EVERYONE, *rooms, *sorted(self._talks())]
+
+    def _talks(self) -> list[str]:
+        return [target for target in self._all if target != EVERYONE and not target.startswith(ROOM)]
 
     def _tab(self, number: int, target: str) -> Tab:
         marker = self._receipts.of(target)
@@ -169,11 +174,15 @@ class Conversations:
 
     def unread_tabs(self) -> list[Tab]:
         """Those with something unread that is not shown as it comes."""
-        return [tab for tab in self.tabs() if tab.unread and not tab.is_held] if self.is_divided else []
+        if not self.is_divided:
+            return []
+        order = enumerate(self._order(), 1)
+        unread = (each for each in order if each[1] != self.held and self._receipts.of(each[1]).unread)
+        return [self._tab(number, target) for number, target in unread]
 
     def unread_direct(self) -> int:
         """How many messages are unread in talks with one person."""
-        return sum(tab.unread for tab in self.tabs() if tab.is_talk)
+        return sum(self._receipts.of(talk).unread for talk in self._talks())
 
     def neighbour(self, step: int) -> str | None:
         """The conversation so many places behind the held one, in a circle; None if there is no other one."""
@@ -222,9 +231,8 @@ class Conversations:
             else:
                 marker.start(info.unread or 0, login.last_id)
         if is_back and self._has_rooms and not login.missed:  # what was missed was seen elsewhere
-            for tab in self.tabs():
-                if tab.is_talk:
-                    self._receipts.of(tab.target).lower(0)
+            for talk in self._talks():
+                self._receipts.of(talk).lower(0)
         self.divide()
         return lost
 
