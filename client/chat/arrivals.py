@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from client.chat.addressing import EVERYONE, ROOM, shown_target
 from client.chat.backlog import CONTEXT, asked_of, tagged
 from client.text import Line, hint, shown_name
+from service.wire.protocol import DirectEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from client.chat.receipts import Receipts
     from client.chat.rooms import Rooms
     from client.render.formatting import Formatter
-    from service.wire.protocol import AnyCommand, BroadcastEvent, DirectEvent, HistoryReply, ReadEvent, StoredMessage
+    from service.wire.protocol import AnyCommand, BroadcastEvent, HistoryReply, ReadEvent, StoredMessage
 
     Message = BroadcastEvent | DirectEvent | StoredMessage
 
@@ -101,6 +102,8 @@ class Arrivals:
         if message.id in self._backlog.shown:
             if self._conversations.is_shown(target):
                 self._see(message, target)
+                if isinstance(message, DirectEvent) and message.to == self._people.name:
+                    self._receipts.direct(message.id)  # a page showed it before it came
             return []
         if self._conversations.wait(message, target):
             return []

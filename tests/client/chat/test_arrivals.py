@@ -116,6 +116,14 @@ def test_what_comes_before_the_page_waits_for_it(model: Model) -> None:
     assert texts(model.receive(public(13, "three", room="ops"))) == ["09:30 bob: three"]
 
 
+def test_a_direct_message_that_its_page_shows_before_it_comes(model: Model) -> None:
+    """It is shown once, and confirmed."""
+    _, asked = model.arrivals.hold("bob")
+    model.receive(direct(11))
+    assert answer(model, asked, stored(11, to="alice")) == ["09:30 bob -> you: hi"]
+    assert model.receipts.take() == [Seen(ids=[11])]
+
+
 def test_a_page_for_another_conversation_than_the_held_one_is_not_shown(model: Model) -> None:
     """Nor read: the user was faster than the server."""
     model.receive(public(11, room="ops"))
