@@ -46,9 +46,8 @@ def missed(session: Session, command: protocol.Missed) -> None:
     session.settle_receipts(account.id)
     session.settle()
     # A client that does not confirm gets all messages after the seam live; `missed` must not repeat them.
-    since = session.services.losses.count
     up_to = MAX_ID if account.confirm or account.quiet else account.last_id
-    with turn(session, session.services.pages):
+    with turn(session, session.services.pages) as since:
         page = session.services.storage.missed_page(account.id, up_to, command.limit)
     shown, more = _fit(session, page)
     note = Note(direct_ids=[message.id for message in shown])
@@ -62,8 +61,8 @@ def history(session: Session, command: protocol.History) -> None:
     room, partner_id, partner = _find_conversation(session, command)
     before = None if command.before is UNSET else command.before
     after = None if command.after is UNSET else command.after
-    storage, since = session.services.storage, session.services.losses.count
-    with turn(session, session.services.pages):
+    storage = session.services.storage
+    with turn(session, session.services.pages) as since:
         if room is not None:
             page = storage.room_page(account.id, room, before, after, command.limit)[1]
         else:
@@ -86,8 +85,7 @@ def search(session: Session, command: protocol.Search) -> None:
     # that wait for it, take no place of running searches. After the wait the index usually is complete.
     with turn(session, session.services.indexing), suppress(StorageUnavailable):  # then older messages are found
         storage.index_search()
-    since = session.services.losses.count
-    with turn(session, session.services.searches):
+    with turn(session, session.services.searches) as since:
         page = storage.search_page(
             command.query,
             account.id,
@@ -111,8 +109,7 @@ def since(session: Session, command: protocol.Since) -> None:
         raise PeerError("bad_request", 'field "deleted_after" must be the `time` of a login_ok or since')
     account = session.logged_in_account()
     session.settle()
-    losses = session.services.losses.count
-    with turn(session, session.services.pages):
+    with turn(session, session.services.pages) as losses:
         news = session.services.storage.since_page(
             account.id, command.id, command.limit, rooms=account.rooms, deleted_after=deleted_after
         )
@@ -133,12 +130,15 @@ def send_page(
 
 
 @contextmanager
-def turn(session: Session, turns: Turns) -> Iterator[None]:
-    """Wraps work that takes turns: with this client's account and address, and with other networks."""
+def turn(session: Session, turns: Turns) -> Iterator[int]:
+    """Wraps work that takes turns: with this client's account and address, and with other networks.
+
+    Yields how many losses there were before it: not before the wait, in which there can be more than are kept.
+    """
     account = session.logged_in_account()
     try:
         with turns.turn(session.origin, account.name, session.services.storage.release):
-            yield
+            yield session.services.losses.count
     except CrowdedError:
         raise StorageUnavailable("the service is stopping") from None
 

@@ -142,9 +142,8 @@ def refuse(session: Session, command: protocol.Command, error: Exception) -> Non
 def rooms(session: Session, command: protocol.Rooms) -> None:
     """Sends a page of the rooms that the user may see."""
     session.settle()
-    since = session.services.losses.count
     after = "" if command.after is UNSET else command.after
-    with turn(session, session.services.pages):
+    with turn(session, session.services.pages) as since:
         page = session.services.storage.rooms_page(session.logged_in_account().id, after, command.limit)
     shown, more = fit_rows(session, map(room_info, page.rooms), more=page.more)
     send_page(session, command, RoomsReply(rooms=shown, more=more), since)
@@ -157,9 +156,8 @@ def members(session: Session, command: protocol.Members) -> None:
     session.settle()
     online: list[str] = []
     services.delivery.run(lambda _: online.extend(services.roster.names()))
-    since = services.losses.count
     after = "" if command.after is UNSET else command.after
-    with turn(session, services.pages):
+    with turn(session, services.pages) as since:
         page = services.storage.members_page(account.id, room, after, command.limit, online)
     there = frozenset(online)
     rows = [_member_info(member, page, account.id, there) for member in page.members]
@@ -178,9 +176,8 @@ def bans(session: Session, command: protocol.Bans) -> None:
     """Sends a page of who is banned from a room, to its moderators."""
     room = known_room(session, command.room)
     session.settle()
-    since = session.services.losses.count
     after = "" if command.after is UNSET else command.after
-    with turn(session, session.services.pages):
+    with turn(session, session.services.pages) as since:
         page = session.services.storage.bans_page(session.logged_in_account().id, room, after, command.limit)
     shown, more = fit_rows(session, map(_ban_info, page.bans), more=page.more)
     send_page(session, command, BansReply(room=named(room), bans=shown, more=more), since)

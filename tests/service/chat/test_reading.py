@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from service.chat import telling
-from tests.support.helpers import PATIENCE
+from service.chat.pages import KEPT
+from service.origin import Origin
+from service.server import PAGES_AT_ONCE
+from tests.support.helpers import PATIENCE, until
 from tests.support.wires import away
 
 if TYPE_CHECKING:
@@ -222,3 +226,18 @@ def test_a_page_that_was_read_before_the_end_of_a_membership_is_not_given_after_
         assert reply["messages"] == []
     else:
         assert reply["code"] == ("unknown_room" if action == "delete" else "not_a_member")
+
+
+def test_a_page_that_waits_for_its_turn_is_given(server: Server, wires: Wires) -> None:
+    """However much is lost in the wait: what was lost before it is read is not in it."""
+    alice, services = wires.enter("alice"), server.services
+    id_ = alice.ask("pm", message="hi")["id"]
+    with ExitStack() as others:
+        for _ in range(PAGES_AT_ONCE):
+            others.enter_context(services.pages.turn(Origin("192.0.2.1", "192.0.2.1"), "bob"))
+        alice.send({"command": "history", "ref": "r"})
+        until(lambda: services.pages.waiting)
+        services.delivery.run(lambda _: [services.losses.add_text(1_000, "then") for _ in range(KEPT + 1)] and None)
+    while (page := alice.read()).get("ref") != "r":
+        pass
+    assert [message["id"] for message in page["messages"]] == [id_]
