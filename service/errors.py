@@ -101,7 +101,7 @@ class StorageUnavailable(ServiceError):  # noqa: N818 (named as its code on the 
 
 
 class StorageFull(StorageUnavailable):
-    """The database has reached its maximum size, or the disk is nearly full. All but storing messages works."""
+    """The database has its maximum size, or the disk is nearly full. All but messages and changes of rooms works."""
 
 
 class StorageDamaged(StorageUnavailable):

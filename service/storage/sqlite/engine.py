@@ -213,9 +213,7 @@ class SqliteStorage(Orders):
         self._writer.submit(SqlWrite(self._probe, (), done, refused), may_wait=False)
 
     def _probe(self, connection: sqlite3.Connection) -> None:
-        full = self._disk_space.check(connection)
-        if full is not None:
-            raise full
+        self._check_space(connection)
         integrity.write_identity_again(connection)
 
     def log_in(
@@ -284,10 +282,26 @@ class SqliteStorage(Orders):
         ]
 
     def _moderate(self, connection: sqlite3.Connection, *arguments: Any) -> RoomChange:
+        actor_id, room, *_ = arguments
+        if actor_id is not None and room is not None:
+            self._check_space(connection)
         change = super()._moderate(connection, *arguments)
         if change.room is None:  # their sessions end soon; no login comes until the ban has ended
             self._perhaps_banned.update(told.user_id for told in change.changes if told.action == "ban")
         return change
+
+    def _check_space(self, connection: sqlite3.Connection) -> None:
+        """Raises StorageFull where no message may be stored: whoever makes a room may fill the log of acts there."""
+        full = self._disk_space.check(connection)
+        if full is not None:
+            raise full
+
+    def _if_space(self, work: Callable[[sqlite3.Connection, *Ts], T]) -> Callable[[sqlite3.Connection, *Ts], T]:
+        def work_if_space(connection: sqlite3.Connection, *args: *Ts) -> T:
+            self._check_space(connection)
+            return work(connection, *args)
+
+        return work_if_space
 
     def delete_user(self, name: str, now: str, *, done: Done[Closed] = None, refused: Failed = None) -> Write[Closed]:
         return self.submit(self._delete_user, name, now, done=done, refused=refused)
@@ -311,7 +325,7 @@ class SqliteStorage(Orders):
         refused: Failed = None,
     ) -> Write[RoomChange]:
         arguments = (user_id, name, look, topic, private, least, limits)
-        return self.submit(membership.create_room, *arguments, done=done, refused=refused)
+        return self.submit(self._if_space(membership.create_room), *arguments, done=done, refused=refused)
 
     def join_room(
         self,
@@ -339,7 +353,9 @@ class SqliteStorage(Orders):
         done: Done[RoomChange] = None,
         refused: Failed = None,
     ) -> Write[RoomChange]:
-        return self.submit(membership.set_room, user_id, room, topic, private, done=done, refused=refused)
+        # Who sets the main room's topic has a role that an operator gave.
+        work = membership.set_room if room is None else self._if_space(membership.set_room)
+        return self.submit(work, user_id, room, topic, private, done=done, refused=refused)
 
     def find_stored(
         self, sender_id: int, post: Post, *, done: Done[Stored | NonceReused | None] = None, refused: Failed = None

@@ -131,6 +131,10 @@ def check_all_but_messages(port: int, alice: Wire) -> None:
     assert [message["message"] for message in page["messages"]] == [TEXT]
     assert alice.ask("search", query="xxxx")["type"] == "search"
     assert alice.ask("seen", id=page["messages"][0]["id"])["type"] == "ack"
+    for command in ("create", "set_room"):
+        assert alice.ask(command, room="ops", topic="a line that is kept")["code"] == "storage_unavailable"
+    assert alice.ask("moderate", room="ops", username="alice", action="kick")["code"] == "storage_unavailable"
+    assert alice.ask("moderate", room="all", username="alice", action="kick")["code"] == "not_allowed"
     enter(port, "alice").close()
     enter(port, "newcomer").close()
     assert alice.ask("password", old=PASSWORD, new="another one")["type"] == "ack"
