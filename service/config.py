@@ -23,6 +23,7 @@ POSTS_AT_ONCE: Final = 64  # messages of one client that the writer gets togethe
 READERS: Final = 16  # read connections at once, 2 or 3 descriptors each; a wait for one takes some milliseconds
 SEARCH_COST: Final = 10  # commands that a search counts as; the worst search takes as long as a hundred pages
 ACT_COST: Final = 10  # commands that a change all are told of counts as: the writer takes 0.7 ms for it at worst
+ROOM_COST: Final = 0.1  # lines before a login that each room told of in it counts as: 400 take up to 0.5 MB and 10 ms
 RECEIVE_COST: Final = 0.1  # commands that a receive counts as: bytes that come one by one cost as much as lines
 RECEIVE_COST_BYTES: Final = 4_096  # received bytes that count as a command, whatever their content
 RECORD_COST: Final = 0.1  # commands that a TLS record counts as: even an empty one may ask for new keys, 16 us of CPU

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from service.listeners.connection import Connection
     from service.storage.contract import Storage
 
+LOGINS_AT_ONCE: Final = 32  # that are being stored or answered: one to 200 rooms, 200 times invited, takes 1.2 MB
 PAGES_AT_ONCE: Final = 8  # of READERS, for pages, in turns between addresses; the others are for logins and searches
 RECEIPTS_INTERVAL: Final = 2.0  # seconds between two writes of receipts, for clients that do not confirm
 RECEIPTS_PACE: Final = 0.1  # seconds instead, while more than a batch of direct messages is among them
@@ -102,6 +103,7 @@ class Server:
             settings=settings,
             motd=motd,
             storage=storage,
+            logins=Turns(LOGINS_AT_ONCE, QueueLimits(UNLIMITED)),
             pages=Turns(PAGES_AT_ONCE, QueueLimits(UNLIMITED)),
             searches=Turns(search_places() if settings.rate else READERS, QueueLimits(UNLIMITED)),
             indexing=Turns(1, QueueLimits(UNLIMITED)),
@@ -170,6 +172,7 @@ class Server:
         _log.info("stopping")
         storage = self.services.storage
         self.services.accounts.close()
+        self.services.logins.close()
         self.services.pages.close()
         self.services.searches.close()
         self.services.indexing.close()

@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from service.accounts.authentication import NewToken, hash_token, new_token
 from service.accounts.names import look_of, map_name, map_new_name
+from service.chat.reading import turn
 from service.chat.replies import mute_fields, room_info
 from service.chat.session import Account
 from service.chat.telling import MAIN
@@ -22,6 +23,8 @@ from service.storage.records import DEFAULT_LIFETIME
 from service.wire.protocol import LoginOkReply, PasswordRequiredReply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from service.chat.session import Session
     from service.storage import records
     from service.storage.contract import Write
@@ -47,7 +50,7 @@ def log_in(session: Session, command: Login) -> PasswordRequiredReply | None:
     now = format_time(utcnow())
     joined = partial(_join, session, command, token, now)
     token_hash = None if token is None else token.hash
-    _enter(session, session.services.storage.log_in(user, token_hash, now, lifetime=lifetime, done=joined))
+    _enter(session, partial(session.services.storage.log_in, user, token_hash, now, lifetime=lifetime, done=joined))
     return None
 
 
@@ -65,8 +68,8 @@ def register(session: Session, command: Register) -> None:
     now = format_time(utcnow())
     joined = partial(_join, session, command, token, now)
     token_hash = None if token is None else token.hash
-    storage = session.services.storage
-    _enter(session, storage.register(name, look, password_hash, token_hash, now, lifetime=lifetime, done=joined))
+    make = session.services.storage.register
+    _enter(session, partial(make, name, look, password_hash, token_hash, now, lifetime=lifetime, done=joined))
     _log.info("registered %s %s", name, session.peer)
 
 
@@ -80,7 +83,7 @@ def resume(session: Session, command: Resume) -> None:
     if owner_id is not None:
         session.settle_receipts(owner_id)
     now = format_time(utcnow())
-    _enter(session, storage.resume(token.hash, now, done=partial(_join, session, command, token, now)))
+    _enter(session, partial(storage.resume, token.hash, now, done=partial(_join, session, command, token, now)))
 
 
 def _make_token(command: Login | Register) -> tuple[NewToken | None, int]:
@@ -89,10 +92,12 @@ def _make_token(command: Login | Register) -> tuple[NewToken | None, int]:
     return new_token() if lifetime else None, lifetime
 
 
-def _enter(session: Session, login: Write[records.Login]) -> None:
+def _enter(session: Session, submit: Callable[[], Write[records.Login]]) -> None:
     """Waits until the login is stored: so the counts, the seam and the first live message fit together."""
-    session.services.storage.result(login)
-    session.services.delivery.settle()  # waits for `_join`: the next command needs the account
+    with turn(session, session.services.logins):
+        rooms = session.services.storage.result(submit()).rooms
+        session.services.delivery.settle()  # waits for `_join`: the next command needs the account
+    session.charge_login(len(rooms))
     _log.info("login %s %s", session.logged_in_account().name, session.peer)
 
 

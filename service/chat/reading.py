@@ -131,13 +131,13 @@ def send_page(
 
 @contextmanager
 def turn(session: Session, turns: Turns) -> Iterator[int]:
-    """Wraps work that takes turns: with this client's account and address, and with other networks.
+    """Wraps work that takes turns: with this client's account, if it is logged in, its address, and other networks.
 
     Yields how many losses there were before it: not before the wait, in which there can be more than are kept.
     """
-    account = session.logged_in_account()
+    account = "" if session.account is None else session.account.name
     try:
-        with turns.turn(session.origin, account.name, session.services.storage.release):
+        with turns.turn(session.origin, account, session.services.storage.release):
             yield session.services.losses.count
     except CrowdedError:
         raise StorageUnavailable("the service is stopping") from None

@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 from service.chat.pages import Losses
 from service.chat.replies import explain, greeting
 from service.clock import format_time, utcnow
-from service.config import MESSAGE_BYTES, RECEIVE_COST, RECEIVE_COST_BYTES, RECORD_COST
+from service.config import MESSAGE_BYTES, RECEIVE_COST, RECEIVE_COST_BYTES, RECORD_COST, ROOM_COST
 from service.errors import PeerError
 from service.tally import Tally
 from service.token_bucket import Debt
@@ -62,6 +62,7 @@ class Services:
     settings: Settings
     motd: Motd
     storage: Storage
+    logins: Turns  # from the place in the order of the writes to the reply
     pages: Turns
     searches: Turns
     indexing: Turns  # for threads that fill the search index before a search
@@ -141,6 +142,11 @@ class Session:
             self._debt.owe(shares.knock(self.origin, cost))
         else:
             self._debt.owe(shares.read(self.origin, self.account.id, cost))
+
+    def charge_login(self, rooms: int) -> None:
+        """Charges a login that told of so many rooms, to the address: whoever comes again has a new session."""
+        if self.services.shares is not None:
+            self._debt.owe(self.services.shares.knock(self.origin, rooms * ROOM_COST))
 
     def charge_message(self, size: int) -> None:
         """Charges a message of so many bytes to the shares."""

@@ -12,7 +12,8 @@ from service.accounts.shares import READ_BURST, SHARE_BURST
 from service.config import ACT_COST, SEARCH_COST, Settings
 from service.errors import PeerError
 from service.origin import NETWORK_SHARE, Origin, origin_of
-from tests.support.helpers import PASSWORD, Wire, enter, running_server, seconds
+from service.storage.records import RoomLimits
+from tests.support.helpers import PASSWORD, Wire, enter, running_server, seconds, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -222,6 +223,25 @@ def test_catching_up_has_a_budget_of_its_own(
         clock.tick(timedelta(seconds=1))
         alice.send(*[asked] * ((READ_BURST - 50) // cost), {"command": "pm", "message": "said", "ref": "after"})
         assert alice.read_type("ack")["ref"] == "after"
+
+
+def test_a_login_counts_by_its_rooms(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
+    """Who comes again and again, to many rooms, has to wait."""
+    here, limits = Origin("127.0.0.1", "127.0.0.1"), RoomLimits(members=1, rooms=100, per_account=100, invitations=0)
+    with running_server(tmp_path, rate=20, address_share=0.2) as server:  # 20 lines at once, then one a second
+        enter(server.port, "alice").close()
+        alice, create = server.services.storage.find_user("alice"), server.services.storage.create_room
+        assert alice is not None
+        for n in range(100):
+            made = create(alice.id, f"r{n}", f"r{n}", "", private=False, least="member", limits=limits)
+            server.services.storage.result(made)
+        shares = server.services.shares
+        assert shares is not None
+        clock.tick(timedelta(seconds=20))
+        with enter(server.port, "alice") as wire:
+            assert wire.ask("ping")["type"] == "pong"
+        enter(server.port, "alice").close()
+        until(lambda: shares.knock(here, 0) > 1)
 
 
 def test_a_slowed_client_does_not_hold_up_the_end(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:

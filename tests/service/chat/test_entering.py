@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from service.clock import format_time, utcnow
+from service.origin import Origin
+from service.server import LOGINS_AT_ONCE
 from tests.support.cast import act
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, until
 from tests.support.wires import away, read_users
@@ -319,3 +322,16 @@ def test_a_session_may_ask_who_came_and_went_in_place_of_lists(wires: Wires) -> 
         pass
     assert event["online"] == 2
     read_users(old, "alice", "old")
+
+
+def test_logins_take_turns(server: Server, wires: Wires) -> None:
+    """One that finds all places taken waits: it holds nothing that it is to be told yet."""
+    services = server.services
+    wire = wires.connect()
+    with ExitStack() as others:
+        for _ in range(LOGINS_AT_ONCE):
+            others.enter_context(services.logins.turn(Origin("192.0.2.1", "192.0.2.1"), ""))
+        wire.send({"command": "register", "username": "alice", "password": PASSWORD})
+        until(lambda: services.logins.waiting)
+        assert services.storage.find_user("alice") is None
+    assert wire.read()["type"] == "login_ok"

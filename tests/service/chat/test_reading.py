@@ -16,6 +16,7 @@ from tests.support.helpers import PATIENCE, until
 from tests.support.wires import away
 
 if TYPE_CHECKING:
+    from service.chat.session import Services
     from service.server import Server
     from tests.support.helpers import Line, Wire
     from tests.support.wires import Wires
@@ -228,6 +229,12 @@ def test_a_page_that_was_read_before_the_end_of_a_membership_is_not_given_after_
         assert reply["code"] == ("unknown_room" if action == "delete" else "not_a_member")
 
 
+def lose_much(services: Services) -> None:
+    """Loses more texts than are kept in mind."""
+    for _ in range(KEPT + 1):
+        services.losses.add_text(1_000, "then")
+
+
 def test_a_page_that_waits_for_its_turn_is_given(server: Server, wires: Wires) -> None:
     """However much is lost in the wait: what was lost before it is read is not in it."""
     alice, services = wires.enter("alice"), server.services
@@ -237,7 +244,7 @@ def test_a_page_that_waits_for_its_turn_is_given(server: Server, wires: Wires) -
             others.enter_context(services.pages.turn(Origin("192.0.2.1", "192.0.2.1"), "bob"))
         alice.send({"command": "history", "ref": "r"})
         until(lambda: services.pages.waiting)
-        services.delivery.run(lambda _: [services.losses.add_text(1_000, "then") for _ in range(KEPT + 1)] and None)
+        services.delivery.run(lose_much, services)
     while (page := alice.read()).get("ref") != "r":
         pass
     assert [message["id"] for message in page["messages"]] == [id_]

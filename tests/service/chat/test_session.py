@@ -94,7 +94,7 @@ class RecordedShares:
 
 
 def test_what_a_client_takes_is_charged_to_its_share(server: Server, wires: Wires) -> None:
-    """To its address before the login; then commands to reading and messages, by their bytes, to talking."""
+    """To its address before the login, and for it; then commands to reading, and messages by their bytes to talking."""
     wires.connect()
     shares: Any = RecordedShares()
     session = Session(replace(server.services, shares=shares), session_of(server).outbox, "", session_of(server).origin)
@@ -104,7 +104,8 @@ def test_what_a_client_takes_is_charged_to_its_share(server: Server, wires: Wire
     session.charge(4)
     session.charge_message(10)
     session.charge_message(10 * MESSAGE_BYTES)
-    assert shares.taken == [("knock", 4), ("knock", 1), ("read", 4), ("talk", 1.0), ("talk", 10.0)]
+    session.charge_login(50)
+    assert shares.taken == [("knock", 4), ("knock", 1), ("read", 4), ("talk", 1.0), ("talk", 10.0), ("knock", 5.0)]
 
 
 def test_without_shares_nothing_is_charged(server: Server, wires: Wires) -> None:
@@ -113,6 +114,7 @@ def test_without_shares_nothing_is_charged(server: Server, wires: Wires) -> None
     session = session_of(server)
     session.charge(1e9)
     session.charge_message(1 << 40)
+    session.charge_login(1 << 40)
     assert session.delay() == 0
 
 
