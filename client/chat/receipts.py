@@ -49,7 +49,10 @@ class Receipts:
 
     def of(self, conversation: str) -> Marker:
         """The marker of a conversation."""
-        return self.markers.setdefault(conversation, Marker())
+        marker = self.markers.get(conversation)
+        if marker is None:  # made only then: it is asked for with each message, of each conversation
+            marker = self.markers[conversation] = Marker()
+        return marker
 
     def start(self, login: LoginOkReply) -> None:
         """A session begins at the seam `login.last_id`: what is above comes live, what is below is asked for."""

@@ -389,7 +389,7 @@ def test_names_without_end_cost_no_memory() -> None:
     """However many people and rooms a server makes up, in messages and in what was read."""
     model = model_after_login("ops")
     model.conversations.hold("#ops")
-    for number in range(3_000):
+    for number in range(1_500):
         model.receive(DirectEvent(id=11 + number, time=TIME, from_=f"user{number}", to="alice", message="x"))
         model.receive(ReadEvent(with_=f"reader{number}", id=number))
         model.receive(MissedReply(messages=[], more=False), Missed())
