@@ -22,7 +22,7 @@ class Talk:
 
     def __init__(self, keep: Callable[[str], None]) -> None:
         self.keep = keep
-        self.partner = ""  # a name, or without a terminal EVERYONE; empty: none
+        self.partner = ""  # a target; EVERYONE without a terminal, and where the main room is turned to; empty: none
         self.is_plain = False  # what is no operation goes to everyone
         self.may_offer = False  # plain typing, at the first line that is no operation
         self.drafts: dict[str, str] = {}  # by target, what was typed there and not sent
@@ -53,13 +53,13 @@ class Talk:
 
     def turn(self, target: str, typed: str) -> tuple[Action, str]:
         """A key turns to another conversation: keeps what was typed, and gives what was typed there."""
-        self.drafts[self.target] = typed
-        if target == EVERYONE:
+        self.drafts[self.target or EVERYONE] = typed
+        if target == EVERYONE and self.is_plain:
             self.partner = ""
             action: Action = Notice((), held=EVERYONE)
         else:
             action = self.begin(target, is_quiet=True)
-        return action, self.drafts.pop(self.target, "")
+        return action, self.drafts.pop(self.target or EVERYONE, "")
 
     def end(self) -> Action:
         """Ends the talk with one person, or else plain typing."""

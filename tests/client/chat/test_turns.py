@@ -67,6 +67,19 @@ def test_a_key_turns_and_drafts_stay_where_they_were_typed() -> None:
     assert turned.take_draft() == "for carol"
 
 
+def test_a_key_turns_to_the_main_room_as_to_any() -> None:
+    """Lines go there without a question; with plain typing they do so anyway, and operations need no slash."""
+    turned = interpreter()
+    turned.begin("")
+    turned.turn("#ops", "")
+    turned.turn(EVERYONE, "")
+    assert (turned.prompt, turned.take("good morning")) == ("all> ", Pm(message="good morning"))
+    turned.begin("all")
+    turned.turn("#ops", "")
+    turned.turn(EVERYONE, "")
+    assert isinstance(turned.take("help"), InChat)
+
+
 def test_a_key_cancels_what_is_asked() -> None:
     """The answer would go elsewhere."""
     turned = interpreter()

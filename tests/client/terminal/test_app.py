@@ -677,8 +677,13 @@ def test_conversations_are_turned_to_by_keys(desk: Desk) -> None:
         desk.screen.wait_for("you: hi there")
         desk.type("\x1b1")
         peer.answer(peer.expect("history"), type="history", messages=[], more=False)
-        desk.screen.wait_for("PM/DM/EX> for all")
-        desk.type("\x15ex\r")
+        desk.screen.wait_for("all> for all")
+        desk.type("\r")
+        message = peer.expect("pm")
+        assert (message.get("room"), message["message"]) == (None, "for all")
+        peer.ack(message, 13)
+        desk.screen.wait_for("you: for all")
+        desk.type("/ex\r")
         peer.see_off()
         assert {"room": "ops", "id": 11} in [{"room": seen.get("room"), "id": seen.get("id")} for seen in peer.seen]
 
