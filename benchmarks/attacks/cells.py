@@ -5,16 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from benchmarks.attacks import oracle, scripts, tls_scripts
+from benchmarks.attacks import oracle, rooms, scripts, tls_scripts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ATTACKER: Final = "127.0.0.2"
 TEN: Final = tuple(f"127.0.1.{number}" for number in range(1, 11))
+CONNECTIONS: Final = 200  # as many as one address may have
 SHORT: Final = 2_000  # messages in the database, unless the attack needs a long history
 LONG: Final = 400_000
-LARGE: Final = scripts.line("pm", message="\U0001f600" * 4_096)  # the longest message, 16 KiB
+LARGE_TEXT: Final = "\U0001f600" * 4_096  # the longest message, 16 KiB
+LARGE: Final = scripts.line("pm", message=LARGE_TEXT)
+STORED: Final = "SELECT count(*) FROM message WHERE sender_id = (SELECT id FROM user WHERE name = 'mallory')"
 DIRECT: Final = scripts.line("dm", to=scripts.VICTIM, message=scripts.TEXT)
 
 
@@ -24,21 +27,27 @@ class Attack(NamedTuple):
     description: str
     script: Callable[..., Any]
     unit: str  # what the attacker's success is counted in
-    connections: int = 200
+    connections: int = CONNECTIONS
     addresses: tuple[str, ...] = (ATTACKER,)
     speaks_tls: bool = False
     history: int = SHORT  # messages
     letters: tuple[tuple[str, str], ...] = ()  # direct messages from bea before the attack: recipient and text
-    counts_stored: bool = False  # whether the stored messages are its success
+    counted: str = ""  # a query for its success, in place of what the connections have counted
+    accounts: int = 1  # of the attacker; the connections have one after the other
+    rooms: int = 0  # in which each of these is, with all others in the first; rooms.py has them
     must_do_nothing: bool = False  # whether a target says that it must not succeed
 
 
 def _messages(description: str, script: Callable[..., Any], connections: int) -> Attack:
-    return Attack(description, script, "messages stored", connections, counts_stored=True)
+    return Attack(description, script, "messages stored", connections, counted=STORED)
 
 
 def _logged_in(description: str, command: str, **fields: Any) -> Attack:
     return Attack(description, partial(scripts.repeat, command=command, **fields), "answers")
+
+
+def _in_rooms(description: str, script: Callable[..., Any], unit: str, counted: str = "", rooms: int = 1) -> Attack:
+    return Attack(description, script, unit, history=0, counted=counted, accounts=10, rooms=rooms)
 
 
 def _flood(description: str, piece: bytes) -> Attack:
@@ -96,5 +105,29 @@ ATTACKS: Final[dict[str, Attack]] = {
     "deaf-10": _messages("large messages; reads nothing", partial(scripts.talk_deaf, message=LARGE), 10),
     "deaf-190": _messages("large messages; reads nothing", partial(scripts.talk_deaf, message=LARGE), 190),
     "direct": _messages("direct messages to the victim", partial(scripts.talk, message=DIRECT), 200),
+    "room-topics": _in_rooms(
+        "topics of a room of 5,000", partial(rooms.act, make_line=rooms.set_topic), "acts", rooms.ACTS
+    ),
+    "room-bans": _in_rooms(
+        "bans in a room that has 9,000", partial(rooms.act, make_line=rooms.ban), "acts", rooms.ACTS
+    ),
+    "room-makes": _in_rooms(
+        "makes rooms and leaves them", partial(rooms.act, make_line=rooms.make_room), "rooms", rooms.ROOMS_GONE
+    ),
+    "room-deletes": _in_rooms(
+        "deletes its messages in a room",
+        partial(rooms.act, make_line=partial(rooms.delete, links=CONNECTIONS)),
+        "deletions",
+        rooms.DELETED,
+    ),
+    "room-lists": _in_rooms("members, bans, rooms, what was deleted", rooms.list_all, "answers"),
+    "room-logins": _in_rooms("logs in, to 200 rooms, 200 times invited", rooms.resume, "logins", rooms=200),
+    "room-deaf": _in_rooms(
+        "large messages in 20 rooms; reads nothing",
+        partial(rooms.talk_deaf, text=LARGE_TEXT),
+        "messages stored",
+        rooms.STORED,
+        rooms=21,
+    ),
     "places": Attack("connections that say nothing", scripts.stay, "places held", 2_000, TEN),
 }

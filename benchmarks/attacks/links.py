@@ -17,7 +17,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from pathlib import Path
 
 SERVICE: Final = "127.0.0.1"
@@ -56,7 +56,7 @@ class Ground(NamedTuple):
     """The target of the attack."""
 
     port: int
-    token: str  # the attacker's
+    tokens: Sequence[str]  # one of each of the attacker's accounts
     folder: Path  # for the attacker's files
 
 
@@ -93,6 +93,11 @@ class Link:
         if code:
             raise OSError(code, "no connection")
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @property
+    def token(self) -> str:
+        """That of its account."""
+        return self.ground.tokens[self.number % len(self.ground.tokens)]
 
     def close(self) -> None:
         """Drops the connection, if there is one."""
@@ -152,10 +157,10 @@ class Link:
         yield from self.send(json.dumps({"command": command, "ref": ref, **fields}).encode() + b"\n")
         return (yield from self.read_line(b'"ref":"%s"' % ref.encode()))
 
-    def enter(self) -> Generator[Wait, None, None]:
-        """Logs in to the attacker's account. Raises Gone on a refusal."""
+    def enter(self, *, rooms: bool = False) -> Generator[Wait, None, None]:
+        """Logs in to its account, with or without `rooms`. Raises Gone on a refusal."""
         yield from self.greet()
-        reply = yield from self.ask("resume", token=self.ground.token, confirm=True)
+        reply = yield from self.ask("resume", token=self.token, confirm=True, rooms=rooms)
         if b'"type":"login_ok"' not in reply:
             raise Gone
 

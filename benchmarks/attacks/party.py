@@ -81,11 +81,11 @@ class Party:
 
     def enter(self) -> None:
         """Logs in by token, however long it takes. Raises Over."""
-        self._enter(partial(self.ask_once, "resume", token=self._plan.tokens[self._who], confirm=True))
+        self._enter(partial(self.ask_once, "resume", token=self._plan.tokens[self._who], rooms=True))
 
     def enter_by_password(self) -> None:
         """Logs in as the victim, by password."""
-        self._enter(partial(self.ask_once, "login", username=VICTIM, password=PASSWORD, confirm=True))
+        self._enter(partial(self.ask_once, "login", username=VICTIM, password=PASSWORD, rooms=True))
 
     def _enter(self, ask: Callable[[], bytes]) -> None:
         while True:

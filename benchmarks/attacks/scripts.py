@@ -96,7 +96,7 @@ def keep_silent(link: Link) -> Generator[Wait, None, None]:
 
 
 # -- logins -----------------------------------------------------------------------------------------------------------
-def _count(link: Link, reply: bytes, good: bytes) -> Generator[Wait, None, None]:
+def count_reply(link: Link, reply: bytes, good: bytes) -> Generator[Wait, None, None]:
     """Counts a reply if it is `good`; else waits a moment."""
     if good in reply:
         link.tally.done += 1
@@ -109,7 +109,7 @@ def log_in(link: Link) -> Generator[Wait, None, None]:
     """Logs in with the right password, and leaves; counts logins."""
     yield from link.greet()
     reply = yield from link.ask("login", username="mallory", password=PASSWORD)
-    yield from _count(link, reply, b'"login_ok"')
+    yield from count_reply(link, reply, b'"login_ok"')
 
 
 def guess_password(link: Link) -> Generator[Wait, None, None]:
@@ -117,7 +117,7 @@ def guess_password(link: Link) -> Generator[Wait, None, None]:
     yield from link.greet()
     while True:
         reply = yield from link.ask("login", username=VICTIM, password=secrets.token_hex(8))
-        yield from _count(link, reply, b'"bad_credentials"')
+        yield from count_reply(link, reply, b'"bad_credentials"')
 
 
 def change_password(link: Link) -> Generator[Wait, None, None]:
@@ -125,14 +125,14 @@ def change_password(link: Link) -> Generator[Wait, None, None]:
     yield from link.enter()
     while True:
         reply = yield from link.ask("password", old=PASSWORD, new="x")
-        yield from _count(link, reply, b'"weak_password"')
+        yield from count_reply(link, reply, b'"weak_password"')
 
 
 def register(link: Link) -> Generator[Wait, None, None]:
     """Registers a new name, and leaves; counts registrations."""
     yield from link.greet()
     reply = yield from link.ask("register", username=f"n{secrets.token_hex(8)}", password=PASSWORD)
-    yield from _count(link, reply, b'"login_ok"')
+    yield from count_reply(link, reply, b'"login_ok"')
 
 
 # -- after the login --------------------------------------------------------------------------------------------------

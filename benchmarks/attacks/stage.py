@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from benchmarks import generate
+from benchmarks.attacks import rooms
 from benchmarks.attacks.attacker import Done, attack
 from benchmarks.attacks.links import Ground
 from benchmarks.attacks.party import NAMES, Plan
@@ -121,18 +122,22 @@ def run(plan: Attack, histories: Histories, turn: float, *, ramp: float = RAMP, 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         histories.copy(plan.history, folder / "chat.db")
-        tokens = dict(make_accounts(folder, [*NAMES, ATTACKER], Settings().bcrypt_cost))
+        attackers = [ATTACKER, *(f"{ATTACKER}{n}" for n in range(1, plan.accounts))]
+        tokens = dict(make_accounts(folder, [*NAMES, *attackers], Settings().bcrypt_cost))
+        if plan.rooms:
+            rooms.fill(folder / "chat.db", attackers, plan.rooms)
         if plan.speaks_tls:
             certificates.make_pair(folder, [])
         service = Service(folder, speaks_tls=plan.speaks_tls)
         try:
             _write_letters(service, tokens["bea"], plan)
-            suffered, done = _attack(plan, service, tokens, folder, ramp, seconds)
+            ground = Ground(service.port, [tokens[name] for name in attackers], folder)
+            suffered, done = _attack(plan, ground, tokens, ramp, seconds)
             memory = service.peak_memory()
         finally:
             service.stop()
-        if plan.counts_stored:
-            done = done._replace(done=_count_stored(folder / "chat.db"))
+        if plan.counted:
+            done = done._replace(done=_count(folder / "chat.db", plan.counted))
         return _make_row(suffered, done, memory, turn)
 
 
@@ -150,17 +155,17 @@ def _write_letters(service: Service, token: str, plan: Attack) -> None:
 
 
 def _attack(
-    plan: Attack, service: Service, tokens: Mapping[str, str], folder: Path, ramp: float, seconds: float
+    plan: Attack, ground: Ground, tokens: Mapping[str, str], ramp: float, seconds: float
 ) -> tuple[Suffered, Done]:
-    certificate = str(folder / "cert.pem") if plan.speaks_tls else ""
-    with _process(suffer, Plan(service.port, tokens, certificate)) as victims:
+    certificate = str(ground.folder / "cert.pem") if plan.speaks_tls else ""
+    with _process(suffer, Plan(ground.port, tokens, certificate)) as victims:
         _receive(victims, "the victims' logins")
         done = Done(0, 0, 0)
         if not plan.connections:
             time.sleep(ramp)
             victims.send(seconds)
             return _receive(victims, "the victims"), done
-        with _process(attack, plan, Ground(service.port, tokens[ATTACKER], folder)) as attacker:
+        with _process(attack, plan, ground) as attacker:
             _receive(attacker, "the attacker's start")
             time.sleep(ramp)
             victims.send(seconds)
@@ -196,10 +201,9 @@ def _receive(connection: Connection, what: str) -> Any:
     raise CellError(f"{what}: not within {PATIENCE:g} s")
 
 
-def _count_stored(path: Path) -> int:
+def _count(path: Path, query: str) -> int:
     with closing(sqlite3.connect(path)) as connection:
-        query = "SELECT count(*) FROM message WHERE sender_id = (SELECT id FROM user WHERE name = ?)"
-        (count,) = connection.execute(query, (ATTACKER,)).fetchone()
+        (count,) = connection.execute(query).fetchone()
         return int(count)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("name", ["pages", "key-updates-1"])
+@pytest.mark.parametrize("name", ["pages", "key-updates-1", "room-topics"])
 def test_an_attack_gives_every_figure(name: str, tmp_path: Path) -> None:
     """Against the service itself, for a moment; the attacker gets something done, and so do the victims."""
     plan, histories = ATTACKS[name]._replace(connections=5, history=0), stage.Histories(tmp_path)

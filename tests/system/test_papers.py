@@ -18,6 +18,7 @@ from client.__main__ import main
 from client.chat.help import first_texts, help_texts, room_help_texts
 from service.admin.__main__ import main as admin
 from service.config import Settings, show_default
+from service.storage.records import RoomLimits
 from tests.support.helpers import ROOT, enter, running_server
 from tests.support.papers import PAPERS, limit
 
@@ -86,6 +87,22 @@ def test_the_limits_an_operator_is_told_are_those_of_the_service() -> None:
     assert (share * limit("SHARE_BURST"), limit("ACCOUNT_SHARE")) == (5, 5)
     assert (share * limit("CHECK_RATE"), limit("NETWORK_SHARE")) == (2, 4)
     assert (limit("WARNING"), limit("MARGIN")) == (0.1, 0.1)  # a tenth, and a tenth of that
+
+
+def test_the_limits_in_rooms_are_those_of_the_service() -> None:
+    """What the paper on security says that bounds an attack."""
+    share, text, cost = Settings().address_share, " ".join(PAPERS["docs/security.txt"].split()), limit("ACT_COST")
+    at_once, rate = limit("READ_BURST") / cost, limit("READ_RATE") / cost
+    for words in (
+        f"so an account makes {at_once:g} at once and then {rate:g} a second",
+        f"an address {share * limit('SHARE_BURST') * at_once:g} and then {share * rate:g}",
+        f"An account is in at most {Settings().rooms_per_account} rooms, and {Settings().max_rooms:,} may be at once",
+        f"Members ({Settings().max_members:,}) and bans ({RoomLimits._field_defaults['bans']:,}) of a room",
+        f"{limit('LOGINS_AT_ONCE')} logins are answered at once",
+        f"{number(1 / limit('ROOM_COST'))} rooms count as one line",
+        f"more than {limit('KEPT'):,} losses",
+    ):
+        assert words in text
 
 
 def number(amount: float) -> str:
