@@ -210,6 +210,7 @@ class _Figures(Collector):
             ("writes", figures.queued),
             ("delivery", services.delivery.queued),
             ("bcrypt", services.accounts.waiting),
+            ("logins", services.logins.waiting),
             ("pages", services.pages.waiting),
             ("searches", services.searches.waiting),
         ):

@@ -91,7 +91,7 @@ def test_a_chat_in_figures(server: Server) -> None:
     assert now["chat_commit_seconds_bucket +Inf"] == now["chat_commit_seconds_count"]
     assert now["chat_commit_seconds_sum"] > 0
     assert now["chat_database_bytes"] + now["chat_wal_bytes"] > 4_096
-    for queue in ("writes", "delivery", "bcrypt", "pages", "searches"):
+    for queue in ("writes", "delivery", "bcrypt", "logins", "pages", "searches"):
         assert now[f"chat_queue_length {queue}"] == 0
     assert not any("alice" in name or "127.0.0.1" in name for name in now)
 
