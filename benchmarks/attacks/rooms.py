@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.attacks.scripts import LINES, TEXT, converse, count_reply, flood, line
 from service.config import Settings
 from service.storage.records import FOREVER, MAX_ID, RoomLimits
+from service.storage.sqlite.since import DELETED_LOOKED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -24,7 +25,7 @@ HALL: Final = "hall"
 LONG_LINE: Final = "\U0001f600" * 300  # the longest topic, or reason: 1.2 KB
 _THEN: Final = "2025-01-01T00:00:00.000Z"  # when all that is there was made, and half of the messages deleted
 _FIRST: Final = 1_000_000  # the id of the first message in HALL
-_WRITTEN: Final = 20_000  # messages there; as many were deleted, of which one page looks at all
+_WRITTEN: Final = 20_000  # messages there, besides as many deleted ones as one page looks at
 _SPARE: Final = 1_000  # bans that HALL has not, of those that it may have
 _BANS: Final = RoomLimits._field_defaults["bans"] - _SPARE
 
@@ -81,20 +82,18 @@ def _add_rooms(connection: sqlite3.Connection, attackers: Sequence[str], count: 
 
 
 def _add_messages(connection: sqlite3.Connection, attackers: Sequence[str]) -> None:
-    """Half of them were deleted. Each is of the attacker whose number its id has as a remainder."""
+    """The last ones were deleted. Each is of the attacker whose number its id has as a remainder."""
     ids = [connection.execute("SELECT id FROM user WHERE name = ?", (name,)).fetchone()[0] for name in attackers]
+    count = _WRITTEN + DELETED_LOOKED_AT
     connection.executemany(
         "INSERT INTO message (id, sent_at, sender_id, room_id, position, body, deleted_at) "
         "VALUES (?, ?, ?, 1, ?, ?, ?)",
         (
-            (_FIRST + n, _THEN, ids[n % len(ids)], n + 1, TEXT, None)
-            if n < _WRITTEN
-            else (_FIRST + n, _THEN, ids[n % len(ids)], n + 1, "", _THEN)
-            for n in range(2 * _WRITTEN)
+            (_FIRST + n, _THEN, ids[n % len(ids)], n + 1, *((TEXT, None) if n < _WRITTEN else ("", _THEN)))
+            for n in range(count)
         ),
     )
-    newest = _FIRST + 2 * _WRITTEN - 1
-    connection.execute("UPDATE room SET messages = ?, last_id = ? WHERE id = 1", (2 * _WRITTEN, newest))
+    connection.execute("UPDATE room SET messages = ?, last_id = ? WHERE id = 1", (count, _FIRST + count - 1))
 
 
 # -- what connections do ----------------------------------------------------------------------------------------------
@@ -130,7 +129,7 @@ def delete(link: int, number: int, links: int) -> bytes:
 
 def list_all(link: Link) -> Generator[Wait, None, None]:
     """Asks for the pages that take longest, one after the other; counts answers."""
-    yield from link.enter(rooms=True)
+    yield from link.enter()  # without rooms: of all that was deleted there nothing is for it
     while True:
         yield from link.ask("members", room=HALL)
         yield from link.ask("bans", room=HALL)

@@ -100,6 +100,7 @@ def test_the_limits_in_rooms_are_those_of_the_service() -> None:
         f"Members ({Settings().max_members:,}) and bans ({RoomLimits._field_defaults['bans']:,}) of a room",
         f"{limit('LOGINS_AT_ONCE')} logins are answered at once",
         f"{number(1 / limit('ROOM_COST'))} rooms count as one line",
+        f"looks at {limit('DELETED_LOOKED_AT'):,} deletions at most",
         f"more than {limit('KEPT'):,} losses",
     ):
         assert words in text
