@@ -64,7 +64,7 @@ def history(session: Session, command: protocol.History) -> None:
     storage = session.services.storage
     with turn(session, session.services.pages) as since:
         if room is not None:
-            page = storage.room_page(account.id, room, before, after, command.limit)[1]
+            page = storage.room_page(account.id, room, before, after, command.limit)
         else:
             talk = None if partner_id is None else (account.id, partner_id)
             page = storage.history_page(talk, before, after, command.limit)

@@ -186,10 +186,6 @@ class RoomView(NamedTuple):
     muted_until: str | None = None
     invited: bool = False
 
-    @property
-    def ref(self) -> RoomRef:
-        return RoomRef(self.id, self.name, self.created, self.private)
-
 
 class RoomLimits(NamedTuple):
     """How many there may be."""
@@ -218,9 +214,8 @@ class MemberView(NamedTuple):
 
 
 class MemberPage(NamedTuple):
-    """Members of a room by name; `rank` is that of who asks, and room None the main one."""
+    """Members of a room by name; `rank` is that of who asks."""
 
-    room: RoomRef | None
     rank: Role
     members: list[MemberView]
     more: bool
@@ -237,9 +232,8 @@ class BanView(NamedTuple):
 
 
 class BanPage(NamedTuple):
-    """Bans by name; room None is the main one."""
+    """Bans by name; `more` says whether others follow."""
 
-    room: RoomRef | None
     bans: list[BanView]
     more: bool
 
@@ -307,7 +301,6 @@ class Message(NamedTuple):
     kind: str | None = None  # "action" or "notice"; None for a text
     deleted: str | None = None  # when
     room: str | None = None  # its name
-    room_id: int | None = None
 
     def __repr__(self) -> str:  # for logs and exceptions: no text
         return f"Message(id={self.id})"

@@ -80,9 +80,7 @@ class RoomStorage(Protocol):
     """The methods for sessions. What a user may do is judged when it is read, or stored, in the order of the writes."""
 
     # reads
-    def room_page(
-        self, user_id: int, room: str, before: int | None, after: int | None, limit: int
-    ) -> tuple[RoomRef, Page]:
+    def room_page(self, user_id: int, room: str, before: int | None, after: int | None, limit: int) -> Page:
         """As `history_page`, for a room of which the user is a member. Raises UnknownRoom, NotAMember."""
 
     def rooms_page(self, user_id: int, after: str, limit: int) -> RoomPage:

@@ -54,7 +54,6 @@ if TYPE_CHECKING:
         RoomChange,
         RoomLimits,
         RoomPage,
-        RoomRef,
         Shown,
         SinceNews,
         Stored,
@@ -123,9 +122,7 @@ class SqliteStorage(Orders):
     def history_page(self, talk: tuple[int, int] | None, before: int | None, after: int | None, limit: int) -> Page:
         return self.read(messages.history_page, talk, before, after, limit)
 
-    def room_page(
-        self, user_id: int, room: str, before: int | None, after: int | None, limit: int
-    ) -> tuple[RoomRef, Page]:
+    def room_page(self, user_id: int, room: str, before: int | None, after: int | None, limit: int) -> Page:
         return self.read(since.room_page, user_id, room, before, after, limit)
 
     def since_page(self, user_id: int, after: int, limit: int, *, rooms: bool, deleted_after: str | None) -> SinceNews:

@@ -28,14 +28,11 @@ MAX_ENDINGS: Final = 500  # different words that a beginning may match; 40 us ea
 SEARCH_TIME: Final = 0.5  # seconds of CPU for one search; common words take 20 ms at ten million messages
 INDEX_BATCH: Final = 1_000  # short public messages indexed at once: 5 ms, 50 ms during a merge
 INDEX_CHARACTERS: Final = 128  # of a text that count as a short message: a line or two
-INDEX_DIRECT: Final = (
-    4  # a direct message counts so many times, as its words are indexed for both users; one to a room, too
-)
+INDEX_DIRECT: Final = 4  # a direct message counts so many times, as both users' words are indexed; one to a room, too
 _TOKENIZER: Final = "unicode61 remove_diacritics 2"  # the public index's; a test compares the two
 _ASCII_WORD: Final = re.compile("[0-9a-z]+")  # equal to the tokenizer for lower-case ASCII
-_OF: Final = (
-    "\u00b7"  # between a user's or room's id and a word; no word has it, and the direct index takes it for a letter
-)
+# Between a user's or room's id and a word; no word has it, and the direct index takes it for a letter.
+_OF: Final = "\u00b7"
 # Finds the words with a beginning by one look-up each. The index is in order, but stepping from word to word walks all
 # places of a word; so each step asks for the first word after the last one. No word has a character below the digits.
 # The range's end keeps the search away from the next words, which in the direct index are another user's. Words are
@@ -106,7 +103,8 @@ def search_page(
     if sum(map(len, words)) > MAX_SEARCH_WORDS:
         raise TooManyWords
     ids: list[int] = []  # the newest so far, and one more than asked for
-    with _bounded(connection, seconds, check_every):
+    # In one state: or it could find what was said in a room after the membership there has ended.
+    with database.one_state(connection), _bounded(connection, seconds, check_every):
         for scope in _scopes(connection, user_id, with_id, room, rooms=rooms):
             values = {
                 "after": ids[-1] if len(ids) > limit else 0,

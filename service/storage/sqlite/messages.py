@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Selects a page's messages. The text for {} says where the rows `m` come from, and in which order.
 SELECT: Final = """
-    SELECT m.id, m.sent_at, s.name, r.name, m.body, m.kind, m.deleted_at, o.name, m.room_id
+    SELECT m.id, m.sent_at, s.name, r.name, m.body, m.kind, m.deleted_at, o.name
     FROM {} JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id
     LEFT JOIN room AS o ON o.id = m.room_id
 """

@@ -80,7 +80,7 @@ def messages_of(connection: sqlite3.Connection, user_id: int, after: int, limit:
     ).fetchone()
     rows = connection.execute(
         """
-        SELECT m.id, m.sent_at, s.name, r.name, m.body, m.kind, m.deleted_at, o.name, m.room_id, m.nonce, m.seen_at
+        SELECT m.id, m.sent_at, s.name, r.name, m.body, m.kind, m.deleted_at, o.name, m.nonce, m.seen_at
         FROM message AS m NOT INDEXED JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id
         LEFT JOIN room AS o ON o.id = m.room_id
         WHERE m.id > :after AND m.id <= :up_to AND (m.sender_id = :user OR m.recipient_id = :user) ORDER BY m.id

@@ -22,7 +22,7 @@ from service.storage.records import (
     RoomPage,
     RoomView,
 )
-from service.storage.sqlite import rooms
+from service.storage.sqlite import database, rooms
 
 if TYPE_CHECKING:
     import sqlite3
@@ -84,14 +84,15 @@ def _to_view(row: Sequence[Any]) -> RoomView:
 def members_page(
     connection: sqlite3.Connection, user_id: int, room: str | None, after: str, limit: int, online: Sequence[str]
 ) -> MemberPage:
-    ref, rank = _find_rank(connection, user_id, room, "member")
-    if ref is not None:
-        members = _members(connection, ref.id, after, limit + 1)
-    elif rank == "member":
-        members = _present(connection, after, limit + 1, online)
-    else:
-        members = _accounts(connection, after, limit + 1)
-    return MemberPage(ref, rank, members[:limit], more=len(members) > limit)
+    with database.one_state(connection):  # or it could tell who came after the asker's membership has ended
+        ref, rank = _find_rank(connection, user_id, room, "member")
+        if ref is not None:
+            members = _members(connection, ref.id, after, limit + 1)
+        elif rank == "member":
+            members = _present(connection, after, limit + 1, online)
+        else:
+            members = _accounts(connection, after, limit + 1)
+    return MemberPage(rank, members[:limit], more=len(members) > limit)
 
 
 def _find_rank(
@@ -145,17 +146,19 @@ def _present(connection: sqlite3.Connection, after: str, limit: int, online: Seq
 
 
 def bans_page(connection: sqlite3.Connection, user_id: int, room: str | None, after: str, limit: int) -> BanPage:
-    ref, _ = _find_rank(connection, user_id, room, "moderator")
-    # The names are sorted without the reasons: of 10,000 bans in 2 ms, not in 10.
-    rows = connection.execute(
-        "SELECT named.whom, a.name, b.reason, b.time, b.until FROM ("
-        "SELECT b.id, coalesce(u.name, b.name) AS whom FROM ban AS b INDEXED BY ban_in_room "
-        "LEFT JOIN user AS u ON u.id = b.user_id "
-        "WHERE coalesce(b.room_id, 0) = ? AND b.until > ? AND whom > ? ORDER BY whom LIMIT ?"
-        ") AS named CROSS JOIN ban AS b ON b.id = named.id LEFT JOIN user AS a ON a.id = b.by_id ORDER BY named.whom",
-        (0 if ref is None else ref.id, format_time(utcnow()), after, limit + 1),
-    ).fetchall()
-    return BanPage(ref, [BanView(*row) for row in rows[:limit]], more=len(rows) > limit)
+    with database.one_state(connection):
+        ref, _ = _find_rank(connection, user_id, room, "moderator")
+        # The names are sorted without the reasons: of 10,000 bans in 2 ms, not in 10.
+        rows = connection.execute(
+            "SELECT named.whom, a.name, b.reason, b.time, b.until FROM ("
+            "SELECT b.id, coalesce(u.name, b.name) AS whom FROM ban AS b INDEXED BY ban_in_room "
+            "LEFT JOIN user AS u ON u.id = b.user_id "
+            "WHERE coalesce(b.room_id, 0) = ? AND b.until > ? AND whom > ? ORDER BY whom LIMIT ?"
+            ") AS named CROSS JOIN ban AS b ON b.id = named.id LEFT JOIN user AS a ON a.id = b.by_id "
+            "ORDER BY named.whom",
+            (0 if ref is None else ref.id, format_time(utcnow()), after, limit + 1),
+        ).fetchall()
+    return BanPage([BanView(*row) for row in rows[:limit]], more=len(rows) > limit)
 
 
 def all_rooms(connection: sqlite3.Connection, after: tuple[str, str], limit: int, *, gone: bool) -> list[KeptRoom]:

@@ -5,18 +5,16 @@ contract.py describes those that are one of its methods.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from service.storage.records import MAX_DELETED, MAX_ID, SinceNews
-from service.storage.sqlite import messages, moments, talks
+from service.storage.sqlite import database, messages, moments, talks
 from service.storage.sqlite.rooms import membership
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
 
-    from service.storage.records import Page, RoomRef
+    from service.storage.records import Page
 
 DELETED_LOOKED_AT: Final = 2_000  # deletions looked at for those that the user may read: 0.6 ms, as other pages take
 _ROOM: Final = messages.SELECT.format("message AS m INDEXED BY message_room")
@@ -58,18 +56,19 @@ _DELETED: Final = """
 
 def room_page(
     connection: sqlite3.Connection, user_id: int, room: str, before: int | None, after: int | None, limit: int
-) -> tuple[RoomRef, Page]:
-    ref = membership(connection, user_id, room).room
+) -> Page:
     order = "DESC" if after is None else "ASC"
     statement = f"{_ROOM} WHERE m.room_id = :room AND {messages.BETWEEN} ORDER BY m.id {order} LIMIT :limit"
-    values: dict[str, object] = {"room": ref.id, "after": after or 0, "before": MAX_ID if before is None else before}
-    return ref, messages.read_page(connection, statement, values, limit)
+    values: dict[str, object] = {"after": after or 0, "before": MAX_ID if before is None else before}
+    with database.one_state(connection):  # or it could have what was said after the membership has ended
+        values["room"] = membership(connection, user_id, room).room.id
+        return messages.read_page(connection, statement, values, limit)
 
 
 def since_page(
     connection: sqlite3.Connection, user_id: int, after: int, limit: int, *, rooms: bool, deleted_after: str | None
 ) -> SinceNews:
-    with _one_state(connection):
+    with database.one_state(connection):  # or a cursor could pass over what is committed meanwhile
         ids = _find_ids(connection, user_id, after, limit + 1, rooms=rooms)
         page = messages.page_of(connection, ids, limit)
         moment = moments.newest(connection)
@@ -77,16 +76,6 @@ def since_page(
             return SinceNews(page, moment)
         deleted = _find_deleted(connection, user_id, after, deleted_after, rooms=rooms)
     return SinceNews(page, moment, deleted or (), deleted_more=deleted is None)
-
-
-@contextmanager
-def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
-    """Reads all inside from one state of the database: or a cursor could pass over what is committed meanwhile."""
-    connection.execute("SAVEPOINT since")
-    try:
-        yield
-    finally:
-        connection.execute("RELEASE since")
 
 
 def _find_ids(connection: sqlite3.Connection, user_id: int, after: int, limit: int, *, rooms: bool) -> list[int]:

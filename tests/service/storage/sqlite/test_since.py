@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from freezegun import freeze_time
 
-from service.storage.records import NotAMember, Post, RoomRef, UnknownRoom
-from service.storage.sqlite import blocks, since
+from service.storage.records import NotAMember, Post, UnknownRoom
+from service.storage.sqlite import blocks, rooms, since
+from tests.support.rooms import act, join, make_ops
 from tests.support.storage import NOW, add, ids_of, make_room, run, say, skip_ids, store_posts
 
 if TYPE_CHECKING:
@@ -32,14 +34,13 @@ def test_a_page_of_a_room(
 ) -> None:
     """Its messages only, in the order of a page of the main room; each names the room."""
     alice = add(storage, "alice")
-    ops = make_room(storage, "ops", alice)
+    make_room(storage, "ops", alice)
     for _ in range(4):
         store_posts(storage, alice, Post(None, "x", None, room="ops"))
         say(storage, alice, "to all")
-    ref, page = storage.room_page(alice, "ops", before, after, limit)
-    assert ref == RoomRef(ops, "ops", NOW, private=False)
+    page = storage.room_page(alice, "ops", before, after, limit)
     assert (ids_of(page), page.more) == (expected, more)
-    assert {(message.room, message.room_id, message.recipient) for message in page.messages} <= {("ops", ops, None)}
+    assert {(message.room, message.recipient) for message in page.messages} <= {("ops", None)}
     assert not [message for message in storage.history_page(None, None, None, 9).messages if message.room]
 
 
@@ -149,6 +150,39 @@ def test_a_page_is_one_state_of_the_database(storage: SqliteStorage, monkeypatch
     assert read(storage, 3, 8) == ([9], False)
     monkeypatch.undo()
     assert read(storage, 3, 8) == ([9, 11, 12], False)
+
+
+@pytest.mark.parametrize("page", ["room", "search", "members"])
+def test_a_page_has_nothing_of_after_the_end_of_a_membership(
+    storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    """Also if a member is put out between the look at the membership and that at the rows."""
+    ids = make_ops(storage, alice="owner", bob="member")
+    kept = rooms.find_standing
+
+    def go_on() -> None:
+        act(storage, ids["alice"], "bob", "kick")
+        join(storage, ids["zoe"])
+        store_posts(storage, ids["alice"], Post(None, "late", None, room="ops"))
+        storage.index_search()
+
+    def find_standing(connection: sqlite3.Connection, user_id: int, room: str) -> rooms.Standing | None:
+        standing = kept(connection, user_id, room)
+        if user_id == ids["bob"]:
+            with ThreadPoolExecutor(1) as others:  # whoever waits for a write gives up the connection
+                others.submit(go_on).result()
+        return standing
+
+    monkeypatch.setattr(rooms, "find_standing", find_standing)
+    if page == "members":
+        assert [member.name for member in storage.members_page(ids["bob"], "ops", "", 9, ()).members] == [
+            "alice",
+            "bob",
+        ]
+    elif page == "search":
+        assert storage.search_page("late", ids["bob"], None, None, 9, room="ops").messages == []
+    else:
+        assert storage.room_page(ids["bob"], "ops", None, None, 9).messages == []
 
 
 # -- what was deleted meanwhile ---------------------------------------------------------------------------------------
