@@ -274,6 +274,10 @@ def _unmute(connection: sqlite3.Connection, act: _Act) -> RoomChange | None:
 
 def _set_muted(connection: sqlite3.Connection, act: _Act, until: str | None) -> None:
     if act.actor.room is None:
+        # Whoever stores messages looks at all mutes of the main room, so those that have ended do not pile up.
+        connection.execute(
+            "UPDATE user INDEXED BY user_muted SET muted_until = NULL WHERE muted_until <= ?", (act.now,)
+        )
         connection.execute("UPDATE user SET muted_until = ? WHERE id = ?", (until, act.target.user_id))
     else:
         connection.execute(

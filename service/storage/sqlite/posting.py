@@ -47,7 +47,7 @@ def store_all(connection: sqlite3.Connection, calls: Calls, closed: Collection[i
         if post.room is None
     ]
     outcomes: Sequence[Outcome]
-    if closed or len(rows) < sum(len(posts) for _, posts in calls) or _is_anyone_muted(connection):
+    if closed or len(rows) < sum(len(posts) for _, posts in calls) or _is_anyone_muted(connection, now):
         outcomes = _store_allowed(connection, calls, closed, now)
     else:
         outcomes = _store_rows(connection, rows)
@@ -98,10 +98,10 @@ def _store_allowed(connection: sqlite3.Connection, calls: Calls, closed: Collect
     ]
 
 
-def _is_anyone_muted(connection: sqlite3.Connection) -> bool:
-    """Returns whether somebody has been muted in the main room, perhaps until some time ago."""
-    muted = "SELECT 1 FROM user INDEXED BY user_muted WHERE muted_until IS NOT NULL LIMIT 1"
-    return connection.execute(muted).fetchone() is not None
+def _is_anyone_muted(connection: sqlite3.Connection, now: str) -> bool:
+    """Returns whether somebody is muted in the main room. Looks at all whose mutes were kept: see moderation.py."""
+    muted = "SELECT 1 FROM user INDEXED BY user_muted WHERE muted_until > ? LIMIT 1"
+    return connection.execute(muted, (now,)).fetchone() is not None
 
 
 def _judge(

@@ -233,8 +233,8 @@ def test_no_statement_scans_a_table(
     act(storage, None, "frank", "role", None, role="owner")
     plan = explain(storage, work, *arguments)
     # FTS5 has no tables to scan, and sqlite_sequence has a row for each table. A recursive query has its own rows
-    # before it, a SELECT without FROM one, and so has the main room. Of the muted one is looked for, of what was
-    # deleted some.
+    # before it, a SELECT without FROM one, and so has the main room. Of the muted, who are few, one is looked
+    # for, of what was deleted some.
     free = re.compile(
         r"SCAN (\w+ VIRTUAL TABLE INDEX \d+:|CONSTANT ROW$|.*user_muted$"
         r"|(ending|sqlite_sequence|added|next|looked|named|moment|main_room)$)"

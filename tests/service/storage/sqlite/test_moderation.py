@@ -434,6 +434,17 @@ def test_a_mute_in_the_main_room_is_in_the_login(storage: SqliteStorage) -> None
     assert found == [SOON, None]
 
 
+def test_mutes_of_the_main_room_that_have_ended_do_not_pile_up(storage: SqliteStorage) -> None:
+    """They go with the next one, as whoever stores messages looks at all of them."""
+    add(storage, "bob"), add(storage, "carl")
+    with freeze_time(NOW):
+        act(storage, None, "bob", "mute", None, until=SOON)
+    with freeze_time(SOON):
+        act(storage, None, "carl", "mute", None)
+    muted = "SELECT name, muted_until FROM user WHERE muted_until IS NOT NULL"
+    assert run(storage, muted) == [("carl", FOREVER)]
+
+
 def test_a_name_without_account_may_be_banned(storage: SqliteStorage) -> None:
     """It is told and noted by that name, and has no id."""
     ids = make_ops(storage, alice="owner")

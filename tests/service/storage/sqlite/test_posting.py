@@ -93,6 +93,25 @@ def test_the_muted_do_not_write(storage: SqliteStorage, room: str | None) -> Non
     assert kinds(storage, alice, to(room)) == [Muted]
 
 
+def test_a_mute_that_has_ended_costs_nothing(storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages to the main room then go the short way again, on which nobody is judged."""
+    alice = add(storage, "alice")
+    judged: list[object] = []
+
+    def judge(_: object, posts: list[tuple[int, Post]], *__: object) -> list[None]:
+        judged.append(posts)
+        return [None] * len(posts)
+
+    monkeypatch.setattr(posting, "_judge", judge)
+    run(storage, "UPDATE user SET muted_until = '2030-01-01T00:00:01.000Z'")
+    with freeze_time("2030-01-01 00:00:00.999"):
+        store_posts(storage, alice, to(None))
+    assert len(judged) == 1
+    with freeze_time("2030-01-01 00:00:01"):
+        store_posts(storage, alice, to(None))
+    assert len(judged) == 1
+
+
 def test_a_retry_of_what_was_stored_is_not_refused(storage: SqliteStorage) -> None:
     """Though its sender has left, or is muted, and the room is gone; another room of its name is another target."""
     alice = add(storage, "alice")
