@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from service.errors import PeerError
+from service.chat.rooms import check_line
 from service.wire.protocol import AckReply, DeletedEvent
 
 if TYPE_CHECKING:
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 def delete(session: Session, command: Delete) -> None:
     """Submits the deletion; the ack follows its commit, in the order of the messages."""
     reason = None if command.reason is UNSET else command.reason
-    if reason is not None and "\0" in reason:
-        raise PeerError("bad_request", 'field "reason": it may not contain NUL')
+    check_line("reason", reason)
     session.last_write = session.services.storage.delete_message(
         session.logged_in_account().id,
         command.id,
         reason,
         done=partial(_acknowledge, session, command),
-        refused=partial(_refuse, session, command),
+        refused=partial(session.refuse_write, command),
     )
 
 
@@ -37,11 +36,6 @@ def _acknowledge(session: Session, command: Delete, deleted: Deleted) -> None:
     ack = AckReply(command="delete", id=command.id, ref=command.ref)
     account = session.logged_in_account()
     tell(session.services, deleted, session.services.roster.name_of(account.id, account.name), session, ack)
-
-
-def _refuse(session: Session, command: Delete, error: Exception) -> None:
-    """Runs on the delivery thread, if nothing was deleted."""
-    session.outbox.append(session.explain(error, command))
 
 
 def tell(

@@ -35,9 +35,8 @@ class Batch(Struct):
 
     def refuse(self, error: Exception) -> None:
         """After a failure of the storage: the sender gets it as the answer to each."""
-        session = self.session
         for posted in self.posts:
-            session.outbox.append(session.explain(error, posted.command))
+            self.session.refuse_write(posted.command, error)
 
     def deliver(self, outcomes: Sequence[Outcome]) -> None:
         """After the commit: the sender gets the acks, and the others the messages, except those that were retries."""
@@ -47,7 +46,7 @@ class Batch(Struct):
             if not isinstance(outcome, Stored):
                 # Of who is unknown the storage knows the id only.
                 error = UnknownUser(posted.to or name) if isinstance(outcome, UnknownUser) else outcome
-                session.outbox.append(session.explain(error, posted.command))
+                session.refuse_write(posted.command, error)
             elif posted.to is None:
                 _deliver_to_room(session, name, posted, outcome)
             else:

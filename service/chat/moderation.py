@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from service.chat.addressing import known_name, known_room, named
-from service.chat.rooms import acknowledge, check_line, refuse, room_limits
+from service.chat.rooms import acknowledge, check_line, room_limits
 from service.clock import format_time, utcnow
 from service.errors import PeerError
 from service.wire.protocol import AckReply
@@ -40,5 +40,5 @@ def moderate(session: Session, command: Moderate) -> None:
         reason=reason,
         limits=room_limits(session.services.settings),
         done=partial(acknowledge, session, ack),
-        refused=partial(refuse, session, command),
+        refused=partial(session.refuse_write, command),
     )

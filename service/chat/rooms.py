@@ -54,7 +54,7 @@ def create(session: Session, command: protocol.Create) -> None:
         least=_MAY_CREATE[settings.rooms],
         limits=room_limits(settings),
         done=partial(_reply_joined, session, command),
-        refused=partial(refuse, session, command),
+        refused=partial(session.refuse_write, command),
     )
 
 
@@ -65,7 +65,7 @@ def join(session: Session, command: protocol.Join) -> None:
         other_room(session, command.room),
         limits=room_limits(session.services.settings),
         done=partial(_reply_joined, session, command),
-        refused=partial(refuse, session, command),
+        refused=partial(session.refuse_write, command),
     )
 
 
@@ -81,7 +81,7 @@ def leave(session: Session, command: protocol.Leave) -> None:
         session.logged_in_account().id,
         room,
         done=partial(acknowledge, session, AckReply(command="leave", room=room, ref=command.ref)),
-        refused=partial(refuse, session, command),
+        refused=partial(session.refuse_write, command),
     )
 
 
@@ -101,7 +101,7 @@ def set_room(session: Session, command: protocol.SetRoom) -> None:
         topic=topic,
         private=private,
         done=partial(acknowledge, session, AckReply(command="set_room", room=named(room), ref=command.ref)),
-        refused=partial(refuse, session, command),
+        refused=partial(session.refuse_write, command),
     )
 
 
@@ -131,11 +131,6 @@ def check_line(field: str, text: str | None) -> None:
 def acknowledge(session: Session, ack: AckReply, change: RoomChange) -> None:
     """Runs on the delivery thread, after the commit."""
     tell(session.services, change, session, ack)
-
-
-def refuse(session: Session, command: protocol.Command, error: Exception) -> None:
-    """Runs on the delivery thread, if nothing was stored."""
-    session.outbox.append(session.explain(error, command))
 
 
 # -- pages ------------------------------------------------------------------------------------------------------------

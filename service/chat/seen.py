@@ -26,7 +26,7 @@ def seen(session: Session, command: Seen) -> None:
     ack = AckReply(command="seen", id=command.id, ids=command.ids, ref=command.ref)
     read = ReadEvent(id=command.id, ids=command.ids)
     account, storage, now = session.logged_in_account(), session.services.storage, format_time(utcnow())
-    done, refused = partial(_acknowledge, session, ack, read), partial(_refuse, session, command)
+    done, refused = partial(_acknowledge, session, ack, read), partial(session.refuse_write, command)
     if command.id is UNSET:
         if command.room is not UNSET or command.with_ is not UNSET:
             raise PeerError("bad_request", 'field "id" is missing: up to where the room or talk was seen')
@@ -54,8 +54,3 @@ def _acknowledge(session: Session, ack: AckReply, read: ReadEvent, changed: int)
         others = services.roster.sessions_of(session.logged_in_account().id)
         receivers = [other.outbox for other in others if other.knows_rooms and other is not session]
         services.delivery.send(read, receivers)
-
-
-def _refuse(session: Session, command: Seen, error: Exception) -> None:
-    """Runs on the delivery thread, if nothing was stored."""
-    session.outbox.append(session.explain(error, command))

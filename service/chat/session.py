@@ -233,6 +233,10 @@ class Session:
             self.services.delivery.enter_room(room_id, self.outbox)
         return self.services.roster.add(account.id, account.name, self, quiet=account.quiet)
 
+    def refuse_write(self, command: Command, error: Exception) -> None:
+        """Answers a command of which nothing was stored; the `refused` of its write."""
+        self.outbox.append(self.explain(error, command))
+
     def kick(self, reason: Literal["shutdown", "password_changed", "kicked", "logout"]) -> None:
         """Ends the session from outside, with a `bye`; its connection thread then finds the end of the stream."""
         self._leave((ByeReply(reason=reason),))
