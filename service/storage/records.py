@@ -23,6 +23,7 @@ SERVER_NAME: Final = "server"  # of the account that speaks for the service itse
 SERVER_ID: Final = -1  # its id; those of people begin with 1
 DELETED: Final = "deleted"  # begins the names of deleted accounts: deleted-<id>
 MAX_DELETED: Final = 1_000  # ids of deleted messages in one page of `since`; of more it says only that there are more
+MAX_BANS: Final = 10_000  # that hold, from one room: each page of them sorts them, in 2 ms
 MAX_SEARCH_WORDS: Final = 16  # in one query; each takes up to some 20 ms
 
 
@@ -194,7 +195,7 @@ class RoomLimits(NamedTuple):
     rooms: int  # that are not gone
     per_account: int  # memberships of one account; invitations to one account as well
     invitations: int  # to one room
-    bans: int = 10_000  # from one room: each page of them sorts them, in 2 ms
+    bans: int = MAX_BANS  # from one room
 
 
 class RoomPage(NamedTuple):

@@ -185,6 +185,7 @@ def test_the_limits_are_those_of_the_service() -> None:
         defaults["max_members"],
         defaults["rooms_per_account"],
         defaults["max_invitations"],
+        limit("MAX_BANS"),
         defaults["users_interval"],
         defaults["max_per_address"],
         defaults["max_connections"],
