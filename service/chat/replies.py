@@ -66,7 +66,7 @@ def explain(error: Exception, command: Command | None, peer: str, contact: str =
     elif isinstance(error, StorageUnavailable):
         reply.code = "storage_unavailable"
         reply.message = (
-            "there is no room for more messages; nothing was stored. Tell who runs the server"
+            "there is no space left on the server; nothing was stored. Tell who runs it"
             if isinstance(error, StorageFull)
             else "the database cannot be used just now; nothing was stored, try again"
         )

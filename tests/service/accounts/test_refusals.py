@@ -55,9 +55,9 @@ def test_a_refusal_is_told_with_its_name(refused: Refused, code: str, text: str)
 @pytest.mark.parametrize(
     ("refused", "text"),
     [
-        (Muted, "you are muted here, and may read but not write"),
-        (Banned, "you are banned here"),
-        (partial(Banned, name="bob"), '"bob" is banned here'),
+        (Muted, "you are muted here, and may read but not write; a moderator can lift that"),
+        (Banned, "you are banned here; a moderator can lift that"),
+        (partial(Banned, name="bob"), '"bob" is banned here; a moderator can lift that'),
     ],
 )
 @pytest.mark.parametrize(

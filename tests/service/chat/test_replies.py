@@ -89,7 +89,7 @@ def test_a_fault_of_the_client_is_told_with_its_code(error: Exception, expected:
 
 
 @pytest.mark.parametrize(
-    ("error", "text"), [(StorageFull("x"), "no room for more messages"), (StorageUnavailable("x"), "try again")]
+    ("error", "text"), [(StorageFull("x"), "no space left on the server"), (StorageUnavailable("x"), "try again")]
 )
 def test_a_database_that_fails_is_told_without_its_reason(error: Exception, text: str) -> None:
     """The client learns what to do, not what SQLite said."""

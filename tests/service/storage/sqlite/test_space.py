@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEXT: Final = "x" * 4_000
-FULL: Final = "there is no room for more messages"
+FULL: Final = "there is no space left on the server"
 
 
 class Disk(NamedTuple):
