@@ -92,10 +92,11 @@ class Rooms:
             case BansReply(), _:
                 lines = self._list_bans(event)
             case AckReply(), Leave():
-                self._conversations.drop(self.target(request.room))
-                lines = [hint(f"You have left {self._title(request.room)}.")]
+                room = event.room or request.room
+                self._conversations.drop(self.target(room))
+                lines = [hint(f"You have left {self._title(room)}.")]
             case AckReply(), SetRoom():
-                lines = [self._set(request)]
+                lines = [self._set(event, request)]
             case AckReply(), Moderate():
                 lines = [hint(sentence(self._deed(_asked(event, request), "you", _for(request.minutes))))]
             case _:
@@ -108,8 +109,8 @@ class Rooms:
             return hint(f"{conversation.title} is made, and you are its owner. INVITE bob asks bob in.")
         return hint(f"You are in {conversation.title}: {counted(conversation.members, 'member')}. MEMBERS lists them.")
 
-    def _set(self, asked: SetRoom) -> Line:
-        target = self.target(asked.room)
+    def _set(self, ack: AckReply, asked: SetRoom) -> Line:
+        target = self.target(ack.room or asked.room)
         conversation = self._conversations[target]
         if asked.private:
             conversation.is_private = True

@@ -41,7 +41,7 @@ class Targets:
         """The name of the room that a word means; without a word that of the talk, which is the main room if none."""
         if word is not None:
             name = word.removeprefix(ROOM)
-            return self.main_room if name.casefold() in {ALL, self.main_room} else name
+            return self.main_room if name.casefold() in {ALL, self.main_room} else name.lower()
         if talk in {"", EVERYONE}:
             return self.main_room
         if talk.startswith(ROOM):

@@ -247,3 +247,19 @@ def test_who_may_not_write_is_told_so_at_the_login() -> None:
     model = Model(lambda: datetime(2026, 11, 21, 12, tzinfo=UTC), UTC)
     lines = model.receive(login_ok(muted=True, rooms=[]), Login(username="alice"))
     assert texts(lines)[1] == "A moderator has silenced you here. You can read."
+
+
+@pytest.mark.parametrize(
+    ("ack", "asked"),
+    [
+        (AckReply(command="leave", room="ops"), Leave(room="Ops")),
+        (AckReply(command="set_room", room="ops"), SetRoom(room="OPS", private=True)),
+    ],
+)
+def test_a_room_is_the_one_that_the_server_spells(model: Model, ack: AckReply, asked: AnyCommand) -> None:
+    """However its name was typed: none of another name begins."""
+    model.receive(ack, asked)
+    is_left = isinstance(asked, Leave)
+    assert model.conversations.has_room("ops") != is_left
+    assert is_left or model.conversations["#ops"].is_private
+    assert model.conversations.room_names() == (["dev"] if is_left else ["dev", "ops"])

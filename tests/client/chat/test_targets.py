@@ -54,6 +54,7 @@ def test_what_a_word_may_mean_is_asked(word: str, said: str) -> None:
         (None, "#ops", "ops"),
         ("dev", "#ops", "dev"),
         ("#dev", "bob", "dev"),
+        ("Dev", "bob", "dev"),
         ("All", "#ops", "lobby"),
     ],
 )
