@@ -13,8 +13,11 @@ from client.chat.talk import OFF, Talk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
+    from client.chat.actions import ChatActions
     from client.chat.targets import Targets
+    from service.wire.protocol import AnyEvent
 
 
 class Turns:
@@ -74,9 +77,14 @@ class Turns:
             return name
         if name == self._targets.main_room:
             return Mistake("The main room cannot be left. MUTE hides somebody; EX leaves the chat.")
-        if self.talking.partner == ROOM + name:
-            self.talking.partner = ""
-        return InChat(lambda chat: chat.leave(name))
+
+        def leave(chat: ChatActions) -> Future[AnyEvent]:
+            reply = chat.leave(name)  # without a connection it raises, and lines go there still
+            if self.talking.partner == ROOM + name:
+                self.talking.partner = ""
+            return reply
+
+        return InChat(leave)
 
     def mute(self, name: str | None) -> Action | None:
         """Hides what this person writes, or shows it again; None: says who is muted."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from client.chat.actions import Action, AtTerminal, InChat, Mistake
 from client.chat.interpreter import Interpreter
 from client.chat.room_operations import ROOM_OPERATIONS
+from client.net.link import OfflineError
 from service.wire.protocol import Bans, Create, Dm, Members, Moderate, Pm, Rooms, SetRoom
 from tests.support.deeds import Deeds
+
+if TYPE_CHECKING:
+    from client.chat.actions import ChatActions
 
 
 def interpreter(*typed: str) -> Interpreter:
@@ -118,10 +122,22 @@ def test_without_a_terminal_a_room_is_joined_and_no_more() -> None:
     assert deeds.done == [f"ask({Create(room='new', topic='a topic')!r})"]
 
 
+class Offline:
+    """Has no connection."""
+
+    def leave(self, room: str) -> None:
+        raise OfflineError(room)
+
+
 def test_leaving_the_held_room_turns_to_the_main_one() -> None:
-    """Lines go there no more at once."""
+    """Lines go there no more once that was asked for; without a connection they do."""
     held = interpreter("talk ops")
-    held.take("/leave")
+    action = held.take("/leave")
+    assert isinstance(action, InChat)
+    with pytest.raises(OfflineError):
+        action.do(cast("ChatActions", Offline()))
+    assert held.prompt == "#ops> "
+    action.do(cast("ChatActions", Deeds()))
     assert held.prompt == "PM/DM/EX> "
 
 
