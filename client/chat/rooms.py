@@ -22,6 +22,7 @@ from service.wire.protocol import (
     Join,
     Leave,
     MemberEvent,
+    Members,
     MembersReply,
     Moderate,
     Pm,
@@ -87,8 +88,8 @@ class Rooms:
                 lines = [self._entered(event, is_new=isinstance(request, Create))]
             case RoomsReply(), _:
                 lines = self._list_rooms(event)
-            case MembersReply(), _:
-                lines = self._list_members(event)
+            case MembersReply(), Members():
+                lines = self._list_members(event, request)
             case BansReply(), _:
                 lines = self._list_bans(event)
             case AckReply(), Leave():
@@ -138,11 +139,9 @@ class Rooms:
     def _list_rooms(self, page: RoomsReply) -> list[Line]:
         lines = [_room_line(room) for room in page.rooms]
         lines = lines or [hint("There is no other room yet. CREATE and a name makes one.")]
-        if page.more:
-            lines.append(hint(f"ROOMS {one_line(page.rooms[-1].room)} shows those behind it."))
-        return lines
+        return [*lines, _behind("ROOMS", page.rooms[-1].room)] if page.more and page.rooms else lines
 
-    def _list_members(self, page: MembersReply) -> list[Line]:
+    def _list_members(self, page: MembersReply, asked: Members) -> list[Line]:
         title = self._title(page.room)
         names = []
         for member in page.members:
@@ -150,11 +149,11 @@ class Rooms:
             marks += ["you"] * (member.name == self._people.name) + ["away"] * (not member.online)
             names.append(shown_name(member.name) + (f" ({', '.join(map(one_line, marks))})" if marks else ""))
         title = f"{title[:1].upper()}{title[1:]}"
-        lines = [Line(("hint", f"{title} ({counted(len(names), 'member')}):"), names=names)]
-        if page.more:
-            name = shown_target(self.target(page.room))
-            lines.append(hint(f"MEMBERS {name} {one_line(page.members[-1].name)} shows those behind."))
-        return lines
+        is_whole = asked.after is UNSET and not page.more
+        number = f" ({counted(len(names), 'member')})" if is_whole else ""
+        lines = [Line(("hint", f"{title}{number}:"), names=names)]
+        listing = f"MEMBERS {shown_target(self.target(page.room))}"
+        return [*lines, _behind(listing, page.members[-1].name)] if page.more and names else lines
 
     def _list_bans(self, page: BansReply) -> list[Line]:
         title = self._title(page.room)
@@ -167,7 +166,8 @@ class Rooms:
             end = f", until {self._moment(ban.until)}" if ban.until else ""
             reason = f": {one_line(ban.reason)}" if ban.reason else ""
             lines.append(Line(named(ban.name), ("hint", f" banned from {title}{by}{since}{end}{reason}")))
-        return lines
+        listing = f"BANS {shown_target(self.target(page.room))}"
+        return [*lines, _behind(listing, page.bans[-1].name)] if page.more else lines
 
     # -- what happens -------------------------------------------------------------------------------------------------
     def happen(self, event: RoomReply | MemberEvent) -> tuple[str, str, list[str]]:
@@ -306,6 +306,11 @@ def _asked(ack: AckReply, asked: Moderate) -> MemberEvent:
         reason=asked.reason,
         time="",
     )
+
+
+def _behind(listing: str, last: str) -> Line:
+    """How to go on with a list behind the last one of a page."""
+    return hint(f"{listing} {one_line(last)} shows those behind.")
 
 
 def _for(minutes: int | UnsetType) -> str:

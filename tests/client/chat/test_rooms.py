@@ -162,22 +162,39 @@ def test_joins_fold_with_presence() -> None:
         (
             RoomsReply(rooms=[room_info("dev", topic="code"), room_info("ops", role="", private=True)], more=True),
             Rooms(),
-            ["#dev (2 members, member): code", "#ops (2 members, private)", "ROOMS ops shows those behind it."],
+            ["#dev (2 members, member): code", "#ops (2 members, private)", "ROOMS ops shows those behind."],
         ),
         (RoomsReply(rooms=[], more=False), Rooms(), ["There is no other room yet. CREATE and a name makes one."]),
         (
             MembersReply(room="ops", members=MEMBERS, more=True),
             Members(room="ops"),
             [
-                "#ops (3 members): alice (owner, you), bob (silenced, away), carol",
+                "#ops: alice (owner, you), bob (silenced, away), carol",
                 "MEMBERS #ops carol shows those behind.",
             ],
         ),
+        (
+            MembersReply(room="ops", members=MEMBERS, more=False),
+            Members(room="ops"),
+            ["#ops (3 members): alice (owner, you), bob (silenced, away), carol"],
+        ),
+        (MembersReply(members=[], more=True), Members(room="all", after="zoe"), ["The main room:"]),
         (
             BansReply(room="ops", bans=[BanInfo(name="bob", by="carol", reason="spam", time=TIME)], more=False),
             Bans(room="ops"),
             ["bob banned from #ops by carol since 09:30: spam"],
         ),
+        (
+            BansReply(bans=[BanInfo(name="bob", time=TIME)], more=True),
+            Bans(room="all"),
+            ["bob banned from the main room since 09:30", "BANS all bob shows those behind."],
+        ),
+        (
+            RoomsReply(rooms=[], more=True),
+            Rooms(after="ops"),
+            ["There is no other room yet. CREATE and a name makes one."],
+        ),
+        (BansReply(room="ops", bans=[], more=True), Bans(room="ops"), ["Nobody is banned from #ops."]),
         (BansReply(bans=[], more=False), Bans(room="all"), ["Nobody is banned from the main room."]),
     ],
 )
