@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from client.view import Show
 
 
+_MANY_MINUTES: Final = 120  # of more the hours are said
 _ABOUT_PASSWORDS: Final = frozenset({"bad_credentials", "weak_password", "rate_limited"})  # worth another password
 _WRONG: Final = 2  # passwords, until it looks forgotten rather than mistyped
 _BACK: Final = "Enter alone goes back to the name."
@@ -181,7 +182,9 @@ def _end_of(error: ErrorReply) -> str:
     """When a ban ends, as far as the server says it."""
     if error.code != "banned" or not error.retry_after:
         return ""
-    minutes = int(min(error.retry_after, MAX_MINUTES * 60) // 60) + 1
+    minutes = int(max(0, min(error.retry_after, MAX_MINUTES * 60)) // 60) + 1
+    if minutes > _MANY_MINUTES:
+        return f" It ends within {counted(-(-minutes // 60), 'hour')}."
     return f" It ends within {counted(minutes, 'minute')}."
 
 

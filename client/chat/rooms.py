@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from client.chat.addressing import EVERYONE, ROOM, shown_target
 from client.text import Line, counted, hint, named, one_line, sentence, shown_name
+from service.wire.limits import MAX_MINUTES
 from service.wire.protocol import (
     AckReply,
     AnyCommand,
@@ -259,14 +260,15 @@ class Rooms:
 
     def next_step(self, error: ErrorReply, request: AnyCommand | None) -> str:
         """What follows an error's own words: until when it holds, or what to do; empty if nothing does."""
-        room = getattr(request, "room", UNSET)
-        target = EVERYONE if room is UNSET else self.target(room)
-        words = _NEXT.get(error.code, "").format(room=self._title(room))
+        target = self.target(getattr(request, "room", UNSET))
+        words = _NEXT.get(error.code, "")
+        if "{room}" in words:  # not where the user is in it: then it is somebody else who is no member
+            is_in = target == EVERYONE or self._conversations.has_room(target.removeprefix(ROOM))
+            words = "" if is_in else words.format(room=shown_target(target))
         if error.code in {"muted", "banned"} and error.retry_after:
-            until = self._clock() + timedelta(seconds=min(error.retry_after, 400 * 86_400))
-            words = f"It ends at {_spelled(until, self._clock())}. {words}".rstrip()
-        if error.code == "muted" and target in self._conversations:
-            self._conversations[target].muted_until = self._conversations[target].muted_until or ""
+            now = self._clock()
+            until = now + timedelta(seconds=max(0, min(error.retry_after, MAX_MINUTES * 60)))
+            words = f"It ends {'at' if until.date() == now.date() else 'on'} {_spelled(until, now)}."
         if error.code in {"unknown_room", "not_a_member"} and isinstance(request, Pm):
             words = " ".join([words, *(f"{text}." for text in self._elsewhere(target))])
         return words

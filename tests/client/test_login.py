@@ -144,7 +144,13 @@ def test_a_token_that_leads_to_another_name(tmp_path: Path, name: str, said: lis
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(UNSET, "No."), (90.0, "No. It ends within 2 minutes."), (1e12, "No. It ends within 525,601 minutes.")],
+    [
+        (UNSET, "No."),
+        (-1e300, "No. It ends within 1 minute."),
+        (90.0, "No. It ends within 2 minutes."),
+        (7_200.0, "No. It ends within 3 hours."),
+        (1e12, "No. It ends within 8,761 hours."),
+    ],
 )
 def test_who_is_banned_is_told_until_when(seconds: float | UnsetType, said: str) -> None:
     """After the right password; then another name is asked for."""

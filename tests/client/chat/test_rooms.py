@@ -208,7 +208,12 @@ def test_an_answer_becomes_lines(model: Model, event: AnyEvent, asked: AnyComman
     [
         ("unknown_room", UNSET, Join(room="x"), "No. ROOMS shows those that you can join."),
         ("not_a_member", UNSET, Members(room="x"), "No. JOIN #x joins it."),
+        ("not_a_member", UNSET, Moderate(room="ops", username="bob", action="kick"), "No."),
+        ("room_exists", UNSET, Create(room="all"), "No."),
         ("banned", 1800.0, Join(room="x"), "No. It ends at 12:30."),
+        ("banned", 86_400.0, Join(room="x"), "No. It ends on 22 November 12:00."),
+        ("banned", -1e300, Join(room="x"), "No. It ends at 12:00."),
+        ("banned", 1e300, Join(room="x"), "No. It ends on 21 November 12:00."),
         (
             "muted",
             1800.0,
