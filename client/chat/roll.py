@@ -37,17 +37,20 @@ class Roll:
         self._people = people
         self._target = ""  # the room that the roles are of
         self._roles: dict[str, str] = {}
+        self._is_asked = False
 
     def call(self, target: str) -> RollCall | None:
         """What to ask to list who is in a conversation, once; None: nothing."""
-        if not target.startswith(ROOM) or target == self._target:
+        if not target.startswith(ROOM) or (target == self._target and self._is_asked):
             return None
-        self._target, self._roles = target, {}
+        if target != self._target:
+            self._target, self._roles = target, {}
+        self._is_asked = True
         return RollCall(room=target.removeprefix(ROOM))
 
     def forget(self) -> None:
-        """What is known may be of yesterday: `call` gives its command again."""
-        self._target = ""
+        """What is known may be of yesterday: `call` gives its command again. Until the answer it is shown still."""
+        self._is_asked = False
 
     def take(self, page: MembersReply, asked: RollCall) -> None:
         """The members are these."""

@@ -51,7 +51,7 @@ _DONE: Final = {  # by action: of somebody, and of the user
     "unmute": ("{by} lets {whom} write in {room} again", "{by} lets you write in {room} again"),
     "role": ("{by} made {whom} {role} of {room}", "{by} made you {role} of {room}"),
 }
-_UNASKED: Final = {  # the same where nobody is named: the operator did it, or who was it before has left
+_UNASKED: Final = {  # the same where it is one's own, or nobody is named: the operator, or who was it before has left
     "role": ("{whom} is {role} of {room} now", "you are {role} of {room} now"),
 }
 _NEXT: Final = {  # by an error's code: what to do
@@ -100,7 +100,9 @@ class Rooms:
             case AckReply(), SetRoom():
                 lines = [self._set(event, request)]
             case AckReply(), Moderate():
-                lines = [hint(sentence(self._deed(_asked(event, request), "you", _for(request.minutes))))]
+                done = _asked(event, request, self._people.name)
+                self._note(done)
+                lines = [hint(sentence(self._deed(done, "you", _for(request.minutes))))]
             case _:
                 lines = []
         return lines
@@ -212,9 +214,17 @@ class Rooms:
                 return []
             did = "joined" if event.action == "join" else "left"
             return self._presence.move(conversation.title, event.username, did, self._people.others())
-        conversation.members -= event.action in {"kick", "ban"}
+        self._note(event)
         is_hidden = self._people.is_muted(event.username) or self._people.is_muted(event.by or "")
         return [] if is_hidden else [self._deed(event, "" if event.by is UNSET else self._who(event.by))]
+
+    def _note(self, event: MemberEvent) -> None:
+        """A moderator has done something to somebody, or to oneself: keeps what is changed by it."""
+        target = self.target(event.room)
+        if event.username == self._people.name:
+            self._concern(event, target)
+        else:
+            self._conversations[target].members -= event.action in {"kick", "ban"}
 
     def _changed(self, room: RoomReply) -> tuple[str, str, list[str]]:
         """A room was changed; or the user is in it from now on, by another session; or it is no more."""
@@ -247,8 +257,8 @@ class Rooms:
     def _deed(self, event: MemberEvent, by: str, time: str = "") -> str:
         """An act in a sentence, with its end and its reason."""
         known, action = _DONE, one_line(event.action)
-        if not by:
-            known, by = (_UNASKED, by) if action in _UNASKED else (_DONE, "the operator")
+        if not by or event.by == event.username:  # one's own rank
+            known, by = (_UNASKED, by) if action in _UNASKED else (_DONE, by or "the operator")
         whom, room = shown_name(event.username), self._title(event.room)
         if action in known:
             form = known[action][event.username == self._people.name]
@@ -298,13 +308,14 @@ class Rooms:
         return _spelled(moment, self._clock()) if moment else ""
 
 
-def _asked(ack: AckReply, asked: Moderate) -> MemberEvent:
-    """What a moderator asked for, as the others are told."""
+def _asked(ack: AckReply, asked: Moderate, by: str) -> MemberEvent:
+    """What the moderator `by` asked for, as the others are told."""
     return MemberEvent(
         room=ack.room or asked.room,
         username=ack.username or asked.username,
         action=asked.action,
         role=asked.role,
+        by=by,
         reason=asked.reason,
         time="",
     )

@@ -368,6 +368,8 @@ def test_who_is_in_a_room_is_not_shown() -> None:
     assert (model.receive(ErrorReply(code="unknown_room", message="no"), call), model.roll.call("#ops")) == ([], None)
     asked = Moderate(room="ops", username="bob", action="kick")
     model.receive(AckReply(command="moderate", room="ops", username="bob"), asked)
+    assert model.conversations["#ops"].members == 1
+    assert [person.name for person in model.roll.list("#ops")] == ["bob", "carla"]  # until the answer
     assert model.roll.call("#ops")
     model.come_back(login_ok(rooms=[room_info()]))
     assert model.roll.call("#ops")

@@ -11,6 +11,7 @@ from client.chat.addressing import EVERYONE
 from client.chat.model import Model
 from service.wire.protocol import (
     AckReply,
+    Act,
     AnyCommand,
     AnyEvent,
     BanInfo,
@@ -27,6 +28,7 @@ from service.wire.protocol import (
     MembersReply,
     Moderate,
     Pm,
+    Role,
     RoomReply,
     Rooms,
     RoomsReply,
@@ -68,6 +70,7 @@ def model_in_ops() -> Model:
         (act("unmute"), "carol lets bob write in #ops again"),
         (act("role", role="moderator"), "carol made bob moderator of #ops"),
         (act("role", role="owner", by=None), "bob is owner of #ops now"),
+        (act("role", role="member", by="bob"), "bob is member of #ops now"),
         (act("kick", by=None), "the operator took bob out of #ops"),
         (act("dance"), "carol: dance of bob in #ops"),
         (act("{0}", reason="\x1b[2J{by}"), "carol: {0} of bob in #ops: \u241b[2J{by}"),
@@ -158,6 +161,11 @@ def test_joins_fold_with_presence() -> None:
             AckReply(command="moderate"),
             Moderate(room="all", username="bob", action="role", role="moderator"),
             ["You made bob moderator of the main room."],
+        ),
+        (
+            AckReply(command="moderate", room="ops", username="alice"),
+            Moderate(room="ops", username="Alice", action="role", role="member"),
+            ["You are member of #ops now."],
         ),
         (
             RoomsReply(rooms=[room_info("dev", topic="code"), room_info("ops", role="", private=True)], more=True),
@@ -285,3 +293,13 @@ def test_a_room_is_the_one_that_the_server_spells(model: Model, ack: AckReply, a
     assert model.conversations.has_room("ops") != is_left
     assert is_left or model.conversations["#ops"].is_private
     assert model.conversations.room_names() == (["dev"] if is_left else ["dev", "ops"])
+
+
+def test_what_the_user_did_as_a_moderator_is_noted(model: Model) -> None:
+    """The others are told by events, the user by the reply alone."""
+    model.conversations["#ops"].role = "owner"
+    steps: list[tuple[str, Act, Role | UnsetType]] = [("bob", "kick", UNSET), ("alice", "role", "member")]
+    for who, action, role in steps:
+        asked = Moderate(room="ops", username=who, action=action, role=role)
+        model.receive(AckReply(command="moderate", room="ops", username=who, action=action), asked)
+    assert (model.conversations["#ops"].members, model.conversations["#ops"].role) == (1, "member")
