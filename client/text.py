@@ -70,7 +70,7 @@ class Line:
 
     The first `head` parts stand before a text that wraps below itself. `names` follow the parts, in columns on a
     screen. With `calls` the user is notified, also while they look elsewhere. A line that `is_aside` is not shown: it
-    is for the notification, or for what follows.
+    is for the notification, or takes the text of a deleted message away.
 
     For a face that keeps lines `conversation` says to which one it belongs, if to one, and `number` which message it
     shows, if one. Lines that `opens` marks are of a page that a conversation begins with. `deletes` is the number of a

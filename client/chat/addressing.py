@@ -32,6 +32,11 @@ def shown_target(target: str) -> str:
     return one_line(target) if target.startswith(ROOM) else shown_name(target)
 
 
+def is_person(target: str) -> bool:
+    """Whether what goes there goes to one person: it is neither the main room nor another one."""
+    return target != EVERYONE and not target.startswith(ROOM)
+
+
 def compose(to: str, text: str, kind: Kind | UnsetType = UNSET) -> Pm | Dm:
     """A message to a name, to a room (ROOM and its name), or to EVERYONE."""
     if to.startswith(ROOM):

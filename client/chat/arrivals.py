@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from client.chat.addressing import EVERYONE, ROOM, shown_target
+from client.chat.addressing import EVERYONE, is_person, shown_target
 from client.chat.backlog import CONTEXT, asked_of, tagged
 from client.text import Line, hint, shown_name
 from service.wire.protocol import DirectEvent
@@ -159,7 +159,7 @@ class Arrivals:
 
     def _see(self, message: Message, target: str) -> None:
         self._receipts.of(target).live(message.id, is_own=message.from_ == self._people.name)
-        if not self._receipts.main_room and not target.startswith(ROOM) and target != EVERYONE:
+        if not self._receipts.main_room and is_person(target):
             self._receipts.main.live(message.id, is_own=True)  # its marker takes direct messages along
 
     def _aside(self, message: Message, target: str) -> list[Line]:
@@ -182,8 +182,7 @@ class Arrivals:
 
     def where(self, target: str) -> str:
         """What stands before a message to a room that is not held; a direct one says by itself whose it is."""
-        is_talk = target != EVERYONE and not target.startswith(ROOM)
-        if is_talk or (self._conversations.is_divided and target == self._conversations.held):
+        if is_person(target) or (self._conversations.is_divided and target == self._conversations.held):
             return ""
         return shown_target(target) if self._conversations.is_divided or target != EVERYONE else ""
 
@@ -197,10 +196,10 @@ class Arrivals:
 
     def read_elsewhere(self, event: ReadEvent) -> None:
         """Another session of the user has shown these."""
-        talks = [talk for talk in self._receipts.markers if talk != EVERYONE and not talk.startswith(ROOM)]
+        talks = list(filter(is_person, self._receipts.markers))
         before = sum(self._receipts.of(talk).unread for talk in talks)
         if event.room is not UNSET:
-            room = EVERYONE if event.room == self._conversations.main_room else ROOM + event.room
+            room = self._rooms.target(event.room)
             if room in self._conversations and event.id is not UNSET:
                 self._receipts.of(room).read(event.id)
         elif event.ids is not UNSET:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from client.chat.addressing import EVERYONE, ROOM, room_of, target_of_room
+from client.chat.addressing import EVERYONE, ROOM, is_person, room_of, target_of_room
 from client.chat.conversations import Opening
 from client.chat.deletions import DELETED
 from client.chat.paging import Page, fit, number
@@ -195,8 +195,8 @@ class Backlog:
         if not more:
             return []
         unread = self._receipts.of(conversation).unread
-        is_talk = conversation != EVERYONE and not conversation.startswith(ROOM)
-        return [hint(f"{unread} older ones are unread: {_OLDER}" if unread and not is_talk else _OLDER)]
+        is_counted = unread and not is_person(conversation)
+        return [hint(f"{unread:,} older ones are unread: {_OLDER}" if is_counted else _OLDER)]
 
     def _receive_page(self, page: HistoryReply | SearchReply, asked: History) -> int | None:
         """Counts a page as shown; gives the id at which unread begins, if it begins there."""

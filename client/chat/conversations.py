@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import UNSET
 
-from client.chat.addressing import ALL, EVERYONE, ROOM, shown_target, target_of_room
+from client.chat.addressing import ALL, EVERYONE, ROOM, is_person, shown_target, target_of_room
 from client.render.status_bar import Tab
 from client.text import one_line
 from service.wire.protocol import History
@@ -163,11 +163,11 @@ class Conversations:
         return [EVERYONE, *rooms, *sorted(self._talks())]
 
     def _talks(self) -> list[str]:
-        return [target for target in self._all if target != EVERYONE and not target.startswith(ROOM)]
+        return list(filter(is_person, self._all))
 
     def _tab(self, number: int, target: str) -> Tab:
         marker = self._receipts.of(target)
-        is_talk = target != EVERYONE and not target.startswith(ROOM)
+        is_talk = is_person(target)
         mentions = marker.unread if is_talk else marker.mentions
         title = one_line(f"@{target}") if is_talk else shown_target(target)
         return Tab(number, target, title, marker.unread, mentions, target == self.held, is_talk)
@@ -257,7 +257,7 @@ class Conversations:
 
     def rename(self, old: str, new: str) -> None:
         """A person has another name: the talk with them goes over."""
-        if old not in self._all or new in self._all or old == EVERYONE or old.startswith(ROOM):
+        if old not in self._all or new in self._all or not is_person(old):
             return
         conversation = self._all.pop(old)
         conversation.target = new

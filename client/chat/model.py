@@ -363,9 +363,8 @@ class Model:
     def _came_or_went(self, time: str, texts: Sequence[str], conversation: str = "") -> list[Line]:
         lines: list[Line] = []
         for text in texts:
-            line = Line(
-                self._formatter.time(time), ("presence", f"-- {text}"), head=1
-            )  # no message looks so: shown_name
+            # No message looks so: shown_name.
+            line = Line(self._formatter.time(time), ("presence", f"-- {text}"), head=1)
             lines += tagged(self._formatter.on_its_day(time, [line], conversation), conversation)
         return lines
 

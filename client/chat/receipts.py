@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
 
-from client.chat.addressing import EVERYONE, ROOM, room_of, target_of_room
+from client.chat.addressing import EVERYONE, is_person, room_of, target_of_room
 from client.chat.marker import Marker
 from service.wire.limits import MAX_PAGE
 from service.wire.protocol import History, LoginOkReply, Seen, StoredMessage
@@ -98,7 +98,7 @@ class Receipts:
         commands: list[Seen] = []
         for conversation, marker in self.markers.items():
             is_main = conversation == EVERYONE
-            if not is_main and not conversation.startswith(ROOM):
+            if is_person(conversation):
                 continue
             if is_main and not self.main_room and (self.missed or marker.unread):
                 continue

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, UnsetType
 
-from client.chat.addressing import EVERYONE, ROOM, shown_target
-from client.text import Line, counted, hint, named, one_line, sentence, shown_name
+from client.chat.addressing import EVERYONE, ROOM, shown_target, target_of_room
+from client.text import Line, counted, hint, named, one_line, sentence, shortened, shown_name
 from service.wire.limits import MAX_MINUTES
 from service.wire.protocol import (
     AckReply,
@@ -61,7 +61,7 @@ _NEXT: Final = {  # by an error's code: what to do
     "room_exists": "JOIN {room} joins it, or take another name.",
     "unknown_message": "HISTORY and SEARCH show the numbers.",
 }
-_GONE_TOPIC: Final = 60  # characters of a topic in a list of rooms
+_LISTED_TOPIC: Final = 60  # characters of a topic in a list of rooms, so that most take a row or two
 
 
 class Rooms:
@@ -118,7 +118,7 @@ class Rooms:
         conversation = self._conversations[target]
         if asked.private:
             conversation.is_private = True
-            return hint(f"{conversation.title} is private now: who is no member sees nothing of it.")
+            return hint(f"{conversation.title} is private now: only its members see it.")
         conversation.topic = asked.topic or ""
         return self.topic(target)
 
@@ -177,7 +177,7 @@ class Rooms:
         """What was done in a room: its conversation, what to say whichever is held, and what to say in it."""
         if isinstance(event, RoomReply):
             return self._changed(event)
-        target = EVERYONE if event.room is UNSET else self.target(event.room)
+        target = self.target(event.room)
         if event.username != self._people.name:
             return target, "", self._others(event, target)
         text = self._deed(event, "" if event.by is UNSET else self._who(event.by))
@@ -300,8 +300,8 @@ class Rooms:
         return "the main room" if target == EVERYONE else shown_target(target)
 
     def target(self, room: str | UnsetType) -> str:
-        """The conversation that a room of this name is."""
-        return EVERYONE if room in {UNSET, self._conversations.main_room} else f"{ROOM}{room}"
+        """The conversation that a room of this name is; the main room may be named, too."""
+        return EVERYONE if room == self._conversations.main_room else target_of_room(room)
 
     def _moment(self, wire: str | UnsetType) -> str:
         moment = self._read(wire or "")
@@ -333,7 +333,7 @@ def _for(minutes: int | UnsetType) -> str:
 def _room_line(room: RoomInfo) -> Line:
     marks = [room.role or ""] + ["invited"] * bool(room.invited) + ["private"] * room.private
     told = [counted(room.members, "member"), *map(one_line, filter(None, marks))]
-    topic = one_line(room.topic[:_GONE_TOPIC])
+    topic = shortened(room.topic, _LISTED_TOPIC)
     return Line(("hint", f"{one_line(ROOM + room.room)} ({', '.join(told)})"), ("", f": {topic}" if topic else ""))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from client.chat.actions import Action, AtTerminal, InChat, Mistake, Notice, Operations
-from client.chat.addressing import EVERYONE, ROOM, compose
+from client.chat.addressing import EVERYONE, ROOM, compose, is_person
 from client.chat.talk import OFF, Talk
 
 if TYPE_CHECKING:
@@ -56,9 +56,7 @@ class Turns:
             self.talking.turn_to_everyone()
             words = "What is no operation goes to everyone now, after a restart too. TALK off ends that."
             return Notice((words,), held=EVERYONE)
-        if target == EVERYONE or target.startswith(ROOM):
-            return self.talking.begin(target)
-        return self._if_user(target, self.talking.begin)
+        return self._if_user(target, self.talking.begin) if is_person(target) else self.talking.begin(target)
 
     def look_back(self, name: str | None, count: int | None) -> Action:
         """Shows the newest messages of a conversation, or of the one that is held."""

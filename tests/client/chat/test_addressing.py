@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from client.chat.addressing import _ID, EVERYONE, compose, excess, shown_target, target_of, target_of_message
+from client.chat.addressing import (
+    _ID,
+    EVERYONE,
+    compose,
+    excess,
+    is_person,
+    shown_target,
+    target_of,
+    target_of_message,
+)
 from client.net.connection import new_nonce
 from service.wire.json_lines import encode
 from service.wire.protocol import Dm, HelloEvent, Pm
@@ -43,3 +52,8 @@ def test_the_line_is_as_long_as_the_one_that_is_sent() -> None:
     assert excess(compose("bob", "hi"), replace(HELLO, max_line=len(line) - 1)) == ""
     assert excess(compose("bob", "hi"), replace(HELLO, max_line=len(line) - 2)).startswith("Not sent: 1 byte ")
     assert compose(EVERYONE, "hi") == Pm(message="hi")
+
+
+def test_what_is_no_room_is_a_person() -> None:
+    """A name that begins as neither does."""
+    assert [target for target in (EVERYONE, "#ops", "bob") if is_person(target)] == ["bob"]

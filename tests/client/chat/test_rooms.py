@@ -150,7 +150,7 @@ def test_joins_fold_with_presence() -> None:
         (
             AckReply(command="set_room"),
             SetRoom(room="ops", private=True),
-            ["#ops is private now: who is no member sees nothing of it."],
+            ["#ops is private now: only its members see it."],
         ),
         (
             AckReply(command="moderate"),
@@ -303,3 +303,10 @@ def test_what_the_user_did_as_a_moderator_is_noted(model: Model) -> None:
         asked = Moderate(room="ops", username=who, action=action, role=role)
         model.receive(AckReply(command="moderate", room="ops", username=who, action=action), asked)
     assert (model.conversations["#ops"].members, model.conversations["#ops"].role) == (1, "member")
+
+
+def test_a_long_topic_is_cut_in_the_list(model: Model) -> None:
+    """Visibly, so that most rooms take a row or two."""
+    page = RoomsReply(rooms=[room_info("dev", topic="x" * 60), room_info("ops", topic="x" * 61)], more=False)
+    shown = texts(model.receive(page, Rooms()))
+    assert [text.partition(": ")[2] for text in shown] == ["x" * 60, f"{'x' * 60}…"]
