@@ -138,7 +138,8 @@ class Scroll:
         self.length -= sum(len(wrapped.line.text) for wrapped in self._lines[:count])
         del self._lines[:count]
         self._foot = max(self._foot - count, min(0, len(self._lines) - 1))
-        self._fill()
+        if self._foot < self._size.rows:  # else each line above has a row: nothing needs to be wrapped
+            self._fill()
 
     def _fill(self) -> None:
         """Goes down if there are too few rows above for a whole screen."""

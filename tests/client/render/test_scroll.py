@@ -76,7 +76,7 @@ def test_the_oldest_lines_are_dropped() -> None:
 
 
 def test_what_is_not_shown_is_not_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 10,000 lines a screen, a step and another width wrap only those on the screen."""
+    """Of 10,000 lines a screen, a step and another width wrap only those on the screen, also where old ones go."""
     wrapped: list[str] = []
 
     def counted(line: Line, columns: int) -> list[Part]:
@@ -84,8 +84,9 @@ def test_what_is_not_shown_is_not_wrapped(monkeypatch: pytest.MonkeyPatch) -> No
         return arrange(line, columns)
 
     monkeypatch.setattr(scroll_module, "arrange", counted)
-    made = Scroll(Size(20, 3))
-    made.add_below([hint(str(number)) for number in range(10_000)])
+    made = Scroll(Size(20, 3), most=5_000)
+    for number in range(10_000):
+        made.add_below([hint(str(number))])
     assert (rows(made), len(wrapped)) == (["9997", "9998", "9999"], 3)
     made.add_below([hint("new")])
     made.move(-2)
