@@ -49,10 +49,9 @@ class Receipts:
 
     def of(self, conversation: str) -> Marker:
         """The marker of a conversation."""
-        marker = self.markers.get(conversation)
-        if marker is None:  # made only then: it is asked for with each message, of each conversation
-            marker = self.markers[conversation] = Marker()
-        return marker
+        if conversation not in self.markers:  # no setdefault: a frame looks at each, and would make one for each
+            self.markers[conversation] = Marker()
+        return self.markers[conversation]
 
     def start(self, login: LoginOkReply) -> None:
         """A session begins at the seam `login.last_id`: what is above comes live, what is below is asked for."""
