@@ -38,15 +38,6 @@ class Receipts:
         """The main room's marker."""
         return self.markers[EVERYONE]
 
-    @property
-    def unread(self) -> int:
-        """Messages of the main room by others that are not shown yet."""
-        return self.main.unread
-
-    @unread.setter
-    def unread(self, number: int) -> None:
-        self.main.unread = number
-
     def of(self, conversation: str) -> Marker:
         """The marker of a conversation."""
         if conversation not in self.markers:  # no setdefault: a frame looks at each, and would make one for each
@@ -57,10 +48,6 @@ class Receipts:
         """A session begins at the seam `login.last_id`: what is above comes live, what is below is asked for."""
         self.missed, self.name = login.missed, login.username
         self.main.start(login.unread, login.last_id)
-
-    def live(self, message_id: int) -> None:
-        """A public or direct message came live and was shown."""
-        self.main.live(message_id)
 
     def come_back(self, login: LoginOkReply) -> None:
         """The connection is back, and what came meanwhile was given: by the login it is known how much is unseen."""

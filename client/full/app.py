@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from client.tokens import Tokens
 
 _WHEEL: Final = 3  # rows for a step of the wheel, as in most programs
-_FRAME: Final = 2  # rows beside the talk and the line: the head, and the rule
 
 
 def run(

@@ -175,12 +175,12 @@ def test_a_page_to_read(model: Model) -> None:
         "09:30 bob: hi",
     ]
     assert page.older == History(before=8, limit=40)
-    assert model.receipts.unread == 1
+    assert model.receipts.main.unread == 1
     model.backlog.read(HistoryReply(with_="bob", messages=[stored(7, to="alice")], more=False), History(with_="bob"))
     assert model.receipts.take() == [Seen(ids=[7])]
     last = model.backlog.read(HistoryReply(messages=[stored(3), stored(4)], more=False), page.older)
     assert texts(last.lines)[2] == "-- unread from here --"
-    assert (last.older, model.receipts.unread) == (None, 0)
+    assert (last.older, model.receipts.main.unread) == (None, 0)
     assert texts(model.receive(public())) == ["09:30 bob: hi"]
 
 

@@ -24,7 +24,7 @@ def messages(*ids: int, to: str | None = None, sender: str = "bob") -> list[Stor
 
 
 def live_direct(receipts: Receipts, message_id: int) -> None:
-    receipts.live(message_id)
+    receipts.main.live(message_id)
     receipts.direct(message_id)
 
 
@@ -37,7 +37,7 @@ def test_nothing_shown_nothing_said(missed: int, unread: int) -> None:
 def test_all_is_shown_so_the_marker_moves() -> None:
     """With nothing missed or unread, one `seen id` covers what came live; it is said once."""
     receipts = after_login()
-    receipts.live(101)
+    receipts.main.live(101)
     live_direct(receipts, 102)
     assert receipts.take() == [Seen(id=102)]
     assert receipts.take() == []
@@ -47,7 +47,7 @@ def test_all_is_shown_so_the_marker_moves() -> None:
 def test_the_marker_waits_for_what_is_unshown(missed: int, unread: int) -> None:
     """While something below is unshown, live direct messages are confirmed one by one and public ones not."""
     receipts = after_login(missed=missed, unread=unread)
-    receipts.live(101)
+    receipts.main.live(101)
     live_direct(receipts, 102)
     assert receipts.take() == [Seen(ids=[102])]
 
@@ -55,7 +55,7 @@ def test_the_marker_waits_for_what_is_unshown(missed: int, unread: int) -> None:
 def test_missed_pages_then_the_marker() -> None:
     """A page of missed messages is confirmed by ids while there are more; the last one frees the marker."""
     receipts = after_login(missed=3)
-    receipts.live(101)
+    receipts.main.live(101)
     receipts.missed_page(messages(5, 7, to="alice"), more=True)
     assert receipts.take() == [Seen(ids=[5, 7])]
     receipts.missed_page(messages(9, to="alice"), more=False)
@@ -73,7 +73,7 @@ def test_unread_ones_are_counted_off_by_pages_that_join() -> None:
     """Unread public messages count as read as the pages shown reach back to them; own ones do not count."""
     receipts = after_login(unread=3)
     receipts.room_page(History(), messages(98) + messages(99, sender="alice") + messages(100), more=True)
-    assert receipts.unread == 1
+    assert receipts.main.unread == 1
     assert receipts.take() == []
     receipts.room_page(History(before=98), messages(97), more=True)
     assert receipts.take() == [Seen(id=SEAM)]
@@ -84,14 +84,14 @@ def test_a_page_shown_twice_counts_once() -> None:
     receipts = after_login(unread=3)
     for _ in range(3):
         receipts.room_page(History(), messages(99, 100), more=True)
-    assert receipts.unread == 1
+    assert receipts.main.unread == 1
 
 
 def test_a_page_with_a_gap_above_reads_nothing() -> None:
     """A page that does not join what was shown leaves the unread ones between unread."""
     receipts = after_login(unread=3)
     receipts.room_page(History(before=50), messages(48, 49), more=False)
-    assert receipts.unread == 3
+    assert receipts.main.unread == 3
 
 
 def test_the_whole_history_leaves_nothing_unread() -> None:
@@ -119,7 +119,7 @@ def test_ids_come_in_portions_without_twins() -> None:
 def test_a_note_to_oneself_above_the_marker() -> None:
     """A direct message above everything that came live is confirmed by its id, beside the marker."""
     receipts = after_login()
-    receipts.live(101)
+    receipts.main.live(101)
     receipts.direct(105)
     assert receipts.take() == [Seen(id=101), Seen(ids=[105])]
 
@@ -127,7 +127,7 @@ def test_a_note_to_oneself_above_the_marker() -> None:
 def test_what_was_not_sent_is_given_again() -> None:
     """What `take` gave and the connection did not take comes once more, and so does the marker after a reconnect."""
     receipts = after_login()
-    receipts.live(101)
+    receipts.main.live(101)
     receipts.direct(105)
     taken = receipts.take()
     receipts.put_back(taken)
