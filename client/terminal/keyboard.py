@@ -1,4 +1,4 @@
-"""The line being typed and its keys: completion, Ctrl-C, Page Up, Alt-Enter, pasting. Decides no text, sends none."""
+"""The line being typed and its keys: completion, Ctrl-C, pasting, turning elsewhere. Decides no text, sends none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import termios
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.styles import BaseStyle
 
     from client.chat.interpreter import Interpreter
+    from client.deeds import Tabs
     from client.session import Session
 
 
@@ -63,30 +64,13 @@ class Words(Completer):
             yield Completion(word, start_position=-len(last))
 
 
-class Switching(Protocol):
-    """The conversations that keys turn to."""
-
-    @property
-    def is_on(self) -> bool:
-        """Whether conversations stand apart, so that keys turn from one to another."""
-
-    def number(self, number: int) -> str | None:
-        """The one with this number, if there is one."""
-
-    def neighbour(self, step: int) -> str | None:
-        """The one so many places further on, in a circle."""
-
-    def unread(self) -> str | None:
-        """The next one with something new, if there is one."""
-
-
-def switching_keys(switching: Switching, on_switch: Callable[[KeyPressEvent, str], None]) -> KeyBindings:
+def switching_keys(tabs: Tabs, on_switch: Callable[[KeyPressEvent, str], None]) -> KeyBindings:
     """The keys that turn to another conversation: Alt-1 to Alt-9, Alt-Left and Alt-Right, Ctrl-P and Ctrl-N, Alt-A.
 
     While there is nothing to turn to they are readline's.
     """
     keys = KeyBindings()
-    is_on = Condition(lambda: switching.is_on)
+    is_on = Condition(lambda: tabs.is_on)
 
     def bind(find: Callable[[], str | None], *names: str) -> None:
         @keys.add(*names, filter=is_on)
@@ -95,11 +79,11 @@ def switching_keys(switching: Switching, on_switch: Callable[[KeyPressEvent, str
                 on_switch(event, target)
 
     for number in range(1, 10):
-        bind(partial(switching.number, number), "escape", str(number))
+        bind(partial(tabs.number, number), "escape", str(number))
     for step, alt, control in ((-1, "left", "c-p"), (1, "right", "c-n")):
-        bind(partial(switching.neighbour, step), "escape", alt)
-        bind(partial(switching.neighbour, step), control)
-    bind(switching.unread, "escape", "a")
+        bind(partial(tabs.neighbour, step), "escape", alt)
+        bind(partial(tabs.neighbour, step), control)
+    bind(tabs.unread, "escape", "a")
     return keys
 
 

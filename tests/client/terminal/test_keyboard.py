@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.key_binding import KeyPressEvent
 
+    from client.deeds import Tabs
     from client.session import Session
 
 
@@ -145,7 +146,7 @@ def switch(typed: str, *, is_on: bool) -> tuple[str, list[str]]:
     """The answer to a question, and where keys turned to meanwhile."""
     turned: list[str] = []
     with create_pipe_input() as keyboard, create_app_session(keyboard, DummyOutput()):
-        keys = switching_keys(Places(is_on=is_on), lambda _, target: turned.append(target))
+        keys = switching_keys(cast("Tabs", Places(is_on=is_on)), lambda _, target: turned.append(target))
         history = InMemoryHistory(["before"])
         session = prompt_session(words(), keys, Style([]), history)
         return asyncio.run(answer(session, keyboard.send_text, typed)), turned
