@@ -33,10 +33,10 @@ from client.render.layout import Size, arrange
 from client.session import Session
 from client.terminal.account import Account
 from client.terminal.composing import Composer
-from client.terminal.editor import edit
+from client.terminal.editor import edit, interrupts_left_out
 from client.terminal.inbox import Inbox
 from client.terminal.keyboard import Words, switching_keys
-from client.terminal.notify import Notifier
+from client.terminal.notify import Notifier, ring
 from client.terminal.printer import styled
 from client.terminal.screen import screen
 from client.terminal.themes import styles
@@ -206,8 +206,6 @@ class FullScreen:
             except PastedError as pasted:
                 is_left = await composer.paste(pasted.paste)
             else:
-                if not line and self._interpreter.question is None and self._session.has_news():
-                    line = "/new"
                 is_left = await composer.take(line)
 
     def _history(self) -> History:
@@ -225,11 +223,10 @@ class FullScreen:
     async def _edit(self, text: str) -> str | None:
         """Gives the terminal to an editor; what arrives meanwhile waits, unconfirmed."""
         self._session.hide(is_hidden=True)
-        handler = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the editor, which would inherit SIG_IGN
         try:
-            return await run_in_terminal(lambda: self._editor(text), in_executor=True)
+            with interrupts_left_out():
+                return await run_in_terminal(lambda: self._editor(text), in_executor=True)
         finally:
-            signal.signal(signal.SIGINT, handler)
             self._session.hide(is_hidden=False)
 
     async def _read_older(self) -> None:
@@ -316,10 +313,7 @@ class FullScreen:
     def _draw(self, size: Size) -> Sequence[Row]:
         """The rows above the line being typed, with what has arrived."""
         lines = self._inbox.take()
-        called = [line for line in lines if line.calls]
-        if called:
-            self._output.bell()
-            self._notifier.notify(called[-1].text)
+        ring(lines, self._output, self._notifier)
         return self._stage.draw(size, lines, self._face.text)
 
     def _print(self, lines: Sequence[Line]) -> None:

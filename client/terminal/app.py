@@ -28,7 +28,7 @@ from client.render.status_bar import pending_rows, status_bar
 from client.session import Session
 from client.terminal.account import Account
 from client.terminal.composing import Composer
-from client.terminal.editor import edit
+from client.terminal.editor import edit, interrupts_left_out
 from client.terminal.keyboard import (
     PagedUpError,
     SwitchedError,
@@ -189,8 +189,6 @@ class Terminal:
                 self._interpreter.draft = paged.typed
                 await self._read_older()
             else:
-                if not line and self._interpreter.question is None and self._session.has_news():
-                    line = "/new"
                 is_left = await composer.take(line)
 
     def _prompt(self) -> PromptSession[str]:
@@ -216,14 +214,8 @@ class Terminal:
 
     async def _edit(self, text: str) -> str | None:
         """Gives the terminal to an editor."""
-        with self._screen_given_away():
-            # Ctrl-C is for the editor, which would inherit SIG_IGN.
-            handler = signal.signal(signal.SIGINT, lambda *_: None)
-            try:
-                with self._input.cooked_mode():
-                    return await asyncio.to_thread(self._editor, text)
-            finally:
-                signal.signal(signal.SIGINT, handler)
+        with self._screen_given_away(), interrupts_left_out(), self._input.cooked_mode():
+            return await asyncio.to_thread(self._editor, text)
 
     async def _read_older(self) -> None:
         """Shows what was said before, in a pager, which counts what arrives meanwhile."""

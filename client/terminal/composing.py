@@ -56,7 +56,12 @@ class Composer:
         self._read_older = read_older
 
     async def take(self, line: str) -> bool:
-        """Does what a line says; whether that was to leave. Raises ConnectionLostError."""
+        """Does what a line says; whether that was to leave. Raises ConnectionLostError.
+
+        Enter alone shows what is new, if something is.
+        """
+        if not line and self._interpreter.question is None and self._session.has_news():
+            line = "/new"
         return await self._do(self._interpreter.take(line))
 
     async def paste(self, paste: Paste) -> bool:

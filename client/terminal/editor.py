@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from client.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _USUAL: Final = ("editor", "nano", "vi")  # looked for when the variables name none
 _LONGEST: Final = 1 << 20  # bytes; no service takes longer texts
@@ -38,6 +40,16 @@ def find_editor(variables: Mapping[str, str] = os.environ) -> list[str]:
     if not command and not usual:
         raise EditorError("There is no editor here. Set EDITOR to one, such as EDITOR=nano.")
     return command or usual[:1]
+
+
+@contextmanager
+def interrupts_left_out() -> Iterator[None]:
+    """Leaves Ctrl-C to the editor. Only on the main thread."""
+    handler = signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which the editor would inherit
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def edit(text: str) -> str | None:

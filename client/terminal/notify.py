@@ -1,4 +1,4 @@
-"""A desktop notification, if the user asked for one: by the terminal itself (OSC 9 or 777), or by a command.
+"""The bell, and a desktop notification, if the user asked for one: by the terminal (OSC 9 or 777), or by a command.
 
 A command gets the text as one more argument; no shell sees it. Nothing waits for it: while one runs no other starts.
 """
@@ -16,7 +16,11 @@ from client.render.layout import cut
 from client.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from prompt_toolkit.output import Output
+
+    from client.text import Line
 
 _LONGEST: Final = 160  # columns; what a desktop shows of it
 _BY_TERMINAL: Final = {"osc": "\x1b]9;{}\x1b\\", "osc777": "\x1b]777;notify;Chat;{}\x1b\\"}
@@ -66,6 +70,16 @@ class Notifier:
             return False
         self.close()
         return True
+
+
+def ring(lines: Sequence[Line], output: Output, notifier: Notifier) -> None:
+    """Rings the bell, and tells the desktop, if some of these lines call the user; each does so once."""
+    called = [line for line in lines if line.calls]
+    if called:
+        output.bell()
+        notifier.notify(called[-1].text)
+    for line in called:
+        line.calls = False
 
 
 def _through_tmux(sequence: str) -> str:

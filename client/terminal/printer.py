@@ -17,6 +17,7 @@ from prompt_toolkit.utils import is_dumb_terminal
 from client.render.layout import Size, arrange
 from client.terminal.inbox import Inbox
 from client.terminal.links import RAW, linked, takes_links
+from client.terminal.notify import ring
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,7 +87,7 @@ class Printer:
         """Prints what waits."""
         lines = self._inbox.take()
         columns = self.size().columns
-        self._ring(lines)
+        ring(lines, self._output, self._notifier)
         parts = [part for line in lines if not line.is_aside for part in arrange(line, columns)]
         if not parts:
             return
@@ -119,15 +120,7 @@ class Printer:
             return
         new = f"{sum(not line.is_day and not line.is_aside for line in lines)} new"
         self.pager.tell(f"{new}: q shows them, more has to wait" if is_full else new)
-        self._ring(lines)
-
-    def _ring(self, lines: Sequence[Line]) -> None:
-        called = [line for line in lines if line.calls]
-        if called:
-            self._output.bell()
-            self._notifier.notify(called[-1].text)
-        for line in called:
-            line.calls = False  # once
+        ring(lines, self._output, self._notifier)
 
     def _print_below(self, asking: PromptSession[str]) -> None:
         """On a dumb terminal the typed line stays where it is, and comes again below what arrives."""

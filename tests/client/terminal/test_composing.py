@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from client.chat.actions import Action, Mistake, Notice
+from client.chat.actions import Action, InChat, Mistake, Notice
 from client.chat.interpreter import Interpreter
 from client.chat.paste import Paste
 from client.net.connection import ConnectionLostError
@@ -52,6 +52,7 @@ class Desk:
         self.offered = ""  # to the editor
         self.is_over = False
         self.is_away = False
+        self.is_new = False  # something is unread
         self.space = 1_000  # messages until too many wait
         self.passwords: list[tuple[str, str]] = []
         self.replies: list[AnyEvent] = []
@@ -64,6 +65,9 @@ class Desk:
         for line in typed:
             self.type(line)
         self.done.clear()
+
+    def has_news(self) -> bool:
+        return self.is_new
 
     def type(self, line: str) -> bool:
         return asyncio.run(self._composer.take(line))
@@ -391,3 +395,15 @@ def test_a_room_that_is_not_joined_is_not_held(refusal: str, monkeypatch: pytest
     desk.type("create new")
     assert desk.interpreter.prompt == "PM/DM/EX> "
     assert desk.shown == (["away"] if desk.is_away else [])
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_new", "shows"), [([], True, True), ([], False, False), (["dm bob"], True, False)]
+)
+def test_enter_alone_shows_what_is_new(typed: list[str], *, is_new: bool, shows: bool) -> None:
+    """If something is; at a question it cancels."""
+    desk = Desk(*typed)
+    desk.is_new = is_new
+    desk.type("")
+    assert [type(action) for action in desk.done] == [InChat] * shows
+    assert desk.interpreter.question is None

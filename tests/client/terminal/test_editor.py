@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from client.terminal import editor
-from client.terminal.editor import EditorError, edit, find_editor
+from client.terminal.editor import EditorError, edit, find_editor, interrupts_left_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,3 +101,11 @@ def test_an_editor_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch, comma
     monkeypatch.setenv("VISUAL", command)
     with pytest.raises(EditorError, match=r"EDITOR|No such file"):
         edit("")
+
+
+def test_an_interrupt_is_for_the_editor() -> None:
+    """It ends nothing here meanwhile; later it does as before."""
+    before = signal.getsignal(signal.SIGINT)
+    with interrupts_left_out():
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from client.terminal.notify import Notifier
+from client.terminal.notify import Notifier, ring
+from client.text import Line, hint
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from prompt_toolkit.output import Output
 
 
 @pytest.mark.parametrize(
@@ -71,3 +75,13 @@ def test_a_stuck_command_holds_up_nothing() -> None:
     assert first.returncode == -9
     notifier.close()
     assert second.returncode == -9
+
+
+def test_what_calls_rings_once() -> None:
+    """The bell for all of it, and on the desktop the last; other lines disturb nobody."""
+    told: list[str] = []
+    output = cast("Output", SimpleNamespace(bell=lambda: told.append("bell")))
+    lines = [hint("silence"), Line(("", "bob: you"), calls=True), Line(("", "bob: here?"), calls=True)]
+    for _ in range(2):
+        ring(lines, output, Notifier("osc", told.append))
+    assert told == ["bell", "\x1b]9;Chat: bob: here?\x1b\\"]
