@@ -69,6 +69,7 @@ class Interpreter(Turns):
         self._operation: Operation | None = None
         self._given: list[Any] = []
         self._offered = ""  # the line that is sent if the user says yes
+        self._behind = ""  # what was typed in place of a yes or no: it comes back after the answer
         self._doubtful = ""  # a line that looks like an operation; entered once more it is sent
 
     def begin(self, talk: str) -> None:
@@ -131,7 +132,7 @@ class Interpreter(Turns):
 
     def cancel(self) -> None:
         """Asks no more for what an operation needs."""
-        self._operation, self._given, self._offered = None, [], ""
+        self._operation, self._given, self._offered, self._behind = None, [], "", ""
 
     def message(self, line: str) -> Pm | Dm | None:
         """The message that a line would send, if any; for a text that was not typed. Changes nothing."""
@@ -288,11 +289,14 @@ class Interpreter(Turns):
         """The user says whether a line that is no operation goes to everyone."""
         line, answer = self._offered, text.casefold()
         if answer in {"y", "yes"}:
+            self.draft = self._behind
             self.cancel()
             self.talking.turn_to_everyone()
             return compose(EVERYONE, line)
         if answer and answer not in {"n", "no"}:
-            return Mistake("Type y for yes, or n for no. With y, plain lines go to everyone from now on.")
+            self._behind = text
+            return Mistake("Type y for yes, or n for no: then what you typed comes back. With y, plain lines are sent.")
+        self.draft = self._behind
         self.cancel()
         self.talking.may_offer = False
         return self._wonder(line, first_word(line)[0], is_slashed=False)

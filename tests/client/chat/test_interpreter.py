@@ -424,6 +424,7 @@ def test_plain_typing_is_offered() -> None:
     assert plain.it.takes_word
     assert isinstance(plain.it.take("what?"), Mistake)
     assert plain.it.take("Y") == Pm(message="good morning {0}")
+    assert plain.it.take_draft() == "what?"  # typed at the question, it is not lost
     assert plain.it.take("and you?") == Pm(message="and you?")
     assert (plain.kept, plain.it.prompt) == (["all"], "all> ")
 
@@ -433,10 +434,11 @@ def test_plain_typing_is_declined(answer: str) -> None:
     """With no, or nothing, nothing is sent, and nobody asks again before the next start."""
     plain = Plain("")
     plain.it.take("good morning")
+    plain.it.take("are you there?")
     for line in (answer, "good morning"):
         said = plain.it.take(line)
         assert said == Mistake('No operation "good". PM writes to everyone; HELP shows all.')
-    assert (plain.kept, plain.it.question) == ([], None)
+    assert (plain.kept, plain.it.question, plain.it.take_draft()) == ([], None, "are you there?")
 
 
 @pytest.mark.parametrize(("talk", "line"), [("off", "hello"), ("", "hsitory"), ("", "/hello"), ("", "new day")])
