@@ -212,7 +212,7 @@ class Model:
         self.roll.forget()
         self._latest = max(self._latest, login.time)
         lines = self._came_or_went(login.time, self.presence.come_back(others, self.people.others()))
-        lines += [trouble(f"You are in {one.title} no longer.") for one in lost if one.role]
+        lines += [trouble(f"You are no longer in {one.title}.") for one in lost if one.role]
         _, since = self._formatter.time(format_time(before))
         return [hint(f"-- connected again: {counted(self._gap, 'message')} came since {since}--"), *lines]
 

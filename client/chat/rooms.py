@@ -235,7 +235,7 @@ class Rooms:
             was_in = bool(conversation.role)
             after = self._elsewhere(target)
             self._conversations.drop(target)
-            text = f"{title} is gone" if was_in else f"you are invited to {title} no longer"
+            text = f"{title} is gone" if was_in else f"your invitation to {title} has ended"
             return target, ". ".join([text, *after]), []
         if room.role is not UNSET and not conversation.role:
             self._conversations.enter(room)

@@ -402,7 +402,8 @@ class Link:
         with self._lock:
             messages = self._pending.take_stray(rooms)
         for message in messages:
-            why = "the room is another one now." if message.room in rooms else "you are in this room no more."
+            is_other = message.room in rooms
+            why = "this is another room of that name now." if is_other else "you are no longer in this room."
             error = ErrorReply(code="unknown_room", message=f"{message.room}: {why}", command="pm")
             self._listener.receive(error, message.command)
             message.reply.set_result(error)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TextIO, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from client.chat.addressing import target_of_room
+from client.chat.addressing import ROOM, target_of_room
 from client.chat.receipts import Receipts
 from client.chat.recent import Recent
 from client.confirmer import SEEN_PACE
@@ -341,7 +341,7 @@ class Script:
     def _leave(self, rooms: Sequence[str]) -> None:
         """The user is in these rooms no longer; without any that is left the script ends."""
         for room in rooms:
-            self._say(f"You are in {one_line(room)} no longer.")
+            self._say(f"You are no longer in {one_line(ROOM + room)}.")
             with self._lock:
                 self._rooms.forget(room)
         if rooms and not self._rooms.names():

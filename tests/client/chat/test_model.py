@@ -492,4 +492,4 @@ def test_rooms_that_are_lost_meanwhile() -> None:
     model = model_after_login("ops", "dev")
     model.lose("lost")
     lines = texts(model.come_back(login_ok(rooms=[room_info("ops")])))
-    assert "You are in #dev no longer." in lines
+    assert "You are no longer in #dev." in lines

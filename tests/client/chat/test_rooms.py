@@ -84,7 +84,7 @@ def model_in_ops() -> Model:
         (RoomReply(room="ops", created=TIME, topic="news\n"), "the topic of #ops is: news\u240a"),
         (RoomReply(room="ops", created=TIME, private=True), "#ops is private now"),
         (RoomReply(room="ops", created=TIME, gone=True), "#ops is gone. TALK all turns to the main room"),
-        (RoomReply(room="new", created=TIME, gone=True), "you are invited to #new no longer"),
+        (RoomReply(room="new", created=TIME, gone=True), "your invitation to #new has ended"),
         (RoomReply(room="new", created=TIME, role="member", last_id=11), "you are in #new now"),
     ],
 )

@@ -488,7 +488,7 @@ def test_tail_ends_with_3_when_the_last_room_is_lost(ops: int) -> None:
         alice.ask("pm", room="lab", message="for bob")
         assert row(tail)["room"] == "lab"
         alice.ask("moderate", room="lab", username="bob", action="ban")
-        assert tail.communicate(timeout=PATIENCE) == ("", "You are in ops no longer.\nYou are in lab no longer.\n")
+        assert tail.communicate(timeout=PATIENCE) == ("", "You are no longer in #ops.\nYou are no longer in #lab.\n")
         assert tail.returncode == 3
 
 
