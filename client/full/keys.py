@@ -24,7 +24,7 @@ _WORDS: Final = (  # each fits a phone's 40 columns, and what is not known from 
     ("Tab", "complete a word"),
     ("Up, Down", "what you typed before"),
     ("Alt-Enter", "a new line of the message"),
-    ("Alt-Left, Alt-Right", "before, behind"),
+    ("Alt-Left, Alt-Right", "previous, next"),
     ("Ctrl-C", "clear the line; twice leaves"),
     ("Ctrl-Z", "stop; fg brings it back"),
 )
