@@ -51,14 +51,6 @@ class Transcript:
         self._target = target
         return self
 
-    def add(self, line: Line) -> None:
-        """Puts a line below. One that says that a message is deleted takes the text of that away."""
-        if line.deletes:
-            self.scroll.replace(line.deletes, _without_text)
-        if line.is_aside:
-            return
-        self.scroll.add_below([line])
-
     def move(self, rows: int) -> None:
         """Goes down so many rows, or up if it is negative; what is missing above is owed."""
         went = self.scroll.move(rows)
@@ -137,7 +129,8 @@ class Transcripts:
         """Puts lines below those of the conversation that is held; a page that opens it replaces them.
 
         `lines` has such a page whole. What the client has said meanwhile then stands below it. If more is unread in it
-        than the screen has space for, one begins to read there.
+        than the screen has space for, one begins to read there. A line that says that a message is deleted takes its
+        text away, in other conversations as well: it must not be there on turning to one.
         """
         due: list[Line] = []
         divider: Line | None = None
@@ -152,17 +145,21 @@ class Transcripts:
             is_page = line.opens
             if is_page and line.parts[0][0] == "unread":
                 divider = line
-            if not line.conversation and not line.is_aside:
+            if line.deletes:
+                for transcript in self._all.values():
+                    transcript.scroll.replace(line.deletes, _without_text)
+            if line.is_aside:
+                continue
+            if not line.conversation:
                 self._notes.append(line)
-            self.held.add(line)
+            self.held.scroll.add_below([line])
         self._say_again(due)
         if divider is not None:
             self.held.scroll.bring_up(divider)
 
     def _say_again(self, notes: list[Line]) -> list[Line]:
         """Puts what the client has said below the page that has replaced it; none is left."""
-        for line in notes:
-            self.held.add(line)
+        self.held.scroll.add_below(notes)
         self._notes.extend(notes)
         return []
 

@@ -79,12 +79,12 @@ class Scroll:
 
     def replace(self, number: int, make: Callable[[Line], Line]) -> None:
         """Has in place of each line of the message with this number what `make` makes of it."""
-        for wrapped in self._lines:
-            if wrapped.line.number == number:
-                wrapped.line, wrapped.columns = make(wrapped.line), 0
-        if self._lines:
+        replaced = [wrapped for wrapped in self._lines if wrapped.line.number == number]
+        for wrapped in replaced:
+            wrapped.line, wrapped.columns = make(wrapped.line), 0
+        if replaced:
             self._hidden = min(self._hidden, len(self._wrap(self._foot)) - 1)
-        self._fill()
+            self._fill()
 
     def bring_up(self, line: Line) -> None:
         """Goes up until this line is shown, if it is above what is shown: at the top then."""

@@ -27,7 +27,7 @@ def begun(*numbers: int) -> Transcript:
     """A transcript with these messages at its end."""
     made = Transcript("#ops", SIZE)
     for number in numbers:
-        made.add(said(number, "#ops"))
+        made.scroll.add_below([said(number, "#ops")])
     return made
 
 
@@ -126,7 +126,7 @@ def test_what_was_dropped_is_asked_for_again() -> None:
     assert made.ask() is None
     made.scroll.to_end()
     for number in range(9, MOST_LINES + 8):
-        made.add(said(number, "#ops"))
+        made.scroll.add_below([said(number, "#ops")])
     made.move(-MOST_LINES)
     assert (made.ask() or History()).before == 8
 
@@ -142,10 +142,10 @@ def test_reading_is_bounded() -> None:
 def test_other_conversations_do_not_count_as_the_oldest() -> None:
     """A line of another one, shown because it was asked for, leads nowhere."""
     made = Transcript("#ops", SIZE)
-    made.add(said(3, "bob"))
+    made.scroll.add_below([said(3, "bob")])
     made.move(-1)
     assert made.ask() is None
-    made.add(said(9, "#ops"))
+    made.scroll.add_below([said(9, "#ops")])
     made.move(-1)
     assert (made.ask() or History()).before == 9
 
@@ -174,3 +174,15 @@ def test_a_deleted_message() -> None:
     silent.deletes, silent.is_aside = 6, True
     made.put([silent])
     assert texts(made, Size(40, 9)) == ["(deleted)", "09:30 bob: (deleted)", "-- bob deleted a message"]
+
+
+def test_a_message_is_deleted_that_stands_elsewhere() -> None:
+    """Who turns to that conversation does not see the text, also before its page is there."""
+    made = Transcripts()
+    made.put([said(6), said(7)])
+    made.hold("#ops")
+    told = hint("-- bob deleted a message")
+    told.deletes = 6
+    made.put([told])
+    made.hold(EVERYONE)
+    assert texts(made) == ["(deleted)", "7"]
