@@ -168,8 +168,9 @@ class Arrivals:
         conversation = self._conversations[target]
         if not conversation.is_told and self._conversations.tells and message.from_ != self._people.name:
             conversation.is_told = True
-            number = next(tab.number for tab in self._conversations.tabs() if tab.target == target)
-            how = f"Alt-{number}" if number <= _KEYS else f"TALK {conversation.title}"
+            # A room that the user has joined elsewhere meanwhile is in the list only once the login tells of it.
+            keys = [tab.number for tab in self._conversations.tabs()[:_KEYS] if tab.target == target]
+            how = f"Alt-{keys[0]}" if keys else f"TALK {conversation.title}"
             place = "the main room" if target == EVERYONE else conversation.title
             whom = "to you" if getattr(message, "to", UNSET) is not UNSET else f"in {place}"
             text = f"-- {shown_name(message.from_)} writes {whom}; {how} shows it"

@@ -248,12 +248,16 @@ class Conversations:
         self.divide()
         return conversation
 
-    def drop(self, target: str) -> Conversation:
-        """The user is no member any more, or the room is gone: nothing is kept of it. One that is held stays held."""
-        conversation = self._all.pop(target, None) or Conversation(target)
+    def drop(self, target: str) -> None:
+        """The user is no member any more, or the room is gone: nothing is kept of it. One that is held stays held.
+
+        The main room stays whatever a server says.
+        """
+        if target == EVERYONE:
+            return
+        self._all.pop(target, None)
         self._receipts.markers.pop(target, None)
         self.divide()
-        return conversation
 
     def rename(self, old: str, new: str) -> None:
         """A person has another name: the talk with them goes over."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pexpect
 import pytest
 
+from client.chat.addressing import EVERYONE
 from client.chat.receipts import Receipts
 from client.net.connection import CannotConnectError, connect
 from client.text import Line, body, listed, one_line
@@ -29,6 +30,8 @@ from service.wire.protocol import (
     BroadcastEvent,
     DirectEvent,
     ErrorReply,
+    Join,
+    Leave,
     MemberEvent,
     MemberInfo,
     Members,
@@ -395,3 +398,17 @@ def test_names_without_end_cost_no_memory() -> None:
         model.receive(MissedReply(messages=[], more=False), Missed())
     assert len(model.conversations.tabs()) < 1_100
     assert len(model.receipts.markers) < 1_100
+
+
+def test_the_main_room_cannot_be_taken_away() -> None:
+    """Whatever a server says of it: it is no member's to lose, and never gone."""
+    model = model_after_login("ops")
+    for event, request in (
+        (RoomReply(gone=True), None),
+        (RoomReply(room="all", gone=True), None),
+        (AckReply(command="leave", room="all"), Leave(room="ops")),
+        (RoomReply(created="a"), Join(room="ops")),
+        (RoomReply(created="b"), Join(room="ops")),
+    ):
+        model.receive(event, request)
+        assert (model.receipts.main.unread, EVERYONE in model.conversations) == (0, True)

@@ -277,3 +277,13 @@ def test_a_talk_that_was_read_elsewhere_while_the_connection_was_lost(model: Mod
     model.lose("The connection is lost.")
     model.come_back(login_ok(rooms=[room_info("dev"), room_info("ops")], last_id=11))
     assert (unread(model), model.receipts.missed) == ({}, 0)
+
+
+def test_a_message_of_a_room_that_was_joined_elsewhere_meanwhile(model: Model) -> None:
+    """It comes before the login that tells of the room, and is counted there."""
+    model.lose("lost")
+    assert [line[9:] for line in texts(model.catch_up([stored(11, room="new")]))] == [
+        "bob writes in #new; TALK #new shows it"
+    ]
+    model.come_back(login_ok(rooms=[room_info(room) for room in ("dev", "new", "ops")]))
+    assert model.conversations.tabs()[2].title == "#new"
