@@ -200,10 +200,10 @@ def fill(operation: Operation, given: Sequence[Any], text: str) -> list[Any] | N
             value, text = first_word(text)
         else:
             value, text = text, ""
-        if not value and not argument.is_optional:
-            return filled
         if argument.is_name and not argument.may_be_everyone:
             value = value.removeprefix(ROOM if argument.is_room else "@")
+        if not value and not argument.is_optional:  # a mark alone is no name
+            return None if text else filled
         filled.append(value or None)
     return None if text else filled
 
