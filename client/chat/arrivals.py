@@ -5,13 +5,14 @@ Pure, and not safe for two threads at once, as the model that it belongs to.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from client.chat.addressing import EVERYONE, is_person, shown_target
 from client.chat.backlog import CONTEXT, asked_of, tagged
+from client.render.status_bar import KEYS
 from client.text import Line, hint, shown_name
 from service.wire.protocol import DirectEvent
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from service.wire.protocol import AnyCommand, BroadcastEvent, HistoryReply, ReadEvent, StoredMessage
 
     Message = BroadcastEvent | DirectEvent | StoredMessage
-
-_KEYS: Final = 9  # conversations that a key leads to: Alt-1 to Alt-9
 
 
 class Arrivals:
@@ -169,7 +168,7 @@ class Arrivals:
         if not conversation.is_told and self._conversations.tells and message.from_ != self._people.name:
             conversation.is_told = True
             # A room that the user has joined elsewhere meanwhile is in the list only once the login tells of it.
-            keys = [tab.number for tab in self._conversations.tabs()[:_KEYS] if tab.target == target]
+            keys = [tab.number for tab in self._conversations.tabs()[:KEYS] if tab.target == target]
             how = f"Alt-{keys[0]}" if keys else f"TALK {conversation.title}"
             place = "the main room" if target == EVERYONE else conversation.title
             whom = "to you" if getattr(message, "to", UNSET) is not UNSET else f"in {place}"

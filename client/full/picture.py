@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from unicodedata import bidirectional
 
 from client.render.layout import WIDE, columns_of, cut
+from client.render.status_bar import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,15 +21,13 @@ if TYPE_CHECKING:
 Row = Sequence[tuple[str, str]]  # parts, each a style and a text
 
 _MEMBERS: Final = 100  # columns of a screen that has space for members
-_LEFT, _RIGHT = (19, 25), (19, 25)  # columns, with the rule; on a screen that has just enough, and on a wider one
+_SIDE: Final = (19, 25)  # columns of a side, with its rule; on a screen that has just enough, and on a roomy one
+_ROOMY_LEFT, _ROOMY_RIGHT = 80, 120  # columns of a screen that is roomy for the conversations, and for the members
 _BESIDE: Final = 2  # of those, the rule and a blank between it and the talk
-_MARK: Final = (
-    "\u200e"  # keeps a row's columns in their order in a terminal that turns text that is read from the right
-)
-_ROOMY: Final = 80  # columns of that one; for members 20 more than they take
+# Keeps a row's columns in their order, in a terminal that turns text that is read from the right.
+_LEFT_TO_RIGHT: Final = "\u200e"
 _TOPIC: Final = 12  # columns at least; less says nothing
 _AWAY: Final = 2  # columns for the brackets of who is not online
-_KEYS: Final = 9  # the conversations that a key with a digit leads to
 
 
 class Rules(NamedTuple):
@@ -71,8 +70,8 @@ def divide(columns: int, *, is_list: bool, is_bare: bool) -> Widths:
         return Widths(columns, 0, 0) if is_list else whole(columns)
     if is_bare:
         return whole(columns)
-    left = _LEFT[columns >= _ROOMY]
-    right = _RIGHT[columns >= _MEMBERS + 20] if columns >= _MEMBERS else 0
+    left = _SIDE[columns >= _ROOMY_LEFT]
+    right = _SIDE[columns >= _ROOMY_RIGHT] if columns >= _MEMBERS else 0
     return Widths(left, columns - left - right, right)
 
 
@@ -115,7 +114,7 @@ def conversations(tabs: Sequence[Tab], widths: Widths, rows: int) -> list[Row]:
 
 
 def _conversation(tab: Tab, columns: int) -> Row:
-    key = str(tab.number) if tab.number <= _KEYS else " "
+    key = str(tab.number) if tab.number <= KEYS else " "
     count = f" {tab.unread}{'*' if tab.mentions and not tab.is_talk else ' '} " if tab.unread else " "
     title = cut(tab.title, columns - 3 - columns_of(count))
     space = " " * (columns - 3 - columns_of(title) - columns_of(count))
@@ -169,11 +168,11 @@ def join(
         if widths.left:
             parts += _side(left, number, beside)
         if widths.left and widths.talk:
-            parts.append(("rule", f"{rules.down}{_MARK if _is_turned(row) else ''} "))
+            parts.append(("rule", f"{rules.down}{_LEFT_TO_RIGHT if _is_turned(row) else ''} "))
         if widths.talk:
             parts += _filled(row, widths.talk) if widths.right else row
         if widths.right:
-            parts.append(("rule", f" {rules.down}{_MARK if _is_turned(row) else ''}"))
+            parts.append(("rule", f" {rules.down}{_LEFT_TO_RIGHT if _is_turned(row) else ''}"))
             parts += _side(right, number, widths.right - _BESIDE)
         rows.append(parts)
     return rows

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from client.text import Part
 
+KEYS: Final = 9  # conversations that a key with a digit leads to: Alt-1 to Alt-9
 _MOST_PENDING: Final = 3  # rows; the talk needs the screen
 _GAP: Final = " | "
 _DOT: Final = " \u00b7 "

@@ -17,6 +17,8 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, VerticalAlign, Window
 from prompt_toolkit.shortcuts import CompleteStyle
 
+from client.render.status_bar import KEYS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -78,7 +80,7 @@ def switching_keys(tabs: Tabs, on_switch: Callable[[KeyPressEvent, str], None]) 
             if (target := find()) is not None:
                 on_switch(event, target)
 
-    for number in range(1, 10):
+    for number in range(1, KEYS + 1):
         bind(partial(tabs.number, number), "escape", str(number))
     for step, alt, control in ((-1, "left", "c-p"), (1, "right", "c-n")):
         bind(partial(tabs.neighbour, step), "escape", alt)
