@@ -59,6 +59,16 @@ STATEMENTS = (
     ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX invitation_of_user ON invitation (user_id, room_id)",
+    # Of who was muted when the membership ended: until when it holds, should they come back.
+    """
+    CREATE TABLE kept_mute (
+        room_id INTEGER NOT NULL REFERENCES room (id),
+        user_id INTEGER NOT NULL REFERENCES user (id),
+        until   TEXT NOT NULL,
+        PRIMARY KEY (room_id, user_id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX kept_mute_of_user ON kept_mute (user_id)",
     # Of an account, or of a name that no account has: the account that registers it gets the ban.
     """
     CREATE TABLE ban (

@@ -451,6 +451,13 @@ class HeldBan(NamedTuple):
     until: str
 
 
+class HeldMute(NamedTuple):
+    """A mute in a room that goes on if the person joins again; it may have ended."""
+
+    room: str
+    until: str
+
+
 class Dossier(NamedTuple):
     """What is stored of a person besides messages."""
 
@@ -462,6 +469,7 @@ class Dossier(NamedTuple):
     memberships: list[HeldMembership]
     invitations: list[HeldInvitation]
     bans: list[HeldBan]
+    mutes: list[HeldMute]  # in rooms that the person has left
     acts: list[Act]  # by the person, and to the person
 
 

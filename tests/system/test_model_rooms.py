@@ -45,7 +45,7 @@ class Room:
     markers: dict[str, int] = field(default_factory=dict)
     invited: set[str] = field(default_factory=set)
     banned: set[str] = field(default_factory=set)
-    muted: set[str] = field(default_factory=set)
+    muted: set[str] = field(default_factory=set)  # also who has left: it holds if they come back
 
     def knows(self, name: str) -> bool:
         return not self.private or name in self.roles or name in self.invited
@@ -131,7 +131,6 @@ class Chat(RuleBasedStateMachine):
         """Ends a membership, and with the last one the room."""
         role = room.roles.pop(name)
         room.markers.pop(name)
-        room.muted.discard(name)
         if not room.roles:
             del self.rooms[room.name]
             self.tell(room.invited, ("room", room.name, True))
@@ -162,7 +161,7 @@ class Chat(RuleBasedStateMachine):
         assert (row["private"], row["members"], row["created"]) == (room.private, len(room.roles), room.created)
         assert row.get("role") == room.roles.get(name)
         assert row.get("invited", False) == (name in room.invited)
-        assert row.get("muted", False) == (name in room.muted)
+        assert row.get("muted", False) == (name in room.muted and name in room.roles)
         if name in room.roles:
             assert (row["unread"], row["read_id"]) == (self.unread(room, name), room.markers[name])
 

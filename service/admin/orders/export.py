@@ -8,8 +8,10 @@ from service.admin.desk import Desk, Order, Progress, Row
 from service.storage.records import FOREVER, UnknownUser
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from service.admin.desk import Work
-    from service.storage.records import KeptMessage
+    from service.storage.records import Dossier, KeptMessage
 
 LOOKED_AT: Final = 10_000  # messages of anybody in a piece, some 20 ms: there is no index of all that one has sent
 
@@ -17,9 +19,9 @@ LOOKED_AT: Final = 10_000  # messages of anybody in a piece, some 20 ms: there i
 class Export(Order, frozen=True, tag="export"):
     """Tells a row for the account, and one for each name it had, token, act of moderation and message of it.
 
-    Rows for its memberships in rooms, the invitations to it and its bans come before the acts. The messages are those
-    it sent, and the direct ones it got. The value `what` says which a row is. Nothing changes,
-    but the log says who was exported.
+    Rows for its memberships in rooms, the invitations to it, its bans, and its mutes in rooms that it has left come
+    before the acts. The messages are those it sent, and the direct ones it got. The value `what` says which a row is.
+    Nothing changes, but the log says who was exported.
     """
 
     name: str
@@ -46,12 +48,7 @@ def export(order: Export, desk: Desk) -> Work:
         yield Row({"what": "former_name", "name": name, "ended": ended})
     for created, expires in held.tokens:
         yield Row({"what": "token", "created": created, "expires": expires})
-    for member in held.memberships:
-        yield Row({"what": "membership"} | member._asdict() | {"muted_until": _end(member.muted_until)})
-    for invitation in held.invitations:
-        yield Row({"what": "invitation"} | invitation._asdict())
-    for ban in held.bans:
-        yield Row({"what": "ban"} | ban._asdict() | {"until": _end(ban.until)})
+    yield from _rows_of_rooms(held)
     for act in held.acts:
         yield Row({"what": "moderation"} | act._asdict() | {"until": _end(act.until)})
     after = 0
@@ -60,6 +57,17 @@ def export(order: Export, desk: Desk) -> Work:
             yield _message(kept)
         after = page.up_to
         yield Progress(f"messages, up to id {after}")
+
+
+def _rows_of_rooms(held: Dossier) -> Iterator[Row]:
+    for member in held.memberships:
+        yield Row({"what": "membership"} | member._asdict() | {"muted_until": _end(member.muted_until)})
+    for invitation in held.invitations:
+        yield Row({"what": "invitation"} | invitation._asdict())
+    for ban in held.bans:
+        yield Row({"what": "ban"} | ban._asdict() | {"until": _end(ban.until)})
+    for mute in held.mutes:
+        yield Row({"what": "mute"} | mute._asdict() | {"until": _end(mute.until)})
 
 
 def _end(until: str | None) -> str | None:

@@ -98,15 +98,18 @@ def join_room(connection: sqlite3.Connection, user_id: int, room: str, limits: R
 
 
 def _enter(connection: sqlite3.Connection, room: RoomRef, joined: MemberChange) -> RoomChange:
-    """Makes the user a member, who has read all that is there."""
+    """Makes the user a member, who has read all that is there. A mute from before goes on."""
     newest = messages.newest_given(connection)
+    key = (room.id, joined.user_id)
+    mute = connection.execute("SELECT until FROM kept_mute WHERE room_id = ? AND user_id = ?", key).fetchone()
     connection.execute(
-        "INSERT INTO member (room_id, user_id, role, joined_at, read_id, read_position) "
-        "SELECT id, ?, ?, ?, ?, messages FROM room WHERE id = ?",
-        (joined.user_id, joined.role, joined.time, newest, room.id),
+        "INSERT INTO member (room_id, user_id, role, joined_at, muted_until, read_id, read_position) "
+        "SELECT id, ?, ?, ?, ?, ?, messages FROM room WHERE id = ?",
+        (joined.user_id, joined.role, joined.time, None if mute is None else mute[0], newest, room.id),
     )
+    connection.execute("DELETE FROM kept_mute WHERE room_id = ? AND user_id = ?", key)
     connection.execute("UPDATE room SET members = members + 1 WHERE id = ?", (room.id,))
-    connection.execute("DELETE FROM invitation WHERE room_id = ? AND user_id = ?", (room.id, joined.user_id))
+    connection.execute("DELETE FROM invitation WHERE room_id = ? AND user_id = ?", key)
     view = view_of(connection, room.id, joined.user_id, joined.time)
     return RoomChange(room, [joined], view, newest)
 
@@ -119,7 +122,7 @@ def leave_room(connection: sqlite3.Connection, user_id: int, room: str) -> RoomC
 
 
 def leave_all(connection: sqlite3.Connection, user_id: int, name: str) -> list[RoomChange]:
-    """Has an account that is deleted leave its rooms; invitations to it, and bans of it, end."""
+    """Has an account that is deleted leave its rooms; invitations to it, and bans and mutes of it, end."""
     now = format_time(utcnow())
     found = connection.execute(
         "SELECT r.id, r.name, r.created_at, r.private FROM member AS m CROSS JOIN room AS r ON r.id = m.room_id "
@@ -130,20 +133,36 @@ def leave_all(connection: sqlite3.Connection, user_id: int, name: str) -> list[R
     changes = [end_membership(connection, rooms.to_ref(row), left) for row in found]
     connection.execute("DELETE FROM invitation WHERE user_id = ?", (user_id,))
     connection.execute("DELETE FROM ban WHERE user_id = ?", (user_id,))
+    connection.execute("DELETE FROM kept_mute WHERE user_id = ?", (user_id,))
     return changes
 
 
 # -- the end of a membership ------------------------------------------------------------------------------------------
 def end_membership(connection: sqlite3.Connection, room: RoomRef, change: MemberChange) -> RoomChange:
-    """Removes a member, as the change says; the last owner hands over, and after the last member the room is gone."""
-    connection.execute("DELETE FROM member WHERE room_id = ? AND user_id = ?", (room.id, change.user_id))
+    """Removes a member, as the change says; the last owner hands over, and after the last member the room is gone.
+
+    A mute that holds is kept: or to leave and join again would undo it.
+    """
+    key = (room.id, change.user_id)
+    connection.execute(
+        "INSERT INTO kept_mute SELECT room_id, user_id, muted_until FROM member "
+        "WHERE room_id = ? AND user_id = ? AND muted_until > ?",
+        (*key, change.time),
+    )
+    connection.execute("DELETE FROM member WHERE room_id = ? AND user_id = ?", key)
     connection.execute("UPDATE room SET members = members - 1 WHERE id = ?", (room.id,))
     (members,) = connection.execute("SELECT members FROM room WHERE id = ?", (room.id,)).fetchone()
     if members:
         heir = None if has_other_owner(connection, room.id, change.user_id) else find_heir(connection, room.id)
         return RoomChange(room, [change, *([] if heir is None else [hand_over(connection, room, heir, change.time)])])
-    connection.execute("UPDATE room SET gone_at = ? WHERE id = ?", (change.time, room.id))
-    return RoomChange(room, [change], gone=True, ended=end_invitations(connection, room.id))
+    return RoomChange(room, [change], gone=True, ended=_end_room(connection, room.id, change.time))
+
+
+def _end_room(connection: sqlite3.Connection, room_id: int, now: str) -> Sequence[int]:
+    """Makes a room gone that has no members any more; returns whose invitations end with it."""
+    connection.execute("UPDATE room SET members = 0, gone_at = ? WHERE id = ?", (now, room_id))
+    connection.execute("DELETE FROM kept_mute WHERE room_id = ?", (room_id,))
+    return end_invitations(connection, room_id)
 
 
 class Heir(NamedTuple):
@@ -260,7 +279,6 @@ def delete_room(connection: sqlite3.Connection, room: str) -> RoomChange:
     now = format_time(utcnow())
     members = connection.execute("SELECT user_id FROM member WHERE room_id = ?", (ref.id,)).fetchall()
     connection.execute("DELETE FROM member WHERE room_id = ?", (ref.id,))
-    connection.execute("UPDATE room SET members = 0, gone_at = ? WHERE id = ?", (now, ref.id))
-    ended = end_invitations(connection, ref.id)
+    ended = _end_room(connection, ref.id, now)
     acts.note(connection, now, None, "delete_room", room_id=ref.id)
     return RoomChange(ref, gone=True, ended=ended, members=[user_id for (user_id,) in members])

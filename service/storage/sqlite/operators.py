@@ -13,6 +13,7 @@ from service.storage.records import (
     HeldBan,
     HeldInvitation,
     HeldMembership,
+    HeldMute,
     KeptMessage,
     KeptPage,
     Message,
@@ -59,6 +60,10 @@ def find_dossier(connection: sqlite3.Connection, name: str) -> Dossier | None:
         SELECT r.name, a.name, b.reason, b.time, b.until FROM ban AS b LEFT JOIN room AS r ON r.id = b.room_id
         LEFT JOIN user AS a ON a.id = b.by_id WHERE b.user_id = :id ORDER BY b.time
     """
+    mutes = """
+        SELECT r.name, k.until FROM kept_mute AS k CROSS JOIN room AS r ON r.id = k.room_id
+        WHERE k.user_id = :id ORDER BY r.name
+    """
     own_acts = f"{acts.SELECT} WHERE m.actor_id = :id OR m.user_id = :id ORDER BY m.id"
     return Dossier(
         person,
@@ -69,6 +74,7 @@ def find_dossier(connection: sqlite3.Connection, name: str) -> Dossier | None:
         [HeldMembership(*row) for row in connection.execute(memberships, values).fetchall()],
         [HeldInvitation(*row) for row in connection.execute(invitations, values).fetchall()],
         [HeldBan(*row) for row in connection.execute(bans, values).fetchall()],
+        [HeldMute(*row) for row in connection.execute(mutes, values).fetchall()],
         [Act(*act) for act in connection.execute(own_acts, values).fetchall()],
     )
 

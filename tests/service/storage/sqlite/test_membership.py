@@ -8,6 +8,7 @@ import pytest
 from freezegun import freeze_time
 
 from service.storage.records import (
+    FOREVER,
     Banned,
     LimitReached,
     MemberChange,
@@ -190,6 +191,34 @@ def test_who_comes_back_is_there_anew(storage: SqliteStorage) -> None:
     assert roles_of(storage) == {"bob": "member", "carol": "owner"}
 
 
+@pytest.mark.parametrize("way", ["leave", "kick"])
+@pytest.mark.parametrize(("until", "found"), [(FOREVER, FOREVER), (LATER, None)])
+def test_a_mute_outlasts_the_membership(storage: SqliteStorage, way: str, until: str, found: str | None) -> None:
+    """Who comes back is muted as before, and not if it has ended meanwhile."""
+    ids = make_ops(storage, alice="owner", bob="member")
+    with freeze_time(NOW):
+        act(storage, ids["alice"], "bob", "mute", until=until)
+        if way == "leave":
+            storage.result(storage.leave_room(ids["bob"], "ops"))
+        else:
+            act(storage, ids["alice"], "bob", "kick")
+    with freeze_time(LATER):
+        view = join(storage, ids["bob"]).view
+    assert view is not None
+    assert view.muted_until == found
+    assert run(storage, "SELECT * FROM kept_mute") == []
+
+
+def test_of_a_room_that_is_gone_no_mute_is_kept(storage: SqliteStorage) -> None:
+    """Nobody comes back to it."""
+    ids = make_ops(storage, alice="owner", bob="member")
+    act(storage, ids["alice"], "bob", "mute")
+    storage.result(storage.leave_room(ids["bob"], "ops"))
+    assert run(storage, "SELECT user_id, until FROM kept_mute") == [(ids["bob"], FOREVER)]
+    storage.result(storage.leave_room(ids["alice"], "ops"))
+    assert run(storage, "SELECT * FROM kept_mute") == []
+
+
 def test_a_room_without_members_is_gone(storage: SqliteStorage) -> None:
     """Its invitations end; its name is free, and its messages stay."""
     ids = make_ops(storage, alice="owner")
@@ -344,6 +373,7 @@ def test_a_deleted_account_leaves_its_rooms(storage: SqliteStorage) -> None:
     create(storage, ids["zoe"], "dev")
     act(storage, None, "alice", "invite", "dev")
     act(storage, None, "alice", "ban", None)
+    act(storage, None, "alice", "mute")
     closed = storage.result(storage.delete_user("alice", LATER))
     assert closed.user.name == f"deleted-{ids['alice']}"
     told = {
@@ -353,7 +383,9 @@ def test_a_deleted_account_leaves_its_rooms(storage: SqliteStorage) -> None:
     }
     assert told == {"ops": [("leave", "alice", None), ("role", "bob", None)], "own": [("leave", "alice", None)]}
     assert [change.gone for change in closed.rooms] == [False, True]
-    assert [run(storage, f"SELECT count(*) FROM {table}") for table in ("invitation", "ban")] == [[(0,)]] * 2
+    assert [run(storage, f"SELECT count(*) FROM {table}") for table in ("invitation", "ban", "kept_mute")] == [
+        [(0,)]
+    ] * 3
     with pytest.raises(UnknownRoom):
         join(storage, ids["alice"])
     with pytest.raises(UnknownUser):
