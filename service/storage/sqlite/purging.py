@@ -1,8 +1,8 @@
 """Statements that remove old messages, rows and all, a piece at a time. None begins or ends a transaction.
 
 All that is derived from the messages follows in the same transaction: the counts, the members' markers, the search
-indexes, the eras. Their
-nonces are forgotten, so a retry that is older may be stored anew. Ids are never given again: they follow the sequence.
+indexes, the eras, the lists of direct messages. Their nonces are forgotten, so a retry that is older may be stored
+anew. Ids are never given again: they follow the sequence.
 """
 
 from __future__ import annotations
