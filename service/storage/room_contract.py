@@ -71,13 +71,16 @@ class RoomOrders(Protocol):
         """Does to a user what `action` says, and notes it; an actor of None is the operator, who may do all.
 
         `role` is for that action; `until` for a ban or mute: None is FOREVER. A ban from the main room deletes tokens.
-        UnknownRoom, UnknownUser, NotAMember (also of whom it concerns), NotAllowed, Banned (who is to be invited),
-        LimitReached.
+        UnknownRoom, UnknownUser, NotAMember (also of whom it concerns), NotAllowed, LimitReached, Banned (who is to be
+        invited; or the actor, from the main room).
         """
 
 
 class RoomStorage(Protocol):
-    """The methods for sessions. What a user may do is judged when it is read, or stored, in the order of the writes."""
+    """The methods for sessions. What a user may do is judged when it is read, or stored, in the order of the writes.
+
+    Who is banned from the main room makes, joins and changes no room: Banned.
+    """
 
     # reads
     def room_page(self, user_id: int, room: str, before: int | None, after: int | None, limit: int) -> Page:

@@ -30,6 +30,11 @@ def check(connection: sqlite3.Connection, room_id: int, user_id: int, now: str, 
         raise Banned(ban.until, name)
 
 
+def check_main(connection: sqlite3.Connection, user_id: int) -> None:
+    """Raises Banned if the user is banned from the main room: commands can be under way while the sessions end."""
+    check(connection, 0, user_id, format_time(utcnow()))
+
+
 def find(connection: sqlite3.Connection, room_id: int, whom: int | str) -> Ban | None:
     """Returns the ban of an account, by its id, or of a name, also one that has ended."""
     row = connection.execute(

@@ -48,6 +48,7 @@ def create_room(
     if user is None:
         raise UnknownUser
     username, role = user
+    bans.check_main(connection, user_id)
     if rooms.outranks(least, role):
         raise NotAllowed
     if rooms.find_room(connection, name) is not None:
@@ -82,6 +83,7 @@ def _check_memberships(connection: sqlite3.Connection, user_id: int, limits: Roo
 
 
 def join_room(connection: sqlite3.Connection, user_id: int, room: str, limits: RoomLimits) -> RoomChange:
+    bans.check_main(connection, user_id)
     standing = rooms.known_standing(connection, user_id, room)
     now = format_time(utcnow())
     ref = standing.room
@@ -216,6 +218,7 @@ def set_room(
     topic: str | None,
     private: bool | None,  # noqa: FBT001
 ) -> RoomChange:
+    bans.check_main(connection, user_id)
     if room is None:
         return _set_main_topic(connection, user_id, topic, private)
     standing = rooms.known_standing(connection, user_id, room)

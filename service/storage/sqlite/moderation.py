@@ -135,9 +135,10 @@ def moderate(
 
 # -- who may -----------------------------------------------------------------------------------------------------------
 def _find_actor(connection: sqlite3.Connection, actor_id: int | None, room: str | None) -> _Actor:
-    """Raises UnknownRoom."""
+    """Raises UnknownRoom, and Banned for who is banned from the main room."""
     if actor_id is None:
         return _Actor(None if room is None else rooms.known_room(connection, room))
+    bans.check_main(connection, actor_id)
     if room is None:
         name, role = connection.execute("SELECT name, role FROM user WHERE id = ?", (actor_id,)).fetchone()
         return _Actor(None, actor_id, name, role)

@@ -206,6 +206,23 @@ def test_who_is_banned_from_the_main_room_writes_nothing(storage: Storage) -> No
         assert say(storage, bob, "again") > before
 
 
+def test_who_is_banned_from_the_main_room_acts_nowhere(storage: Storage) -> None:
+    """Not even by what was under way: a rank is of no use then."""
+    alice, bob = add(storage, "alice"), add(storage, "bob")
+    act(storage, None, "bob", "role", None, role="owner")
+    create(storage, alice, "ops")
+    act(storage, None, "bob", "ban", None)
+    writes: list[Write[Any]] = [
+        storage.moderate(bob, "ops", "alice", "kick", limits=LIMITS),
+        storage.moderate(bob, None, "alice", "ban", limits=LIMITS),
+        storage.create_room(bob, "dev", "dev", "", private=False, least="member", limits=LIMITS),
+        storage.join_room(bob, "ops", limits=LIMITS),
+        storage.set_room(bob, "ops", topic="mine"),
+        storage.set_room(bob, None, topic="mine"),
+    ]
+    assert refusals(storage, *writes) == [Banned] * 6
+
+
 def test_a_ban_of_a_name_waits_for_its_account(storage: Storage) -> None:
     """From the main room nobody registers it; elsewhere it is the account's then, and follows a rename."""
     alice = add(storage, "alice")

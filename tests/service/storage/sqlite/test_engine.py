@@ -184,6 +184,7 @@ PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
     (membership.set_room, (1, None, "news", None), ["user USING INTEGER PRIMARY KEY"]),
     (membership.delete_room, ("ops",), ["member USING"]),
     (bans.check, (1, 1, NOW), [BAN]),
+    (bans.check_main, (1,), [BAN]),
     *(
         (moderation.moderate, (1, room, name, action, "moderator", None, None, LIMITS), [step])
         for room in ("ops", None)
