@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from service.admin.desk import Desk, Order, Progress, Row
+from service.clock import format_time, utcnow
 from service.storage.records import FOREVER, UnknownUser
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def export(order: Export, desk: Desk) -> Work:
             "disabled": person.disabled_at,
             "role": person.role,
             "read_id": held.read_id,
-            "muted_until": _end(held.muted_until),
         }
+        | _mute(held.muted_until)
     )
     for name, ended in held.former_names:
         yield Row({"what": "former_name", "name": name, "ended": ended})
@@ -61,13 +62,18 @@ def export(order: Export, desk: Desk) -> Work:
 
 def _rows_of_rooms(held: Dossier) -> Iterator[Row]:
     for member in held.memberships:
-        yield Row({"what": "membership"} | member._asdict() | {"muted_until": _end(member.muted_until)})
+        yield Row({"what": "membership"} | member._asdict() | _mute(member.muted_until))
     for invitation in held.invitations:
         yield Row({"what": "invitation"} | invitation._asdict())
     for ban in held.bans:
         yield Row({"what": "ban"} | ban._asdict() | {"until": _end(ban.until)})
     for mute in held.mutes:
         yield Row({"what": "mute"} | mute._asdict() | {"until": _end(mute.until)})
+
+
+def _mute(until: str | None) -> dict[str, bool | str | None]:
+    """Returns whether somebody is muted, and when that ends; None for a mute that does not end by itself, too."""
+    return {"muted": until is not None and until > format_time(utcnow()), "muted_until": _end(until)}
 
 
 def _end(until: str | None) -> str | None:

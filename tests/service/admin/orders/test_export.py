@@ -81,18 +81,18 @@ def test_it_has_what_it_is_in_rooms(tmp_path: Path, run: Run) -> None:
         bob.ask("moderate", room="lab", username="alice", action="mute")
         alice.ask("leave", room="lab")
         bob.ask("moderate", room="lab", username="alice", action="invite")
-        bob.ask("moderate", username="alice", room="all", action="mute")
+        run("mute", "alice")
         run("ban", "alice", "--reason", "spam")
         found = rows(run)
     account, member, invitation, ban, mute, *acts, message = found
-    assert account["muted_until"] is None
-    assert [member[name] for name in ("what", "room", "role", "muted_until", "read_id")] == [
-        *("membership", "ops", "member", None, 0),
+    assert [account[name] for name in ("muted", "muted_until")] == [True, None]
+    assert [member[name] for name in ("what", "room", "role", "muted", "muted_until", "read_id")] == [
+        *("membership", "ops", "member", False, None, 0),
     ]
     assert [invitation[name] for name in ("what", "room", "by")] == ["invitation", "lab", "bob"]
     assert [ban[name] for name in ("what", "room", "by", "reason", "until")] == ["ban", None, None, "spam", None]
     assert [mute[name] for name in ("what", "room", "until")] == ["mute", "lab", None]
-    assert [act["action"] for act in acts] == ["mute", "unmute", "mute", "invite", "ban"]
+    assert [act["action"] for act in acts] == ["mute", "unmute", "mute", "invite", "mute", "ban"]
     assert (message["from"], message["to"], message["room"], message["message"]) == ("alice", None, "ops", "hello")
 
 
