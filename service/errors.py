@@ -101,7 +101,7 @@ class StorageUnavailable(ServiceError):  # noqa: N818 (named as its code on the 
 
 
 class StorageFull(StorageUnavailable):
-    """The database has its maximum size, or the disk is nearly full. All but messages and changes of rooms works."""
+    """The database has its maximum size, or the disk is nearly full: no messages, and no acts in users' rooms."""
 
 
 class StorageDamaged(StorageUnavailable):

@@ -31,7 +31,8 @@ MAX_SEARCH_WORDS: Final = 16  # in one query; each takes up to some 20 ms
 class Refused(ChatError):
     """The stored data does not allow the request; nothing was changed.
 
-    `name` is the name of the user concerned, if any. service/accounts/refusals.py has the codes and texts for peers.
+    `name` is that of the user or room concerned, if any, unless a subclass says otherwise. The codes and texts for
+    peers are in service/accounts/refusals.py.
     """
 
     def __init__(self, name: str = "") -> None:
