@@ -65,7 +65,7 @@ OPERATIONS: Final[Operations] = (
         "DM [name [message]]",
         "write to one person",
         (_NAME, Argument("Message to {0}: ")),
-        lambda name, text: compose(name, text) if name.startswith(ROOM) else Dm(to=name, message=text),
+        lambda name, text: compose(name.lower(), text) if name.startswith(ROOM) else Dm(to=name, message=text),
     ),
     Operation(
         "REPLY",

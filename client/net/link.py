@@ -398,7 +398,7 @@ class Link:
         """Answers messages for rooms that the user is in no more. They do not go to another one of the same name."""
         if login.rooms is UNSET:  # the server judges, or knows no rooms: then the connection refuses them
             return
-        rooms = rooms_of(login)
+        rooms = rooms_of(login) | {self.hello.main_room or "": ""}  # a script may name the main room
         with self._lock:
             messages = self._pending.take_stray(rooms)
         for message in messages:

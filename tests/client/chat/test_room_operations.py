@@ -64,7 +64,7 @@ def test_a_line_becomes_a_command(line: str, action: Action) -> None:
         ("/pm hi", Pm(message="hi")),
         ("/me waves", Pm(room="ops", message="waves", kind="action")),
         ("hi there", Pm(room="ops", message="hi there")),
-        ("/dm #dev hi", Pm(room="dev", message="hi")),
+        ("/dm #Dev hi", Pm(room="dev", message="hi")),
         ("/dm bob hi", Dm(to="bob", message="hi")),
     ],
 )

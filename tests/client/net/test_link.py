@@ -368,7 +368,7 @@ def servers(*scripts: Callable[[Peer], object]) -> Iterator[tuple[Link, Witness]
 
 
 def log_in_with_rooms(peer: Peer, **login: object) -> None:
-    peer.greet(features=["rooms", "since", "presence"])
+    peer.greet(features=["rooms", "since", "presence"], main_room="all")
     command = peer.expect("login")
     assert (command["rooms"], command["presence"]) == (True, "changes")
     peer.answer(command, **login_ok("bob", **login))
@@ -443,18 +443,20 @@ def test_what_waits_for_a_room_goes_to_no_other_one(rooms: list[dict[str, object
             command = peer.expect("pm")
             assert (command["room"], command["created"]) == ("ops", "t0")
             peer.ack(command, 20, room="ops")
-        command = peer.expect("pm")
-        assert "room" not in command
-        peer.ack(command, 21)
+        for number, room in ((21, None), (22, "all")):
+            command = peer.expect("pm")
+            assert command.get("room") == room
+            peer.ack(command, number)
         peer.see_off()
 
     with servers(before, after) as (link, bob):
         bob.wait_for("lost")
-        replies = [link.send(Pm(room="ops", created="t0", message="x")), link.send(Pm(message="for everyone"))]
+        waiting = (Pm(room="ops", created="t0", message="x"), Pm(message="to all"), Pm(room="all", message="to all"))
+        replies = [link.send(pm) for pm in waiting]
         may_come_back.set()
         reply = replies[0].result(PATIENCE)
         assert (reply.code if isinstance(reply, ErrorReply) else "sent") == ("sent" if is_sent else "unknown_room")
-        assert isinstance(replies[1].result(PATIENCE), AckReply)
+        assert all(isinstance(reply.result(PATIENCE), AckReply) for reply in replies[1:])
         assert link.pending() == []
         assert ("unknown_room" in bob.told) is not is_sent
 
