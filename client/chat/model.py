@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from client.chat.addressing import EVERYONE, target_of_message, target_of_room
+from client.chat.addressing import EVERYONE, target_of_room
 from client.chat.arrivals import Arrivals
 from client.chat.backlog import Backlog, tagged
 from client.chat.conversations import Conversations, Divides, Opening
@@ -289,7 +289,7 @@ class Model:
         text = request.message or ""
         if ack.id is not UNSET and ack.time is not UNSET:
             self.deletions.send(ack.id, ack.time, text)
-        target = to or target_of_message(request)
+        target = to or self.rooms.target(request.room if isinstance(request, Pm) else UNSET)
         where = self.arrivals.where(target) if to is UNSET else ""
         line = self._formatter.line(ack.time, self.name, to, text, where=where, kind=request.kind, status=status)
         line.number = ack.id or 0

@@ -50,4 +50,6 @@ class Targets:
 
 
 def _not_in(room: str) -> str:
+    if not room:
+        return "Which room? ROOMS lists all."
     return f"You are not in #{shortened(room)}. JOIN {shortened(room)} joins it; ROOMS lists all."

@@ -310,3 +310,12 @@ def test_a_long_topic_is_cut_in_the_list(model: Model) -> None:
     page = RoomsReply(rooms=[room_info("dev", topic="x" * 60), room_info("ops", topic="x" * 61)], more=False)
     shown = texts(model.receive(page, Rooms()))
     assert [text.partition(": ")[2] for text in shown] == ["x" * 60, f"{'x' * 60}…"]
+
+
+def test_what_goes_to_the_main_room_by_its_name_stands_there(model: Model) -> None:
+    """As what goes there without it."""
+    lines = [
+        model.receive(AckReply(command="pm", id=number, time=TIME), Pm(room=room, message="hi"))[0]
+        for number, room in ((11, UNSET), (12, "all"))
+    ]
+    assert [(line.text, line.conversation) for line in lines] == [("09:30 all > you: hi", EVERYONE)] * 2

@@ -37,6 +37,7 @@ def test_a_word_is_a_person_or_a_room(word: str, target: str) -> None:
     ("word", "said"),
     [
         ("ops", '"ops" is a room and a person. Type #ops or @ops.'),
+        ("#", "Which room? ROOMS lists all."),
         ("#new", "You are not in #new. JOIN new joins it; ROOMS lists all."),
         ("#" + "x" * 50, "You are not in #xxxxxxxxxxxxxxxx…. JOIN xxxxxxxxxxxxxxxx… joins it; ROOMS lists all."),
     ],
