@@ -9,9 +9,10 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from prompt_toolkit.application import create_app_session, get_app_session
+from prompt_toolkit.application import get_app_session
 from prompt_toolkit.application.run_in_terminal import run_in_terminal
 from prompt_toolkit.history import DummyHistory, History, InMemoryHistory
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
@@ -38,7 +39,7 @@ from client.terminal.inbox import Inbox
 from client.terminal.keyboard import Words, switching_keys
 from client.terminal.notify import Notifier, ring
 from client.terminal.printer import styled
-from client.terminal.screen import screen
+from client.terminal.screen import chat_on, screen
 from client.terminal.themes import styles
 from client.text import Line, body, hint
 
@@ -60,15 +61,8 @@ def run(
     make_link: MakeLink, profile: Profile, tokens: Tokens, remember: Callable[[str], Memory], *, is_first: bool
 ) -> int:
     """Chats as `run` of client/terminal/app.py does, and gives what it gives."""
-
-    async def chat() -> int:
-        return await FullScreen(make_link, profile, tokens=tokens, remember=remember, is_first=is_first).run()
-
-    try:
-        with create_app_session(output=screen(Settled)):
-            return asyncio.run(chat())
-    except KeyboardInterrupt:  # Ctrl-C before the screen was there
-        return 0
+    make = partial(FullScreen, make_link, profile, tokens=tokens, remember=remember, is_first=is_first)
+    return chat_on(screen(Settled), make)
 
 
 class FullScreen:

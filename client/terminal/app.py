@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from prompt_toolkit.application import create_app_session, get_app_session
+from prompt_toolkit.application import get_app_session
 from prompt_toolkit.history import DummyHistory, InMemoryHistory
 from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.output import DummyOutput
@@ -41,7 +41,7 @@ from client.terminal.keyboard import (
 from client.terminal.notify import Notifier
 from client.terminal.pager import Pager
 from client.terminal.printer import Printer, styled
-from client.terminal.screen import screen
+from client.terminal.screen import chat_on, screen
 from client.terminal.themes import styles
 from client.text import Line, body, hint
 
@@ -70,15 +70,8 @@ def run(
     The profile says by what name, which may be empty, how to notify the desktop, how much to say of who comes and goes,
     and the colours. On the first run it shows how to begin. `remember` gives the memory of an account by its name.
     """
-
-    async def chat() -> int:
-        return await Terminal(make_link, profile, tokens=tokens, remember=remember, is_first=is_first).run()
-
-    try:
-        with create_app_session(output=screen()):
-            return asyncio.run(chat())
-    except KeyboardInterrupt:  # Ctrl-C while no question was open
-        return 0
+    make = partial(Terminal, make_link, profile, tokens=tokens, remember=remember, is_first=is_first)
+    return chat_on(screen(), make)
 
 
 class Terminal:

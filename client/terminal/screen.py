@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
+from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.plain_text import PlainTextOutput
@@ -69,3 +71,23 @@ def _depth(term: str) -> ColorDepth | None:
     """None leaves it to prompt_toolkit, which takes each terminal for one with 256 colours."""
     is_monochrome = term.startswith(_MONOCHROME[0]) or term.endswith(_MONOCHROME[1])
     return ColorDepth.DEPTH_1_BIT if is_monochrome else None
+
+
+class Chat(Protocol):
+    """One chat, in lines or on the full screen."""
+
+    async def run(self) -> int:
+        """Chats to the end; gives the exit status."""
+
+
+def chat_on(output: Output, make: Callable[[], Chat]) -> int:
+    """Makes a chat in an event loop of its own and has it on that screen to its end; gives the exit status."""
+
+    async def chat() -> int:
+        return await make().run()
+
+    try:
+        with create_app_session(output=output):
+            return asyncio.run(chat())
+    except KeyboardInterrupt:  # Ctrl-C while no question was open, or before the screen was there
+        return 0
