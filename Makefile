@@ -81,8 +81,9 @@ backup: $(VENV)/run.stamp ## copy the database to a file, also while the service
 certs: $(VENV)/run.stamp ## make a certificate and its key, to speak TLS [CERTS=certs] [NAMES='chat.example 192.0.2.1']
 	@exec $(BIN)/python -m service.admin certs '$(CERTS)' $(foreach name,$(NAMES),--name '$(name)')
 
+# Two at a time, as most of them wait for programs that they start; those of a file together, for what they share.
 test: $(VENV)/dev.stamp ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 screens: $(VENV)/dev.stamp ## write tests/system/screens anew: what people see; look at what changed
 	@REFRESH_SCREENS=1 $(BIN)/python -m pytest tests/system/test_screens.py tests/system/test_full_screens.py
@@ -120,11 +121,13 @@ dist: $(VENV)/dev.stamp ## build a wheel and an sdist, into the folder dist
 
 lock: $(VENV)/dev.stamp ## pin the newest allowed packages with their hashes
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-		--upgrade --quiet pyproject.toml -o requirements.txt
+		--upgrade --quiet --extra web pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--upgrade --quiet requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--upgrade --quiet requirements-bench.in -o requirements-bench.txt
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--upgrade --quiet requirements-browsers.in -o requirements-browsers.txt
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--upgrade --quiet requirements-fuzz.in -o requirements-fuzz.txt
 
@@ -156,6 +159,11 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
 $(VENV)/bench.stamp: requirements-bench.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
 	@echo 'Adding the benchmark tools to $(VENV) (once; needs the network) ...'
 	@$(PIP) -r requirements-bench.txt
+	@touch $@
+
+$(VENV)/browsers.stamp: requirements-browsers.txt $(VENV)/dev.stamp | $(VENV)/venv.stamp
+	@echo 'Adding what drives browsers to $(VENV) (once; needs the network) ...'
+	@$(PIP) -r requirements-browsers.txt
 	@touch $@
 
 # atheris has packages for some systems and versions of Python only.
