@@ -2,14 +2,19 @@
  * How times, names and numbers are written. Pure; takes the reader's locale and zone.
  */
 
-const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const YEAR_DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
-const WHOLE = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
-const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
+const YEAR_DAY = new Intl.DateTimeFormat(undefined, {
+  weekday: 'long',
+  day: 'numeric',
+  month: 'long',
+  year: 'numeric',
+});
+const WHOLE = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
+const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
 const NUMBER = new Intl.NumberFormat();
 /** @type {any} of letters as people see them; older browsers have none */
-const LETTERS = "Segmenter" in Intl ? new Intl.Segmenter() : null;
+const LETTERS = 'Segmenter' in Intl ? new Intl.Segmenter() : null;
 
 /** @param {string | number | Date} time */
 export const clock = (time) => TIME.format(new Date(time));
@@ -19,7 +24,7 @@ export const whole = (time) => WHOLE.format(new Date(time));
 export const number = (count) => NUMBER.format(count);
 
 /** A number that stays narrow. @param {number} count */
-export const few = (count) => (count > 999 ? "999+" : String(count));
+export const few = (count) => (count > 999 ? '999+' : String(count));
 
 /** The day of a time, as one can compare it. @param {string | number | Date} time */
 export const dayOf = (time) => new Date(time).toDateString();
@@ -42,8 +47,8 @@ export function moment(time) {
 /** The first letter of a name, as people see it. @param {string} name */
 export function initial(name) {
   const first = LETTERS ? LETTERS.segment(name)[Symbol.iterator]().next().value?.segment : [...name][0];
-  return (first ?? "?").toLocaleUpperCase();
+  return (first ?? '?').toLocaleUpperCase();
 }
 
 /** `1 message`, `3 messages`. @param {number} count @param {string} noun */
-export const counted = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
+export const counted = (count, noun) => `${number(count)} ${noun}${count === 1 ? '' : 's'}`;

@@ -2,7 +2,7 @@
  * Shows a part of a long list, at most MOST rows of it, and keeps the reader's place by measuring. Knows nothing of what
  * the rows say, and asks for nothing.
  */
-import { soon } from "./dom.js";
+import { soon } from './dom.js';
 
 export const MOST = 400; // rows in the document; more make each layout slow
 const STEP = 50; // rows that are added when the reader comes near an end
@@ -31,21 +31,21 @@ export class List {
     this.source = null;
     /** @type {Map<string, { element: HTMLElement, sign: string }>} */
     this.drawn = new Map();
-    this.first = ""; // keys of the entries at the ends of the window
-    this.last = "";
+    this.first = ''; // keys of the entries at the ends of the window
+    this.last = '';
     this.isAtEnd = true;
     this.top = 0;
-    scroller.addEventListener("scroll", () => soon(this.onScroll), { passive: true });
+    scroller.addEventListener('scroll', () => soon(this.onScroll), { passive: true });
     new ResizeObserver(() => this.resized()).observe(scroller);
   }
 
   /** Shows other entries: at their end, or with this entry in sight. @param {Source} source @param {string} [key] */
-  open(source, key = "") {
+  open(source, key = '') {
     this.source = source;
     this.drawn.clear();
     this.list.replaceChildren();
     this.isAtEnd = !key;
-    this.first = this.last = "";
+    this.first = this.last = '';
     const at = key ? source.find(key) : -1;
     if (at >= 0) {
       this.first = source.keyAt(Math.max(0, at - START / 2));
@@ -87,8 +87,8 @@ export class List {
       isFromEnd ? (start += surplus) : (end -= surplus);
       rows = source.rows(start, end);
     }
-    this.first = end > start ? source.keyAt(start) : "";
-    this.last = end > start ? source.keyAt(end - 1) : "";
+    this.first = end > start ? source.keyAt(start) : '';
+    this.last = end > start ? source.keyAt(end - 1) : '';
     this.hadNewest = end === source.count();
     const anchor = this.isAtEnd ? null : this.anchor(new Set(rows.map((row) => row.key)));
     this.reconcile(rows);
@@ -140,7 +140,7 @@ export class List {
   anchor(keys) {
     const top = this.scroller.getBoundingClientRect().top;
     for (const element of /** @type {Iterable<HTMLElement>} */ (this.list.children)) {
-      const key = element.dataset.key ?? "";
+      const key = element.dataset.key ?? '';
       if (keys.has(key) && element.getBoundingClientRect().bottom > top) {
         return { key, top: place(this.mark(key)) };
       }
@@ -151,7 +151,7 @@ export class List {
   /** What of a row is measured: its text, as the name above it may come or go. @param {string} key @returns {Element} */
   mark(key) {
     const element = /** @type {HTMLElement} */ (this.drawn.get(key)?.element);
-    return element.querySelector(".body") ?? element;
+    return element.querySelector('.body') ?? element;
   }
 
   /** @param {number} by px */
@@ -165,7 +165,7 @@ export class List {
   /** Goes to the newest entry, and stays there as more come. */
   toEnd() {
     this.isAtEnd = true;
-    this.first = this.last = "";
+    this.first = this.last = '';
     this.update();
   }
 
@@ -209,9 +209,9 @@ export class List {
     this.judge();
     const start = source.find(this.first);
     const end = source.find(this.last) + 1;
-    if (isUp && scrollTop < NEAR) {
+    if ((isUp || scrollHeight < clientHeight + NEAR) && scrollTop < NEAR && start >= 0) {
       start > 0 ? this.draw(Math.max(0, start - STEP), Math.min(end, start - STEP + MOST), false) : this.told.top();
-    } else if (!isUp && scrollHeight - scrollTop - clientHeight < NEAR) {
+    } else if (scrollHeight - scrollTop - clientHeight < NEAR) {
       const count = source.count();
       if (end < count) {
         const more = Math.min(count, end + STEP);

@@ -1,11 +1,11 @@
 /**
  * Who is in the room that is open, and what may be done to each of them.
  */
-import { byId, dialog, fill, form, h, iconButton } from "./dom.js";
-import { moment } from "./format.js";
-import { labels } from "./labels.js";
-import { titleOf } from "./rows.js";
-import { oneLine } from "./text.js";
+import { byId, dialog, fill, form, h, iconButton } from './dom.js';
+import { moment } from './format.js';
+import { labels } from './labels.js';
+import { titleOf } from './rows.js';
+import { oneLine } from './text.js';
 
 /** @typedef {import("./main.js").App} App */
 /** @typedef {{ name: string, role: string, online: boolean, muted?: boolean, muted_until?: string, voice?: boolean }} Member */
@@ -16,21 +16,29 @@ export class Members {
   /** @param {App} app */
   constructor(app) {
     this.app = app;
-    this.root = byId("members");
-    this.sign = "";
-    this.list = h("ul", { "aria-label": labels.members });
-    this.more = h("button", { type: "button", onclick: () => this.load() }, labels.moreMembers);
-    
+    this.root = byId('members');
+    this.sign = '';
+    this.list = h('ul', { 'aria-label': labels.members });
+    this.more = h('button', { type: 'button', onclick: () => this.load() }, labels.moreMembers);
+
     this.root.append(
-      h("header", { class: "bar" }, h("h2", {}, labels.members), iconButton("close", labels.closeMembers, () => app.toggleMembers(), { id: "close-members" })),
-      h("div", { class: "scroll" }, this.list, this.more),
+      h(
+        'header',
+        { class: 'bar' },
+        h('h2', {}, labels.members),
+        iconButton('close', labels.closeMembers, () => app.toggleMembers(), { id: 'close-members' }),
+      ),
+      h('div', { class: 'scroll' }, this.list, this.more),
     );
   }
 
   /** @param {string} target */
   open(target) {
     const conversation = this.app.session.store.get(target);
-    if (conversation && !conversation.members && conversation.kind !== "talk" && !conversation.isInvited && !conversation.isLost) {
+    if (
+      conversation && !conversation.members && conversation.kind !== 'talk' && !conversation.isInvited &&
+      !conversation.isLost
+    ) {
       this.app.session.members(target).catch(() => {}); // the column stays empty; the room says what is wrong
     }
     this.update();
@@ -49,12 +57,12 @@ export class Members {
     if (!conversation) {
       return [];
     }
-    const role = "member";
-    if (conversation.kind === "talk") {
+    const role = 'member';
+    if (conversation.kind === 'talk') {
       return [...new Set([conversation.name, store.me])].map((name) => ({ name, role, online: store.isOnline(name) }));
     }
     const rows = (conversation.members?.rows ?? []).map((row) => ({ ...row, online: store.isOnline(row.name) }));
-    if (conversation.kind === "main") {
+    if (conversation.kind === 'main') {
       const known = new Set(rows.map(({ name }) => name));
       rows.push(...[...store.online].filter((name) => !known.has(name)).map((name) => ({ name, role, online: true })));
     }
@@ -74,21 +82,31 @@ export class Members {
     }
     this.sign = sign;
     this.more.hidden = !isMore;
-    const focused = document.activeElement?.getAttribute("data-name");
-    fill(this.list, ...rows.map((row) => h("li", {}, this.row(row))));
+    const focused = document.activeElement?.getAttribute('data-name');
+    fill(this.list, ...rows.map((row) => h('li', {}, this.row(row))));
     focused && this.list.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   };
 
   /** @param {Member} member */
   row({ name, role, online, muted }) {
-    const marks = [role !== "member" && role, muted && labels.silenced, name === this.app.session.store.me && labels.you].filter(Boolean);
+    const marks = [
+      role !== 'member' && role,
+      muted && labels.silenced,
+      name === this.app.session.store.me && labels.you,
+    ].filter(Boolean);
     return h(
-      "button",
-      { type: "button", class: `person${online ? "" : " away"}`, "data-name": name, title: oneLine(name), onclick: () => this.person(name) },
-      h("span", { class: `dot${online ? " here" : ""}`, "aria-hidden": "true" }),
-      h("span", { class: "cut", dir: "auto" }, oneLine(name)),
-      marks.length > 0 && h("span", { class: "rank" }, marks.join(", ")),
-      h("span", { class: "unseen" }, online ? labels.isHere : labels.isAway),
+      'button',
+      {
+        type: 'button',
+        class: `person${online ? '' : ' away'}`,
+        'data-name': name,
+        title: oneLine(name),
+        onclick: () => this.person(name),
+      },
+      h('span', { class: `dot${online ? ' here' : ''}`, 'aria-hidden': 'true' }),
+      h('span', { class: 'cut', dir: 'auto' }, oneLine(name)),
+      marks.length > 0 && h('span', { class: 'rank' }, marks.join(', ')),
+      h('span', { class: 'unseen' }, online ? labels.isHere : labels.isAway),
     );
   }
 
@@ -98,41 +116,46 @@ export class Members {
     const { store } = session;
     const conversation = store.get(target);
     const member = this.rows().find((row) => row.name === name);
-    const role = member?.role ?? "member";
-    const isInRoom = conversation && conversation.kind !== "talk";
+    const role = member?.role ?? 'member';
+    const isInRoom = conversation && conversation.kind !== 'talk';
     const state = store.isOnline(name) ? labels.isHere : labels.isAway;
-    const title = conversation ? titleOf(conversation, store.mainRoom) : "";
-    const may = (/** @type {string} */ deed) => isInRoom && name !== store.me && store.may(target, deed, role);
+    const title = conversation ? titleOf(conversation, store.mainRoom) : '';
+    const may = (/** @type {import("./rank.js").Deed} */ deed) =>
+      isInRoom && name !== store.me && store.may(target, deed, role);
     const deeds = /** @type {(keyof typeof labels.deeds)[]} */ (
       [
-        may("mute") && (member?.muted ? "unmute" : "mute"),
-        member && may("kick") && "kick",
-        may("ban") && "ban",
-        ...(member && may("role") ? ["member", "moderator", "owner"].filter((one) => one !== role) : []),
+        may('mute') && (member?.muted ? 'unmute' : 'mute'),
+        member && may('kick') && 'kick',
+        may('ban') && 'ban',
+        ...(member && may('role') ? ['member', 'moderator', 'owner'].filter((one) => one !== role) : []),
       ].filter(Boolean)
     );
     const shown = dialog(
       oneLine(name),
-      h("p", { class: "quiet" }, [state, isInRoom && role !== "member" && `${role} of ${title}`, member?.muted && labels.silenced].filter(Boolean).join(", ")),
-      name === store.me
-        ? h("p", {}, labels.thatIsYou)
-        : h("button", {
-          type: "button",
-          class: "main",
-          onclick: () => {
-            shown.close();
-            this.app.perform(session.talkWith(name).then((found) => this.app.go(found)));
-          },
-        }, labels.writeTo(oneLine(name))),
+      h(
+        'p',
+        { class: 'quiet' },
+        [state, isInRoom && role !== 'member' && `${role} of ${title}`, member?.muted && labels.silenced].filter(
+          Boolean,
+        ).join(', '),
+      ),
+      name === store.me ? h('p', {}, labels.thatIsYou) : h('button', {
+        type: 'button',
+        class: 'main',
+        onclick: () => {
+          shown.close();
+          this.app.perform(session.talkWith(name).then((found) => this.app.go(found)));
+        },
+      }, labels.writeTo(oneLine(name))),
       deeds.length > 0 &&
         h(
-          "div",
-          { class: "ways down" },
-          h("h3", { class: "label" }, title),
+          'div',
+          { class: 'ways down' },
+          h('h3', { class: 'quiet' }, labels.here(title)),
           ...deeds.map((deed) =>
-            h("button", {
-              type: "button",
-              class: deed === "kick" || deed === "ban" ? "grave" : undefined,
+            h('button', {
+              type: 'button',
+              class: deed === 'kick' || deed === 'ban' ? 'grave' : undefined,
               onclick: () => {
                 shown.close();
                 this.moderate(target, name, deed);
@@ -146,13 +169,13 @@ export class Members {
   /** @param {string} target @param {string} name @param {keyof typeof labels.deeds} deed */
   moderate(target, name, deed) {
     const { title, text, time, label } = labels.deeds[deed];
-    const isRole = deed === "member" || deed === "moderator" || deed === "owner";
+    const isRole = deed === 'member' || deed === 'moderator' || deed === 'owner';
     const asked = form(
       label,
       async (fields) => {
-        const minutes = Number(fields.get("minutes"));
-        const reason = String(fields.get("reason") ?? "").trim();
-        await this.app.session.moderate(target, name, isRole ? "role" : deed, {
+        const minutes = Number(fields.get('minutes'));
+        const reason = String(fields.get('reason') ?? '').trim();
+        await this.app.session.moderate(target, name, isRole ? 'role' : deed, {
           ...(isRole && { role: deed }),
           ...(reason && { reason }),
           ...(minutes && { minutes }),
@@ -160,15 +183,23 @@ export class Members {
         shown.close();
         this.app.session.members(target).catch(() => {});
       },
-      time && h("label", {}, h("span", {}, labels.howLong), h("select", { name: "minutes" }, ...labels.times.map(([value, words]) => h("option", { value }, words)))),
-      h("label", {}, h("span", {}, labels.reason), h("input", { name: "reason", maxlength: "300" })),
+      time &&
+        h(
+          'label',
+          {},
+          h('span', {}, labels.howLong),
+          h('select', { name: 'minutes' }, ...labels.times.map(([value, words]) => h('option', { value }, words))),
+        ),
+      h('label', {}, h('span', {}, labels.reason), h('input', { name: 'reason', maxlength: '300' })),
     );
-    const shown = dialog(`${title}: ${oneLine(name)}`, h("p", {}, text), asked);
+    const shown = dialog(`${title}: ${oneLine(name)}`, h('p', {}, text), asked);
   }
 }
 
 /** A row of who is banned. @param {{ name: string, by?: string, reason?: string, until?: string }} ban @param {Node} button */
 export function banRow({ name, by, reason, until }, button) {
-  const told = [by && labels.by(oneLine(by)), until && labels.until(moment(until)), reason && oneLine(reason)].filter(Boolean).join(", ");
-  return h("li", {}, h("div", { class: "grow" }, h("b", {}, oneLine(name)), h("p", { class: "quiet" }, told)), button);
+  const told = [by && labels.by(oneLine(by)), until && labels.until(moment(until)), reason && oneLine(reason)].filter(
+    Boolean,
+  ).join(', ');
+  return h('li', {}, h('div', { class: 'grow' }, h('b', {}, oneLine(name)), h('p', { class: 'quiet' }, told)), button);
 }

@@ -1,7 +1,7 @@
 /**
  * Notifications, and the count in the title: by one tab only, however many are open. Knows no message but what it shows.
  */
-import { excerpt, oneLine } from "./text.js";
+import { excerpt, oneLine } from './text.js';
 
 /** @typedef {import("./main.js").App} App */
 
@@ -11,7 +11,7 @@ const TEXT = 120; // characters of a message in a notification
 
 /** What the browser says of notifications: "none" where it has none for this page. */
 export function permission() {
-  return "Notification" in globalThis && isSecureContext ? Notification.permission : "none";
+  return 'Notification' in globalThis && isSecureContext ? Notification.permission : 'none';
 }
 
 /** Calls once this tab is the leading one; it stays that until it is closed. @param {string} name @param {() => void} lead */
@@ -28,7 +28,7 @@ export function leadOnce(name, lead) {
   let isLeading = false;
   const beat = () => {
     try {
-      const [id, time] = (localStorage.getItem(name) ?? " 0").split(" ");
+      const [id, time] = (localStorage.getItem(name) ?? ' 0').split(' ');
       if (id === me || Date.now() - Number(time) > 3 * BEAT) {
         localStorage.setItem(name, `${me} ${Date.now()}`);
         isLeading || lead();
@@ -48,7 +48,7 @@ export class Notifier {
   constructor(app) {
     this.app = app;
     this.isLeading = false;
-    leadOnce("chat leading tab", () => {
+    leadOnce('chat leading tab', () => {
       this.isLeading = true;
       this.title();
     });
@@ -57,21 +57,21 @@ export class Notifier {
   title = () => {
     const { session, target } = this.app;
     const { store } = session;
-    const server = oneLine(session.hello?.server ?? "") || "Chat";
-    if (session.phase !== "in") {
+    const server = oneLine(session.hello?.server ?? '') || 'Chat';
+    if (session.phase !== 'in') {
       document.title = server;
       return;
     }
     const count = this.isLeading ? store.unread().mentions : 0;
     const conversation = store.get(target);
-    const place = conversation ? `${this.app.title(conversation)} – ` : "";
-    document.title = `${count ? `(${count}) ` : ""}${place}${server}`;
+    const place = conversation ? `${this.app.title(conversation)} – ` : '';
+    document.title = `${count ? `(${count}) ` : ''}${place}${server}`;
   };
 
   /** Somebody calls for the user. @param {string} target @param {import("./store.js").Message} message */
   call(target, message) {
     const { session } = this.app;
-    if (!this.isLeading || permission() !== "granted" || session.keep?.get("notify") !== "yes") {
+    if (!this.isLeading || permission() !== 'granted' || session.keep?.get('notify') !== 'yes') {
       return;
     }
     setTimeout(() => {
@@ -81,8 +81,12 @@ export class Notifier {
       }
       try {
         const from = oneLine(message.from);
-        const place = conversation.kind === "talk" ? from : `${from}, ${this.app.title(conversation)}`;
-        const note = new Notification(place, { body: excerpt(message.text, TEXT), tag: `chat ${target}`, icon: "/icon.svg" });
+        const place = conversation.kind === 'talk' ? from : `${from}, ${this.app.title(conversation)}`;
+        const note = new Notification(place, {
+          body: excerpt(message.text, TEXT),
+          tag: `chat ${target}`,
+          icon: '/icon.svg',
+        });
         note.onclick = () => {
           focus();
           this.app.go(target);
@@ -94,4 +98,3 @@ export class Notifier {
     }, LOOK);
   }
 }
-

@@ -11,21 +11,21 @@
 export function read(hash) {
   const match = /^#\/([^/]*)(?:\/(\d{1,15}|members))?$/.exec(hash);
   if (!match) {
-    return { target: "", id: 0, pane: "list" };
+    return { target: '', id: 0, pane: 'list' };
   }
-  const [, name, rest = ""] = match;
-  let plain = "";
+  const [, name, rest = ''] = match;
+  let plain = '';
   try {
     plain = decodeURIComponent(name);
   } catch {
-    return { target: "", id: 0, pane: "list" };
+    return { target: '', id: 0, pane: 'list' };
   }
-  const target = plain.startsWith("@") && plain.length > 1 ? plain : `#${plain}`;
-  return { target, id: Number(rest) || 0, pane: rest === "members" ? "members" : "talk" };
+  const target = plain.startsWith('@') && plain.length > 1 ? plain : `#${plain}`;
+  return { target, id: Number(rest) || 0, pane: rest === 'members' ? 'members' : 'talk' };
 }
 
 /** @param {string} target @param {number | "members"} [rest] @returns {string} */
 export function write(target, rest) {
-  const name = encodeURIComponent(target.startsWith("@") ? target : target.slice(1)).replace("%40", "@");
-  return `#/${name}${rest ? `/${rest}` : ""}`;
+  const name = encodeURIComponent(target.startsWith('@') ? target : target.slice(1)).replace('%40', '@');
+  return `#/${name}${rest ? `/${rest}` : ''}`;
 }
