@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { colour, countOf, excerpt, oneLine, parseLine, pieces, safe } from '../../service/listeners/web/page/text.js';
+import { colour, countOf, excerpt, oneLine, pieces, safe } from '../../service/listeners/web/page/text.js';
 
 const test = Deno.test;
 
@@ -106,15 +106,6 @@ test('nothing of a text is lost between the pieces, however hostile', () => {
     const joined = pieces(text, 'alice').map((piece) => `${marks[piece.type]}${piece.text}${marks[piece.type]}`);
     assert.equal(joined.join(''), safe(text));
   }
-});
-
-test('a typed line is a text, an action, or no operation', () => {
-  assert.deepEqual(parseLine('hi \n'), { text: 'hi', kind: '' });
-  assert.deepEqual(parseLine('/me waves\nand goes'), { text: 'waves\nand goes', kind: 'action' });
-  assert.deepEqual(parseLine('//me'), { text: '/me', kind: '' });
-  assert.deepEqual(parseLine('/etc/passwd'), { text: '/etc/passwd', kind: '' });
-  assert.ok('error' in parseLine('/me'));
-  assert.ok('error' in parseLine('/join ops'));
 });
 
 test('characters are counted as the service does, and a colour stays', () => {

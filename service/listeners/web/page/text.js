@@ -5,8 +5,6 @@
  * @module
  */
 
-import { words } from './words.js';
-
 /**
  * `text` is harmless and may have line ends; of a link `href` is http or https. A block stands by itself.
  * @typedef {{ type: 'text' | 'link' | 'code' | 'block' | 'mention', text: string, href?: string }} Piece
@@ -178,20 +176,6 @@ function addressOf(link) {
   } catch {
     return '';
   }
-}
-
-/**
- * What a typed text says: `/me waves` is an action, `//` begins with a slash. Other operations there are none.
- * @param {string} typed
- * @returns {{ text: string, kind: '' | 'action' } | { error: string }}
- */
-export function parseLine(typed) {
-  const text = typed.trimEnd();
-  if (text.startsWith('//')) return { text: text.slice(1), kind: '' };
-  const operation = /^\/([a-z]+)(?:\s+([^]+))?$/i.exec(text);
-  if (!operation) return { text, kind: '' };
-  if (operation[1].toLowerCase() !== 'me') return { error: words.noOperation(operation[1]) };
-  return operation[2] ? { text: operation[2], kind: 'action' } : { error: words.emptyAction };
 }
 
 /**
