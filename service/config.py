@@ -166,6 +166,12 @@ class Settings:
     )
     tls_cert: str = _setting("", _text, "FILE", "the certificate, in PEM form: makes the port speak TLS, and only that")
     tls_key: str = _setting("", _text, "FILE", "its key, in PEM form and unencrypted")
+    drain: float = _setting(
+        0.0,
+        _number(0, 3_600, float),
+        "SECONDS",
+        "seconds between SIGTERM, from which on /healthz has status 503, and the end of the service",
+    )
     metrics: int = _setting(
         0, _number(0, _PORT_MAX), "PORT", "port of 127.0.0.1 for Prometheus (/metrics) and /healthz; 0 for none"
     )

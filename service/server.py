@@ -38,6 +38,7 @@ from service.clock import format_time, utcnow
 from service.config import READERS, Settings, search_places
 from service.delivery.loop import Delivery
 from service.errors import ConfigError, PeerError
+from service.health import Health
 from service.listeners.descriptors import count_places
 from service.listeners.listener import JSON, Listener
 from service.listeners.places import Places
@@ -115,6 +116,7 @@ class Server:
             roster=roster,
             now=now,
         )
+        self.health = Health(storage)
         self.ticker = Ticker()
         self.ticker.every(settings.users_interval, self.delivery.announce)
         self.ticker.every(RECEIPTS_INTERVAL, self.services.receipts.flush)
@@ -130,7 +132,9 @@ class Server:
         self.ticker.start()
         self._control.start()
         self._listener = Listener(listening, JSON, self.services, self.places, lambda: self._tls)
-        self._metrics = None if metrics is None else metrics.Metrics(for_metrics, self.services, self.places)
+        self._metrics = (
+            None if metrics is None else metrics.Metrics(for_metrics, self.services, self.places, self.health)
+        )
         if self._metrics is not None:
             _log.info("metrics at http://%s:%d/metrics, and /healthz", _LOOPBACK, settings.metrics)
         if self._tls is None and not is_loopback(address):
@@ -160,6 +164,14 @@ class Server:
             self._tls, fingerprint = tls.load_certificate(settings.tls_cert, settings.tls_key)
             _log.info("TLS with the certificate %s, SHA-256 fingerprint %s", settings.tls_cert, fingerprint)
 
+    def drain(self) -> None:
+        """Serves on, but tells whoever looks at its health that it ends: no new clients are to be sent here."""
+        _log.info(
+            "/healthz has status 503 from now on; the end comes in %g seconds, or at once at another signal",
+            self.services.settings.drain,
+        )
+        self.health.end()
+
     def stop(self) -> None:
         """Stops accepting, stores what was accepted, says bye to all, sends what is due, closes. Idempotent.
 
@@ -170,6 +182,7 @@ class Server:
                 return
             self._stopping = True
         _log.info("stopping")
+        self.health.end()
         storage = self.services.storage
         self.services.accounts.close()
         self.services.logins.close()

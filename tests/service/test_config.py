@@ -45,6 +45,7 @@ OTHERS: Final[dict[str, tuple[str, Any]]] = {
     "retention_direct": ("365", 365),
     "tls_cert": ("cert.pem", "cert.pem"),
     "tls_key": ("key.pem", "key.pem"),
+    "drain": ("2.5", 2.5),
     "metrics": ("9100", 9_100),
     "log_level": ("warning", "warning"),
     "log_format": ("json", "json"),
@@ -70,11 +71,12 @@ RANGES: Final = {
     "max_invitations": ("1", "1000000", "0", "1000001"),
     "retention": ("0", "36500", "-1", "36501"),
     "retention_direct": ("0", "36500", "-1", "36501"),
+    "drain": ("0", "3600", "-0.1", "3600.1"),
     "metrics": ("0", "65535", "-1", "65536"),
 }
 SIZES: Final = {"max_db", "keep_free"}
 NO_SIZES: Final = ("", "M", "-1", "1.5G", "2 G", "2GB", "1P", "nan", "9" * 16, "\u0661M\u00b2")
-FRACTIONS: Final = {"users_interval", "login_timeout", "login_rate", "rate", "address_share"}
+FRACTIONS: Final = {"users_interval", "login_timeout", "login_rate", "rate", "address_share", "drain"}
 
 
 def option(name: str, text: str) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -76,6 +77,14 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain: {condition.__code__.co_names}"
         pause.wait(0.001)
+
+
+def free_port() -> int:
+    """A free port that the kernel gives to no client: one that connects to its own port would talk to itself."""
+    for port in random.sample(range(20_000, 30_000), 1_000):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise RuntimeError("no free port to be found from 20000 to 29999")
 
 
 class Process:
