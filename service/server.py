@@ -38,8 +38,9 @@ from service.clock import format_time, utcnow
 from service.config import READERS, Settings, search_places
 from service.delivery.loop import Delivery
 from service.errors import ConfigError, PeerError
+from service.listeners.admission import Admission
 from service.listeners.descriptors import count_places
-from service.listeners.listener import JSON, Listener
+from service.listeners.listener import Listener
 from service.listeners.places import Places
 from service.motd import Motd
 from service.net import tls
@@ -124,12 +125,13 @@ class Server:
         self._lock = threading.Lock()  # guards _stopping
         self._stopping = False
         self.places = Places(most_clients, self.delivery, now)
+        self.admission = Admission(self.services, self.places)
         self._control = Control(Path(settings.db), Desk(storage, LiveService(self.services, self.places.connections)))
         address: tuple[object, ...] = listening.getsockname()
         self.port = int(str(address[1]))
         self.ticker.start()
         self._control.start()
-        self._listener = Listener(listening, JSON, self.services, self.places, lambda: self._tls)
+        self._listener = Listener(listening, self.admission, lambda: self._tls)
         self._metrics = None if metrics is None else metrics.Metrics(for_metrics, self.services, self.places)
         if self._metrics is not None:
             _log.info("metrics at http://%s:%d/metrics, and /healthz", _LOOPBACK, settings.metrics)
