@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from service.listeners.admission import JSON, Dialect
@@ -34,3 +35,18 @@ def refusal_at(port: int) -> tuple[str, str]:
         error, bye = wire.read_to_end()
     assert (error["type"], error["fatal"], bye["reason"]) == ("error", True, "kicked")
     return error["code"], error["message"]
+
+
+def proxy_v1(host: str, port: int = 4_711) -> bytes:
+    """The header of a proxy for a client from there, in version 1."""
+    family, own = ("TCP6", "::1") if ":" in host else ("TCP4", "127.0.0.1")
+    return f"PROXY {family} {host} {own} {port} 12000\r\n".encode()
+
+
+def proxy_v2(host: str, port: int = 4_711, extra: bytes = b"") -> bytes:
+    """The same in version 2, with further fields."""
+    source = ip_address(host)
+    own = ip_address("::1" if source.version == 6 else "127.0.0.1")
+    block = source.packed + own.packed + port.to_bytes(2, "big") + (12_000).to_bytes(2, "big") + extra
+    transport = 0x21 if source.version == 6 else 0x11
+    return b"\r\n\r\n\0\r\nQUIT\n" + bytes([0x21, transport]) + len(block).to_bytes(2, "big") + block
