@@ -79,14 +79,6 @@ def check_origin(caller: Caller, request: Request) -> None:
         raise RequestError(tell(403, "another site's page may not connect here"))
 
 
-def find_scheme(*, is_tls: bool, forwarded: list[str]) -> str:
-    """Returns the browser's scheme; `forwarded` is the X-Forwarded-Proto of a trusted proxy, and empty of others."""
-    told = forwarded[-1].rpartition(",")[2].strip().lower() if forwarded else ""
-    if told in {"http", "https"}:
-        return told
-    return "https" if is_tls else "http"
-
-
 def security_fields(caller: Caller | None, hsts: int) -> Fields:
     """Returns the fields of every answer. Without a checked caller the page that gets it may connect to nothing.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.listeners.web.door import Caller, check_host, check_origin, find_scheme, security_fields
+from service.listeners.web.door import Caller, check_host, check_origin, security_fields
 from service.listeners.web.http import RequestError, parse
 
 NAMES = frozenset({"chat.example", "*.lab.example"})
@@ -111,25 +111,6 @@ def origin_comes_in(caller: Caller, *origins: str) -> bool:
 def test_only_the_own_page_gets_a_socket(origins: tuple[str, ...], comes_in: bool) -> None:
     """Scheme, name and port are those of this request; a program sends no Origin."""
     assert origin_comes_in(Caller("https", "Chat.example:8443"), *origins) is comes_in
-
-
-@pytest.mark.parametrize(
-    ("is_tls", "forwarded", "scheme"),
-    [
-        (True, [], "https"),
-        (False, [], "http"),
-        (False, ["https"], "https"),
-        (True, ["http"], "http"),
-        (False, ["HTTPS "], "https"),
-        (False, ["http, https"], "https"),
-        (False, ["https", "http"], "http"),
-        (True, ["javascript"], "https"),
-        (False, [""], "http"),
-    ],
-)
-def test_the_scheme_is_the_browsers(is_tls: bool, forwarded: list[str], scheme: str) -> None:
-    """A trusted proxy knows it; its last word counts, if it is one of the two."""
-    assert find_scheme(is_tls=is_tls, forwarded=forwarded) == scheme
 
 
 def test_the_page_may_connect_to_its_own_socket_only() -> None:
