@@ -15,8 +15,8 @@ import pytest
 from service.accounts import authentication
 from service.config import READERS, cores
 from service.errors import ConfigError
+from service.listeners.admission import Admission
 from service.listeners.descriptors import DESCRIPTORS_OWN, DESCRIPTORS_PER_READER
-from service.listeners.listener import Listener
 from service.net.transport import listen
 from service.origin import origin_of
 from service.server import Server
@@ -111,15 +111,15 @@ def no_descriptor_left() -> Iterator[None]:
 def test_a_client_without_a_descriptor_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When even accepting fails, a spare descriptor serves to say so, again and again; the others talk on."""
     accepted, may_go = threading.Event(), threading.Event()
-    admit = Listener._admit
+    admit = Admission.admit
 
-    def admit_later(*arguments: Any) -> None:
+    def admit_later(*arguments: Any) -> str | None:
         accepted.set()
         may_go.wait(PATIENCE)
-        admit(*arguments)
+        return admit(*arguments)
 
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:
-        monkeypatch.setattr(Listener, "_admit", admit_later)
+        monkeypatch.setattr(Admission, "admit", admit_later)
         late = [Wire(server.port, greet=False) for _ in range(6)]
         assert accepted.wait(PATIENCE)
         with no_descriptor_left():
