@@ -150,6 +150,7 @@ class Wire:
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=False)
         self._received = b""
+        self._open()
         self.hello: Line = self.read() if greet else {}
 
     def __enter__(self) -> Wire:
@@ -158,13 +159,26 @@ class Wire:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _open(self) -> None:
+        """What another kind of client does before the greeting."""
+
     def close(self) -> None:
         """Closes the connection without an `ex`."""
         self.socket.close()
 
-    def send_bytes(self, data: bytes) -> None:
-        """Sends bytes unchanged."""
+    def send_raw(self, data: bytes) -> None:
+        """Sends bytes on the connection, below any framing."""
         self.socket.sendall(data)
+
+    def send_bytes(self, data: bytes) -> None:
+        """Sends lines, or part of one, unchanged."""
+        self.send_raw(data)
+
+    def receive(self) -> bytes:
+        """Returns some of the bytes that lines are made of, maybe none; raises EOFError at the end."""
+        if not (data := self.socket.recv(65_536)):
+            raise EOFError(self._received)
+        return data
 
     def send(self, *commands: Line) -> None:
         """Sends the commands, all in one packet."""
@@ -173,10 +187,7 @@ class Wire:
     def read(self) -> Line:
         """Returns the next line. Raises EOFError at the end."""
         while b"\n" not in self._received:
-            data = self.socket.recv(65_536)
-            if not data:
-                raise EOFError(self._received)
-            self._received += data
+            self._received += self.receive()
         line, _, self._received = self._received.partition(b"\n")
         decoded: Line = json.loads(line)
         return decoded
@@ -221,10 +232,11 @@ def enter(
     password: str = PASSWORD,
     tls: ssl.SSLContext | None = None,
     source: str = "127.0.0.1",
+    kind: type[Wire] = Wire,
     **fields: Any,
 ) -> Wire:
     """Returns a client that is logged in, and registered if the name is new; `hello` has its `login_ok`."""
-    wire = Wire(port, tls=tls, source=source)
+    wire = kind(port, tls=tls, source=source)
     reply = wire.ask("login", username=name, password=password, **fields)
     if reply["type"] == "password_required":
         reply = wire.ask("register", username=name, password=password, **fields)
