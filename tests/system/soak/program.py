@@ -28,14 +28,14 @@ class Program:
     """The service as its own program. Linux only: it is measured by /proc."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = free_port()
+        self.port, self.web_port = free_port(), free_port()
         self.path = folder / "chat.db"
         self.log = folder / "service.log"
         self._program: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Starts it, and waits until it listens. Raises RuntimeError."""
-        options = [str(self.port), "--db", str(self.path), *FAST]
+        options = [str(self.port), "--web-port", str(self.web_port), "--db", str(self.path), *FAST]
         with self.log.open("ab") as log:
             told = log.tell()
             self._program = subprocess.Popen([sys.executable, "-m", "service", *options], cwd=ROOT, stderr=log)
