@@ -234,7 +234,7 @@ WRONG_REQUESTS: Final = {
     "from a page at another port": (head(*UPGRADE, "Origin: http://localhost:1", line=CHAT), {403}),
     "from a file, or a frame in a sandbox": (head(*UPGRADE, "Origin: null", line=CHAT), {403}),
     "from nowhere": (head(*UPGRADE, "Origin: ", line=CHAT), {403}),
-    "from two pages": (head(*UPGRADE, "Origin: http://localhost", "Origin: http://evil.example", line=CHAT), {400, 403}),
+    "from two": (head(*UPGRADE, "Origin: http://localhost", "Origin: http://evil.example", line=CHAT), {400, 403}),
     "from a page with a path": (head(*UPGRADE, "Origin: http://localhost/", line=CHAT), {403}),
 }  # fmt: skip
 
@@ -280,8 +280,7 @@ def test_what_comes_with_an_upgrade_is_the_first_of_its_frames(place: Place) -> 
     with socket.create_connection(("127.0.0.1", place.door.port(place.hall.server)), PATIENCE) as wire:
         wire.sendall(head(*UPGRADE, line=CHAT) + frame(TEXT, PONG_REPLY) + frame(PING, b"and this"))
         while b'"ref":"g"' not in received or b"and this" not in received:
-            assert (more := wire.recv(65_536))
-            received += more
+            received += wire.recv(65_536) or pytest.fail("it has ended")
     assert received.startswith(b"HTTP/1.1 101 ")
     assert received.index(b'"hello"') < received.index(b'"ref":"g"')
 
