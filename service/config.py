@@ -28,7 +28,8 @@ ACT_COST: Final = 10  # commands that a change all are told of counts as: the wr
 ROOM_COST: Final = 0.1  # lines before a login that each room told of in it counts as: 400 take up to 0.5 MB and 10 ms
 RECEIVE_COST: Final = 0.1  # commands that a receive counts as: bytes that come one by one cost as much as lines
 RECEIVE_COST_BYTES: Final = 4_096  # received bytes that count as a command, whatever their content
-RECORD_COST: Final = 0.1  # commands that a TLS record counts as: even an empty one may ask for new keys, 16 us of CPU
+# Commands that a TLS record counts as: even an empty one may ask for new keys, 16 us of CPU. And a WebSocket's frame.
+RECORD_COST: Final = 0.1
 MESSAGE_BYTES: Final = 2_048  # bytes of a line that count as one message: a long one counts as several, 40 KiB/s in all
 
 _PORT_MAX: Final = 65_535
