@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from dataclasses import Field, dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -34,6 +35,7 @@ MESSAGE_BYTES: Final = 2_048  # bytes of a line that count as one message: a lon
 _PORT_MAX: Final = 65_535
 _UNITS: Final = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000, "T": 1_000_000_000_000}
 _SIZE_DIGITS: Final = 15
+_MACHINE: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _HELP_WIDTH: Final = 32  # columns for the option names in --help
 
 
@@ -104,6 +106,13 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         return ip_network(text)
     except ValueError:
         raise ValueError(f"must be an address or a network, such as 10.0.0.0/8, not {text!r}") from None
+
+
+def _machine(text: str) -> str:
+    name = text.lower()
+    if _MACHINE.fullmatch(name) is None:
+        raise ValueError(f"must be the name of a machine, such as chat.example, without a port, not {text!r}")
+    return name
 
 
 def _setting(default: Any, parse: Callable[[str], Any], metavar: str, explain: str) -> Any:
@@ -195,6 +204,31 @@ class Settings:
         _one_of("yes", "no"),
         "yes|no",
         "whether clients must come through such a proxy, which sends a PROXY header first (version 1 or 2)",
+    )
+    web_port: int = _setting(
+        0, _number(0, _PORT_MAX), "PORT", "TCP port for browsers, with a page to chat in, and for webhooks; 0 for none"
+    )
+    web_host: str = _setting("", _text, "ADDRESS", "address for that port to listen on, if not that of --host")
+    web_tls: str = _setting(
+        "",
+        _one_of("yes", "no"),
+        "yes|no",
+        "whether that port speaks TLS; without a word it does, if --tls-cert is given",
+    )
+    web_name: tuple[str, ...] = _setting(
+        (),
+        _several(_machine),
+        "NAME",
+        "a name by which browsers reach that port, besides those in the certificate; several: again, or commas",
+    )
+    hsts: int = _setting(
+        0, _number(0, 63_072_000), "SECONDS", "seconds for which browsers are to come by TLS only; 0: they are not told"
+    )
+    drain: float = _setting(
+        0.0,
+        _number(0, 3_600, float),
+        "SECONDS",
+        "seconds between SIGTERM, from which on /healthz has status 503, and the end of the service",
     )
     metrics: int = _setting(
         0, _number(0, _PORT_MAX), "PORT", "port of 127.0.0.1 for Prometheus (/metrics) and /healthz; 0 for none"
