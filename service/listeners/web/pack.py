@@ -1,4 +1,4 @@
-"""Makes one script of the page's modules, as they are sent: without comments, in one request. Pure: texts in, texts out.
+"""Makes one script of the page's modules, as it is sent: without comments, in one request. Pure: texts to texts.
 
 It takes the form that the page's modules have: an import or an export is at the start of a line, what is imported is
 named, nothing is exported by default, and no text goes over a line's end. At other imports and exports it raises
@@ -26,11 +26,11 @@ _COMMENTS: Final = (
 _BEHIND: Final = re.compile(r"^(.*[;,{(\[]) +// .*$", re.MULTILINE)  # a comment behind code
 _QUOTES: Final = "'\"`"
 _INDENT: Final = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
-_STYLE_COMMENT: Final = re.compile(r"/\*.*?\*/", re.DOTALL)
+_STYLE_COMMENT: Final = re.compile(r"[ \t]*/\*.*?\*/", re.DOTALL)
 
 
 def pack(modules: Mapping[str, str], main: str) -> dict[str, str]:
-    """Returns scripts by name: `main` with all that it imports in one, and those loaded later, which take it from there.
+    """Returns scripts by name: `main` with all that it imports, and those loaded later, which take it from there.
 
     `modules` are texts by name; one that `main` does not lead to, at once or later, is left out.
     """
@@ -136,4 +136,4 @@ def _is_outside_texts(code: str) -> bool:
 
 def pack_style(text: str) -> str:
     """Returns a style sheet without comments and indentation."""
-    return _INDENT.sub("", _STYLE_COMMENT.sub("", text))
+    return _INDENT.sub("", _STYLE_COMMENT.sub("", text)).lstrip()
