@@ -14,7 +14,7 @@ from service.accounts.shares import KNOCK_BURST, Shares
 from service.config import Settings
 from service.listeners import visitors as module
 from service.listeners.proxies import Proxies
-from service.listeners.visitors import VISIT_COST, Visit, Visitors
+from service.listeners.visitors import LINGER_BYTES, VISIT_COST, Visit, Visitors
 from service.net.tls import load_certificate
 from service.origin import origin_of
 from tests.support.helpers import PATIENCE, seconds, until
@@ -180,6 +180,16 @@ def test_the_last_word_outlives_what_was_not_read(house: House) -> None:
     assert far is not None
     far.sendall(b"x" * 100_000)
     assert (far.recv(100), far.recv(100)) == (b"too much", b"")
+
+
+def test_who_talks_on_after_the_end_is_cut_off(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only so much is dropped: else an answered visit would be read from at full speed, at no charge."""
+    monkeypatch.setattr(module, "LINGER", 3_600.0)
+    far = house.come(serve=lambda _: None)
+    assert is_over(far)
+    assert far is not None
+    with pytest.raises(ConnectionError):
+        far.sendall(b"x" * 100 * LINGER_BYTES)
 
 
 # -- TLS --------------------------------------------------------------------------------------------------------------
