@@ -13,6 +13,7 @@ import pytest
 
 from service.errors import ConfigError
 from service.listeners.admission import Admission, Dialect
+from service.listeners.places import CROWDED
 from service.listeners.visitors import Visitors
 from service.origin import origin_of
 from service.server import Server
@@ -138,6 +139,20 @@ def test_a_proxy_that_only_looks_is_no_matter(tmp_path: Path, caplog: pytest.Log
         Wire(server.port, greet=False).close()
         until(lambda: server.visitors._number and not server.visitors._staying)
     assert "refused" not in caplog.text
+
+
+def test_a_crowd_of_silent_ones_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond so many that send no header newcomers of their proxy are told so; one of another proxy comes in."""
+    monkeypatch.setattr("service.server.Visitors", partial(Visitors, most=3, stay=3_600.0))
+    with running_server(tmp_path, **PROXIED) as server, ExitStack() as stay:
+        silent = [stay.enter_context(come_through_proxy(server.port, b"")) for _ in range(3)]
+        for _ in range(3):
+            assert refusal_at(server.port) == ("too_many_connections", CROWDED)
+        with come_through_proxy(server.port, proxy_v1("192.0.2.1"), source="127.0.0.2") as wire:
+            assert wire.read()["type"] == "hello"
+        assert silent[0].read_to_end() == []
+        silent[1].send_bytes(proxy_v1("192.0.2.2"))
+        assert silent[1].read()["type"] == "hello"
 
 
 def test_who_is_no_proxy_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

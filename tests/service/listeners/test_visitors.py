@@ -299,6 +299,45 @@ def test_who_has_been_handed_on_is_not_cut_off(house: House) -> None:
     assert streams[0].receive() == b"still here"
 
 
+def test_where_all_have_been_handed_on_nobody_makes_room(house: House) -> None:
+    """A newcomer is refused for the moment."""
+    may_go = threading.Event()
+
+    def hand_on(visit: Visit) -> None:
+        visit.hand_on()
+        may_go.wait(PATIENCE)
+
+    for _ in range(MOST):
+        house.come(serve=hand_on)
+    until(lambda: all(visit.is_handed_on for visit in house.visitors._staying))
+    assert house.come() is None
+    may_go.set()
+    until(lambda: not house.visitors._staying)
+    assert goes_on(house.come())
+
+
+def test_what_is_taken_back_during_a_stop_is_cut_off(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stop does not wait for a peer that takes its time to go."""
+    monkeypatch.setattr(module, "LINGER", 3_600.0)
+    has_gone, may_return = threading.Event(), threading.Event()
+
+    def offer(visit: Visit) -> None:
+        visit.hand_on()
+        has_gone.set()
+        may_return.wait(PATIENCE)
+        visit.take_back()
+
+    far = house.come(serve=offer)
+    assert has_gone.wait(PATIENCE)
+    stopping = threading.Thread(target=house.visitors.stop)
+    stopping.start()
+    until(lambda: house.visitors._stopping)
+    may_return.set()
+    stopping.join(PATIENCE)
+    assert is_over(far)
+    assert not stopping.is_alive()
+
+
 def test_a_visit_without_a_thread_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """While no thread can be started; then it passes."""
     with monkeypatch.context() as exhausted:
