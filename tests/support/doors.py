@@ -17,8 +17,7 @@ from tests.support.wires import WebWire
 
 if TYPE_CHECKING:
     from service.server import Server
-    from service.config import Settings
-from tests.support.helpers import Process
+    from tests.support.helpers import Process
     from tests.support.tls import Authority, Pair
 
 
