@@ -164,7 +164,7 @@ def test_who_is_no_proxy_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFix
                 error, bye = wire.read_to_end()
             assert (error["code"], error["fatal"], bye["reason"]) == ("bad_request", True, "kicked")
             assert "through a proxy only" in error["message"]
-    assert caplog.text.count("refused 127.0.1.1: bad_request") == 2
+    assert caplog.text.count("refused 127.0.1.1: it is none of --trusted-proxy") == 2
 
 
 def test_a_header_means_nothing_where_none_is_asked_for(tmp_path: Path) -> None:
@@ -228,3 +228,17 @@ def test_plain_behind_a_proxy_is_not_warned_of(tmp_path: Path, caplog: pytest.Lo
     """As the proxy has the certificate; clients that come past it are warned of as ever."""
     with running_server(tmp_path, **{**PROXIED, "proxy_protocol": by_proxy}, host="0.0.0.0"):  # noqa: S104
         assert ("without TLS everyone on the way can read" in caplog.text) is (by_proxy == "no")
+
+
+def test_a_stop_ends_who_has_sent_no_header(tmp_path: Path) -> None:
+    """At once, and its thread; who came through a proxy before is told."""
+    with running_server(tmp_path, **PROXIED) as server:
+        with (
+            come_through_proxy(server.port, b"PROXY ") as silent,
+            come_through_proxy(server.port, proxy_v1("192.0.2.1")) as client,
+        ):
+            assert client.read()["type"] == "hello"
+            server.stop()
+            assert silent.read_to_end() == []
+            assert client.read_to_end()[-1] == {"type": "bye", "reason": "shutdown"}
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("chat-")]
