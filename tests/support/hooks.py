@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from service.accounts.authentication import hash_token
+from service.accounts.names import look_of
 from service.storage.records import Hook, Post
 from tests.support.storage import NOW
 
@@ -16,8 +17,8 @@ HASH: Final = hash_token(SECRET)
 
 
 def add_hook(storage: AccountStorage, name: str = "monitor", room: str | None = None, secret: str = SECRET) -> None:
-    """Makes a webhook; its name is its look."""
-    storage.result(storage.add_hook(name, name, room, hash_token(secret), NOW))
+    """Makes a webhook."""
+    storage.result(storage.add_hook(name, look_of(name), room, hash_token(secret), NOW))
 
 
 def known_hook(storage: Storage, secret: str = SECRET) -> Hook:
