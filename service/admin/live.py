@@ -43,6 +43,7 @@ class LiveService:
         self._connections = connections
         self._started = format_time(utcnow())
         self.main_room = services.settings.main_room
+        self.web_address = ""
 
     def run(self, function: Callable[[], T]) -> T:
         """Raises StorageUnavailable if the delivery thread could not do it."""
