@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import Field, dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from service import programs
@@ -86,6 +87,22 @@ def _text(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError("must not be empty")
     return text
+
+
+def _several(parse: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    """Returns a parser for values with commas between them. The option can also be given several times."""
+
+    def parse_all(text: str) -> tuple[Any, ...]:
+        return tuple(parse(part.strip()) for part in text.split(","))
+
+    return parse_all
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise ValueError(f"must be an address or a network, such as 10.0.0.0/8, not {text!r}") from None
 
 
 def _setting(default: Any, parse: Callable[[str], Any], metavar: str, explain: str) -> Any:
@@ -166,6 +183,18 @@ class Settings:
     )
     tls_cert: str = _setting("", _text, "FILE", "the certificate, in PEM form: makes the port speak TLS, and only that")
     tls_key: str = _setting("", _text, "FILE", "its key, in PEM form and unencrypted")
+    trusted_proxy: tuple[IPv4Network | IPv6Network, ...] = _setting(
+        (),
+        _several(_network),
+        "NETWORK",
+        "address or network of a proxy whose word on where a client comes from counts; can be given several times",
+    )
+    proxy_protocol: str = _setting(
+        "no",
+        _one_of("yes", "no"),
+        "yes|no",
+        "whether clients must come through such a proxy, which sends a PROXY header first (version 1 or 2)",
+    )
     metrics: int = _setting(
         0, _number(0, _PORT_MAX), "PORT", "port of 127.0.0.1 for Prometheus (/metrics) and /healthz; 0 for none"
     )
@@ -181,7 +210,7 @@ def show_default(setting: Field[Any]) -> str:
     if setting.metadata["metavar"] == "SIZE":
         unit = next(unit for unit in reversed(_UNITS) if default % _UNITS[unit] == 0)
         return f"{default // _UNITS[unit]}{unit}" if default else "none"
-    return f"{default:g}" if isinstance(default, float) else str(default) or "none"
+    return f"{default:g}" if isinstance(default, float) else "none" if default in {"", ()} else str(default)
 
 
 def make_parser(prog: str = programs.SERVICE) -> Parser:
@@ -199,6 +228,7 @@ def make_parser(prog: str = programs.SERVICE) -> Parser:
         parser.add_argument(
             *names,
             metavar=setting.metadata["metavar"],
+            action="append" if isinstance(setting.default, tuple) else "store",
             help=f"{setting.metadata['help']} (default {show_default(setting)}) [CHAT_{setting.name.upper()}]",
             **cast("Any", more),
         )
@@ -216,6 +246,8 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> 
     for setting in fields(Settings):
         variable = f"CHAT_{setting.name.upper()}"
         text, source = given[setting.name], f"--{setting.name.replace('_', '-')}"
+        if isinstance(text, list):
+            text = ",".join(text)
         if text is None:
             text, source = environment.get(variable), variable
         if text is None:

@@ -38,9 +38,12 @@ from service.clock import format_time, utcnow
 from service.config import READERS, Settings, search_places
 from service.delivery.loop import Delivery
 from service.errors import ConfigError, PeerError
+from service.listeners.admission import Admission
 from service.listeners.descriptors import count_places
-from service.listeners.listener import JSON, Listener
+from service.listeners.listener import Listener
 from service.listeners.places import Places
+from service.listeners.proxies import Proxies
+from service.listeners.visitors import Visitors
 from service.motd import Motd
 from service.net import tls
 from service.net.transport import format_address, is_loopback, listen
@@ -78,7 +81,10 @@ class Server:
     def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
         """`now` is the clock of the limits. Raises ConfigError if it cannot listen or speak TLS, SchemaError."""
         _check_main_room(settings.main_room)
-        most_clients = count_places(settings.max_connections)
+        by_proxy = settings.proxy_protocol == "yes"
+        if by_proxy and not settings.trusted_proxy:
+            raise ConfigError("--proxy-protocol needs the proxy's address: --trusted-proxy, such as 10.0.0.2")
+        most_clients = count_places(settings.max_connections, visitors=by_proxy)
         self._tls: ssl.SSLContext | None = None
         self._load_certificate(settings)
         motd = Motd(settings.motd)
@@ -124,16 +130,21 @@ class Server:
         self._lock = threading.Lock()  # guards _stopping
         self._stopping = False
         self.places = Places(most_clients, self.delivery, now)
+        self.admission = Admission(self.services, self.places)
         self._control = Control(Path(settings.db), Desk(storage, LiveService(self.services, self.places.connections)))
         address: tuple[object, ...] = listening.getsockname()
         self.port = int(str(address[1]))
         self.ticker.start()
         self._control.start()
-        self._listener = Listener(listening, JSON, self.services, self.places, lambda: self._tls)
+        proxies = Proxies(settings.trusted_proxy)
+        self.visitors = Visitors(proxies, self.services.shares)
+        self._listener = Listener(
+            listening, self.admission, lambda: self._tls, visitors=self.visitors if by_proxy else None
+        )
         self._metrics = None if metrics is None else metrics.Metrics(for_metrics, self.services, self.places)
         if self._metrics is not None:
             _log.info("metrics at http://%s:%d/metrics, and /healthz", _LOOPBACK, settings.metrics)
-        if self._tls is None and not is_loopback(address):
+        if self._tls is None and not is_loopback(address) and not by_proxy:
             _log.warning(
                 "without TLS everyone on the way can read passwords and messages. To make certificates: %s certs; to "
                 "use them: --tls-cert and --tls-key",
@@ -182,6 +193,7 @@ class Server:
         if self._metrics is not None:
             self._metrics.stop()
         self.ticker.stop()
+        self.visitors.stop()
         connections = self.places.connections()
         for connection in connections:
             connection.stop()

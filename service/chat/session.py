@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from service.delivery.loop import Delivery
     from service.delivery.outbox import Amend, Outbox
     from service.delivery.run import Note
+    from service.errors import ErrorCode
     from service.motd import Motd
     from service.origin import Origin
     from service.storage.contract import Storage, Write
@@ -78,9 +79,9 @@ class Services:
     stored: dict[str, int] = field(default_factory=lambda: {"public": 0, "room": 0, "direct": 0})
     refused: Tally = field(default_factory=Tally)  # errors that clients were told, by their code
 
-    def turn_away(self, reason: str) -> tuple[ErrorReply, ByeReply]:
+    def turn_away(self, reason: str, code: ErrorCode = "too_many_connections") -> tuple[ErrorReply, ByeReply]:
         """Returns the last events for a client that gets no place, or loses it; counts the refusal."""
-        error = ErrorReply(code="too_many_connections", message=reason, fatal=True)
+        error = ErrorReply(code=code, message=reason, fatal=True)
         self.refused.add(error.code)
         return error, ByeReply(reason="kicked")
 

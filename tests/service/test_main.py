@@ -168,7 +168,7 @@ def work(*arguments):
         ("chat-writer", "storage.sqlite.writer", "Writer", "_commit"),
         ("chat-delivery", "delivery.loop", "Delivery", "_run_actions"),
         ("chat-ticker", "ticker", "Ticker", "run_due"),
-        ("chat-accept", "listeners.listener", "Listener", "_take_client"),
+        ("chat-accept", "listeners.acceptor", "Acceptor", "_take_client"),
     ],
 )
 def test_a_worker_that_cannot_go_on_ends_the_service(
