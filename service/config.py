@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from dataclasses import Field, dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -27,12 +28,14 @@ ACT_COST: Final = 10  # commands that a change all are told of counts as: the wr
 ROOM_COST: Final = 0.1  # lines before a login that each room told of in it counts as: 400 take up to 0.5 MB and 10 ms
 RECEIVE_COST: Final = 0.1  # commands that a receive counts as: bytes that come one by one cost as much as lines
 RECEIVE_COST_BYTES: Final = 4_096  # received bytes that count as a command, whatever their content
-RECORD_COST: Final = 0.1  # commands that a TLS record counts as: even an empty one may ask for new keys, 16 us of CPU
+# Commands that a TLS record counts as: even an empty one may ask for new keys, 16 us of CPU. And a WebSocket's frame.
+RECORD_COST: Final = 0.1
 MESSAGE_BYTES: Final = 2_048  # bytes of a line that count as one message: a long one counts as several, 40 KiB/s in all
 
 _PORT_MAX: Final = 65_535
 _UNITS: Final = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000, "T": 1_000_000_000_000}
 _SIZE_DIGITS: Final = 15
+_MACHINE: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _HELP_WIDTH: Final = 32  # columns for the option names in --help
 
 
@@ -103,6 +106,13 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         return ip_network(text)
     except ValueError:
         raise ValueError(f"must be an address or a network, such as 10.0.0.0/8, not {text!r}") from None
+
+
+def _machine(text: str) -> str:
+    name = text.lower()
+    if _MACHINE.fullmatch(name) is None:
+        raise ValueError(f"must be the name of a machine, such as chat.example, without a port, not {text!r}")
+    return name
 
 
 def _setting(default: Any, parse: Callable[[str], Any], metavar: str, explain: str) -> Any:
@@ -194,6 +204,31 @@ class Settings:
         _one_of("yes", "no"),
         "yes|no",
         "whether clients must come through such a proxy, which sends a PROXY header first (version 1 or 2)",
+    )
+    web_port: int = _setting(
+        0, _number(0, _PORT_MAX), "PORT", "TCP port for browsers, with a page to chat in, and for webhooks; 0 for none"
+    )
+    web_host: str = _setting("", _text, "ADDRESS", "address for that port to listen on, if not that of --host")
+    web_tls: str = _setting(
+        "",
+        _one_of("yes", "no"),
+        "yes|no",
+        "whether that port speaks TLS; without a word it does, if --tls-cert is given",
+    )
+    web_name: tuple[str, ...] = _setting(
+        (),
+        _several(_machine),
+        "NAME",
+        "a name by which browsers reach that port, besides those in the certificate; several: again, or commas",
+    )
+    hsts: int = _setting(
+        0, _number(0, 63_072_000), "SECONDS", "seconds for which browsers are to come by TLS only; 0: they are not told"
+    )
+    drain: float = _setting(
+        0.0,
+        _number(0, 3_600, float),
+        "SECONDS",
+        "seconds between SIGTERM, from which on /healthz has status 503, and the end of the service",
     )
     metrics: int = _setting(
         0, _number(0, _PORT_MAX), "PORT", "port of 127.0.0.1 for Prometheus (/metrics) and /healthz; 0 for none"

@@ -131,7 +131,7 @@ class Session:
         return self._debt.left()
 
     def charge_bytes(self, size: int, records: int) -> None:
-        """Charges received bytes and TLS records to the shares, before they are processed."""
+        """Charges received bytes, and TLS records or frames, to the shares, before they are processed."""
         self.charge(RECEIVE_COST + size / RECEIVE_COST_BYTES + records * RECORD_COST)
 
     def charge(self, cost: float) -> None:
@@ -195,7 +195,7 @@ class Session:
 
     # -- the end ------------------------------------------------------------------------------------------------------
     def refuse(self, error: PeerError) -> None:
-        """Ends a session without a login, for a fault of its client."""
+        """Ends a session for a fault of its client, which no command has made."""
         if not self.ended:
             self.reply(self.explain(error))
             self.end("kicked")

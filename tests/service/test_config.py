@@ -48,6 +48,12 @@ OTHERS: Final[dict[str, tuple[str, Any]]] = {
     "tls_key": ("key.pem", "key.pem"),
     "trusted_proxy": ("10.0.0.0/8, 2001:db8::1", (ip_network("10.0.0.0/8"), ip_network("2001:db8::1"))),
     "proxy_protocol": ("yes", "yes"),
+    "web_port": ("8080", 8_080),
+    "web_host": ("::1", "::1"),
+    "web_tls": ("no", "no"),
+    "web_name": ("Chat.example, chat", ("chat.example", "chat")),
+    "hsts": ("31536000", 31_536_000),
+    "drain": ("2.5", 2.5),
     "metrics": ("9100", 9_100),
     "log_level": ("warning", "warning"),
     "log_format": ("json", "json"),
@@ -73,11 +79,14 @@ RANGES: Final = {
     "max_invitations": ("1", "1000000", "0", "1000001"),
     "retention": ("0", "36500", "-1", "36501"),
     "retention_direct": ("0", "36500", "-1", "36501"),
+    "web_port": ("0", "65535", "-1", "65536"),
+    "hsts": ("0", "63072000", "-1", "63072001"),
+    "drain": ("0", "3600", "-0.1", "3600.1"),
     "metrics": ("0", "65535", "-1", "65536"),
 }
 SIZES: Final = {"max_db", "keep_free"}
 NO_SIZES: Final = ("", "M", "-1", "1.5G", "2 G", "2GB", "1P", "nan", "9" * 16, "\u0661M\u00b2")
-FRACTIONS: Final = {"users_interval", "login_timeout", "login_rate", "rate", "address_share"}
+FRACTIONS: Final = {"users_interval", "login_timeout", "login_rate", "rate", "address_share", "drain"}
 
 
 def option(name: str, text: str) -> list[str]:

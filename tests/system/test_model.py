@@ -16,7 +16,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from service.chat import hooks
 from service.origin import origin_of
 from service.storage.records import NonceReused
-from tests.support.helpers import PATIENCE, Wire, enter, running_server
+from tests.support.doors import door_for_models
+from tests.support.helpers import PATIENCE, Wire, running_server
 from tests.support.hooks import add_hook, known_hook
 
 NAMES = ("alice", "bob", "carol")
@@ -63,10 +64,11 @@ class Chat(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        self.server = self._stack.enter_context(running_server(folder))
+        self.door = door_for_models()
+        self.server = self._stack.enter_context(running_server(folder, **self.door.settings))
         add_hook(self.server.services.storage, HOOK)
         for name in NAMES:
-            with enter(self.server.port, name) as wire:
+            with self.door.enter(self.server, name) as wire:
                 wire.ask("ex")
                 wire.read_to_end()
 
@@ -99,7 +101,7 @@ class Chat(RuleBasedStateMachine):
     # -- what sessions do ---------------------------------------------------------------------------------------------
     @rule(target=clients, name=st.sampled_from(NAMES), confirm=st.booleans())
     def log_in(self, name: str, confirm: bool) -> Client:
-        wire = enter(self.server.port, name, confirm=confirm)
+        wire = self.door.enter(self.server, name, confirm=confirm)
         names = sorted({client.name for client in self.online} | {name})
         newest = max((message.id for message in self.visible(name)), default=0)
         assert wire.hello["users"] == names
@@ -117,7 +119,7 @@ class Chat(RuleBasedStateMachine):
             assert client.wire.read_to_end() == []
         client.wire.close()
         # A session that is gone must be gone before the model goes on: someone else's view of the list tells.
-        with enter(self.server.port, NAMES[0], confirm=True) as probe:
+        with self.door.enter(self.server, NAMES[0], confirm=True) as probe:
             names = sorted({other.name for other in self.online} | {NAMES[0]})
             while probe.ask("users")["users"] != names:
                 pass
