@@ -5,8 +5,7 @@
  * @module
  */
 
-import { Spans } from './spans.js';
-
+/** @typedef {import('./spans.js').Spans} Spans */
 /** @typedef {import('./protocol.js').StoredMessage} StoredMessage */
 /** @typedef {import('./protocol.js').RoomInfo} RoomInfo */
 /** @typedef {import('./protocol.js').MemberInfo} MemberInfo */
@@ -205,13 +204,14 @@ export class Conversation {
     return true;
   }
 
-  /** Forgets all messages; from `first` on they are given anew.
-   * @param {number} first
+  /**
+   * Forgets all messages up to this id.
+   * @param {number} last
    */
-  clear(first) {
-    this.messages = [];
-    this.notes = [];
-    this.spans = new Spans([[first, Infinity]]);
+  clear(last) {
+    this.messages = this.messages.slice(this.indexOf(last + 1));
+    this.notes = this.notes.filter((note) => note.after > last);
+    this.spans.cut(0, last);
   }
 
   /**

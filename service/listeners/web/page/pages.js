@@ -3,8 +3,6 @@
  * @module
  */
 
-import { Spans } from './spans.js';
-
 /** @typedef {import('./protocol.js').StoredMessage} StoredMessage */
 /** @typedef {import('./conversation.js').Message} Message */
 /** @typedef {import('./store.js').Store} Store */
@@ -31,11 +29,12 @@ export function missed(store, rows, lastId = 0) {
 }
 
 /**
- * A page of all conversations; with the row of the largest id all up to there is taken in.
+ * A page of all conversations: with it, all from the cursor to the id `last` is loaded.
  * @param {Store} store
  * @param {readonly StoredMessage[]} rows
+ * @param {number} last
  */
-export function since(store, rows) {
+export function since(store, rows, last) {
   /** @type {Map<string, { fresh: Message[], isBetween: boolean }>} */
   const came = new Map();
   for (const row of rows) {
@@ -45,8 +44,13 @@ export function since(store, rows) {
     const place = store.put(conversation, row);
     if (place === 'last') entry.fresh.push(conversation.messages[conversation.messages.length - 1]);
     entry.isBetween ||= place === 'between';
-    store.cursor = Math.max(store.cursor, row.id);
   }
+  for (const conversation of store.all.values()) {
+    conversation.spans.add(store.cursor + 1, last);
+    conversation.recount();
+  }
+  store.base.add(store.cursor + 1, last);
+  store.cursor = Math.max(store.cursor, last);
   for (const [target, { fresh, isBetween }] of came) {
     if (store.trim(store.begin(target)) || isBetween) store.tell({ kind: 'messages', target });
     else if (fresh.length) store.tell({ kind: 'append', target, messages: fresh, live: false });
@@ -55,28 +59,14 @@ export function since(store, rows) {
 }
 
 /**
- * What came between these ids is not fetched: there is a gap in every conversation.
+ * So much was deleted that nothing up to the id `last` can be trusted any more.
  * @param {Store} store
- * @param {number} first
  * @param {number} last
  */
-export function skip(store, first, last) {
-  store.base.cut(first, last);
+export function forgetMessages(store, last) {
+  store.base.cut(0, last);
   for (const conversation of store.all.values()) {
-    conversation.spans.cut(first, last);
-    store.tell({ kind: 'messages', target: conversation.target });
-  }
-  store.cursor = Math.max(store.cursor, last);
-}
-
-/**
- * So much was deleted that nothing on show can be trusted: from the cursor on all is given anew.
- * @param {Store} store
- */
-export function forgetMessages(store) {
-  store.base = new Spans([[store.cursor + 1, Infinity]]);
-  for (const conversation of store.all.values()) {
-    conversation.clear(store.cursor + 1);
+    conversation.clear(last);
     store.tell({ kind: 'messages', target: conversation.target });
   }
 }

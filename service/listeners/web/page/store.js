@@ -109,17 +109,20 @@ export class Store {
 
   // -- what is told ---------------------------------------------------------------------------------------------------
   /**
-   * A login. What is later than `from` is given from now on, by `since` and live. Gives the conversations that the
-   * service takes for less read than they are, with the last ids that were shown.
+   * A login: what is later than its `last_id` comes live, and what came between the cursor and there is not loaded yet.
+   * Gives the conversations that the service takes for less read than they are, with the last ids that were shown.
    * @param {import('./protocol.js').LoginOkReply} login
    * @param {string} mainRoom
-   * @param {number} from
    */
-  start(login, mainRoom, from) {
+  start(login, mainRoom) {
     this.me = login.username;
     this.mainRoom = mainRoom;
     this.finder = finderOf(login.username);
-    if (!this.base.all.length) this.base.add(from + 1, Infinity);
+    const live = new Spans([[login.last_id + 1, Infinity]]);
+    for (const spans of [this.base, ...[...this.all.values()].map((one) => one.spans)]) {
+      spans.cut(this.cursor + 1, login.last_id);
+      spans.add(login.last_id + 1, Infinity);
+    }
     this.setOnline(login.users);
     const main = this.begin(MAIN);
     main.name = mainRoom;
@@ -128,13 +131,13 @@ export class Store {
     main.muted = login.muted ? { until: login.muted_until ?? '' } : null;
     const shown = new Map([[main, main.start(login.unread, login.read_id ?? 0, login.last_id)]]);
     const rooms = new Map((login.rooms ?? []).map((room) => [`#${room.room}`, room]));
-    for (const [target, conversation] of [...this.all]) {
-      if (conversation.kind !== 'room') continue;
-      const is = rooms.get(target);
-      if (!is || is.created !== conversation.created) this.lose(target);
+    for (const conversation of [...this.all.values()]) {
+      if (conversation.kind === 'room' && !rooms.has(conversation.target)) this.lose(conversation.target);
     }
     for (const [target, room] of rooms) {
-      const conversation = this.all.get(target) ?? this.begin(target, new Spans([[from + 1, Infinity]]));
+      const known = this.all.get(target);
+      const isSame = known && !known.isLost && known.created === room.created;
+      const conversation = isSame ? known : this.beginAnew(target, live.copy());
       learn(conversation, room);
       shown.set(conversation, conversation.start(room.unread ?? 0, room.read_id ?? 0, login.last_id));
     }
@@ -356,6 +359,18 @@ export class Store {
    */
   roomOf(room) {
     return room === undefined || room === this.mainRoom ? MAIN : `#${room}`;
+  }
+
+  /**
+   * A room of that name which is another one than before, or was lost. Own texts that wait for it stay on show.
+   * @param {string} target
+   * @param {Spans} spans
+   */
+  beginAnew(target, spans) {
+    const pending = this.all.get(target)?.pending ?? [];
+    this.all.delete(target);
+    this.tell({ kind: 'messages', target });
+    return Object.assign(this.begin(target, spans), { pending });
   }
 
   /**
