@@ -10,7 +10,8 @@ import { HELLO } from './fakes.js';
 /** @typedef {import('../../service/listeners/web/page/environment.js').Socket} Socket */
 /**
  * @typedef {{
- *   id: number, time: string, from: string, to?: string, room?: string, message: string, kind?: string, deleted?: string
+ *   id: number, time: string, from: string, to?: string, room?: string, created?: string, message: string, kind?: string,
+ *   deleted?: string
  * }} Row
  */
 /** @typedef {{ created: string, topic: string, members: Map<string, { role: string, read: number, since: number }> }} Room */
@@ -138,7 +139,9 @@ export class FakeService {
    */
   mayRead(name, row) {
     if (row.to !== undefined) return row.to === name || row.from === name;
-    return row.room === undefined || (this.rooms.get(row.room)?.members.has(name) ?? false);
+    if (row.room === undefined) return true;
+    const room = this.rooms.get(row.room); // perhaps another one of that name
+    return room !== undefined && room.created === row.created && room.members.has(name);
   }
 
   /**
@@ -266,7 +269,7 @@ export class FakeService {
       if (!its || (created && its.created !== created)) return refuse('unknown_room');
       if (!its.members.has(link.name)) return refuse('not_a_member');
     }
-    this.store(command, link, reply, refuse, { room });
+    this.store(command, link, reply, refuse, { room }, room && this.rooms.get(room)?.created);
   }
 
   do_dm(/** @type {any} */ command, /** @type {Link} */ link, /** @type {any} */ reply, /** @type {any} */ refuse) {
@@ -280,13 +283,14 @@ export class FakeService {
    * @param {any} reply
    * @param {any} refuse
    * @param {{ to?: string, room?: string }} where
+   * @param {string} [created]
    */
-  store({ command, nonce, message, kind }, link, reply, refuse, where) {
+  store({ command, nonce, message, kind }, link, reply, refuse, where, created) {
     const key = `${link.name} ${nonce}`;
     let row = this.nonces.get(key);
     if (!row && this.isFull) return refuse('storage_unavailable');
     if (!row) {
-      row = { id: this.lastId + 1 + (this.clock % 3), time: this.now(), from: link.name, ...where, message, kind };
+      row = { id: this.lastId + 1 + (this.clock % 3), time: this.now(), from: link.name, ...where, created, message, kind };
       this.rows.push(row);
       this.nonces.set(key, row);
       if (where.to !== undefined) this.unseen.add(row.id);

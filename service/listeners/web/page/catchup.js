@@ -28,7 +28,7 @@ export class CatchUp {
     this.store = store;
     this.done = done;
     this.isMore = false; // direct messages are missed beyond those that are told
-    /** @private @type {Event[] | null} events that wait, in their order; null: nothing is under way */
+    /** @private @type {(Event | (() => void))[] | null} what waits, in its order; null: nothing is under way */
     this.held = null;
     /** @private */
     this.time = ''; // the service's: every deletion before it is known
@@ -68,7 +68,18 @@ export class CatchUp {
 
   /** The connection is lost: the next login begins where this one has come to. */
   stop() {
+    const { held } = this;
     this.held = null;
+    for (const one of held ?? []) if (typeof one === 'function') one(); // what was asked for was done all the same
+  }
+
+  /**
+   * Does something at its place among the events that are pushed.
+   * @param {() => void} then
+   */
+  inOrder(then) {
+    if (this.held) this.held.push(then);
+    else then();
   }
 
   /**
@@ -133,7 +144,10 @@ export class CatchUp {
     this.store.cursor = Math.max(this.store.cursor, this.lastId);
     const { held } = this;
     this.held = null;
-    for (const event of held ?? []) this.take(event);
+    for (const one of held ?? []) {
+      if (typeof one === 'function') one();
+      else this.take(one);
+    }
     this.done();
   }
 }

@@ -38,7 +38,8 @@ export function since(store, rows, last) {
   /** @type {Map<string, { fresh: Message[], isBetween: boolean }>} */
   const came = new Map();
   for (const row of rows) {
-    const conversation = store.begin(store.targetOf(row));
+    const conversation = store.known(store.targetOf(row));
+    if (!conversation) continue;
     const entry = came.get(conversation.target) ?? { fresh: [], isBetween: false };
     came.set(conversation.target, entry);
     const place = store.put(conversation, row);
@@ -87,7 +88,7 @@ export function page(store, target, asked, page) {
   const fresh = conversation.messages.length - before;
   let [first, last] = [1, (asked.before ?? Infinity) - 1];
   if (asked.after !== undefined) {
-    first = asked.after;
+    first = conversation.find(asked.after) ? asked.after : asked.after + 1;
     if (more && messages.length) last = messages[messages.length - 1].id;
   } else if (more && messages.length) first = messages[0].id;
   if (messages.length || !more) conversation.spans.add(first, last);

@@ -118,7 +118,6 @@ export class Store {
     this.me = login.username;
     this.mainRoom = mainRoom;
     this.finder = finderOf(login.username);
-    const live = new Spans([[login.last_id + 1, Infinity]]);
     for (const spans of [this.base, ...[...this.all.values()].map((one) => one.spans)]) {
       spans.cut(this.cursor + 1, login.last_id);
       spans.add(login.last_id + 1, Infinity);
@@ -137,7 +136,7 @@ export class Store {
     for (const [target, room] of rooms) {
       const known = this.all.get(target);
       const isSame = known && !known.isLost && known.created === room.created;
-      const conversation = isSame ? known : this.beginAnew(target, live.copy());
+      const conversation = isSame ? known : this.beginAnew(target, login.last_id + 1);
       learn(conversation, room);
       shown.set(conversation, conversation.start(room.unread ?? 0, room.read_id ?? 0, login.last_id));
     }
@@ -281,7 +280,8 @@ export class Store {
    */
   live(event) {
     const target = this.targetOf(event);
-    const conversation = this.begin(target);
+    const conversation = this.known(target);
+    if (!conversation) return;
     const place = this.put(conversation, event); // none: a page had it before
     if ('to' in event && event.to === this.me) conversation.miss(event.id);
     const message = conversation.find(event.id);
@@ -362,15 +362,28 @@ export class Store {
   }
 
   /**
-   * A room of that name which is another one than before, or was lost. Own texts that wait for it stay on show.
+   * The conversation for a message that came; a talk begins with it. None for a room that the user is not in, as far as
+   * this session was told: when it is told, history has the message.
    * @param {string} target
-   * @param {Spans} spans
    */
-  beginAnew(target, spans) {
-    const pending = this.all.get(target)?.pending ?? [];
+  known(target) {
+    if (target[0] === '@') return this.begin(target);
+    const conversation = this.all.get(target);
+    return conversation?.isLost ? undefined : conversation;
+  }
+
+  /**
+   * A room of that name which is another one than before, or was lost; it comes live from `first` on. Own texts that are
+   * stored or wait already stay.
+   * @param {string} target
+   * @param {number} first
+   */
+  beginAnew(target, first) {
+    const { pending = [], messages = [] } = this.all.get(target) ?? {};
     this.all.delete(target);
     this.tell({ kind: 'messages', target });
-    return Object.assign(this.begin(target, spans), { pending });
+    const fresh = messages.filter((message) => message.id >= first);
+    return Object.assign(this.begin(target, new Spans([[first, Infinity]])), { pending, messages: fresh });
   }
 
   /**
