@@ -136,8 +136,7 @@ export class Conversation {
   insert(message) {
     const index = this.indexOf(message.id);
     if (this.messages[index]?.id === message.id) {
-      const known = this.messages[index];
-      if (message.deleted && !known.deleted) this.messages[index] = { ...message, status: known.status };
+      if (message.deleted && !this.messages[index].deleted) this.erase(message.id, message.deleted);
       return '';
     }
     this.messages.splice(index, 0, message);

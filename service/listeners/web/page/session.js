@@ -243,7 +243,7 @@ export class Session extends Lobby {
     if (!store.get(store.open)) store.open = MAIN;
     const outbox = this.sender?.outbox ?? new Outbox(this.vault.area, login.username, this.environment);
     this.keep = this.vault.drawer(login.username);
-    this.sender ??= new Sender(this.wire, store, outbox);
+    this.sender ??= new Sender(this.wire, store, this.catchUp, outbox);
     this.sender.begin(); // first of all: their acks come before `since` brings those that were stored
     for (const [target, id] of shown) this.seer.tell(target, id);
     if (!isBack) this.newest(store.open).catch(() => {}); // what one looks at comes before the rest

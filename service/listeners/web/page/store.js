@@ -161,7 +161,7 @@ export class Store {
     if (ack.status && conversation.change(id, { status: ack.status }) && !place) {
       this.tell({ kind: 'messages', target });
     }
-    if (ack.to === this.me) conversation.miss(id); // a note to oneself is missed until it is confirmed
+    if (place && ack.to === this.me) conversation.miss(id); // a note to oneself is missed until it is confirmed
     this.tellOf(conversation, place, id);
   }
 
