@@ -12,7 +12,8 @@ from service.listeners.admission import JSON
 from service.listeners.connection import LOGIN_LINE
 from service.listeners.web import door, http
 from service.listeners.web.answer import Answer, HookRequest, tell
-from service.net.websocket import Framer, MessageLimits, UpgradeRefused, WebSocketStream
+from service.net.frames import Framer
+from service.net.websocket import MessageLimits, UpgradeRefused, WebSocketStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
