@@ -6,6 +6,7 @@ Says no word of the chat: a browser's socket is a stream of lines, like that of 
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from service.listeners.admission import JSON
@@ -31,10 +32,7 @@ HOOK: Final = "/hook/"
 
 _SHOWN: Final = 100  # characters of a method or path in the log
 _NOTHING: Final = tell(404, "there is nothing of that name")
-_ABOUT_UPGRADES: Final[dict[int, Fields]] = {
-    405: (("Allow", "GET"),),
-    426: (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")),
-}
+_ASK_FOR_UPGRADE: Final[Fields] = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
 _log: Final = logging.getLogger("chat.web")
 
 
@@ -149,7 +147,8 @@ class Routes:
                 limits=self._limits,
             )
         except UpgradeRefused as error:
-            raise http.RequestError(tell(error.status, str(error), _ABOUT_UPGRADES.get(error.status, ()))) from error
+            fields = _ASK_FOR_UPGRADE if error.status == HTTPStatus.UPGRADE_REQUIRED else ()
+            raise http.RequestError(tell(error.status, "here is only a WebSocket", fields)) from error
         visit.hand_on()
         reason = self._admission.admit(stream, visit.origin, JSON)
         if reason is None:
