@@ -16,18 +16,18 @@ _MASK_BYTES: Final = 4  # in each frame of a client
 
 
 class Framer:
-    """Makes frames of what is sent. Many clients share it on the sending thread: what goes to all is framed once."""
+    """Makes frames of what is sent. Many clients share it, from any thread: what goes to all is framed once."""
 
     def __init__(self) -> None:
-        self._data: bytes | memoryview | None = None
-        self._frame = b""
+        self._last: tuple[bytes | memoryview | None, bytes] = None, b""  # both in one, as threads share them
 
     def frame(self, data: bytes | memoryview) -> bytes:
         """Returns a text message."""
-        if data is not self._data:
-            self._frame = b"".join((_head(len(data)), data))
-            self._data = data
-        return self._frame
+        last, frame = self._last
+        if data is not last:
+            frame = b"".join((_head(len(data)), data))
+            self._last = data, frame
+        return frame
 
 
 def _head(size: int) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from websockets.frames import BINARY, CONT, TEXT, CloseCode, Frame
 from websockets.http11 import Request
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from service.errors import PeerError
@@ -113,18 +114,19 @@ class WebSocketStream(Stream):
 
         Sends nothing: the answer goes before the first message. Raises UpgradeRefused.
         """
-        protocol = ServerProtocol(logger=_quiet)
-        protocol.receive_data(head)
-        request = next(iter(protocol.events_received()), None)
+        handshake = ServerProtocol(logger=_quiet)
+        handshake.receive_data(head)
+        request = next(iter(handshake.events_received()), None)
         if not isinstance(request, Request):
-            raise UpgradeRefused(400, f"this is no request for a WebSocket: {protocol.handshake_exc}")
-        response = protocol.accept(request)
+            raise UpgradeRefused(400, f"this is no request for a WebSocket: {handshake.handshake_exc}")
+        response = handshake.accept(request)
         if response.status_code != _SWITCHING:
-            raise UpgradeRefused(response.status_code, f"this opens no WebSocket: {protocol.handshake_exc}")
-        protocol.send_response(response)
+            raise UpgradeRefused(response.status_code, f"this opens no WebSocket: {handshake.handshake_exc}")
+        # Another one for what follows, as that one keeps the request.
+        protocol = ServerProtocol(state=State.OPEN, logger=_quiet)
         stream = cls(inner, protocol, framer=framer, post=post, limits=limits)
         stream._rest = rest
-        stream._unsent = b"".join(protocol.data_to_send())
+        stream._unsent = response.serialize()
         return stream
 
     def handshake(self) -> None:

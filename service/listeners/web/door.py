@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from service.listeners.web.answer import Fields
     from service.listeners.web.http import Request
 
-_AUTHORITY: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9._-]{1,253}))(?::[0-9]{1,5})?")
+_AUTHORITY: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9._-]{1,253}))(?::([0-9]{1,5}))?")
+
+_PORT_MAX: Final = 65_535
 
 # Of these the page uses nothing, and a script that came in must not either.
 _POLICIES: Final = ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
@@ -51,9 +53,9 @@ def check_host(names: Container[str], request: Request) -> str:
     `names` are the operator's and the certificate's, in small letters; ``*.`` at the start stands for one label.
     """
     host = request.value("host")
-    if host is None or (parts := _AUTHORITY.fullmatch(host)) is None:
+    if host is None or (parts := _AUTHORITY.fullmatch(host)) is None or int(parts[3] or 0) > _PORT_MAX:
         raise RequestError(tell(400, "send one Host, a name or an address"))
-    address, name = parts.groups()
+    address, name, _ = parts.groups()
     if not (_is_address(address or name) or (name and _is_own(names, name.lower()))):
         raise RequestError(tell(421, "this name is not known here; the operator can add it with --web-name"))
     return host

@@ -6,13 +6,15 @@ Says no word of the chat: a browser's socket is a stream of lines, like that of 
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from service.listeners.admission import JSON
 from service.listeners.connection import LOGIN_LINE
 from service.listeners.web import door, http
 from service.listeners.web.answer import Answer, HookRequest, tell
-from service.net.websocket import Framer, MessageLimits, UpgradeRefused, WebSocketStream
+from service.net.frames import Framer
+from service.net.websocket import MessageLimits, UpgradeRefused, WebSocketStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -30,10 +32,7 @@ HOOK: Final = "/hook/"
 
 _SHOWN: Final = 100  # characters of a method or path in the log
 _NOTHING: Final = tell(404, "there is nothing of that name")
-_ABOUT_UPGRADES: Final[dict[int, Fields]] = {
-    405: (("Allow", "GET"),),
-    426: (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")),
-}
+_ASK_FOR_UPGRADE: Final[Fields] = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
 _log: Final = logging.getLogger("chat.web")
 
 
@@ -148,7 +147,8 @@ class Routes:
                 limits=self._limits,
             )
         except UpgradeRefused as error:
-            raise http.RequestError(tell(error.status, str(error), _ABOUT_UPGRADES.get(error.status, ()))) from error
+            fields = _ASK_FOR_UPGRADE if error.status == HTTPStatus.UPGRADE_REQUIRED else ()
+            raise http.RequestError(tell(error.status, "here is only a WebSocket", fields)) from error
         visit.hand_on()
         reason = self._admission.admit(stream, visit.origin, JSON)
         if reason is None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.net.frames import Cutter, Framer, Message
 from tests.support.frames import CONT, PING, TEXT, frames_of, masked
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 SIZES = [0, 1, 125, 126, 65_535, 65_536, 1 << 20]
 
@@ -29,6 +35,24 @@ def test_the_same_bytes_are_framed_once() -> None:
     again = framer.frame(other)
     assert again == frame
     assert again is not frame
+
+
+def test_threads_that_share_it_get_their_own_frames() -> None:
+    """Whatever another thread frames between two steps of one."""
+    framer, others = Framer(), list[bytes]()
+
+    def come_between(*_: FrameType | str | None) -> Any:
+        others.append(framer.frame(b"other\n"))
+        return come_between
+
+    before = sys.gettrace()
+    sys.settrace(come_between)
+    try:
+        frames = [framer.frame(b"mine\n"), framer.frame(b"mine, too\n")]
+    finally:
+        sys.settrace(before)
+    assert [payload for _, payload in frames_of(b"".join(frames))] == [b"mine\n", b"mine, too\n"]
+    assert {payload for _, payload in frames_of(b"".join(others))} == {b"other\n"}
 
 
 @pytest.mark.parametrize("size", SIZES[:-1])

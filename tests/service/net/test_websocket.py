@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import tracemalloc
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -101,10 +102,12 @@ def at_once(function: Callable[[Any], None]) -> None:
     function(None)
 
 
-def open_over(inner: Stream, *, rest: bytes = b"", answered: bool = True, **more: Any) -> WebSocketStream:
+def open_over(
+    inner: Stream, *, request: bytes = REQUEST, rest: bytes = b"", answered: bool = True, **more: Any
+) -> WebSocketStream:
     """Returns the stream of a client whose request was granted, and, unless told otherwise, answered."""
     given: dict[str, Any] = {"framer": Framer(), "post": at_once, "limits": MessageLimits(LIMIT)} | more
-    stream = WebSocketStream.accept(inner, REQUEST, rest, **given)
+    stream = WebSocketStream.accept(inner, request, rest, **given)
     if answered:
         stream._send_pongs()
         if isinstance(inner, Kernel):
@@ -159,6 +162,17 @@ def test_what_comes_with_the_request_is_received_first_and_charged() -> None:
     stream = open_over(inner, rest=masked(TEXT, b"one"))
     assert receive_all(stream, lambda *cost: charged.append(cost)) == (b"one\ntwo\n", None)
     assert charged == [(9, 0), (9, 0)]
+
+
+def test_what_a_request_said_is_not_kept() -> None:
+    """Its fields may be long, and the connection may last for weeks."""
+    inners = [Kernel() for _ in range(20)]
+    long = REQUEST.replace(b"Host:", b"X: " + b"x" * 8_000 + b"\r\nHost:")
+    tracemalloc.start()
+    streams = [open_over(inner, request=long) for inner in inners]
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 8_000 * len(streams)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_own_names_and_all_addresses_come_in(host: str) -> None:
         ("chat.example/evil", 400),
         ("chat.example:", 400),
         ("chat.example:x", 400),
+        ("chat.example:65536", 400),
         ("chat.example:123456", 400),
         ("::1", 400),
         ("[::1", 400),

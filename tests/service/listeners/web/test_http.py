@@ -79,6 +79,7 @@ def test_one_that_leaves_within_the_head_gets_no_answer() -> None:
         (GET.replace(b"\r\n", b"\n"), 400),
         (GET.replace(b"Accept: a\r\n", b"Accept: a\n"), 400),
         (GET.replace(b"Accept: a", b"Accept : a"), 400),
+        (GET.replace(b"Accept: a", b"Accept: a\r\n folded"), 400),
         (GET.replace(b"Accept: a", b"Accept: a\0"), 400),
         (GET.replace(b"Accept: a", b"Accept: a\rb"), 400),
         (GET.replace(b"Accept: a", b"Host: other"), 400),

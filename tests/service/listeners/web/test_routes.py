@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
+from service import origin
 from service.listeners.web.answer import Answer, HookRequest
 from service.listeners.web.http import BODY_BYTES, POST_TIME
-from service.origin import Origin
 from tests.support.helpers import PASSWORD, PATIENCE, enter
 from tests.support.web import UPGRADE, Web, ask, running_web, send
 
@@ -194,7 +195,7 @@ def test_what_follows_a_request_is_not_another_one(web: Web) -> None:
 # -- the socket -------------------------------------------------------------------------------------------------------
 def test_a_page_chats_with_a_terminal(web: Web) -> None:
     """Over its socket, with lines of JSON."""
-    with connect(f"ws://{web.host}/chat", origin=f"http://{web.host}", open_timeout=PATIENCE) as page:  # type: ignore[arg-type]
+    with connect(f"ws://{web.host}/chat", origin=Origin(f"http://{web.host}"), open_timeout=PATIENCE) as page:
         assert '"hello"' in page.recv(PATIENCE)
         page.send(f'{{"command":"register","username":"alice","password":"{PASSWORD}"}}')
         assert '"login_ok"' in page.recv(PATIENCE)
@@ -219,8 +220,8 @@ def test_a_page_that_finds_no_place_is_told_on_its_socket(tmp_path: Path) -> Non
 
 
 # -- behind a proxy ---------------------------------------------------------------------------------------------------
-def peer_of(web: Web, *fields: str) -> tuple[int, str]:
-    """The status of a socket's handshake, and the address that its limits count for."""
+def peer_of(web: Web, *fields: str) -> tuple[str, str]:
+    """The peer of a socket as the log names it, and the address that its limits count for."""
     with connect(
         f"ws://{web.host}/chat",
         additional_headers=[tuple(field.split(": ")) for field in fields],  # type: ignore[misc]
@@ -266,7 +267,7 @@ def test_what_is_posted_comes_to_the_hooks(web: Web, hooks: Hooks) -> None:
     assert (reply.status, reply.body, reply.fields["content-type"]) == (200, b"{}", "application/json")
     (asked,) = hooks.asked
     assert asked[:4] == ("s3cret", "text/plain", "k1", b"hi")
-    assert asked.origin == Origin("127.0.0.1", "127.0.0.1")
+    assert asked.origin == origin.Origin("127.0.0.1", "127.0.0.1")
     assert asked.deadline <= time.monotonic() + POST_TIME
 
 
