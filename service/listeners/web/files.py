@@ -9,8 +9,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from service.listeners.web.answer import Answer
+from service.listeners.web.pack import pack, pack_style
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from importlib.resources.abc import Traversable
 
     from service.listeners.web.http import Request
@@ -25,6 +27,7 @@ _TYPES: Final = {
     "webmanifest": "application/manifest+json",
 }
 _INDEX: Final = "index.html"
+_MAIN: Final = "main.js"  # the page's script: what it does not lead to is not handed out
 _NO_GZIP: Final = re.compile(r"q=0(\.0{0,3})?")
 
 
@@ -41,10 +44,10 @@ class Files:
     def __init__(self, folder: Traversable | None = None) -> None:
         """Reads the files in `folder`, by default the page's own."""
         folder = folder if folder is not None else files(__package__).joinpath("page")
+        contents = {item.name: item.read_bytes() for item in folder.iterdir() if _type_of(item.name)}
         self._files = {
-            "/" if item.name == _INDEX else f"/{item.name}": _load(item.read_bytes(), content_type)
-            for item in folder.iterdir()
-            if (content_type := _TYPES.get(item.name.rpartition(".")[2])) is not None
+            "/" if name == _INDEX else f"/{name}": _load(content, _type_of(name))
+            for name, content in _packed(contents).items()
         }
 
     def answer(self, request: Request) -> Answer | None:
@@ -59,6 +62,19 @@ class Files:
         if file.packed and _takes_gzip(request):
             return Answer(200, file.packed, file.content_type, (*about, ("Content-Encoding", "gzip")))
         return Answer(200, file.content, file.content_type, about)
+
+
+def _type_of(name: str) -> str:
+    """Returns what a file is; empty for one that is not handed out."""
+    return _TYPES.get(name.rpartition(".")[2], "")
+
+
+def _packed(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Returns the files as they are sent: few and small, as each costs a connection."""
+    modules = {name: content.decode() for name, content in contents.items() if name.endswith(".js")}
+    sent = {name: content for name, content in contents.items() if name not in modules}
+    sent |= {name: pack_style(content.decode()).encode() for name, content in sent.items() if name.endswith(".css")}
+    return sent | {name: text.encode() for name, text in pack(modules, _MAIN).items()}
 
 
 def _load(content: bytes, content_type: str) -> _File:

@@ -3,7 +3,7 @@
  */
 import { dialog, form, h } from './dom.js';
 import { openKeys } from './keys.js';
-import { labels } from './labels.js';
+import { prompts } from './prompts.js';
 import { permission } from './notify.js';
 import { oneLine } from './text.js';
 
@@ -21,7 +21,7 @@ export function openAccount(app) {
     disabled: mayNotify === 'none',
     onchange: async () => {
       const isAllowed = tick.checked && (await Notification.requestPermission()) === 'granted';
-      wrong.textContent = tick.checked && !isAllowed ? labels.notifyNo : '';
+      wrong.textContent = tick.checked && !isAllowed ? prompts.notifyNo : '';
       tick.checked = isAllowed;
       isAllowed ? session.keep?.set('notify', 'yes') : session.keep?.remove('notify');
     },
@@ -31,17 +31,17 @@ export function openAccount(app) {
   const { server = '', version = '' } = session.hello ?? {};
   const shown = dialog(
     oneLine(session.store.me),
-    h('label', { class: 'tick' }, tick, h('span', {}, labels.notify)),
-    mayNotify === 'none' && h('p', { class: 'quiet' }, labels.notifyInsecure),
+    h('label', { class: 'tick' }, tick, h('span', {}, prompts.notify)),
+    mayNotify === 'none' && h('p', { class: 'quiet' }, prompts.notifyInsecure),
     wrong,
     h(
       'div',
       { class: 'ways down' },
-      way(labels.changePassword, () => changePassword(app)),
-      way(labels.shortcuts, openKeys),
-      way(labels.logOut, () => logOut(app), true),
+      way(prompts.changePassword, () => changePassword(app)),
+      way(prompts.shortcuts, openKeys),
+      way(prompts.logOut, () => logOut(app), true),
     ),
-    h('p', { class: 'quiet' }, labels.server(oneLine(server), oneLine(version))),
+    h('p', { class: 'quiet' }, prompts.server(oneLine(server), oneLine(version))),
   );
 }
 
@@ -50,29 +50,29 @@ function changePassword({ session, complain }) {
   const field = (/** @type {string} */ label, /** @type {string} */ name, /** @type {string} */ autocomplete) =>
     h('label', {}, h('span', {}, label), h('input', { type: 'password', name, autocomplete, required: true }));
   const asked = form(
-    labels.changePassword,
+    prompts.changePassword,
     async (fields) => {
       if (fields.get('new') !== fields.get('again')) {
-        throw new Error(labels.differ);
+        throw new Error(prompts.differ);
       }
       await session.changePassword(String(fields.get('old')), String(fields.get('new')));
       shown.close();
-      complain(labels.changed);
+      complain(prompts.changed);
     },
     h('input', { type: 'text', name: 'username', autocomplete: 'username', value: session.store.me, hidden: true }),
-    field(labels.oldPassword, 'old', 'current-password'),
-    field(labels.newPassword, 'new', 'new-password'),
-    field(labels.again, 'again', 'new-password'),
+    field(prompts.oldPassword, 'old', 'current-password'),
+    field(prompts.newPassword, 'new', 'new-password'),
+    field(prompts.again, 'again', 'new-password'),
   );
-  const shown = dialog(labels.changePassword, asked);
+  const shown = dialog(prompts.changePassword, asked);
 }
 
 /** @param {App} app */
 function logOut({ session }) {
-  const text = [session.waiting && labels.logOutWaits(session.waiting), labels.logOutText].filter(Boolean).join(' ');
-  const asked = form(labels.logOut, async () => {
+  const text = [session.waiting && prompts.logOutWaits(session.waiting), prompts.logOutText].filter(Boolean).join(' ');
+  const asked = form(prompts.logOut, async () => {
     await session.logout();
     shown.close();
   });
-  const shown = dialog(labels.logOutTitle, h('p', {}, text), asked);
+  const shown = dialog(prompts.logOutTitle, h('p', {}, text), asked);
 }

@@ -1,7 +1,7 @@
 /**
  * The box that one writes in: drafts, Enter, what is pasted, and why one may not write where one may not.
  */
-import { byId, dialog, fill, h, icon } from './dom.js';
+import { byId, fill, h, icon } from './dom.js';
 import { moment } from './format.js';
 import { labels } from './labels.js';
 import { titleOf } from './rows.js';
@@ -188,52 +188,13 @@ export class Composer {
       return;
     }
     event.preventDefault();
-    const isFenced = text.includes('```');
-    const put = (/** @type {string} */ words) => {
-      shown.close();
-      this.focus();
-      this.box.setRangeText(words, this.box.selectionStart, this.box.selectionEnd, 'end');
-      this.onInput();
-    };
-    const parts = isLong ? split(text, most) : [];
-    const sendAll = () => {
-      shown.close();
-      this.focus();
-      const failed = parts.findIndex((part) => !this.sendText(part));
-      failed >= 0 && put(parts.slice(failed).join('\n'));
-    };
-    const way = (/** @type {string} */ label, /** @type {() => void} */ deed, isMain = false) =>
-      h('button', { type: 'button', class: isMain && 'main', autofocus: isMain, onclick: deed }, label);
-    const shown = dialog(
-      labels.pasteTitle(lines),
-      isLong && h('p', {}, labels.pasteLong(most)),
-      h('pre', { class: 'preview scroll', tabindex: '0' }, text.slice(0, most)),
-      h(
-        'div',
-        { class: 'ends' },
-        way(labels.cancel, () => shown.close()),
-        !isLong && !isFenced && way(labels.pasteCode, () => put(`\`\`\`\n${text}\n\`\`\``)),
-        isLong ? way(labels.pasteSplit(parts.length), sendAll, true) : way(labels.pasteBox, () => put(text), true),
-      ),
-    );
+    import('./paste.js').then(({ openPaste }) => openPaste(this, text, isLong ? most : Infinity), this.app.complain);
   }
-}
 
-/** Parts of a text of at most so many characters, cut at line ends where there are some. @param {string} text @param {number} most */
-export function split(text, most) {
-  /** @type {string[]} */
-  const parts = [];
-  let part = '';
-  for (const line of text.split('\n')) {
-    if (part && [...part].length + 1 + [...line].length > most) {
-      parts.push(part);
-      part = '';
-    }
-    const characters = [...line];
-    while (characters.length > most) {
-      parts.push(characters.splice(0, most).join(''));
-    }
-    part = part ? `${part}\n${characters.join('')}` : characters.join('');
+  /** Puts a text where the cursor is. @param {string} text */
+  put(text) {
+    this.focus();
+    this.box.setRangeText(text, this.box.selectionStart, this.box.selectionEnd, 'end');
+    this.onInput();
   }
-  return part.trim() ? [...parts, part] : parts;
 }

@@ -2,7 +2,7 @@
  * The door: what this is, and a login or a registration, one field at a time as the wire asks.
  */
 import { byId, fill, form, h } from './dom.js';
-import { labels } from './labels.js';
+import { prompts } from './prompts.js';
 import { oneLine } from './text.js';
 
 /** @typedef {import("./session.js").Session} Session */
@@ -44,8 +44,8 @@ export class Door {
     if (note) {
       const contact = oneLine(session.hello?.contact ?? '');
       const lines = [
-        session.hello?.registration === 'closed' && labels.closed,
-        contact && labels.runs(contact),
+        session.hello?.registration === 'closed' && prompts.closed,
+        contact && prompts.runs(contact),
         session.memoryNote,
       ];
       note.textContent = lines.filter(Boolean).join(' ');
@@ -55,7 +55,7 @@ export class Door {
   askName() {
     const { session } = this;
     const asked = form(
-      labels.onward,
+      prompts.onward,
       async (fields) => {
         const { username, registered } = await session.askName(String(fields.get('username')).trim());
         this.name = username;
@@ -64,7 +64,7 @@ export class Door {
       h(
         'label',
         {},
-        h('span', {}, labels.name),
+        h('span', {}, prompts.name),
         h('input', {
           name: 'username',
           autocomplete: 'username',
@@ -82,7 +82,7 @@ export class Door {
       h('h1', {}, 'Chat'),
       session.notice
         ? h('p', { role: 'status', class: 'notice' }, session.notice)
-        : h('p', { class: 'quiet' }, labels.what),
+        : h('p', { class: 'quiet' }, prompts.what),
       asked,
       h('p', { class: 'quiet told' }),
     );
@@ -91,7 +91,7 @@ export class Door {
 
   askPassword() {
     const asked = form(
-      labels.logIn,
+      prompts.logIn,
       async (fields) => {
         await this.session.login(this.name, String(fields.get('password')), fields.has('stays'));
       },
@@ -99,7 +99,7 @@ export class Door {
       h(
         'label',
         {},
-        h('span', {}, labels.password),
+        h('span', {}, prompts.password),
         h('input', {
           type: 'password',
           name: 'password',
@@ -110,7 +110,7 @@ export class Door {
       ),
       this.stays(),
     );
-    this.ask(h('h1', {}, 'Chat'), this.who(labels.known), asked);
+    this.ask(h('h1', {}, 'Chat'), this.who(prompts.known), asked);
     this.update();
   }
 
@@ -123,19 +123,19 @@ export class Door {
         h('input', { type: 'password', name, autocomplete: 'new-password', required: true }),
       );
     const asked = form(
-      labels.register,
+      prompts.register,
       async (fields) => {
         if (fields.get('password') !== fields.get('again')) {
-          throw new Error(labels.differ);
+          throw new Error(prompts.differ);
         }
         await this.session.register(this.name, String(fields.get('password')), fields.has('stays'));
       },
       this.account(),
-      field(labels.newPassword, 'password'),
-      field(labels.again, 'again'),
+      field(prompts.newPassword, 'password'),
+      field(prompts.again, 'again'),
       this.stays(),
     );
-    this.ask(h('h1', {}, 'Chat'), this.who(labels.isNew), asked);
+    this.ask(h('h1', {}, 'Chat'), this.who(prompts.isNew), asked);
     this.update();
   }
 
@@ -146,13 +146,13 @@ export class Door {
 
   /** @param {string} what */
   who(what) {
-    const other = h('button', { type: 'button', class: 'link', onclick: () => this.askName() }, labels.otherName);
+    const other = h('button', { type: 'button', class: 'link', onclick: () => this.askName() }, prompts.otherName);
     return h('p', {}, h('b', { dir: 'auto', class: 'asked' }, oneLine(this.name)), ` ${what} `, other);
   }
 
   stays() {
     return this.session.isSecure &&
-      h('label', { class: 'tick' }, h('input', { type: 'checkbox', name: 'stays' }), h('span', {}, labels.stays));
+      h('label', { class: 'tick' }, h('input', { type: 'checkbox', name: 'stays' }), h('span', {}, prompts.stays));
   }
 
   /** @param {...import("./dom.js").Child} children */

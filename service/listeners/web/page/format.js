@@ -18,6 +18,10 @@ const LETTERS = 'Segmenter' in Intl ? new Intl.Segmenter() : null;
 
 /** @param {string | number | Date} time */
 export const clock = (time) => TIME.format(new Date(time));
+/** A time where space is short: no AM or PM. @param {string} time */
+export const brief = (time) =>
+  TIME.formatToParts(new Date(time)).filter(({ type }) => type !== 'dayPeriod').map(({ value }) => value).join('')
+    .trim();
 /** @param {string} time */
 export const whole = (time) => WHOLE.format(new Date(time));
 /** @param {number} count */

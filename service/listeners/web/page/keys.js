@@ -2,7 +2,7 @@
  * The keys of the page, and the list of them that `?` shows. The same as the full-screen terminal's where both have them.
  */
 import { byId, dialog, h } from './dom.js';
-import { labels } from './labels.js';
+import { prompts } from './prompts.js';
 
 /** @typedef {import("./main.js").App} App */
 
@@ -23,7 +23,7 @@ const WORDS = [
 
 export function openKeys() {
   dialog(
-    labels.shortcuts,
+    prompts.shortcuts,
     h(
       'dl',
       { class: 'pair' },

@@ -1,30 +1,12 @@
 /**
- * What the views say, in one table: short, plain, and what to do next. What goes wrong is in words.js.
+ * What the views of the talk say, in one table: short, plain, and what to do next. What dialogs say is in prompts.js, what
+ * goes wrong in words.js.
  */
 import { counted, number } from './format.js';
 
-/** @param {string} name @param {boolean} isYou */
-const who = (name, isYou) => (isYou ? 'You' : name);
-
 export const labels = {
-  // The door
-  what: 'A chat for the people of this house: rooms, and messages from one to one.',
-  runs: (/** @type {string} */ contact) => `Questions go to ${contact}.`,
-  name: 'Your name',
-  onward: 'Continue',
-  password: 'Password',
-  newPassword: 'Choose a password',
-  again: 'The same again',
-  differ: 'The two passwords differ. Type them once more.',
-  known: 'is registered. Type the password to log in.',
-  isNew: 'is a new name. Choose a password to register it; at least 8 characters.',
-  otherName: 'Another name',
-  stays: 'Stay logged in on this device',
-  logIn: 'Log in',
-  register: 'Register and log in',
-  closed: 'New names are not registered here by oneself. Ask who runs this chat.',
-
   // Conversations
+  account: 'Your account',
   main: 'Main room',
   rooms: 'Rooms',
   talks: 'Direct messages',
@@ -48,12 +30,12 @@ export const labels = {
   showMembers: 'Show or hide the members',
   closeMembers: 'Back to the talk',
   reconnecting: 'Reconnecting',
-  connecting: 'Connecting',
   waits: (/** @type {number} */ count) => `${counted(count, 'message')} ${count === 1 ? 'waits' : 'wait'}`,
   tryNow: 'Try now',
   hide: 'Hide this',
 
   // Messages
+  invite: 'Invite somebody',
   you: 'you',
   sending: 'Sending',
   later: 'Waits for the connection',
@@ -90,117 +72,9 @@ export const labels = {
   invitation: (/** @type {string} */ title) => `You are invited to ${title}.`,
   join: 'Join',
   notAllowed: 'Only some may write here. You can read.',
-  pasteTitle: (/** @type {number} */ count) => `Paste ${counted(count, 'line')}?`,
-  pasteBox: 'Put it in the box',
-  pasteCode: 'As a code block',
-  pasteSplit: (/** @type {number} */ count) => `Send as ${counted(count, 'message')}`,
-  pasteLong: (/** @type {number} */ most) => `It is longer than a message may be (${number(most)} characters).`,
-  cancel: 'Cancel',
 
-  // Members, and what may be done to them
+  // Members
   members: 'Members',
   moreMembers: 'Show more',
   silenced: 'silenced',
-  banned: 'banned',
-  writeTo: (/** @type {string} */ name) => `Write to ${name}`,
-  here: (/** @type {string} */ title) => `In ${title}`,
-  thatIsYou: 'That is you.',
-  deeds: {
-    mute: { label: 'Silence', title: 'Silence', text: 'Reads here, but does not write.', time: true },
-    unmute: { label: 'Let write again', title: 'Let write again', text: 'May write here again.', time: false },
-    kick: {
-      label: 'Take out',
-      title: 'Take out of the room',
-      text: 'May come back, into a private room only when invited.',
-      time: false,
-    },
-    ban: {
-      label: 'Ban',
-      title: 'Ban from the room',
-      text: 'Is taken out, and cannot come back until the ban ends.',
-      time: true,
-    },
-    unban: { label: 'End the ban', title: 'End the ban', text: 'May join again.', time: false },
-    member: { label: 'Make member', title: 'Make member', text: 'No longer moderates here.', time: false },
-    moderator: {
-      label: 'Make moderator',
-      title: 'Make moderator',
-      text: 'May set the topic, invite, silence, take out and ban.',
-      time: false,
-    },
-    owner: {
-      label: 'Make owner',
-      title: 'Make owner',
-      text: 'May do all that you may, and it takes an owner to undo.',
-      time: false,
-    },
-  },
-  reason: 'Reason (may stay empty)',
-  howLong: 'For how long',
-  times: [
-    ['10', '10 minutes'],
-    ['60', '1 hour'],
-    ['1440', '1 day'],
-    ['10080', '1 week'],
-    ['', 'until it is ended'],
-  ],
-
-  // Rooms
-  roomsTitle: 'Rooms',
-  noneFound: 'No room to show. You can make one below.',
-  makeRoom: 'Make a room',
-  roomName: 'Name',
-  roomHint: 'A letter first, then letters, digits, - and _',
-  topic: 'Topic (may stay empty)',
-  isPrivate: 'Private: only who is invited sees it, for good',
-  make: 'Make the room',
-  more: 'Show more',
-  open: 'Open',
-  private: 'private',
-  yours: 'you are in',
-  saveTopic: 'Save the topic',
-  topicLabel: 'Topic',
-  noTopic: 'No topic yet.',
-  invite: 'Invite somebody',
-  inviteLabel: 'Name',
-  inviteDone: (/** @type {string} */ name) => `${name} is invited.`,
-  makePrivate: 'Make it private',
-  makePrivateText: 'Only members and who is invited will see it. It cannot be made public again.',
-  bans: 'Who is banned',
-  noBans: 'Nobody is banned here.',
-  until: (/** @type {string} */ time) => `until ${time}`,
-  by: (/** @type {string} */ name) => `by ${name}`,
-  leave: 'Leave the room',
-  leaveTitle: (/** @type {string} */ title) => `Leave ${title}?`,
-  leavePrivate: 'It is private: you need an invitation to come back.',
-  leavePublic: 'You can join again at any time.',
-  talkTitle: 'Write to somebody',
-  whom: 'Name',
-  begin: 'Open the talk',
-
-  // Search
-  searchTitle: 'Search',
-  searchFor: 'Words to look for',
-  where: 'Where to look',
-  everywhere: 'Everywhere',
-  onlyHere: (/** @type {string} */ title) => `Only in ${title}`,
-  find: 'Search',
-  nothing: (/** @type {string} */ query) => `Nothing found for “${query}”. Try fewer or other words.`,
-  inPlace: 'Show in place',
-
-  // The account
-  account: 'Your account',
-  changePassword: 'Change the password',
-  oldPassword: 'The password so far',
-  changed: 'The password is changed. Your other devices are logged out.',
-  notify: 'Notify me of direct messages and of my name',
-  notifyNo: 'The browser does not allow notifications for this page. Allow them in its settings first.',
-  notifyInsecure: 'Notifications need a page that came over https.',
-  shortcuts: 'Keyboard shortcuts',
-  logOut: 'Log out',
-  logOutTitle: 'Log out?',
-  logOutWaits: (/** @type {number} */ count) => `${counted(count, 'message')} not sent yet will be lost.`,
-  logOutText: 'Drafts kept in this browser are forgotten.',
-  server: (/** @type {string} */ name, /** @type {string} */ version) => `${name}, version ${version}`,
-  who,
 };

@@ -2,22 +2,22 @@
  * Starts the page: the session, the views, and the address that says what is open. It shows nothing by itself.
  */
 import { Composer } from './composer.js';
-import { Door } from './door.js';
 import { byId, h, iconButton, soon } from './dom.js';
 import { browserEnvironment } from './environment.js';
 import { Head } from './head.js';
 import { labels } from './labels.js';
 import { Members } from './members.js';
-import { Notifier } from './notify.js';
 import { read, write } from './route.js';
 import { titleOf } from './rows.js';
 import { Session } from './session.js';
 import { Sidebar } from './sidebar.js';
 import { MAIN } from './store.js';
 import { Talk } from './talk.js';
+import { oneLine } from './text.js';
 
 const PHONE = matchMedia('(max-width: 700px)');
 const ROOMY = matchMedia('(min-width: 1000.1px)');
+const LATER = 300; // ms from the talk to what is rarely needed
 const COMPLAINT = 10_000; // ms that a complaint stays, if nobody puts it away
 
 export class App {
@@ -25,17 +25,23 @@ export class App {
     this.session = new Session(browserEnvironment());
     this.target = '';
     this.complain = this.complain.bind(this);
-    this.door = new Door(this.session);
+    /** @type {import('./door.js').Door | null} */
+    this.door = null;
+    /** @type {import('./notify.js').Notifier | null} */
+    this.notifier = null;
+    this.before = location.hash; // where one was before, for the way back
+    this.at = location.hash;
     this.talk = new Talk(this);
     this.side = new Sidebar(this);
     this.head = new Head(this);
     this.composer = new Composer(this);
     this.members = new Members(this);
-    this.notifier = new Notifier(this);
     // Rarely needed, so loaded once the page stands: what is on the way to the talk comes first.
     this.dialogs = {
       rooms: () => import('./rooms.js').then(({ openRooms }) => openRooms(this), this.complain),
       talk: () => import('./rooms.js').then(({ openTalk }) => openTalk(this), this.complain),
+      person: (/** @type {string} */ name) =>
+        import('./person.js').then(({ openPerson }) => openPerson(this, name), this.complain),
       room: (/** @type {string} */ target) =>
         import('./rooms.js').then(({ openRoom }) => openRoom(this, target), this.complain),
       search: () => import('./search.js').then(({ openSearch }) => openSearch(this), this.complain),
@@ -72,7 +78,7 @@ export class App {
         change.target === talk.target && talk.arrive(change.messages, change.live);
         break;
       case 'call':
-        this.notifier.call(change.target, change.message);
+        this.notifier?.call(change.target, change.message);
         break;
       case 'renamed':
         this.rename(change.from, change.to);
@@ -106,9 +112,9 @@ export class App {
       for (const open of document.querySelectorAll('dialog')) {
         open.close();
       }
-      this.door.show();
+      this.openDoor().catch(this.complain);
     } else {
-      this.door.hide();
+      this.door?.hide();
     }
     if (view === 'chat' && !this.target) {
       document.body.dataset.members = session.keep?.get('members') ?? 'yes';
@@ -119,6 +125,12 @@ export class App {
     soon(this.talk.update);
   };
 
+  async openDoor() {
+    const { Door } = await import('./door.js');
+    this.door ??= new Door(this.session);
+    this.session.phase === 'out' && this.door.show();
+  }
+
   draw = () => {
     if (this.session.phase === 'in') {
       this.side.update();
@@ -126,18 +138,33 @@ export class App {
       this.composer.update();
       this.members.update();
     }
-    this.notifier.title();
+    this.entitle();
   };
+
+  /** Names the tab: how often the user is called, which conversation is open, whose chat it is. */
+  entitle() {
+    const { phase, hello, store } = this.session;
+    const count = phase === 'in' && this.notifier?.isLeading ? store.unread().mentions : 0;
+    const conversation = phase === 'in' && store.get(this.target);
+    const place = conversation ? `${this.title(conversation)} – ` : '';
+    document.title = `${count ? `(${count}) ` : ''}${place}${oneLine(hello?.server ?? '') || 'Chat'}`;
+  }
 
   /** The rest of the page, so that it is there when the connection is not. */
   later() {
     const load = async () => {
-      const { bindKeys } = await import('./keys.js');
-      this.hasKeys || bindKeys(this);
-      this.hasKeys = true;
-      await Promise.all([import('./rooms.js'), import('./search.js'), import('./account.js')]);
+      const [{ bindKeys }, { Notifier }] = await Promise.all([import('./keys.js'), import('./notify.js')]);
+      this.notifier ?? bindKeys(this);
+      this.notifier ??= new Notifier(this);
+      await Promise.all([
+        import('./rooms.js'),
+        import('./search.js'),
+        import('./account.js'),
+        import('./person.js'),
+        import('./paste.js'),
+      ]);
     };
-    setTimeout(() => load().catch(() => {}), 500);
+    setTimeout(() => load().catch(() => {}), LATER);
   }
 
   // -- where one is ---------------------------------------------------------------------------------------------------
@@ -149,6 +176,9 @@ export class App {
     }
     const place = read(location.hash);
     document.body.dataset.pane = place.pane;
+    if (location.hash !== this.at) {
+      [this.before, this.at] = [this.at, location.hash];
+    }
     if (!place.target && PHONE.matches) {
       this.target ||= MAIN;
       this.talk.look();
@@ -173,7 +203,6 @@ export class App {
       await (session.store.get(target) ? 0 : opened);
       if (target === this.target) {
         this.composer.open(target);
-        this.members.open(target);
         PHONE.matches || matchMedia('(pointer: coarse)').matches || this.composer.focus();
       }
     }
@@ -206,9 +235,10 @@ export class App {
     return PHONE.matches;
   }
 
+  /** As the system's way back does, where that leads there. */
   back() {
-    const { pane } = read(location.hash);
-    location.hash = pane === 'members' ? write(this.target) : '';
+    const hash = read(location.hash).pane === 'members' ? write(this.target) : '';
+    hash === this.before ? history.back() : location.replace(hash || '#');
   }
 
   toggleMembers() {
@@ -263,11 +293,6 @@ export class App {
   /** @param {import("./conversation.js").Conversation} conversation */
   title(conversation) {
     return titleOf(conversation, this.session.store.mainRoom);
-  }
-
-  /** @param {string} name */
-  person(name) {
-    this.members.person(name);
   }
 
   /** What to do in a conversation that is empty. @param {string} target */

@@ -1,10 +1,8 @@
 /**
- * Who is in the room that is open, and what may be done to each of them.
+ * Who is in the conversation that is open. What may be done to them is in person.js.
  */
-import { byId, dialog, fill, form, h, iconButton } from './dom.js';
-import { moment } from './format.js';
+import { byId, fill, h, iconButton } from './dom.js';
 import { labels } from './labels.js';
-import { titleOf } from './rows.js';
 import { oneLine } from './text.js';
 
 /** @typedef {import("./main.js").App} App */
@@ -18,6 +16,7 @@ export class Members {
     this.app = app;
     this.root = byId('members');
     this.sign = '';
+    this.asked = '';
     this.list = h('ul', { 'aria-label': labels.members });
     this.more = h('button', { type: 'button', onclick: () => this.load() }, labels.moreMembers);
 
@@ -32,16 +31,19 @@ export class Members {
     );
   }
 
-  /** @param {string} target */
-  open(target) {
-    const conversation = this.app.session.store.get(target);
-    if (
-      conversation && !conversation.members && conversation.kind !== 'talk' && !conversation.isInvited &&
-      !conversation.isLost
-    ) {
-      this.app.session.members(target).catch(() => {}); // the column stays empty; the room says what is wrong
+  /** Asks once who is there, each time that the answer may have become another one. */
+  ask() {
+    const { session, target } = this.app;
+    const conversation = session.store.get(target);
+    if (!conversation || conversation.members || conversation.kind === 'talk') {
+      return;
     }
-    this.update();
+    const { isInvited, isLost } = conversation;
+    const wish = `${target} ${isInvited} ${isLost} ${session.isCaughtUp}`;
+    if (wish !== this.asked && session.isCaughtUp && !isInvited && !isLost) {
+      session.members(target).catch(() => {}); // the column stays empty; the room says what is wrong
+    }
+    this.asked = wish;
   }
 
   load() {
@@ -71,6 +73,7 @@ export class Members {
   }
 
   update = () => {
+    this.ask();
     const { store } = this.app.session;
     const all = this.rows();
     const conversation = store.get(this.app.target);
@@ -101,7 +104,7 @@ export class Members {
         class: `person${online ? '' : ' away'}`,
         'data-name': name,
         title: oneLine(name),
-        onclick: () => this.person(name),
+        onclick: () => this.app.dialogs.person(name),
       },
       h('span', { class: `dot${online ? ' here' : ''}`, 'aria-hidden': 'true' }),
       h('span', { class: 'cut', dir: 'auto' }, oneLine(name)),
@@ -109,97 +112,4 @@ export class Members {
       h('span', { class: 'unseen' }, online ? labels.isHere : labels.isAway),
     );
   }
-
-  /** A person, and what one may do with them here. @param {string} name */
-  person(name) {
-    const { session, target } = this.app;
-    const { store } = session;
-    const conversation = store.get(target);
-    const member = this.rows().find((row) => row.name === name);
-    const role = member?.role ?? 'member';
-    const isInRoom = conversation && conversation.kind !== 'talk';
-    const state = store.isOnline(name) ? labels.isHere : labels.isAway;
-    const title = conversation ? titleOf(conversation, store.mainRoom) : '';
-    const may = (/** @type {import("./rank.js").Deed} */ deed) =>
-      isInRoom && name !== store.me && store.may(target, deed, role);
-    const deeds = /** @type {(keyof typeof labels.deeds)[]} */ (
-      [
-        may('mute') && (member?.muted ? 'unmute' : 'mute'),
-        member && may('kick') && 'kick',
-        may('ban') && 'ban',
-        ...(member && may('role') ? ['member', 'moderator', 'owner'].filter((one) => one !== role) : []),
-      ].filter(Boolean)
-    );
-    const shown = dialog(
-      oneLine(name),
-      h(
-        'p',
-        { class: 'quiet' },
-        [state, isInRoom && role !== 'member' && `${role} of ${title}`, member?.muted && labels.silenced].filter(
-          Boolean,
-        ).join(', '),
-      ),
-      name === store.me ? h('p', {}, labels.thatIsYou) : h('button', {
-        type: 'button',
-        class: 'main',
-        onclick: () => {
-          shown.close();
-          this.app.perform(session.talkWith(name).then((found) => this.app.go(found)));
-        },
-      }, labels.writeTo(oneLine(name))),
-      deeds.length > 0 &&
-        h(
-          'div',
-          { class: 'ways down' },
-          h('h3', { class: 'quiet' }, labels.here(title)),
-          ...deeds.map((deed) =>
-            h('button', {
-              type: 'button',
-              class: deed === 'kick' || deed === 'ban' ? 'grave' : undefined,
-              onclick: () => {
-                shown.close();
-                this.moderate(target, name, deed);
-              },
-            }, labels.deeds[deed].label)
-          ),
-        ),
-    );
-  }
-
-  /** @param {string} target @param {string} name @param {keyof typeof labels.deeds} deed */
-  moderate(target, name, deed) {
-    const { title, text, time, label } = labels.deeds[deed];
-    const isRole = deed === 'member' || deed === 'moderator' || deed === 'owner';
-    const asked = form(
-      label,
-      async (fields) => {
-        const minutes = Number(fields.get('minutes'));
-        const reason = String(fields.get('reason') ?? '').trim();
-        await this.app.session.moderate(target, name, isRole ? 'role' : deed, {
-          ...(isRole && { role: deed }),
-          ...(reason && { reason }),
-          ...(minutes && { minutes }),
-        });
-        shown.close();
-        this.app.session.members(target).catch(() => {});
-      },
-      time &&
-        h(
-          'label',
-          {},
-          h('span', {}, labels.howLong),
-          h('select', { name: 'minutes' }, ...labels.times.map(([value, words]) => h('option', { value }, words))),
-        ),
-      h('label', {}, h('span', {}, labels.reason), h('input', { name: 'reason', maxlength: '300' })),
-    );
-    const shown = dialog(`${title}: ${oneLine(name)}`, h('p', {}, text), asked);
-  }
-}
-
-/** A row of who is banned. @param {{ name: string, by?: string, reason?: string, until?: string }} ban @param {Node} button */
-export function banRow({ name, by, reason, until }, button) {
-  const told = [by && labels.by(oneLine(by)), until && labels.until(moment(until)), reason && oneLine(reason)].filter(
-    Boolean,
-  ).join(', ');
-  return h('li', {}, h('div', { class: 'grow' }, h('b', {}, oneLine(name)), h('p', { class: 'quiet' }, told)), button);
 }

@@ -1,5 +1,5 @@
 /**
- * Notifications, and the count in the title: by one tab only, however many are open. Knows no message but what it shows.
+ * Notifications, and which tab counts in its title: one only, however many are open.
  */
 import { excerpt, oneLine } from './text.js';
 
@@ -50,23 +50,9 @@ export class Notifier {
     this.isLeading = false;
     leadOnce('chat leading tab', () => {
       this.isLeading = true;
-      this.title();
+      app.entitle();
     });
   }
-
-  title = () => {
-    const { session, target } = this.app;
-    const { store } = session;
-    const server = oneLine(session.hello?.server ?? '') || 'Chat';
-    if (session.phase !== 'in') {
-      document.title = server;
-      return;
-    }
-    const count = this.isLeading ? store.unread().mentions : 0;
-    const conversation = store.get(target);
-    const place = conversation ? `${this.app.title(conversation)} – ` : '';
-    document.title = `${count ? `(${count}) ` : ''}${place}${server}`;
-  };
 
   /** Somebody calls for the user. @param {string} target @param {import("./store.js").Message} message */
   call(target, message) {

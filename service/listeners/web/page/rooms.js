@@ -4,7 +4,8 @@
 import { confirm, dialog, fill, form, h } from './dom.js';
 import { counted } from './format.js';
 import { labels } from './labels.js';
-import { banRow } from './members.js';
+import { prompts } from './prompts.js';
+import { banRow } from './person.js';
 import { titleOf } from './rows.js';
 import { oneLine } from './text.js';
 
@@ -13,8 +14,8 @@ import { oneLine } from './text.js';
 /** The rooms that one may see, to join or open, and a form for a new one. @param {App} app */
 export function openRooms(app) {
   const { session } = app;
-  const list = h('ul', { class: 'rows', 'aria-label': labels.roomsTitle });
-  const more = h('button', { type: 'button', hidden: true, onclick: () => load(last) }, labels.more);
+  const list = h('ul', { class: 'rows', 'aria-label': prompts.roomsTitle });
+  const more = h('button', { type: 'button', hidden: true, onclick: () => load(last) }, prompts.more);
   let last = '';
   const turn = async (/** @type {string | Promise<string>} */ target) => {
     const found = await target;
@@ -27,7 +28,7 @@ export function openRooms(app) {
       last = page.rooms.at(-1)?.room ?? '';
       more.hidden = !page.more;
       list.append(...page.rooms.map(row));
-      list.childElementCount || fill(list, h('li', {}, labels.noneFound));
+      list.childElementCount || fill(list, h('li', {}, prompts.noneFound));
     } catch (error) {
       fill(list, h('li', { class: 'fail' }, error instanceof Error ? error.message : /** @type {any} */ (error).text));
     }
@@ -43,12 +44,12 @@ export function openRooms(app) {
         h(
           'p',
           { class: 'quiet' },
-          [counted(members, 'member'), isPrivate && labels.private, invited && labels.invited, role && labels.yours]
+          [counted(members, 'member'), isPrivate && prompts.private, invited && labels.invited, role && prompts.yours]
             .filter(Boolean).join(', '),
         ),
         topic && h('p', { dir: 'auto' }, oneLine(topic)),
       ),
-      role ? h('button', { type: 'button', onclick: () => turn(`#${room}`) }, labels.open) : h('button', {
+      role ? h('button', { type: 'button', onclick: () => turn(`#${room}`) }, prompts.open) : h('button', {
         type: 'button',
         class: 'main',
         'aria-label': `${labels.join} ${oneLine(room)}`,
@@ -56,7 +57,7 @@ export function openRooms(app) {
       }, labels.join),
     );
   const making = form(
-    labels.make,
+    prompts.make,
     (fields) =>
       turn(
         session.create(
@@ -68,19 +69,19 @@ export function openRooms(app) {
     h(
       'label',
       {},
-      h('span', {}, labels.roomName),
+      h('span', {}, prompts.roomName),
       h('input', {
         name: 'name',
         required: true,
         maxlength: '32',
         autocapitalize: 'off',
-        placeholder: labels.roomHint,
+        placeholder: prompts.roomHint,
       }),
     ),
-    h('label', {}, h('span', {}, labels.topic), h('input', { name: 'topic', maxlength: '300' })),
-    h('label', { class: 'tick' }, h('input', { type: 'checkbox', name: 'private' }), h('span', {}, labels.isPrivate)),
+    h('label', {}, h('span', {}, prompts.topic), h('input', { name: 'topic', maxlength: '300' })),
+    h('label', { class: 'tick' }, h('input', { type: 'checkbox', name: 'private' }), h('span', {}, prompts.isPrivate)),
   );
-  const shown = dialog(labels.roomsTitle, list, more, h('details', {}, h('summary', {}, labels.makeRoom), making));
+  const shown = dialog(prompts.roomsTitle, list, more, h('details', {}, h('summary', {}, prompts.makeRoom), making));
   load();
 }
 
@@ -89,7 +90,7 @@ export function openTalk(app) {
   const { session } = app;
   const names = [...session.store.online].filter((name) => name !== session.store.me).slice(0, 500);
   const asked = form(
-    labels.begin,
+    prompts.begin,
     async (fields) => {
       const target = await session.talkWith(String(fields.get('name')).trim().replace(/^@/, ''));
       shown.close();
@@ -98,7 +99,7 @@ export function openTalk(app) {
     h(
       'label',
       {},
-      h('span', {}, labels.whom),
+      h('span', {}, prompts.whom),
       h('input', {
         name: 'name',
         required: true,
@@ -111,7 +112,7 @@ export function openTalk(app) {
     ),
     h('datalist', { id: 'names' }, ...names.sort().map((value) => h('option', { value }))),
   );
-  const shown = dialog(labels.talkTitle, asked);
+  const shown = dialog(prompts.talkTitle, asked);
 }
 
 /** What a room is, and what one may change of it. @param {App} app @param {string} target */
@@ -132,7 +133,7 @@ export function openRoom(app, target) {
       async (fields) => {
         const name = String(fields.get('name')).trim().replace(/^@/, '');
         await session.moderate(target, name, 'invite', {});
-        done.textContent = labels.inviteDone(oneLine(name));
+        done.textContent = prompts.inviteDone(oneLine(name));
       },
       h(
         'label',
@@ -143,14 +144,14 @@ export function openRoom(app, target) {
           required: true,
           autocapitalize: 'off',
           autocomplete: 'off',
-          placeholder: labels.inviteLabel,
+          placeholder: prompts.inviteLabel,
         }),
       ),
       done,
     );
   const naming = may('topic')
     ? form(
-      labels.saveTopic,
+      prompts.saveTopic,
       async (fields) => {
         await session.setTopic(target, String(fields.get('topic')).trim());
         shown.close();
@@ -158,16 +159,16 @@ export function openRoom(app, target) {
       h(
         'label',
         {},
-        h('span', {}, labels.topicLabel),
+        h('span', {}, prompts.topicLabel),
         h('input', { name: 'topic', maxlength: '300', value: topic, dir: 'auto' }),
       ),
     )
-    : h('p', { dir: 'auto' }, oneLine(topic) || labels.noTopic);
+    : h('p', { dir: 'auto' }, oneLine(topic) || prompts.noTopic);
   const way = (/** @type {string} */ label, /** @type {() => void} */ deed, isGrave = false) =>
     h('button', { type: 'button', class: isGrave && 'grave', onclick: () => (shown.close(), deed()) }, label);
   const told = [
     kind === 'main' ? labels.main : counted(memberCount, 'member'),
-    isPrivate && labels.private,
+    isPrivate && prompts.private,
     role && role !== 'member' && `you are ${role}`,
   ];
   const shown = dialog(
@@ -178,21 +179,26 @@ export function openRoom(app, target) {
     h(
       'div',
       { class: 'ways down' },
-      may('bans') && way(labels.bans, () => openBans(app, target)),
+      may('bans') && way(prompts.bans, () => openBans(app, target)),
       kind === 'room' && !isPrivate && may('private') &&
         way(
-          labels.makePrivate,
+          prompts.makePrivate,
           () =>
-            confirm(labels.makePrivate, labels.makePrivateText, labels.makePrivate, () => session.makePrivate(target)),
+            confirm(
+              prompts.makePrivate,
+              prompts.makePrivateText,
+              prompts.makePrivate,
+              () => session.makePrivate(target),
+            ),
         ),
       kind === 'room' && may('leave') &&
         way(
-          labels.leave,
+          prompts.leave,
           () =>
             confirm(
-              labels.leaveTitle(title),
-              isPrivate ? labels.leavePrivate : labels.leavePublic,
-              labels.leave,
+              prompts.leaveTitle(title),
+              isPrivate ? prompts.leavePrivate : prompts.leavePublic,
+              prompts.leave,
               () => session.leave(target),
             ),
           true,
@@ -204,19 +210,19 @@ export function openRoom(app, target) {
 /** @param {App} app @param {string} target */
 function openBans(app, target) {
   const { session } = app;
-  const list = h('ul', { class: 'rows', 'aria-label': labels.bans });
-  dialog(labels.bans, list);
+  const list = h('ul', { class: 'rows', 'aria-label': prompts.bans });
+  dialog(prompts.bans, list);
   const load = async (after = '') => {
     const page = await session.bans(target, after);
     for (const ban of page.bans) {
       const end = h('button', {
         type: 'button',
         onclick: () => app.perform(session.moderate(target, ban.name, 'unban', {}).then(() => row.remove())),
-      }, labels.deeds.unban.label);
+      }, prompts.deeds.unban.label);
       const row = banRow(ban, end);
       list.append(row);
     }
-    list.childElementCount || fill(list, h('li', {}, labels.noBans));
+    list.childElementCount || fill(list, h('li', {}, prompts.noBans));
     page.more && (await load(page.bans.at(-1)?.name));
   };
   app.perform(load());

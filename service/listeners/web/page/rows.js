@@ -2,7 +2,7 @@
  * Draws the rows of a talk: messages, days, the unread divider, gaps, what happened. Reads the store, asks for nothing.
  */
 import { h } from './dom.js';
-import { clock, day, dayOf, initial, whole } from './format.js';
+import { brief, clock, day, dayOf, initial, whole } from './format.js';
 import { labels } from './labels.js';
 import { colour, oneLine, pieces } from './text.js';
 
@@ -229,7 +229,8 @@ export class Entries {
   row({ time, from, text, kind, deleted, own }, isFirst) {
     const name = oneLine(from);
     const isAction = kind === 'action' && !deleted;
-    const moment = h('time', { datetime: time, title: whole(time) }, clock(time));
+    const hasHead = isFirst && !isAction;
+    const moment = h('time', { datetime: time, title: whole(time) }, (hasHead ? clock : brief)(time));
     const shade = `k${colour(from)}`;
     const named = h('span', { class: `name ${shade}`, 'data-name': from, dir: 'auto' }, name);
     const body = h('div', { class: `body${isAction ? ' action' : ''}${deleted ? ' gone' : ''}`, dir: 'auto' });
@@ -237,7 +238,7 @@ export class Entries {
       ...(isAction ? ['* ', named, ' '] : []),
       ...(deleted ? [labels.deleted] : drawText(text, this.store.me)),
     );
-    if (isAction || !isFirst) {
+    if (!hasHead) {
       const isLoud = isAction && isFirst;
       return h(
         'li',

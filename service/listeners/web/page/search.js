@@ -3,7 +3,7 @@
  */
 import { dialog, fill, form, h } from './dom.js';
 import { moment } from './format.js';
-import { labels } from './labels.js';
+import { prompts } from './prompts.js';
 import { titleOf } from './rows.js';
 import { excerpt, oneLine } from './text.js';
 
@@ -16,8 +16,8 @@ export function openSearch(app) {
   const { session, target } = app;
   const { store } = session;
   const here = store.get(target);
-  const results = h('div', { id: 'results', role: 'region', 'aria-label': labels.searchTitle, 'aria-live': 'polite' });
-  const more = h('button', { type: 'button', hidden: true, onclick: () => app.perform(load()) }, labels.more);
+  const results = h('div', { id: 'results', role: 'region', 'aria-label': prompts.searchTitle, 'aria-live': 'polite' });
+  const more = h('button', { type: 'button', hidden: true, onclick: () => app.perform(load()) }, prompts.more);
   let asked = { query: '', target: '', before: 0 };
 
   async function load() {
@@ -26,7 +26,7 @@ export function openSearch(app) {
     asked.before = page.messages.at(-1)?.id ?? 0;
     more.hidden = !page.more;
     results.append(...page.messages.map((/** @type {any} */ message) => hit(message, query)));
-    results.childElementCount || fill(results, h('p', { class: 'quiet' }, labels.nothing(query)));
+    results.childElementCount || fill(results, h('p', { class: 'quiet' }, prompts.nothing(query)));
   }
 
   /** @param {any} message @param {string} query */
@@ -38,7 +38,7 @@ export function openSearch(app) {
       {
         type: 'button',
         class: 'hit',
-        title: labels.inPlace,
+        title: prompts.inPlace,
         onclick: () => {
           shown.close();
           app.go(message.target, message.id);
@@ -55,7 +55,7 @@ export function openSearch(app) {
   }
 
   const asking = form(
-    labels.find,
+    prompts.find,
     async (fields) => {
       const query = String(fields.get('query')).trim();
       if (query) {
@@ -69,8 +69,8 @@ export function openSearch(app) {
       {
         name: 'query',
         type: 'search',
-        'aria-label': labels.searchFor,
-        placeholder: labels.searchFor,
+        'aria-label': prompts.searchFor,
+        placeholder: prompts.searchFor,
         required: true,
         autofocus: true,
         enterkeyhint: 'search',
@@ -78,13 +78,13 @@ export function openSearch(app) {
     ),
     here && h(
       'select',
-      { name: 'scope', 'aria-label': labels.where },
-      h('option', { value: '' }, labels.everywhere),
-      h('option', { value: target }, labels.onlyHere(titleOf(here, store.mainRoom))),
+      { name: 'scope', 'aria-label': prompts.where },
+      h('option', { value: '' }, prompts.everywhere),
+      h('option', { value: target }, prompts.onlyHere(titleOf(here, store.mainRoom))),
     ),
   );
   asking.classList.add('flat');
-  const shown = dialog(labels.searchTitle, asking, results, more);
+  const shown = dialog(prompts.searchTitle, asking, results, more);
 }
 
 /** Sets off the words that were looked for. @param {string} text @param {string} query @returns {(Node | string)[]} */

@@ -297,7 +297,7 @@ export class Talk {
     const deed = target.closest('[data-deed]')?.getAttribute('data-deed');
     const { session } = this.app;
     if (name) {
-      this.app.person(name);
+      this.app.dialogs.person(name);
     } else if (deed === 'gap') {
       this.fillGap(/** @type {HTMLElement} */ (target.closest('.gap')));
     } else if (deed === 'all' && row) {
