@@ -34,9 +34,7 @@ class Chat:
         self.program = self._start()
 
     def _start(self) -> Process:
-        program = Process(self.database.parent, "--web-port", str(self.web_port), *self._options, port=self.port)
-        program.read_log("page at")
-        return program
+        return Process(self.database.parent, "--web-port", str(self.web_port), *self._options, port=self.port)
 
     @property
     def url(self) -> str:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.browsers.person import ELSEWHERE
+from tests.browsers.service import Chat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page
-
-    from tests.browsers.service import Chat
 
 CONNECT: Final = """address => new Promise(resolve => {
     const socket = new WebSocket(address);
@@ -64,6 +63,13 @@ def other_port() -> Iterator[int]:
         yield server.server_port
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
+    """One service for all of these: nothing in it changes."""
+    with Chat(tmp_path_factory.mktemp("doors")) as chat:
+        yield chat
 
 
 @pytest.fixture
