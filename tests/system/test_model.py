@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from tests.support.helpers import Wire, enter, running_server
+from tests.support.doors import door_for_models
+from tests.support.helpers import Wire, running_server
 
 NAMES = ("alice", "bob", "carol")
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
@@ -56,9 +57,10 @@ class Chat(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        self.server = self._stack.enter_context(running_server(folder))
+        self.door = door_for_models()
+        self.server = self._stack.enter_context(running_server(folder, **self.door.settings))
         for name in NAMES:
-            with enter(self.server.port, name) as wire:
+            with self.door.enter(self.server, name) as wire:
                 wire.ask("ex")
                 wire.read_to_end()
 
@@ -91,7 +93,7 @@ class Chat(RuleBasedStateMachine):
     # -- what sessions do ---------------------------------------------------------------------------------------------
     @rule(target=clients, name=st.sampled_from(NAMES), confirm=st.booleans())
     def log_in(self, name: str, confirm: bool) -> Client:
-        wire = enter(self.server.port, name, confirm=confirm)
+        wire = self.door.enter(self.server, name, confirm=confirm)
         names = sorted({client.name for client in self.online} | {name})
         newest = max((message.id for message in self.visible(name)), default=0)
         assert wire.hello["users"] == names
@@ -109,7 +111,7 @@ class Chat(RuleBasedStateMachine):
             assert client.wire.read_to_end() == []
         client.wire.close()
         # A session that is gone must be gone before the model goes on: someone else's view of the list tells.
-        with enter(self.server.port, NAMES[0], confirm=True) as probe:
+        with self.door.enter(self.server, NAMES[0], confirm=True) as probe:
             names = sorted({other.name for other in self.online} | {NAMES[0]})
             while probe.ask("users")["users"] != names:
                 pass

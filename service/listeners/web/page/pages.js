@@ -1,0 +1,110 @@
+/**
+ * What is fetched, for the store: pages of one conversation, of all, and of what is missed. Pure.
+ * @module
+ */
+
+import { Spans } from './spans.js';
+
+/** @typedef {import('./protocol.js').StoredMessage} StoredMessage */
+/** @typedef {import('./conversation.js').Message} Message */
+/** @typedef {import('./store.js').Store} Store */
+
+/**
+ * The direct messages that are missed by the service's word, the first page of them replaces what was known up to
+ * `lastId`. Gives those that were shown here already: the service has not heard of it.
+ * @param {Store} store
+ * @param {readonly StoredMessage[]} rows
+ * @param {number} [lastId]
+ * @returns {Map<string, number>} the largest id by conversation
+ */
+export function missed(store, rows, lastId = 0) {
+  const shown = new Map();
+  for (const conversation of store.all.values()) conversation.forgetUnseen(lastId);
+  for (const row of rows) {
+    const conversation = store.begin(`@${row.from}`);
+    if (store.put(conversation, row)) conversation.spans.add(row.id, row.id);
+    if (!conversation.miss(row.id)) shown.set(conversation.target, row.id);
+    store.tell({ kind: 'messages', target: conversation.target });
+  }
+  store.tell({ kind: 'list' });
+  return shown;
+}
+
+/**
+ * A page of all conversations; with the row of the largest id all up to there is taken in.
+ * @param {Store} store
+ * @param {readonly StoredMessage[]} rows
+ */
+export function since(store, rows) {
+  /** @type {Map<string, { fresh: Message[], isBetween: boolean }>} */
+  const came = new Map();
+  for (const row of rows) {
+    const conversation = store.begin(store.targetOf(row));
+    const entry = came.get(conversation.target) ?? { fresh: [], isBetween: false };
+    came.set(conversation.target, entry);
+    const place = store.put(conversation, row);
+    if (place === 'last') entry.fresh.push(conversation.messages[conversation.messages.length - 1]);
+    entry.isBetween ||= place === 'between';
+    store.cursor = Math.max(store.cursor, row.id);
+  }
+  for (const [target, { fresh, isBetween }] of came) {
+    if (store.trim(store.begin(target)) || isBetween) store.tell({ kind: 'messages', target });
+    else if (fresh.length) store.tell({ kind: 'append', target, messages: fresh, live: false });
+  }
+  if (came.size) store.tell({ kind: 'list' });
+}
+
+/**
+ * What came between these ids is not fetched: there is a gap in every conversation.
+ * @param {Store} store
+ * @param {number} first
+ * @param {number} last
+ */
+export function skip(store, first, last) {
+  store.base.cut(first, last);
+  for (const conversation of store.all.values()) {
+    conversation.spans.cut(first, last);
+    store.tell({ kind: 'messages', target: conversation.target });
+  }
+  store.cursor = Math.max(store.cursor, last);
+}
+
+/**
+ * So much was deleted that nothing on show can be trusted: from the cursor on all is given anew.
+ * @param {Store} store
+ */
+export function forgetMessages(store) {
+  store.base = new Spans([[store.cursor + 1, Infinity]]);
+  for (const conversation of store.all.values()) {
+    conversation.clear(store.cursor + 1);
+    store.tell({ kind: 'messages', target: conversation.target });
+  }
+}
+
+/**
+ * A page of one conversation. Gives how many of its messages are new.
+ * @param {Store} store
+ * @param {string} target
+ * @param {{ before?: number, after?: number }} asked
+ * @param {{ messages: readonly StoredMessage[], more: boolean }} page oldest first
+ */
+export function page(store, target, asked, page) {
+  if (target[0] === '#' && !store.get(target)) return 0; // lost meanwhile
+  const conversation = store.begin(target);
+  const { messages, more } = page;
+  const before = conversation.messages.length;
+  for (const row of messages) store.put(conversation, row);
+  const fresh = conversation.messages.length - before;
+  let [first, last] = [1, (asked.before ?? Infinity) - 1];
+  if (asked.after !== undefined) {
+    first = asked.after;
+    if (more && messages.length) last = messages[messages.length - 1].id;
+  } else if (more && messages.length) first = messages[0].id;
+  if (messages.length || !more) conversation.spans.add(first, last);
+  conversation.recount();
+  const edge = asked.after === undefined ? messages[0] : messages[messages.length - 1];
+  if (edge) conversation.trim(asked.before || asked.after ? edge.id : Infinity); // who asks for it, looks at it
+  store.tell({ kind: 'messages', target });
+  store.tell({ kind: 'list' });
+  return fresh;
+}

@@ -1,0 +1,311 @@
+/**
+ * What one does in the chat: say, open, read on, search, rooms. The one thing that views call; they never see the socket.
+ *
+ * Who is logged in is entrance.js; what is known is store.js, which views read and never write.
+ * @module
+ */
+
+import { CatchUp } from './catchup.js';
+import { Lobby } from './lobby.js';
+import { Outbox } from './outbox.js';
+import { page } from './pages.js';
+import { LIMITS } from './protocol.js';
+import { Seer } from './seer.js';
+import { Sender } from './sender.js';
+import { MAIN, Store } from './store.js';
+import { Refusal, words } from './words.js';
+
+/** @typedef {import('./protocol.js').Event} Event */
+/** @typedef {import('./protocol.js').LoginOkReply} LoginOkReply */
+/** @typedef {import('./store.js').Change} Change */
+
+const PAGE = 50; // messages: some screens
+const CONTEXT = 20; // messages above the unread ones
+const AROUND = 25; // messages on either side of one that is shown in its place
+
+export class Session extends Lobby {
+  /** @param {import('./environment.js').Environment} environment */
+  constructor(environment) {
+    super(environment);
+    /** @type {Set<(change: Change) => void>} */
+    this.listeners = new Set();
+    this.isCounting = false; // who is online
+    /** @type {ReturnType<import('./vault.js').Vault['drawer']> | null} what views keep for the account */
+    this.keep = null;
+    this.catchUp = new CatchUp(this.wire, this.store, () => this.caughtUp());
+    this.seer = new Seer(this.wire, this.store, this.catchUp);
+    /** @type {Sender | null} */
+    this.sender = null;
+  }
+
+  get isCaughtUp() {
+    return this.phase === 'in' && this.link === 'online' && !this.catchUp.isUnderWay;
+  }
+
+  /** How many own texts wait. */
+  get waiting() {
+    return this.sender?.outbox.waiting.length ?? 0;
+  }
+
+  /**
+   * @param {(change: Change) => void} listener
+   * @returns {() => void} ends it
+   */
+  subscribe(listener) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  // -- own texts ------------------------------------------------------------------------------------------------------
+  /**
+   * Says something; it is sent as soon as it can be. A Refusal leaves the text to who wrote it.
+   * @param {string} target
+   * @param {string} text
+   * @param {string} [kind]
+   * @returns {Refusal | null}
+   */
+  say(target, text, kind = '') {
+    return this.sender?.say(target, text, kind, this.hello?.max_message ?? Infinity) ?? null;
+  }
+
+  /**
+   * Sends a refused text once more.
+   * @param {string} nonce
+   */
+  again(nonce) {
+    this.sender?.again(nonce);
+  }
+
+  /** @param {string} nonce */
+  discard(nonce) {
+    this.sender?.discard(nonce);
+  }
+
+  /**
+   * Another tab has changed the storage: for the `storage` event.
+   * @param {string | null} key
+   * @param {string | null} value
+   */
+  hearStorage(key, value) {
+    this.sender?.hear(key, value);
+  }
+
+  // -- conversations --------------------------------------------------------------------------------------------------
+  /**
+   * Turns to a conversation, and loads what it takes. Rejects with Refusal where there is no such room. Before the login
+   * it only says where to begin.
+   * @param {string} target
+   */
+  async open(target) {
+    const { store } = this;
+    const before = store.get(store.open);
+    if (this.phase === 'in') {
+      if (target[0] === '@') store.begin(target);
+      if (!store.get(target)) throw new Refusal(words.notThere, 'not_a_member');
+    }
+    store.open = target;
+    if (before?.isLost && before.target !== target) store.lose(before.target);
+    this.look({ isAtEnd: false, at: Infinity });
+    if (this.isCaughtUp) await this.load(target);
+  }
+
+  /**
+   * How the open conversation is looked at; a field that is left out stays. All three together make what is new there
+   * seen. `at`: the id of a message on show.
+   * @param {Parameters<Seer['look']>[0]} sight
+   */
+  look(sight) {
+    this.seer.look(sight);
+  }
+
+  /**
+   * Loads what came before a message. Gives how many messages are new; 0: there are none.
+   * @param {string} target
+   * @param {number} id
+   */
+  older(target, id) {
+    return this.fetch(target, { before: id });
+  }
+
+  /**
+   * @param {string} target
+   * @param {number} id
+   */
+  newer(target, id) {
+    return this.fetch(target, { after: id });
+  }
+
+  /** @param {string} target */
+  newest(target) {
+    return this.fetch(target, { limit: this.wantedOf(target) });
+  }
+
+  /**
+   * Loads the talk on both sides of a message. Whether the message is there.
+   * @param {string} target
+   * @param {number} id
+   */
+  async around(target, id) {
+    await Promise.all([
+      this.fetch(target, { before: id + 1, limit: AROUND }),
+      this.fetch(target, { after: id, limit: AROUND }),
+    ]);
+    return this.store.get(target)?.find(id) !== undefined;
+  }
+
+  /**
+   * Messages with these words, the newest first.
+   * @param {string} query
+   * @param {{ target?: string, before?: number }} [where]
+   */
+  async search(query, { target, before } = {}) {
+    const place = target === undefined ? {} : this.placeOf(target);
+    const { messages, more } = await this.ask({ command: 'search', query, before, ...place });
+    const found = messages.map((/** @type {import('./protocol.js').StoredMessage} */ row) => ({
+      ...this.store.messageOf(row),
+      target: this.store.targetOf(row),
+    }));
+    return { messages: found, more };
+  }
+
+  /**
+   * Deletes a message.
+   * @param {string} target
+   * @param {number} id
+   * @param {string} [reason]
+   */
+  async remove(target, id, reason) {
+    const erase = () => this.store.erase(id, new Date(this.environment.now()).toISOString());
+    await this.ask({ command: 'delete', id, reason: reason || undefined }, erase);
+    this.changed({ kind: 'messages', target });
+  }
+
+  /**
+   * The talk with somebody. Rejects with Refusal where there is nobody of that name.
+   * @param {string} name
+   */
+  async talkWith(name) {
+    const command = /** @type {const} */ ({ command: 'history', with: name, limit: PAGE });
+    const reply = await this.ask(command, (reply) => page(this.store, `@${reply.with}`, {}, reply));
+    return `@${reply.with}`;
+  }
+
+  // -- within ---------------------------------------------------------------------------------------------------------
+  /** The page goes away: what was shown is confirmed. */
+  leavePage() {
+    this.seer.send();
+  }
+
+  /**
+   * @override
+   * @param {Change} change
+   */
+  changed(change) {
+    if (change.kind === 'renamed') this.sender?.outbox.rename(`@${change.from}`, `@${change.to}`);
+    for (const listener of this.listeners) listener(change);
+    if ((change.kind === 'append' || change.kind === 'messages') && change.target === this.store.open) {
+      this.seer.confirm();
+    }
+  }
+
+  /** @override */
+  turn() {
+    this.changed({ kind: 'session' });
+  }
+
+  /**
+   * @override
+   * @param {Event} event
+   */
+  take(event) {
+    if (this.phase !== 'in') return;
+    this.catchUp.take(event);
+    if (event.type === 'presence' && this.store.online.size !== event.online) this.recount();
+  }
+
+  /**
+   * @override
+   * @param {LoginOkReply} login
+   * @param {boolean} isBack
+   */
+  begin(login, isBack) {
+    const { store } = this;
+    const shown = this.catchUp.begin(login, this.hello?.main_room ?? 'all', isBack);
+    if (store.open[0] === '@') store.begin(store.open);
+    if (!store.get(store.open)) store.open = MAIN;
+    const outbox = this.sender?.outbox ?? new Outbox(this.vault.area, login.username, this.environment);
+    this.keep = this.vault.drawer(login.username);
+    this.sender ??= new Sender(this.wire, store, outbox);
+    this.sender.begin(); // first of all: their acks come before `since` brings those that were stored
+    for (const [target, id] of shown) this.seer.tell(target, id);
+    if (!isBack) this.newest(store.open).catch(() => {}); // what one looks at comes before the rest
+    this.catchUp.fetch(login);
+  }
+
+  /** @override */
+  pause() {
+    this.catchUp.stop();
+    this.seer.stop();
+    this.sender?.stop();
+  }
+
+  /** @override */
+  end() {
+    this.pause();
+    this.sender = null;
+    this.keep = null;
+    this.store = new Store((change) => this.changed(change));
+    this.catchUp = new CatchUp(this.wire, this.store, () => this.caughtUp());
+    this.seer = new Seer(this.wire, this.store, this.catchUp);
+  }
+
+  caughtUp() {
+    this.load(this.store.open).catch(() => {}); // after a gap
+    this.seer.begin();
+    this.turn();
+  }
+
+  /** Who is online is told by changes: where the numbers differ, all are asked for. */
+  recount() {
+    if (this.isCounting) return;
+    this.isCounting = true;
+    this.wire.send({ command: 'users' }, (reply) => {
+      this.isCounting = false;
+      if (reply) this.catchUp.take(reply);
+    });
+  }
+
+  /**
+   * Loads what a conversation needs to be looked at.
+   * @param {string} target
+   */
+  async load(target) {
+    const conversation = this.store.get(target);
+    if (!conversation || conversation.isLost || conversation.isInvited) return;
+    const limit = this.wantedOf(target);
+    if (!conversation.hasNewest) await this.fetch(target, { limit });
+    else if (conversation.isGap(0) && conversation.messages.length < limit) {
+      await this.fetch(target, { before: conversation.messages[0]?.id, limit });
+    }
+  }
+
+  /** @param {string} target */
+  wantedOf(target) {
+    return Math.min(LIMITS.MAX_PAGE, Math.max(PAGE, (this.store.get(target)?.unread ?? 0) + CONTEXT));
+  }
+
+  /**
+   * @param {string} target
+   * @param {{ before?: number, after?: number, limit?: number }} asked
+   * @returns {Promise<number>}
+   */
+  async fetch(target, asked) {
+    const { before, after, limit = PAGE } = asked;
+    const { store } = this;
+    let fresh = 0;
+    await this.ask({ command: 'history', before, after, limit, ...this.placeOf(target) }, (reply) => {
+      fresh = page(store, target, asked, reply);
+    });
+    return fresh;
+  }
+}
