@@ -15,7 +15,7 @@ import pytest
 
 from client.settings import parse_profiles
 from service import __version__
-from tests.support.helpers import PASSWORD, PATIENCE, enter
+from tests.support.helpers import PASSWORD, PATIENCE, enter, free_port
 from tests.support.papers import PAPERS, block
 from tests.support.stage import PROGRAMS, Stage
 
@@ -115,6 +115,21 @@ def serves(line: str = "", *, there: str = "elsewhere") -> How:
         with stage.started(line or printed, getattr(stage, there)) as program:
             assert program.stderr is not None
             assert any("listening on" in line for line in program.stderr)
+
+    return run
+
+
+def serves_page(scheme: str = "http", *, there: str = "elsewhere") -> How:
+    """As `serves`, with the page on a free port in place of the one in the paper."""
+
+    def run(stage: Stage, printed: str) -> None:
+        line = re.sub("8080|8443", str(free_port()), printed)
+        if "certs/" in printed:
+            stage.run("make certs", stage.clone)
+        line = f"{line} PORT=0" if line.startswith("make") else line.replace("chat-service", "chat-service 0")
+        with stage.started(line, getattr(stage, there)) as program:
+            assert program.stderr is not None
+            assert any(f"page at {scheme}://" in line for line in program.stderr)
 
     return run
 
@@ -409,6 +424,15 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin restore FILE [--db chat.db]": administers("chat.db: restored, ", "1 user,", is_running=False),
     "chat-admin verify [FILE]": administers("copy.db: sound, ", "1 user,"),
     # docs/web.txt
+    "make run_server WEB_PORT=8080": serves_page(there="clone"),
+    "chat-service --host 0.0.0.0 --tls-cert certs/cert.pem --tls-key certs/key.pem --web-port 8443": serves_page(
+        "https", there="clone"
+    ),
+    "chat-service --web-port 8080 --web-name chat.example --web-name chat": serves_page(),
+    (
+        "chat-service --web-port 8080 --web-host 127.0.0.1 --web-tls no --web-name chat.example "
+        "--trusted-proxy 127.0.0.1"
+    ): serves_page(),
     "chat-admin hook add monitor --room ops --url https://chat.example:8443": in_ops(
         "monitor: speaks in ops; ", "https://localhost:8443/hook/"
     ),
