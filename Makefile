@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 HOST = 127.0.0.1
 PORT = 12000
 DB = chat.db
+WEB_PORT =
 NAME =
 CONTACT =
 REGISTRATION =
@@ -43,7 +44,7 @@ quote = '$(subst ','\'',$(1))'
 
 help: ## show this help
 	@echo 'make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db] [CERT=certs/cert.pem KEY=certs/key.pem]'
-	@echo '                [NAME=chat] [CONTACT=<whom to ask>] [REGISTRATION=closed]'
+	@echo '                [WEB_PORT=8080] [NAME=chat] [CONTACT=<whom to ask>] [REGISTRATION=closed]'
 	@echo 'make run_client [SERVER=127.0.0.1] [PORT=12000] [USERNAME=alice] [TLS=1] [CA=certs/cert.pem]'
 	@echo 'make run_client PROFILE=work [USERNAME=alice]'
 	@echo 'make init-db [DB=chat.db]'
@@ -61,7 +62,8 @@ run_server: $(VENV)/run.stamp ## start the chat service (Ctrl-C stops it)
 	@exec $(BIN)/python -m service '$(PORT)' --host '$(HOST)' --db '$(DB)' \
 		$(if $(NAME),--name $(call quote,$(NAME))) $(if $(CONTACT),--contact $(call quote,$(CONTACT))) \
 		$(if $(REGISTRATION),--registration $(call quote,$(REGISTRATION))) \
-		$(if $(CERT),--tls-cert '$(CERT)') $(if $(KEY),--tls-key '$(KEY)')
+		$(if $(CERT),--tls-cert '$(CERT)') $(if $(KEY),--tls-key '$(KEY)') \
+		$(if $(WEB_PORT),--web-port '$(WEB_PORT)')
 
 # Without SERVER and PORT on the command line it is the profile [default], if there is one.
 NAMED = $(filter command,$(origin SERVER) $(origin PORT))

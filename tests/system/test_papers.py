@@ -147,7 +147,7 @@ def test_make_knows_what_the_papers_ask_of_it() -> None:
     """Each target and each variable in an example is one of the Makefile's, and each of its targets is in a paper."""
     makefile = (ROOT / "Makefile").read_text()
     targets, variables = (
-        set(re.findall(form, makefile, re.MULTILINE)) for form in (r"^([a-z_-]+):", r"^([A-Z]+) \??=")
+        set(re.findall(form, makefile, re.MULTILINE)) for form in (r"^([a-z_-]+):", r"^([A-Z_]+) \??=")
     )
     examples = re.compile(r"^    (?:\$ )?make (\w.*?)(?:   .*)?$|`make ([^`]+)`", re.MULTILINE)
     asked = [
