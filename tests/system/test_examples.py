@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 NAMES: Final = ("README.txt", *sorted(name for name in PAPERS if name.startswith("docs/")))
 SCRIPTING: Final = PAPERS["docs/scripting.txt"]
+WEB: Final = PAPERS["docs/web.txt"]
 INSTALLING, OPERATING = PAPERS["docs/installing.txt"], PAPERS["docs/operating.txt"]
 WHEEL: Final = f"chat_service-{__version__}-py3-none-any.whl"
 PROFILES: Final = block(PAPERS["docs/client.txt"], "~/.config/chat/profiles.toml on Linux.")
@@ -198,6 +199,19 @@ def removes_a_hook(stage: Stage, line: str) -> None:
     with stage.serving():
         stage.run("chat-admin hook add monitor", stage.clone)
         assert "monitor: the webhook is removed" in stage.run(line, stage.clone)
+
+
+def sends_to_a_hook(stage: Stage, line: str) -> None:
+    """With the address in the file that the paper describes: what is sent stands in the main room."""
+    if shutil.which("curl", path=stage.user["PATH"]) is None:
+        pytest.skip("no curl here")
+    with stage.serving(web_port=free_port()) as server:
+        url = stage.run("chat-admin hook add monitor", stage.clone).splitlines()[1]
+        (stage.elsewhere / "hook.conf").write_text(f'url = "{url}"\n')
+        assert '{"ok":true,"id":1}' in stage.run(line)
+        with enter(server.port, "alice") as alice:
+            (said,) = alice.ask("history")["messages"]
+    assert (said["from"], said["message"] in line or "Filesystem" in said["message"]) == ("monitor", True)
 
 
 def imports(stage: Stage, line: str) -> None:
@@ -439,6 +453,7 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin hook add monitor --room ops --url https://chat.example:8443": in_ops(
         "monitor: speaks in ops; ", "https://localhost:8443/hook/"
     ),
+    **dict.fromkeys(re.findall(r"^    ((?:df .*)?curl --config hook.conf .*)", WEB, re.MULTILINE), sends_to_a_hook),
     # docs/contributing.txt, docs/security.txt
     **dict.fromkeys(
         (
