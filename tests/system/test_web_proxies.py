@@ -61,7 +61,8 @@ def in_caddy(block: str, folder: Path) -> str:
 
 
 def in_haproxy(block: str, _folder: Path) -> str:
-    return f"global\n    log stdout format raw local0\ndefaults\n    log global\n    option httplog\n{block}\n"
+    defaults = "defaults\n    log global\n    option httplog\n    retries 0\n"
+    return f"global\n    log stdout format raw local0\n{defaults}{block}\n"
 
 
 PROXIES: Final = (
