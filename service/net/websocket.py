@@ -17,7 +17,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from service.errors import PeerError
-from service.net.frames import Cutter, Message
+from service.net.frames import Cutter, Message, read_text
 from service.net.transport import Stream
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class WebSocketStream(Stream):
 
     def expect(self, limit: int) -> None:
         """From now on a message may have so many bytes. For the receiving thread."""
-        self._protocol.max_message_size = limit
+        self._limit = self._protocol.max_message_size = limit
 
     # -- receiving ----------------------------------------------------------------------------------------------------
     def receive(self, charge: Charge | None = None) -> bytes:
@@ -168,12 +168,18 @@ class WebSocketStream(Stream):
 
     def _parse(self, piece: bytes, charge: Charge | None) -> bytes:
         """Returns the messages that end in this piece, one after the other."""
-        protocol = self._protocol
-        parts = self._cutter.cut(piece)
+        cutter, protocol = self._cutter, self._protocol
+        is_at_border = not cutter.is_within_frame
+        parts = cutter.cut(piece)
         if len(parts) > 1 and charge is not None:
             charge(0, len(parts) - 1)  # the first was charged as what was received
         received = b""
         for part in parts:
+            text = read_text(part, self._limit) if is_at_border and self._message is None else None
+            is_at_border = True
+            if text is not None:
+                received += self._complete(text, is_text=True)
+                continue
             protocol.receive_data(part)
             for frame in protocol.events_received():
                 if isinstance(frame, Frame) and frame.opcode in {TEXT, BINARY, CONT}:
@@ -205,11 +211,10 @@ class WebSocketStream(Stream):
         if not frame.fin:
             return b""
         self._message = None
-        return self._complete(message)
+        return self._complete(b"".join(message.parts), is_text=message.is_text)
 
-    def _complete(self, message: Message) -> bytes:
+    def _complete(self, data: bytes, *, is_text: bool) -> bytes:  # noqa: ARG002 (others take binary data)
         """Returns a message as lines."""
-        data = b"".join(message.parts)
         return data if data.endswith(b"\n") else data + b"\n"
 
     def _fail(self, code: CloseCode, reason: str) -> None:

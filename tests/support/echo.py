@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from service.net.frames import Message
-
 LIMITS: Final = MessageLimits(17 << 20, 100_000)
 _BINARY_HEAD: Final = b"\x82"
 
@@ -44,16 +42,15 @@ class EchoStream(WebSocketStream):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.messages: list[Message] = []
+        self.messages: list[tuple[Framer, bytes]] = []
 
-    def _complete(self, message: Message) -> bytes:
-        self.messages.append(message)
+    def _complete(self, data: bytes, *, is_text: bool) -> bytes:
+        self.messages.append((Framer() if is_text else BinaryFramer(), data))
         return b"\n"
 
-    def send_back(self, message: Message, _: Any = None) -> None:
+    def send_back(self, framer: Framer, data: bytes, _: Any = None) -> None:
         """Sends a message, and waits until it is sent."""
-        self._framer = Framer() if message.is_text else BinaryFramer()
-        data = b"".join(message.parts)
+        self._framer = framer
         while True:
             select.select([], [self], [])
             if self.send(data) == len(data) and not self.sealed:
@@ -92,7 +89,7 @@ class Echo:
             except PeerError:
                 self._actions.put(stream.end)
             for message in stream.messages:
-                self._actions.put(partial(stream.send_back, message))
+                self._actions.put(partial(stream.send_back, *message))
             stream.messages.clear()
         self._actions.put(stream.end)
         self._actions.put(None)

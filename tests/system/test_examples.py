@@ -346,6 +346,9 @@ ROWS: Final[dict[str, How]] = {
         "chat-service 0 --host 0.0.0.0 --tls-cert certs/cert.pem --tls-key certs/key.pem", there="clone"
     ),
     "chat-service [PORT]": serves("chat-service 0"),
+    "chat-service --host 10.0.0.5 --trusted-proxy 10.0.0.2 --proxy-protocol yes": serves(
+        "chat-service 0 --trusted-proxy 10.0.0.2 --proxy-protocol yes"
+    ),
     "chat-admin disable NAME": administers("alice: "),
     "chat-admin enable NAME": administers("alice: "),
     "chat-admin password NAME": administers("alice: ", typed=f"another {PASSWORD}\n"),

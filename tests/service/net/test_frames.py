@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.net.frames import Cutter, Framer, Message
-from tests.support.frames import CONT, PING, TEXT, frames_of, masked
+from service.net.frames import Cutter, Framer, Message, read_text
+from tests.support.frames import BINARY, CONT, PING, TEXT, frames_of, masked
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -85,6 +85,38 @@ def test_whatever_comes_is_given_on(received: list[bytes]) -> None:
     """The cutter judges nothing: who reads the pieces finds all bytes in order."""
     cutter = Cutter()
     assert b"".join(piece for data in received for piece in cutter.cut(data)) == b"".join(received)
+
+
+@pytest.mark.parametrize("size", SIZES[:-2])
+def test_a_text_in_one_frame_is_read(size: int) -> None:
+    """Where it is whole, and within the limit."""
+    text = "€".encode() * (size // 3) + b"x" * (size % 3)
+    frame = masked(TEXT, text)
+    assert read_text(frame, size) == text
+    assert read_text(frame, size - 1) is None
+    assert not any(read_text(frame[:end], size) for end in range(0, len(frame), 1 + size // 200))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        masked(TEXT, b"x", fin=False),
+        masked(TEXT, b"x", rsv=4),
+        masked(CONT, b"x"),
+        masked(BINARY, b"x"),
+        masked(PING, b"x"),
+        masked(TEXT, b"\xff"),
+        b"\x81\x06server",
+        masked(TEXT, b"x") + b"y",
+        masked(TEXT, b"x" * 124) + b"yy",
+        b"\x81\xfe\x00\x05" + bytes(9),  # a length that has a shorter form
+        masked(TEXT, b"x" * 65_536),
+    ],
+)
+def test_what_is_no_plain_text_is_not_read(frame: bytes) -> None:
+    """It is the library's, which knows what else there may be."""
+    assert read_text(frame, 1 << 20) is None
 
 
 def test_a_text_is_checked_over_its_fragments() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import threading
@@ -170,6 +171,7 @@ def test_what_a_request_said_is_not_kept() -> None:
     long = REQUEST.replace(b"Host:", b"X: " + b"x" * 8_000 + b"\r\nHost:")
     tracemalloc.start()
     streams = [open_over(inner, request=long) for inner in inners]
+    gc.collect()
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 8_000 * len(streams)
@@ -341,7 +343,7 @@ def test_a_bug_in_the_library_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise LookupError("a bug")
 
-    stream = open_over(Kernel(masked(TEXT, b"x")))
+    stream = open_over(Kernel(masked(PING)))
     monkeypatch.setattr(Protocol, "recv_frame", fail)
     with pytest.raises(LookupError, match="a bug"):
         stream.receive()
@@ -353,6 +355,31 @@ def test_the_library_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     stream = open_over(Kernel(masked(TEXT, b"secret") + masked(3)))
     receive_all(stream)
     assert caplog.records == []
+
+
+FRAMES: Final = st.builds(
+    masked,
+    st.sampled_from([TEXT, TEXT, CONT, PING, BINARY, CLOSE]),
+    st.sampled_from([b"", b"hi", EURO, EURO[:1], EURO[1:], b"x" * 125, b"x" * 126, b"x" * LIMIT, b"x" * (LIMIT + 1)]),
+    fin=st.sampled_from([True, True, False]),
+)
+
+
+@given(st.lists(FRAMES, max_size=6), st.lists(st.integers(1, 300), max_size=9))
+def test_it_is_the_same_however_the_bytes_come(frames: list[bytes], steps: list[int]) -> None:
+    """Whole texts are read by a shorter way, which must tell nothing else than the library's."""
+    rest = b"".join(frames)
+    whole = Kernel(*filter(None, [rest]))
+    parts = []
+    for step in [*steps, len(rest)]:
+        parts.append(rest[:step])
+        rest = rest[step:]
+    slow, single = Kernel(*filter(None, parts)), Kernel(*WAYS["byte by byte"](b"".join(frames)))
+    results = []
+    for inner in (whole, slow, single):
+        stream = open_over(inner)
+        results.append((receive_all(stream), stream.end_sending(), inner.sent))
+    assert results[0] == results[1] == results[2]
 
 
 @given(st.lists(st.binary(max_size=40), max_size=5))
