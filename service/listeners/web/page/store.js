@@ -271,6 +271,7 @@ export class Store {
   put(conversation, row) {
     const message = this.messageOf(row);
     const place = conversation.insert(message);
+    if (place && !conversation.spans.has(row.id)) conversation.spans.add(row.id, row.id);
     if (place && !conversation.isTalk) conversation.weigh(message);
     return place;
   }
