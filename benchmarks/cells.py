@@ -5,15 +5,18 @@ A cell returns a mapping from metrics to numbers. A metric's name is its label w
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from benchmarks.peers import Peer
 
     Results = Mapping[str, Mapping[str, float]]  # of one cell: program -> metric -> number; this service is "chat"
 
+
+RUNS: Final = 3  # of each program in a cell
 
 _NO_CELLS: Final[Mapping[str, Results]] = {}
 
@@ -63,3 +66,8 @@ class Cell(NamedTuple):
     measure: Callable[[Peer | None], Mapping[str, float]]
     peers: tuple[str, ...] = ()  # "chat", "ngircd"
     targets: tuple[Target, ...] = ()
+
+
+def medians(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Returns the median of each figure."""
+    return {metric: statistics.median(run[metric] for run in runs) for metric in runs[0]}

@@ -68,6 +68,7 @@ class Peer:
     ack: bytes  # the sender's message is acknowledged
     direct: bytes  # a direct message
     joined: bytes  # the client has entered a room
+    line_end = b"\n"
     with_rooms = False  # whether the clients that log in are going to be in rooms besides the main room
     has_one_core = True  # whether it has a core to itself; else it uses all cores
 
@@ -156,8 +157,9 @@ class Chat(Peer):
     direct = b'"type":"direct"'
     joined = b'"type":"room"'
 
-    def __init__(self, folder: Path) -> None:
-        options = ["--db", str(folder / "chat.db"), "--bcrypt-cost", "4", "--max-connections", "0"]
+    def __init__(self, folder: Path, *more: str) -> None:
+        """`more` are further options."""
+        options = [*more, "--db", str(folder / "chat.db"), "--bcrypt-cost", "4", "--max-connections", "0"]
         options += ["--max-per-address", "0", "--login-rate", "0", "--rate", "0"]
         super().__init__([sys.executable, "-m", "service", "0", *options], folder / "chat.log")
         self.port = int(self.await_line(r"listening on .*:(\d+),")[1])

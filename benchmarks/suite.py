@@ -6,12 +6,12 @@ import os
 import platform
 import re
 import sqlite3
-import statistics
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import bare, history, idle, load, rooms
+from benchmarks import bare, history, idle, load, rooms, web
+from benchmarks.cells import RUNS, medians
 from benchmarks.peers import CORES, Chat, Ngircd, use_all_descriptors
 
 if TYPE_CHECKING:
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
     from benchmarks.cells import Cell, Results
 
-RUNS: Final = 3  # of each peer in a cell
 PEERS: Final[dict[str, type[Chat | Ngircd]]] = {kind.name: kind for kind in (Chat, Ngircd)}
-CELLS: Final[dict[str, Cell]] = load.CELLS | rooms.CELLS | bare.CELLS | idle.CELLS | history.CELLS
+CELLS: Final[dict[str, Cell]] = load.CELLS | rooms.CELLS | web.CELLS | bare.CELLS | idle.CELLS | history.CELLS
 
 
 def prepare_machine() -> None:
@@ -52,7 +51,7 @@ def run(cell: Cell, peers: Collection[str], runs: int = RUNS) -> Results:
     for _ in range(runs):
         for kind in kinds:
             measured[kind.name].append(_run_once(cell, kind))
-    return {name: _medians(each) for name, each in measured.items()}
+    return {name: medians(each) for name, each in measured.items()}
 
 
 def _run_once(cell: Cell, kind: type[Chat | Ngircd]) -> Mapping[str, float]:
@@ -62,7 +61,3 @@ def _run_once(cell: Cell, kind: type[Chat | Ngircd]) -> Mapping[str, float]:
             return cell.measure(peer)
         finally:
             peer.stop()
-
-
-def _medians(runs: list[Mapping[str, float]]) -> dict[str, float]:
-    return {metric: statistics.median(run[metric] for run in runs) for metric in runs[0]}

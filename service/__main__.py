@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from typing import Final
 
 from service.config import Settings, parse_settings
@@ -80,10 +81,11 @@ def _serve(settings: Settings) -> int:
         signal.signal(number, lambda *_: None)
     server = Server(settings)
     tell(os.environ, "READY=1", f"listening on port {server.port}")
-    while (what := woken.recv(1)[0]) not in {*_ENDINGS, _CRASH}:
-        if what == signal.SIGHUP:
-            server.reload()
+    what = _wait(woken, server)
     tell(os.environ, "STOPPING=1", "stopping")
+    if what != _CRASH and settings.drain:
+        server.drain()
+        what = _wait(woken, server, settings.drain)
     status = 1 if what == _CRASH else 0
     try:
         server.stop()
@@ -91,6 +93,22 @@ def _serve(settings: Settings) -> int:
         _log.critical("the stop failed", exc_info=True)
         status = 1
     return status
+
+
+def _wait(woken: socket.socket, server: Server, seconds: float | None = None) -> int | None:
+    """Returns the signal that asks for the end, or _CRASH; None if neither comes in so many seconds."""
+    end = time.monotonic() + (seconds or 0.0)
+    while True:
+        if seconds is not None:
+            woken.settimeout(max(0.001, end - time.monotonic()))
+        try:
+            what = woken.recv(1)[0]
+        except TimeoutError:
+            return None
+        if what in {*_ENDINGS, _CRASH}:
+            return what
+        if what == signal.SIGHUP:
+            server.reload()
 
 
 def _fail(error: ServiceError, status: int) -> int:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from dataclasses import Field, dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from service import programs
@@ -26,12 +28,14 @@ ACT_COST: Final = 10  # commands that a change all are told of counts as: the wr
 ROOM_COST: Final = 0.1  # lines before a login that each room told of in it counts as: 400 take up to 0.5 MB and 10 ms
 RECEIVE_COST: Final = 0.1  # commands that a receive counts as: bytes that come one by one cost as much as lines
 RECEIVE_COST_BYTES: Final = 4_096  # received bytes that count as a command, whatever their content
-RECORD_COST: Final = 0.1  # commands that a TLS record counts as: even an empty one may ask for new keys, 16 us of CPU
+# Commands that a TLS record counts as: even an empty one may ask for new keys, 16 us of CPU. And a WebSocket's frame.
+RECORD_COST: Final = 0.1
 MESSAGE_BYTES: Final = 2_048  # bytes of a line that count as one message: a long one counts as several, 40 KiB/s in all
 
 _PORT_MAX: Final = 65_535
 _UNITS: Final = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000, "T": 1_000_000_000_000}
 _SIZE_DIGITS: Final = 15
+_MACHINE: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _HELP_WIDTH: Final = 32  # columns for the option names in --help
 
 
@@ -86,6 +90,29 @@ def _text(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError("must not be empty")
     return text
+
+
+def _several(parse: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    """Returns a parser for values with commas between them. The option can also be given several times."""
+
+    def parse_all(text: str) -> tuple[Any, ...]:
+        return tuple(parse(part.strip()) for part in text.split(","))
+
+    return parse_all
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise ValueError(f"must be an address or a network, such as 10.0.0.0/8, not {text!r}") from None
+
+
+def _machine(text: str) -> str:
+    name = text.lower()
+    if _MACHINE.fullmatch(name) is None:
+        raise ValueError(f"must be the name of a machine, such as chat.example, without a port, not {text!r}")
+    return name
 
 
 def _setting(default: Any, parse: Callable[[str], Any], metavar: str, explain: str) -> Any:
@@ -166,6 +193,43 @@ class Settings:
     )
     tls_cert: str = _setting("", _text, "FILE", "the certificate, in PEM form: makes the port speak TLS, and only that")
     tls_key: str = _setting("", _text, "FILE", "its key, in PEM form and unencrypted")
+    trusted_proxy: tuple[IPv4Network | IPv6Network, ...] = _setting(
+        (),
+        _several(_network),
+        "NETWORK",
+        "address or network of a proxy whose word on where a client comes from counts; can be given several times",
+    )
+    proxy_protocol: str = _setting(
+        "no",
+        _one_of("yes", "no"),
+        "yes|no",
+        "whether clients must come through such a proxy, which sends a PROXY header first (version 1 or 2)",
+    )
+    web_port: int = _setting(
+        0, _number(0, _PORT_MAX), "PORT", "TCP port for browsers, with a page to chat in, and for webhooks; 0 for none"
+    )
+    web_host: str = _setting("", _text, "ADDRESS", "address for that port to listen on, if not that of --host")
+    web_tls: str = _setting(
+        "",
+        _one_of("yes", "no"),
+        "yes|no",
+        "whether that port speaks TLS; without a word it does, if --tls-cert is given",
+    )
+    web_name: tuple[str, ...] = _setting(
+        (),
+        _several(_machine),
+        "NAME",
+        "a name by which browsers reach that port, besides those in the certificate; several: again, or commas",
+    )
+    hsts: int = _setting(
+        0, _number(0, 63_072_000), "SECONDS", "seconds for which browsers are to come by TLS only; 0: they are not told"
+    )
+    drain: float = _setting(
+        0.0,
+        _number(0, 3_600, float),
+        "SECONDS",
+        "seconds between SIGTERM, from which on /healthz has status 503, and the end of the service",
+    )
     metrics: int = _setting(
         0, _number(0, _PORT_MAX), "PORT", "port of 127.0.0.1 for Prometheus (/metrics) and /healthz; 0 for none"
     )
@@ -181,7 +245,7 @@ def show_default(setting: Field[Any]) -> str:
     if setting.metadata["metavar"] == "SIZE":
         unit = next(unit for unit in reversed(_UNITS) if default % _UNITS[unit] == 0)
         return f"{default // _UNITS[unit]}{unit}" if default else "none"
-    return f"{default:g}" if isinstance(default, float) else str(default) or "none"
+    return f"{default:g}" if isinstance(default, float) else "none" if default in {"", ()} else str(default)
 
 
 def make_parser(prog: str = programs.SERVICE) -> Parser:
@@ -199,6 +263,7 @@ def make_parser(prog: str = programs.SERVICE) -> Parser:
         parser.add_argument(
             *names,
             metavar=setting.metadata["metavar"],
+            action="append" if isinstance(setting.default, tuple) else "store",
             help=f"{setting.metadata['help']} (default {show_default(setting)}) [CHAT_{setting.name.upper()}]",
             **cast("Any", more),
         )
@@ -216,6 +281,8 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> 
     for setting in fields(Settings):
         variable = f"CHAT_{setting.name.upper()}"
         text, source = given[setting.name], f"--{setting.name.replace('_', '-')}"
+        if isinstance(text, list):
+            text = ",".join(text)
         if text is None:
             text, source = environment.get(variable), variable
         if text is None:

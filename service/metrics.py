@@ -20,7 +20,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from service import __version__
-from service.errors import ErrorCode, StorageUnavailable
+from service.errors import ErrorCode
 from service.visible import one_line
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from service.chat.session import Services
+    from service.health import Health
     from service.listeners.places import Places
     from service.tally import Histogram
 
-REQUEST_TIME: Final = 1.0  # seconds for a request to come, for its answer to be taken, and for the health check
+REQUEST_TIME: Final = 1.0  # seconds for a request to come, and for its answer to be taken
 REQUEST_BYTES: Final = 4_096  # of a request with its header fields; Prometheus sends some 300
 WAITING: Final = 8  # connections that wait for their turn; each has a second
 
@@ -51,14 +52,13 @@ class _Answer(NamedTuple):
 class Metrics:
     """Owns the listening socket and the thread `chat-metrics`, which answers one request after the other."""
 
-    def __init__(self, listening: socket.socket, services: Services, places: Places) -> None:
+    def __init__(self, listening: socket.socket, services: Services, places: Places, health: Health) -> None:
         """Answers from now on, until `stop`. The socket is this object's."""
         self._listening = listening
-        self._storage = services.storage
+        self._health = health
         self._registry = CollectorRegistry()
         self._registry.register(_Figures(services, places))
         ProcessCollector(registry=self._registry)
-        self._probe: _Probe | None = None  # one that has no answer yet
         self._end, self._ended = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="chat-metrics")
         self._thread.start()
@@ -126,43 +126,10 @@ class Metrics:
         if path == b"/metrics":
             return _Answer("200 OK", generate_latest(self._registry), _METRICS)
         if path == b"/healthz":
-            trouble = self._look_for_trouble()
+            trouble = self._health.look_for_trouble()
             status = "503 Service Unavailable" if trouble else "200 OK"
             return _Answer(status, f"{one_line(trouble) or 'ok'}\n".encode())
         return _Answer("404 Not Found", b"/metrics and /healthz are here\n")
-
-    def _look_for_trouble(self) -> str:
-        """Returns why the service cannot store or deliver just now; empty if it can.
-
-        It stores something on the disk, and waits for the delivery thread to hear of it.
-        """
-        if self._probe is None:
-            probe = _Probe()
-            try:
-                self._storage.probe(done=probe.succeed, refused=probe.fail)
-            except StorageUnavailable as error:
-                return str(error)
-            self._probe = probe
-        probe = self._probe
-        if not probe.is_answered.wait(REQUEST_TIME):
-            return "storing or delivering takes longer than a second"
-        self._probe = None
-        return probe.trouble
-
-
-class _Probe:
-    """A write for trial; the delivery thread tells what came of it."""
-
-    def __init__(self) -> None:
-        self.is_answered = threading.Event()
-        self.trouble = ""
-
-    def succeed(self, _: None) -> None:
-        self.is_answered.set()
-
-    def fail(self, error: Exception) -> None:
-        self.trouble = str(error) or "nothing can be stored"
-        self.is_answered.set()
 
 
 class _Figures(Collector):

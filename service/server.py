@@ -20,6 +20,7 @@ import threading
 import time
 from contextlib import ExitStack
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from service import programs
@@ -38,9 +39,14 @@ from service.clock import format_time, utcnow
 from service.config import READERS, Settings, search_places
 from service.delivery.loop import Delivery
 from service.errors import ConfigError, PeerError
+from service.health import Health
+from service.listeners.admission import Admission
 from service.listeners.descriptors import count_places
-from service.listeners.listener import JSON, Listener
+from service.listeners.listener import Listener
 from service.listeners.places import Places
+from service.listeners.proxies import Proxies
+from service.listeners.visitors import Visitors
+from service.listeners.web.hook import Hooks
 from service.motd import Motd
 from service.net import tls
 from service.net.transport import format_address, is_loopback, listen
@@ -51,11 +57,13 @@ from service.turns import UNLIMITED, QueueLimits, Turns
 from service.wire.protocol import ByeReply
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Callable
     from types import ModuleType
 
     from service.listeners.connection import Connection
+    from service.listeners.web.port import WebPort
     from service.storage.contract import Storage
 
 LOGINS_AT_ONCE: Final = 32  # that are being stored or answered: one to 200 rooms, 200 times invited, takes 1.2 MB
@@ -78,11 +86,16 @@ class Server:
     def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
         """`now` is the clock of the limits. Raises ConfigError if it cannot listen or speak TLS, SchemaError."""
         _check_main_room(settings.main_room)
-        most_clients = count_places(settings.max_connections)
+        self._by_proxy = settings.proxy_protocol == "yes"
+        if self._by_proxy and not settings.trusted_proxy:
+            raise ConfigError("--proxy-protocol needs the proxy's address: --trusted-proxy, such as 10.0.0.2")
+        most_clients = count_places(settings.max_connections, visitors=self._by_proxy or settings.web_port > 0)
+        self._web = _load("service.listeners.web.port", "--web-port", "h11 websockets") if settings.web_port else None
         self._tls: ssl.SSLContext | None = None
+        self._names: frozenset[str] = frozenset()  # by which browsers may call the web port
         self._load_certificate(settings)
         motd = Motd(settings.motd)
-        metrics = _load_metrics() if settings.metrics else None
+        metrics = _load("service.metrics", "--metrics", "prometheus_client") if settings.metrics else None
         listening = listen(settings.host, settings.port)
         roster = Roster[Session]()
         with ExitStack() as undo:  # if one of these fails
@@ -90,6 +103,10 @@ class Server:
             if metrics is not None:
                 for_metrics = listen(_LOOPBACK, settings.metrics, metrics.WAITING)
                 undo.callback(for_metrics.close)
+            for_web = None
+            if self._web is not None:
+                for_web = listen(settings.web_host or settings.host, settings.web_port)
+                undo.callback(for_web.close)
             self.delivery = Delivery(partial(take_snapshot, roster), ByeReply(reason="shutdown"))
             undo.callback(self.delivery.stop, 0)
             storage = open_storage(
@@ -115,6 +132,7 @@ class Server:
             roster=roster,
             now=now,
         )
+        self.health = Health(storage)
         self.ticker = Ticker()
         self.ticker.every(settings.users_interval, self.delivery.announce)
         self.ticker.every(RECEIPTS_INTERVAL, self.services.receipts.flush)
@@ -124,22 +142,39 @@ class Server:
         self._lock = threading.Lock()  # guards _stopping
         self._stopping = False
         self.places = Places(most_clients, self.delivery, now)
+        self.admission = Admission(self.services, self.places)
         self._control = Control(Path(settings.db), Desk(storage, LiveService(self.services, self.places.connections)))
-        address: tuple[object, ...] = listening.getsockname()
-        self.port = int(str(address[1]))
         self.ticker.start()
         self._control.start()
-        self._listener = Listener(listening, JSON, self.services, self.places, lambda: self._tls)
-        self._metrics = None if metrics is None else metrics.Metrics(for_metrics, self.services, self.places)
+        self._metrics = (
+            None if metrics is None else metrics.Metrics(for_metrics, self.services, self.places, self.health)
+        )
         if self._metrics is not None:
             _log.info("metrics at http://%s:%d/metrics, and /healthz", _LOOPBACK, settings.metrics)
-        if self._tls is None and not is_loopback(address):
+        self._accept(listening, for_web)
+
+    def _accept(self, listening: socket.socket, for_web: socket.socket | None) -> None:
+        """Opens the ports."""
+        settings, address = self.services.settings, listening.getsockname()
+        self.port: int = address[1]
+        self.visitors = Visitors(Proxies(settings.trusted_proxy), self.services.shares)
+        self._listener = Listener(
+            listening, self.admission, lambda: self._tls, visitors=self.visitors if self._by_proxy else None
+        )
+        self._page: WebPort | None = None
+        if self._web is not None:
+            self._page = self._web.WebPort(
+                *(for_web, self.admission, self.visitors, self.health, lambda: self._tls, lambda: self._names),
+                Hooks(self.services),
+            )
+        if self._tls is None and not is_loopback(address) and not self._by_proxy:
             _log.warning(
                 "without TLS everyone on the way can read passwords and messages. To make certificates: %s certs; to "
                 "use them: --tls-cert and --tls-key",
                 programs.ADMIN,
             )
-        _log.info("listening on %s, database %s, %s", format_address(address), settings.db, storage.engine)
+        engine = self.services.storage.engine
+        _log.info("listening on %s, database %s, %s", format_address(address), settings.db, engine)
 
     def reload(self) -> None:
         """Reads the certificate and the message of the day again, for logins to come. What is bad stays as it was."""
@@ -159,6 +194,16 @@ class Server:
         if settings.tls_cert or settings.tls_key:
             self._tls, fingerprint = tls.load_certificate(settings.tls_cert, settings.tls_key)
             _log.info("TLS with the certificate %s, SHA-256 fingerprint %s", settings.tls_cert, fingerprint)
+        if self._web is not None:
+            self._names = self._web.own_names(settings)
+
+    def drain(self) -> None:
+        """Serves on, but tells whoever looks at its health that it ends: no new clients are to be sent here."""
+        _log.info(
+            "/healthz has status 503 from now on; the end comes in %g seconds, or at once at another signal",
+            self.services.settings.drain,
+        )
+        self.health.end()
 
     def stop(self) -> None:
         """Stops accepting, stores what was accepted, says bye to all, sends what is due, closes. Idempotent.
@@ -170,6 +215,7 @@ class Server:
                 return
             self._stopping = True
         _log.info("stopping")
+        self.health.end()
         storage = self.services.storage
         self.services.accounts.close()
         self.services.logins.close()
@@ -178,10 +224,13 @@ class Server:
         self.services.indexing.close()
         storage.hurry()
         self._listener.stop()
+        if self._page is not None:
+            self._page.stop()
         self._control.stop()
         if self._metrics is not None:
             self._metrics.stop()
         self.ticker.stop()
+        self.visitors.stop()
         connections = self.places.connections()
         for connection in connections:
             connection.stop()
@@ -194,6 +243,8 @@ class Server:
         self.services.receipts.flush()
         storage.close()
         self._listener.close()
+        if self._page is not None:
+            self._page.close()
         _log.info("stopped")
 
     def _purge_tokens(self) -> None:
@@ -221,13 +272,15 @@ def _check_no_room(storage: Storage, main_room: str) -> None:
         )
 
 
-def _load_metrics() -> ModuleType:
-    """Returns service/metrics.py. Raises ConfigError without the package that it needs, which is not for everyone."""
+def _load(module: str, option: str, packages: str) -> ModuleType:
+    """Returns a module that needs packages which are not for everyone. Raises ConfigError without them."""
     try:
-        from service import metrics  # noqa: PLC0415 (an extra)
+        return import_module(module)
     except ModuleNotFoundError as error:
-        raise ConfigError(f"--metrics needs a package: {sys.executable} -m pip install prometheus_client") from error
-    return metrics
+        if (error.name or "").partition(".")[0] not in packages.split():
+            raise
+        noun = "packages" if " " in packages else "a package"
+        raise ConfigError(f"{option} needs {noun}: {sys.executable} -m pip install {packages}") from error
 
 
 def _tell_reserved(storage: Storage, main_room: str) -> None:

@@ -16,6 +16,7 @@ from freezegun.api import FrozenDateTimeFactory
 from hypothesis import HealthCheck, settings
 
 from tests.support.delivery import Peer, StillDelivery, still_delivery
+from tests.support.doors import Door, open_door
 from tests.support.tls import Authority, Pair
 
 if TYPE_CHECKING:
@@ -91,3 +92,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def pair(authority: Authority) -> Pair:
     """A certificate for this machine, signed by that authority, and its key."""
     return authority.issue()
+
+
+@pytest.fixture
+def door(request: pytest.FixtureRequest, authority: Authority, pair: Pair) -> Door:
+    """The way in that the test is for: see tests/support/doors.py."""
+    return open_door(request.param, authority, pair)

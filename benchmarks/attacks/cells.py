@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from benchmarks.attacks import oracle, rooms, scripts, tls_scripts
+from benchmarks.attacks import oracle, rooms, scripts, tls_scripts, web_scripts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,7 @@ class Attack(NamedTuple):
     connections: int = CONNECTIONS
     addresses: tuple[str, ...] = (ATTACKER,)
     speaks_tls: bool = False
+    is_web: bool = False  # whether it is about the web port; the victims come by WebSocket then
     history: int = SHORT  # messages
     letters: tuple[tuple[str, str], ...] = ()  # direct messages from bea before the attack: recipient and text
     counted: str = ""  # a query for its success, in place of what the connections have counted
@@ -56,6 +57,18 @@ def _flood(description: str, piece: bytes) -> Attack:
 
 def _converse(description: str, make_lines: Callable[[], bytes]) -> Attack:
     return Attack(description, partial(scripts.greet_and_converse, make_lines=make_lines), "answers")
+
+
+def _web(description: str, script: Callable[..., Any], unit: str) -> Attack:
+    return Attack(description, script, unit, is_web=True)
+
+
+def _request(description: str, request: bytes, status: bytes) -> Attack:
+    return _web(description, partial(web_scripts.ask, request=request, good=status), "answers")
+
+
+def _frames(description: str, frames: bytes, first: bytes = b"") -> Attack:
+    return _web(description, partial(web_scripts.send_frames, first=first, frames=frames), "1000 frames")
 
 
 QUIET: Final = Attack("nobody attacks", scripts.stay, "", connections=0)
@@ -130,4 +143,19 @@ ATTACKS: Final[dict[str, Attack]] = {
         rooms=21,
     ),
     "places": Attack("connections that say nothing", scripts.stay, "places held", 2_000, TEN),
+    "quiet-web": QUIET._replace(description="nobody attacks; the others come by WebSocket", is_web=True),
+    "web-heads": _web("requests that are begun, and no more", web_scripts.begin, "connections")._replace(
+        connections=2_000, addresses=TEN
+    ),
+    "web-slow-heads": _web("requests, byte by byte", web_scripts.dawdle, "bytes"),
+    "web-shakes": _web("no TLS handshake begins", scripts.keep_silent, "connections")._replace(speaks_tls=True),
+    "web-pages": _request("the page, again and again", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b" 200 "),
+    "web-hosts": _request("the page of another host", b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", b" 421 "),
+    "web-hooks": _web("secrets of webhooks at random", web_scripts.guess, "guesses"),
+    "web-places": _web("WebSockets that say nothing", web_scripts.stay, "places held")._replace(
+        connections=2_000, addresses=TEN
+    ),
+    "web-pings": _frames("pings", web_scripts.PING),
+    "web-empty": _frames("messages without content", web_scripts.EMPTY),
+    "web-fragments": _frames("one message in fragments", web_scripts.GO_ON, web_scripts.BEGIN),
 }

@@ -9,7 +9,12 @@ import ssl
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard
+
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event, State
+from websockets.uri import parse_uri
 
 from benchmarks.attacks.links import RETRY, SERVICE
 from benchmarks.attacks.scripts import PASSWORD, VICTIM
@@ -31,6 +36,7 @@ class Plan(NamedTuple):
     port: int
     tokens: Mapping[str, str]  # by name
     certificate: str  # a file's name; empty without TLS
+    is_web: bool  # whether by WebSocket
 
 
 class Over(Exception):  # noqa: N818 (nothing is wrong)
@@ -64,6 +70,7 @@ class Party:
         if plan.certificate:
             self._tls = ssl.create_default_context(cafile=plan.certificate)
         self._socket: socket.socket | None = None
+        self._web: ClientProtocol | None = None
         self._rest = b""  # of an incomplete line
         self._refs = itertools.count()
         self.cut_off = 0
@@ -78,6 +85,28 @@ class Party:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._tls is not None:
             self._socket = self._tls.wrap_socket(self._socket, server_hostname=SERVICE)
+        if self._plan.is_web:
+            self._upgrade()
+
+    def _upgrade(self) -> None:
+        """Raises OSError on a refusal."""
+        web = self._web = ClientProtocol(parse_uri(f"ws://{SERVICE}:{self._plan.port}/chat"), max_size=None)
+        web.send_request(web.connect())
+        self._send(b"")
+        while web.state is not State.OPEN:
+            self._rest += self.receive(self._clock.left())
+            if web.handshake_exc is not None:
+                raise ConnectionError("refused")
+
+    def _send(self, line: bytes) -> None:
+        """Sends a line; if that is empty, what the WebSocket has to send by itself. Raises OSError."""
+        assert self._socket is not None
+        if self._web is not None:
+            if line:
+                self._web.send_text(line)
+            line = b"".join(self._web.data_to_send())
+        if line:
+            self._socket.sendall(line)
 
     def enter(self) -> None:
         """Logs in by token, however long it takes. Raises Over."""
@@ -117,7 +146,7 @@ class Party:
         assert self._socket is not None
         ref = f"r{next(self._refs)}"
         self._set_timeout(self._clock.left())
-        self._socket.sendall(json.dumps({"command": command, "ref": ref, **fields}).encode() + b"\n")
+        self._send(json.dumps({"command": command, "ref": ref, **fields}).encode() + b"\n")
         mark = b'"ref":"%s"' % ref.encode()
         while True:
             for line in self._lines(self._clock.left()):
@@ -131,7 +160,7 @@ class Party:
         return (line for line in whole.split(b"\n") if b'"ref":' in line)
 
     def receive(self, seconds: float, most: int = READ) -> bytes:
-        """Returns the next input; empty after so many seconds. Raises OSError at the end."""
+        """Returns the next input; empty after so many seconds, or where it holds no line. Raises OSError at the end."""
         assert self._socket is not None
         self._set_timeout(min(seconds, LOOK))
         try:
@@ -140,7 +169,12 @@ class Party:
             return b""
         if not data:
             raise ConnectionError("closed by the service")
-        return data
+        if self._web is None:
+            return data
+        self._web.receive_data(data)
+        payload = b"".join(event.data for event in self._web.events_received() if _has_lines(event))
+        self._send(b"")
+        return payload
 
     def _set_timeout(self, seconds: float) -> None:
         assert self._socket is not None
@@ -164,3 +198,7 @@ class Party:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def _has_lines(event: Event) -> TypeGuard[Frame]:
+    return isinstance(event, Frame) and event.opcode in {Opcode.TEXT, Opcode.CONT}

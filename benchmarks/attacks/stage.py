@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import statistics
 import subprocess
@@ -55,14 +56,17 @@ class Row(NamedTuple):
 
 
 class Service(Peer):
-    """This service with only the options for its database and TLS."""
+    """This service with only the options for its database, TLS and a web port."""
 
     name = "chat"
     entered = b'"type":"login_ok"'
     has_one_core = False
 
-    def __init__(self, folder: Path, *, speaks_tls: bool) -> None:
+    def __init__(self, folder: Path, *, speaks_tls: bool, is_web: bool) -> None:
         options = ["--db", str(folder / "chat.db")]
+        if is_web:
+            self.web_port = _find_port()
+            options += ["--web-port", str(self.web_port)]
         if speaks_tls:
             options += ["--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem")]
         bound = ["setpriv", "--pdeathsig", "TERM"]  # it ends with this process, however that ends
@@ -85,6 +89,11 @@ class Service(Peer):
         except subprocess.TimeoutExpired:
             self.program.kill()
             self.program.wait()
+
+
+def _find_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 class Histories:
@@ -128,10 +137,11 @@ def run(plan: Attack, histories: Histories, turn: float, *, ramp: float = RAMP, 
             rooms.fill(folder / "chat.db", attackers, plan.rooms)
         if plan.speaks_tls:
             certificates.make_pair(folder, [])
-        service = Service(folder, speaks_tls=plan.speaks_tls)
+        service = Service(folder, speaks_tls=plan.speaks_tls, is_web=plan.is_web)
         try:
             _write_letters(service, tokens["bea"], plan)
-            ground = Ground(service.port, [tokens[name] for name in attackers], folder)
+            port = service.web_port if plan.is_web else service.port
+            ground = Ground(port, [tokens[name] for name in attackers], folder)
             suffered, done = _attack(plan, ground, tokens, ramp, seconds)
             memory = service.peak_memory()
         finally:
@@ -158,7 +168,7 @@ def _attack(
     plan: Attack, ground: Ground, tokens: Mapping[str, str], ramp: float, seconds: float
 ) -> tuple[Suffered, Done]:
     certificate = str(ground.folder / "cert.pem") if plan.speaks_tls else ""
-    with _process(suffer, Plan(ground.port, tokens, certificate)) as victims:
+    with _process(suffer, Plan(ground.port, tokens, certificate, plan.is_web)) as victims:
         _receive(victims, "the victims' logins")
         done = Done(0, 0, 0)
         if not plan.connections:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from service.delivery.loop import Delivery
     from service.delivery.outbox import Amend, Outbox
     from service.delivery.run import Note
+    from service.errors import ErrorCode
     from service.motd import Motd
     from service.origin import Origin
     from service.storage.contract import Storage, Write
@@ -78,9 +79,9 @@ class Services:
     stored: dict[str, int] = field(default_factory=lambda: {"public": 0, "room": 0, "direct": 0})
     refused: Tally = field(default_factory=Tally)  # errors that clients were told, by their code
 
-    def turn_away(self, reason: str) -> tuple[ErrorReply, ByeReply]:
+    def turn_away(self, reason: str, code: ErrorCode = "too_many_connections") -> tuple[ErrorReply, ByeReply]:
         """Returns the last events for a client that gets no place, or loses it; counts the refusal."""
-        error = ErrorReply(code="too_many_connections", message=reason, fatal=True)
+        error = ErrorReply(code=code, message=reason, fatal=True)
         self.refused.add(error.code)
         return error, ByeReply(reason="kicked")
 
@@ -130,7 +131,7 @@ class Session:
         return self._debt.left()
 
     def charge_bytes(self, size: int, records: int) -> None:
-        """Charges received bytes and TLS records to the shares, before they are processed."""
+        """Charges received bytes, and TLS records or frames, to the shares, before they are processed."""
         self.charge(RECEIVE_COST + size / RECEIVE_COST_BYTES + records * RECORD_COST)
 
     def charge(self, cost: float) -> None:
@@ -194,7 +195,7 @@ class Session:
 
     # -- the end ------------------------------------------------------------------------------------------------------
     def refuse(self, error: PeerError) -> None:
-        """Ends a session without a login, for a fault of its client."""
+        """Ends a session for a fault of its client, which no command has made."""
         if not self.ended:
             self.reply(self.explain(error))
             self.end("kicked")

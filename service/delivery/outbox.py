@@ -257,13 +257,14 @@ class Outbox:
             self._dirty = False
         if buffer.notes and self._on_written is not None:
             buffer.tell_written(self._on_written)
-        if self._blocked or buffer.rest:
+        is_ending = self.closing and not self._done and not buffer.rest
+        if is_ending:
+            self._done = self._stream.end_sending()
+        if self._blocked or buffer.rest or is_ending:
             self._watch_if_blocked()
         if self._is_awaited and buffer.waiting <= self._pause_bytes:
             self._space.set()
-        if self.closing and not self._done and not buffer.rest:
-            self._done = True
-            self._stream.end_sending()
+        if is_ending:
             self._close_if_done()
 
     def _make_space(self, size: int) -> bool:
@@ -290,8 +291,8 @@ class Outbox:
             self._loop.dirty.append(self)
 
     def _watch_if_blocked(self) -> None:
-        """Has the selector wait for the kernel while there is a rest, and only then."""
-        if bool(self._buffer.rest) != self._blocked:
+        """Has the selector wait for the kernel while there is a rest, or no space to end, and only then."""
+        if (bool(self._buffer.rest) or (self.closing and not self._done)) != self._blocked:
             self._blocked = not self._blocked
             self._loop.watch(self, self._stream, blocked=self._blocked)
 

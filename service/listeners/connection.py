@@ -58,7 +58,7 @@ class Connection:
 
     @property
     def way(self) -> str:
-        """How the bytes travel: ``plain`` or ``TLS``."""
+        """How the bytes travel: ``plain``, ``TLS``, ``WebSocket`` or ``WebSocket in TLS``."""
         return self._stream.way
 
     def stop(self) -> None:
@@ -125,7 +125,11 @@ class Connection:
         charge = self._charge if self._services.shares is not None else None
         talks = False  # has sent something after its login
         while True:
-            data = self._stream.receive(charge)
+            try:
+                data = self._stream.receive(charge)
+            except PeerError as error:
+                self.session.refuse(error)
+                continue
             if not data:
                 return
             if not talks:
@@ -156,6 +160,7 @@ class Connection:
             if not self.logged_in_at and session.account is not None:
                 self.logged_in_at = format_time(utcnow())
                 decoder.limit = self._services.settings.max_line
+                self._stream.expect(decoder.limit)
                 self._on_login(self)
             if session.delay():
                 self._slow_down()

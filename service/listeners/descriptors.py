@@ -11,21 +11,24 @@ from typing import Final
 from service.config import READERS
 from service.errors import ConfigError
 from service.listeners.places import LEAVING_AT_ONCE
+from service.listeners.visitors import LEAVING, VISITORS
 
 # File descriptors for neither clients nor readers: writer, listener, refused, log, libraries; and LEAVING_AT_ONCE.
 DESCRIPTORS_OWN: Final = 64 + LEAVING_AT_ONCE
+DESCRIPTORS_OF_VISITORS: Final = VISITORS + LEAVING  # besides, where a port has visitors
 DESCRIPTORS_PER_READER: Final = 3  # database, -wal and -shm; or a descriptor that SQLite may not close yet
 
 _log: Final = logging.getLogger("chat.listener")
 
 
-def count_places(max_connections: int) -> int:
+def count_places(max_connections: int, *, visitors: bool = False) -> int:
     """How many clients can be connected at once: `max_connections`, or fewer if the system allows too few open files.
 
-    Raises this process's own limit of open files as far as that takes. `max_connections` 0: as many as the system
-    allows. Raises ConfigError if not even one client can be.
+    `visitors`: some port reads what clients say before they have a place. Raises this process's own limit of open files
+    as far as that takes. `max_connections` 0: as many as the system allows. Raises ConfigError if not even one client
+    can be.
     """
-    own = DESCRIPTORS_OWN + READERS * DESCRIPTORS_PER_READER
+    own = DESCRIPTORS_OWN + READERS * DESCRIPTORS_PER_READER + (DESCRIPTORS_OF_VISITORS if visitors else 0)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = own + max_connections if max_connections else hard
     if hard != resource.RLIM_INFINITY:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from service.token_bucket import TokenBuckets
@@ -25,7 +26,11 @@ OWN_PLACES_RATE: Final = 10.0  # replacements a second; with 200 clients each ha
 OWN_PLACES_BURST: Final = 200  # replacements at once: a class behind one router comes in the same minute
 LEAVING_AT_ONCE: Final = 32  # clients beyond --max-connections: replaced ones that are still leaving
 SWITCH_INTERVAL: Final = 0.005  # seconds that a thread may keep the interpreter while others wait; CPython's default
-SWITCH_PER_CLIENT: Final = 20e-6  # seconds, used instead if larger: each waiting thread wakes once in it, 50,000/s
+SWITCH_PER_CLIENT: Final = 3e-6  # seconds, used instead if larger; a message to 10,000 has to wait that long at most
+# While many clients leave at once: each waiting thread wakes once in that time, 50,000 in a second.
+SWITCH_PER_LEAVING: Final = 20e-6  # seconds, for each client
+RUSH: Final = 50  # clients that have left
+RUSH_TIME: Final = 0.25  # seconds in which so many left; in a storm of logins it takes a second
 
 CROWDED: Final = "too many clients here just now; try again later"
 
@@ -43,14 +48,16 @@ class Places:
         *,
         account_places: int = ACCOUNT_PLACES,
         own_burst: float = OWN_PLACES_BURST,
-        switch_per_client: float = SWITCH_PER_CLIENT,
+        switch_per_client: tuple[float, float] = (SWITCH_PER_CLIENT, SWITCH_PER_LEAVING),
     ) -> None:
         """There are `most` places. The named arguments are as the constants say."""
         self._most = most
         self._delivery = delivery
         self._switch_per_client = switch_per_client
         self._own_places = TokenBuckets(OWN_PLACES_RATE, own_burst, now)
-        self._lock = threading.Lock()  # guards the next three
+        self._now = now
+        self._lock = threading.Lock()  # guards the next four
+        self._left_at: deque[float] = deque(maxlen=RUSH)  # when the last clients left
         self._connections: set[Connection] = set()
         self._strangers = Strangers()  # those of them that have not logged in
         self._members = Members(account_places)  # those that have
@@ -105,6 +112,7 @@ class Places:
             self._connections.discard(connection)
             self._strangers.discard(connection)
             self._members.discard(connection)
+            self._left_at.append(self._now())
             self._share_interpreter()
 
     def _may_replace(self, stranger: Connection, network: str) -> bool:
@@ -130,9 +138,12 @@ class Places:
         """Sets how often a thread that waits for the interpreter wakes up to ask for it.
 
         When thousands of clients drop at once, thousands of threads wait. At CPython's interval they would do little
-        else than ask: 10,000 took 43 s to end, in place of 2.
+        else than ask: 10,000 took 43 s to end, in place of 2. At other times few wait, and one of them is the delivery
+        thread: each of its sends gives the interpreter away, and it must not wait long to get it back.
         """
-        sys.setswitchinterval(max(SWITCH_INTERVAL, len(self._connections) * self._switch_per_client))
+        is_rush = len(self._left_at) == RUSH and self._now() - self._left_at[0] < RUSH_TIME
+        seconds = self._switch_per_client[is_rush]
+        sys.setswitchinterval(max(SWITCH_INTERVAL, len(self._connections) * seconds))
 
 
 def _give_way(member: Connection) -> None:

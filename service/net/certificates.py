@@ -1,4 +1,7 @@
-"""Makes a self-signed certificate and its key, for a service without a certificate from an authority."""
+"""Makes a self-signed certificate and its key, for a service without one; reads the names in a certificate.
+
+Knows no connection: see tls.py.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +61,18 @@ def make_pair(folder: Path, names: Sequence[str]) -> list[str]:
         f"Next: {programs.SERVICE} --host 0.0.0.0 --tls-cert {quote(str(cert_file))} --tls-key {quote(str(key_file))}",
         f"then: {programs.CLIENT} SERVER 12000 --tls, which shows the fingerprint and asks once",
     ]
+
+
+def read_names(file: Path) -> frozenset[str]:
+    """Returns the DNS names in a file's first certificate, in small letters. Raises ConfigError."""
+    try:
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read the names in the certificate {file}: {error}") from error
+    return frozenset(name.lower() for name in names.get_values_for_type(x509.DNSName))
 
 
 def _sign(names: list[str]) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:

@@ -22,7 +22,7 @@ from service.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Charge = Callable[[int, int], None]  # takes the number of bytes and of TLS records received; may wait
+    Charge = Callable[[int, int], None]  # takes the number of bytes, and of TLS records or frames, received; may wait
 
 RECEIVE_BYTES: Final = 65_536  # one recv after a full one; a usual kernel buffer holds about two of these
 

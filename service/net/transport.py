@@ -65,6 +65,9 @@ class Stream:
     def handshake(self) -> None:
         """Makes the stream ready. For the receiving thread, before anything else. Plain TCP needs nothing."""
 
+    def expect(self, limit: int) -> None:
+        """From now on the peer's messages may have so many bytes, where it sends messages. For the receiving thread."""
+
     def receive(self, charge: Charge | None = None) -> bytes:
         """Waits for data and returns it; empty at the end of the stream. For the receiving thread.
 
@@ -119,9 +122,13 @@ class Stream:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def end_sending(self) -> None:
-        """Tells the peer that nothing more comes, after all that was sent. For the sending thread."""
+    def end_sending(self) -> bool:
+        """Tells the peer that nothing more comes, after all that was sent. For the sending thread.
+
+        Returns False if the kernel is full: then it is to be called again.
+        """
         self._shut_down(socket.SHUT_WR)
+        return True
 
     def cut(self) -> None:
         """Ends both directions at once, and wakes the receiving thread. For any thread."""
@@ -180,11 +187,11 @@ class TlsStream(Stream):
     def sealed(self) -> int:
         return self._channel.sealed if self._channel is not None else 0
 
-    def end_sending(self) -> None:
+    def end_sending(self) -> bool:
         """Tells the peer that nothing more comes, in TLS (close_notify) and in TCP."""
         if self._channel is not None:
             self._channel.end()
-        super().end_sending()
+        return super().end_sending()
 
 
 def _too_early(_data: bytes | memoryview, _flags: int) -> NoReturn:

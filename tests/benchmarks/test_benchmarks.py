@@ -16,6 +16,7 @@ from benchmarks.idle import idle
 from benchmarks.rooms import in_rooms
 from benchmarks.suite import CELLS
 from benchmarks.table import Report, render, render_cell
+from benchmarks.web import beside_plain
 from tests.support.helpers import ROOT
 
 if TYPE_CHECKING:
@@ -117,6 +118,13 @@ def test_a_cell_with_rooms_runs() -> None:
     cell = Cell("", lambda peer: in_rooms(peer, 12, 6, 2, 3, 4, span), ("chat",))
     figures = suite.run(cell, ["chat"], runs=1)["chat"]
     assert 0 < figures["messages/s"] < figures["deliveries/s"] < 11 * figures["messages/s"]
+
+
+def test_a_cell_on_websocket_runs() -> None:
+    """Beside plain clients; each message reaches all but its sender, whose `ack` is counted apart."""
+    figures = beside_plain(20, 2, 4, load.Span(warm_up=0.1, duration=0.3), runs=1)
+    assert 15 * figures["messages/s"] < figures["deliveries/s"] < 23 * figures["messages/s"]
+    assert {target.metric for target in CELLS["web100"].targets} <= set(figures)
 
 
 @pytest.mark.parametrize(("name", "changes"), [("idle10000", False), ("changes10000", True)])

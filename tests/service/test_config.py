@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import FrozenInstanceError, fields
+from ipaddress import ip_network
 from typing import Any, Final
 
 import pytest
@@ -45,6 +46,14 @@ OTHERS: Final[dict[str, tuple[str, Any]]] = {
     "retention_direct": ("365", 365),
     "tls_cert": ("cert.pem", "cert.pem"),
     "tls_key": ("key.pem", "key.pem"),
+    "trusted_proxy": ("10.0.0.0/8, 2001:db8::1", (ip_network("10.0.0.0/8"), ip_network("2001:db8::1"))),
+    "proxy_protocol": ("yes", "yes"),
+    "web_port": ("8080", 8_080),
+    "web_host": ("::1", "::1"),
+    "web_tls": ("no", "no"),
+    "web_name": ("Chat.example, chat", ("chat.example", "chat")),
+    "hsts": ("31536000", 31_536_000),
+    "drain": ("2.5", 2.5),
     "metrics": ("9100", 9_100),
     "log_level": ("warning", "warning"),
     "log_format": ("json", "json"),
@@ -70,11 +79,14 @@ RANGES: Final = {
     "max_invitations": ("1", "1000000", "0", "1000001"),
     "retention": ("0", "36500", "-1", "36501"),
     "retention_direct": ("0", "36500", "-1", "36501"),
+    "web_port": ("0", "65535", "-1", "65536"),
+    "hsts": ("0", "63072000", "-1", "63072001"),
+    "drain": ("0", "3600", "-0.1", "3600.1"),
     "metrics": ("0", "65535", "-1", "65536"),
 }
 SIZES: Final = {"max_db", "keep_free"}
 NO_SIZES: Final = ("", "M", "-1", "1.5G", "2 G", "2GB", "1P", "nan", "9" * 16, "\u0661M\u00b2")
-FRACTIONS: Final = {"users_interval", "login_timeout", "login_rate", "rate", "address_share"}
+FRACTIONS: Final = {"users_interval", "login_timeout", "login_rate", "rate", "address_share", "drain"}
 
 
 def option(name: str, text: str) -> list[str]:
@@ -90,7 +102,8 @@ def variable(name: str, text: str) -> dict[str, str]:
 def test_tables_here_name_every_setting() -> None:
     """A new setting gets its cases."""
     assert list(OTHERS) == [setting.name for setting in fields(Settings)]
-    assert set(RANGES) | SIZES == {setting.name for setting in fields(Settings) if not isinstance(setting.default, str)}
+    numbers = {setting.name for setting in fields(Settings) if isinstance(setting.default, int | float)}
+    assert set(RANGES) | SIZES == numbers
 
 
 def test_defaults_hold_when_nothing_is_said() -> None:
@@ -160,6 +173,9 @@ def test_counts_are_whole_numbers(name: str) -> None:
         ("registration", "OPEN", "must be open or closed, not 'OPEN'"),
         ("log_level", "verbose", "must be debug or info or warning or error, not 'verbose'"),
         ("host", "", "must not be empty"),
+        ("trusted_proxy", "", "must be an address or a network, such as 10.0.0.0/8, not ''"),
+        ("trusted_proxy", "10.0.0.1, proxy", "must be an address or a network, such as 10.0.0.0/8, not 'proxy'"),
+        ("trusted_proxy", "10.0.0.1/8", "must be an address or a network, such as 10.0.0.0/8, not '10.0.0.1/8'"),
         ("db", "", "must not be empty"),
         ("name", "", "must not be empty"),
         ("name", "caf\udce9", "must be UTF-8"),
@@ -193,6 +209,13 @@ def test_bad_words_are_refused(name: str, text: str, reason: str) -> None:
 def test_sizes_have_units(text: str, size: int) -> None:
     """Decimal ones, as disks have them, upper or lower case."""
     assert parse_settings(option("max_db", text), {}).max_db == size
+
+
+def test_an_option_can_be_given_several_times() -> None:
+    """Each time adds to it; together they win over the variable."""
+    line = [*option("trusted_proxy", "10.0.0.0/8"), *option("trusted_proxy", "192.0.2.1,192.0.2.2")]
+    settings = parse_settings(line, variable("trusted_proxy", "127.0.0.1"))
+    assert list(map(str, settings.trusted_proxy)) == ["10.0.0.0/8", "192.0.2.1/32", "192.0.2.2/32"]
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)

@@ -11,12 +11,13 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, suppress
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
 import pytest
 
 from service.storage.sqlite.schema import revisions
-from tests.support.helpers import PATIENCE, ROOT, Process, Wire, enter
+from tests.support.helpers import PATIENCE, ROOT, Process, Wire, enter, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +50,30 @@ def test_a_signal_ends_the_service_in_order(tmp_path: Path, number: signal.Signa
         assert word in log
     assert "private words" not in log
     assert "Traceback" not in log
+
+
+def test_a_service_that_drains_serves_on(tmp_path: Path) -> None:
+    """From SIGTERM on it is not well, for whoever sends it clients; another signal ends it before its time."""
+    port = free_port()
+    with Process(tmp_path, "--metrics", str(port), "--drain", "3600") as service, enter(service.port, "alice") as alice:
+        service.program.send_signal(signal.SIGTERM)
+        service.read_log("status 503")
+        with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
+            connection.request("GET", "/healthz")
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (503, b"the service is stopping\n")
+        with enter(service.port, "bob") as bob:
+            bob.ask("pm", message="still here")
+        assert alice.read_type("broadcast")["message"] == "still here"
+        assert service.stop() == 0
+        assert alice.read_to_end()[-1] == {"type": "bye", "reason": "shutdown"}
+
+
+def test_a_drain_ends_by_itself(tmp_path: Path) -> None:
+    """After its seconds, as a stop without one."""
+    with Process(tmp_path, "--drain", "0.2") as service:
+        assert service.stop() == 0
+        assert "stopped" in service.log[-1]
 
 
 def test_sighup_never_ends_the_service(tmp_path: Path) -> None:
@@ -168,7 +193,7 @@ def work(*arguments):
         ("chat-writer", "storage.sqlite.writer", "Writer", "_commit"),
         ("chat-delivery", "delivery.loop", "Delivery", "_run_actions"),
         ("chat-ticker", "ticker", "Ticker", "run_due"),
-        ("chat-accept", "listeners.listener", "Listener", "_take_client"),
+        ("chat-accept", "listeners.acceptor", "Acceptor", "_take_client"),
     ],
 )
 def test_a_worker_that_cannot_go_on_ends_the_service(

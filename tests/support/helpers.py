@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -78,6 +79,14 @@ def until(condition: Callable[[], object]) -> None:
         pause.wait(0.001)
 
 
+def free_port() -> int:
+    """A free port that the kernel gives to no client: one that connects to its own port would talk to itself."""
+    for port in random.sample(range(20_000, 30_000), 1_000):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise RuntimeError("no free port to be found from 20000 to 29999")
+
+
 class Process:
     """The service as a program, on a free port."""
 
@@ -141,7 +150,12 @@ class Wire:
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=False)
         self._received = b""
-        self.hello: Line = self.read() if greet else {}
+        try:
+            self._open()
+            self.hello: Line = self.read() if greet else {}
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Wire:
         return self
@@ -149,13 +163,26 @@ class Wire:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _open(self) -> None:
+        """What another kind of client does before the greeting."""
+
     def close(self) -> None:
         """Closes the connection without an `ex`."""
         self.socket.close()
 
-    def send_bytes(self, data: bytes) -> None:
-        """Sends bytes unchanged."""
+    def send_raw(self, data: bytes) -> None:
+        """Sends bytes on the connection, below any framing."""
         self.socket.sendall(data)
+
+    def send_bytes(self, data: bytes) -> None:
+        """Sends lines, or part of one, unchanged."""
+        self.send_raw(data)
+
+    def receive(self) -> bytes:
+        """Returns some of the bytes that lines are made of, maybe none; raises EOFError at the end."""
+        if not (data := self.socket.recv(65_536)):
+            raise EOFError(self._received)
+        return data
 
     def send(self, *commands: Line) -> None:
         """Sends the commands, all in one packet."""
@@ -164,10 +191,7 @@ class Wire:
     def read(self) -> Line:
         """Returns the next line. Raises EOFError at the end."""
         while b"\n" not in self._received:
-            data = self.socket.recv(65_536)
-            if not data:
-                raise EOFError(self._received)
-            self._received += data
+            self._received += self.receive()
         line, _, self._received = self._received.partition(b"\n")
         decoded: Line = json.loads(line)
         return decoded
@@ -212,10 +236,11 @@ def enter(
     password: str = PASSWORD,
     tls: ssl.SSLContext | None = None,
     source: str = "127.0.0.1",
+    kind: type[Wire] = Wire,
     **fields: Any,
 ) -> Wire:
     """Returns a client that is logged in, and registered if the name is new; `hello` has its `login_ok`."""
-    wire = Wire(port, tls=tls, source=source)
+    wire = kind(port, tls=tls, source=source)
     reply = wire.ask("login", username=name, password=password, **fields)
     if reply["type"] == "password_required":
         reply = wire.ask("register", username=name, password=password, **fields)

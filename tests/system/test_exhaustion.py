@@ -15,20 +15,27 @@ import pytest
 from service.accounts import authentication
 from service.config import READERS, cores
 from service.errors import ConfigError
-from service.listeners.descriptors import DESCRIPTORS_OWN, DESCRIPTORS_PER_READER
-from service.listeners.listener import Listener
+from service.listeners.admission import Admission
+from service.listeners.descriptors import DESCRIPTORS_OF_VISITORS, DESCRIPTORS_OWN, DESCRIPTORS_PER_READER
 from service.net.transport import listen
 from service.origin import origin_of
 from service.server import Server
+from tests.support.doors import at
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Process, Wire, enter, make_settings, running_server, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.doors import Door
     from tests.support.helpers import Line
 
 OWN: Final = DESCRIPTORS_OWN + READERS * DESCRIPTORS_PER_READER
+STREAMS: Final = {  # what the thread of a client of that door waits in
+    "json": "service.net.transport.Stream._receive_some",
+    "tls": "service.net.transport.TlsStream._receive_some",
+    "web": "service.net.websocket.WebSocketStream.receive",
+}
 FULL: Final = [{"type": "error", "code": "too_many_connections", "fatal": True}, {"type": "bye", "reason": "kicked"}]
 
 
@@ -37,28 +44,30 @@ def limited(files: int) -> str:
     return f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({files}, {files}))"
 
 
-def refused(port: int) -> list[Line]:
+def refused(door: Door, service: Server | Process) -> list[Line]:
     """What a new client is told, without the text for a person."""
-    with Wire(port, greet=False) as wire:
+    with door.connect(service, greet=False) as wire:
         lines = wire.read_to_end()
     lines[0].pop("message", None)
     return lines
 
 
 # -- descriptors ------------------------------------------------------------------------------------------------------
-def test_the_descriptors_there_are_say_how_many_may_come(tmp_path: Path) -> None:
+@at("ports")
+def test_the_descriptors_there_are_say_how_many_may_come(door: Door, tmp_path: Path) -> None:
     """With few open files allowed it says how many clients that is; these can do all, and one more is refused."""
     clients = 6
-    with Process(tmp_path, prelude=limited(OWN + clients)) as service:
+    own = OWN + (DESCRIPTORS_OF_VISITORS if door.name == "web" else 0)
+    with Process(tmp_path, *door.options, prelude=limited(own + clients)) as service:
         assert f"at most {clients} clients at once, not 2000" in "".join(service.log)
-        wires = [enter(service.port, f"user{n}") for n in range(clients - 1)]
-        wires.append(enter(service.port, "user0"))
-        assert [refused(service.port) for _ in range(20)] == [FULL] * 20
+        wires = [door.enter(service, f"user{n}") for n in range(clients - 1)]
+        wires.append(door.enter(service, "user0"))
+        assert [refused(door, service) for _ in range(20)] == [FULL] * 20
         wires[0].ask("pm", message="hello")
         with ThreadPoolExecutor(clients) as pool:
             assert list(pool.map(lambda wire: read_much(wire, 20), wires)) == [20] * clients
         wires[-1].close()
-        until(lambda: try_enter(service.port))
+        until(lambda: try_enter(door, service))
         for wire in wires:
             wire.close()
 
@@ -72,9 +81,9 @@ def read_much(wire: Wire, count: int) -> int:
     )
 
 
-def try_enter(port: int) -> bool:
+def try_enter(door: Door, service: Server | Process) -> bool:
     """Whether a new client is let in."""
-    with Wire(port) as wire:
+    with door.connect(service) as wire:
         return bool(wire.hello["type"] == "hello")
 
 
@@ -111,15 +120,15 @@ def no_descriptor_left() -> Iterator[None]:
 def test_a_client_without_a_descriptor_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When even accepting fails, a spare descriptor serves to say so, again and again; the others talk on."""
     accepted, may_go = threading.Event(), threading.Event()
-    admit = Listener._admit
+    admit = Admission.admit
 
-    def admit_later(*arguments: Any) -> None:
+    def admit_later(*arguments: Any) -> str | None:
         accepted.set()
         may_go.wait(PATIENCE)
-        admit(*arguments)
+        return admit(*arguments)
 
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:
-        monkeypatch.setattr(Listener, "_admit", admit_later)
+        monkeypatch.setattr(Admission, "admit", admit_later)
         late = [Wire(server.port, greet=False) for _ in range(6)]
         assert accepted.wait(PATIENCE)
         with no_descriptor_left():
@@ -132,11 +141,12 @@ def test_a_client_without_a_descriptor_is_refused(tmp_path: Path, monkeypatch: p
             assert bob.read_type("broadcast")["message"] == "still here"
         for wire in late:
             wire.close()
-        assert try_enter(server.port)
+        Wire(server.port).close()
 
 
 # -- threads and memory -----------------------------------------------------------------------------------------------
-def test_a_client_without_a_thread_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@at("ports")
+def test_a_client_without_a_thread_is_refused(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While no thread can be started newcomers are told so and the others talk on; then it passes."""
     start = threading.Thread.start
 
@@ -145,13 +155,17 @@ def test_a_client_without_a_thread_is_refused(tmp_path: Path, monkeypatch: pytes
             raise RuntimeError("can't start new thread")
         start(thread)
 
-    with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:
+    with (
+        running_server(tmp_path, **door.settings) as server,
+        door.enter(server, "alice") as alice,
+        door.enter(server, "bob") as bob,
+    ):
         with monkeypatch.context() as exhausted:
             exhausted.setattr(threading.Thread, "start", refuse)
-            assert [refused(server.port) for _ in range(30)] == [FULL] * 30
+            assert [refused(door, server) for _ in range(30)] == [FULL] * 30
             alice.ask("pm", message="hi")
             assert bob.read_type("broadcast")["message"] == "hi"
-        assert try_enter(server.port)
+        assert try_enter(door, server)
         until(lambda: len(server.places.connections()) == 2)
 
 
@@ -172,20 +186,21 @@ def test_out_of_memory_in_a_command_is_an_answer(
         assert bob.read_type("broadcast")["message"] == "hi"
 
 
-@pytest.mark.parametrize("place", ["service.net.transport.Stream.receive", "service.wire.framing.LineDecoder.feed"])
+@at("streams")
+@pytest.mark.parametrize("place", ["receive", "service.wire.framing.LineDecoder.feed"])
 def test_out_of_memory_outside_a_command_ends_that_connection(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """It ends with a word, nothing of it is left, and the others go on."""
-    with running_server(tmp_path) as server, enter(server.port, "alice") as alice:
-        with monkeypatch.context() as exhausted, Wire(server.port, greet=False) as victim:
-            exhausted.setattr(place, fail)
+    with running_server(tmp_path, **door.settings) as server, door.enter(server, "alice") as alice:
+        with monkeypatch.context() as exhausted, door.connect(server) as victim:
+            exhausted.setattr(STREAMS[door.name] if place == "receive" else place, fail)
             victim.send({"command": "ping"}, {"command": "ping"})
             victim.read_to_end()
             until(lambda: len(server.places.connections()) < 2)
         with suppress(EOFError):  # alice may have waited in the very function that failed
             assert alice.ask("ping")["type"] == "pong"
-        assert try_enter(server.port)
+        assert try_enter(door, server)
 
 
 def fail(*_: object, **__: object) -> None:
@@ -232,20 +247,23 @@ def test_a_full_backlog_is_worked_off(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("service.server.listen", partial(listen, backlog=8))
     with running_server(tmp_path) as server, ThreadPoolExecutor(16) as pool:
         with server.places._lock:
-            coming = [pool.submit(try_enter, server.port) for _ in range(16)]
+            coming = [pool.submit(Wire, server.port) for _ in range(16)]
             until(lambda: all(future.running() for future in coming))
-        assert all(future.result(PATIENCE) for future in coming)
+        for future in coming:
+            with future.result(PATIENCE) as wire:
+                assert wire.hello["type"] == "hello"
 
 
-def test_connects_during_a_stop_do_not_hang(tmp_path: Path) -> None:
+@at("streams")
+def test_connects_during_a_stop_do_not_hang(door: Door, tmp_path: Path) -> None:
     """Clients that come while it stops are greeted and told, or get no connection; nothing is left behind."""
-    with running_server(tmp_path) as server:
+    with running_server(tmp_path, **door.settings) as server:
         coming, ended = threading.Event(), list[str]()
 
         def come() -> None:
             while True:
                 try:
-                    with Wire(server.port, greet=False) as wire:
+                    with door.connect(server, greet=False) as wire:
                         wire.read()
                         coming.set()
                         wire.read_to_end()

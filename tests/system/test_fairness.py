@@ -19,6 +19,7 @@ from service.config import MESSAGE_BYTES, READERS, Settings
 from service.delivery.outbox import OUTBOX_BYTES
 from service.origin import origin_of
 from service.storage.sqlite import messages
+from tests.support.doors import at
 from tests.support.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, until
 from tests.support.storage import count_readers
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from freezegun.api import FrozenDateTimeFactory
 
     from service.storage.records import Page
+    from tests.support.doors import Door
 
 ATTACKER, ELSEWHERE = "127.0.0.2", "127.0.0.3"
 SOMEBODY: Final = origin_of("127.0.0.4")
@@ -186,12 +188,13 @@ def test_one_address_fills_nobodys_outbox_at_once() -> None:
     assert defaults.max_line / MESSAGE_BYTES <= defaults.burst
 
 
-def test_a_flood_cuts_off_no_honest_reader(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
+@at("streams")
+def test_a_flood_cuts_off_no_honest_reader(door: Door, tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
     """One account sends all that it may over ten connections; who reads nothing meanwhile has it all waiting."""
     text = "\U0001f600" * 4_096
-    with running_server(tmp_path, **DEFAULTS) as server, ExitStack() as wires:
-        reader = wires.enter_context(enter(server.port, "reader", source=ELSEWHERE))
-        flood = [wires.enter_context(enter(server.port, "mallory", source=ATTACKER)) for _ in range(10)]
+    with running_server(tmp_path, **DEFAULTS, **door.settings) as server, ExitStack() as wires:
+        reader = wires.enter_context(door.enter(server, "reader", source=ELSEWHERE))
+        flood = [wires.enter_context(door.enter(server, "mallory", source=ATTACKER)) for _ in range(10)]
         line = b'{"command":"pm","message":"' + text.encode() + b'"}\n'
         for wire in flood:
             wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
@@ -200,7 +203,7 @@ def test_a_flood_cuts_off_no_honest_reader(tmp_path: Path, clock: FrozenDateTime
             c.session for c in server.places.connections() if c.session.account and c.session.account.name == "mallory"
         ]
         until(lambda: all(session.delay() for session in sessions))
-        bob = wires.enter_context(enter(server.port, "bob", source=ELSEWHERE))
+        bob = wires.enter_context(door.enter(server, "bob", source=ELSEWHERE))
         assert bob.ask("pm", message="I talk on")["type"] == "ack"
         while reader.read_type("broadcast")["from"] != "bob":
             pass

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.support.helpers import PASSWORD, Line, Wire, enter, running_server
+from tests.support.hall import ROUNDS, Hall, open_hall
+from tests.support.helpers import PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from service.server import Server
-
-ROUNDS: Final = 5  # messages that each of the other two sends meanwhile
 BREAKS: Final = ["\n", "\r\n", "\u2028", "\u2029", "\u0085", "\x0b", "\x0c", "\x1c", "\x1e"]  # str.splitlines cuts here
 DIGITS: Final = "9" * 5_000
 MARK: Final = "\ue000"  # began, in older search indexes, the words about who may read
@@ -45,55 +40,6 @@ NUMBERS: Final = [
     ("history", "after"),
     ("search", "before"),
 ]
-
-
-class Hall(NamedTuple):
-    """A server with three clients: the one who attacks, and two who chat."""
-
-    server: Server
-    mallory: Wire
-    others: tuple[Wire, Wire]
-
-    def stored(self) -> tuple[int, ...]:
-        """How many rows each table has that a client can add to."""
-        with closing(sqlite3.connect(self.server.services.settings.db)) as connection:
-            return tuple(
-                connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("message", "user")
-            )
-
-    def attack(self, data: bytes) -> list[Line]:
-        """What the attacker is told for these bytes, while the others talk; they lose nothing."""
-        self.mallory.read_until_pong()
-        for wire in self.others:
-            wire.read_until_pong()
-        self.chat("before")
-        self.mallory.send_bytes(data)
-        self.chat("during")
-        answers = self.mallory.read_until_pong()
-        return [line for line in answers if line.get("from") not in {"alice", "bob"}]
-
-    def chat(self, word: str) -> None:
-        """Each of the two sends and gets all that the other sent, in order."""
-        for wire in self.others:
-            wire.send(*({"command": "pm", "message": f"{word} {n}"} for n in range(ROUNDS)))
-        for wire in self.others:
-            lines = wire.read_until_pong()
-            heard = [line["message"] for line in lines if line["type"] == "broadcast" and line["from"] != "mallory"]
-            assert [line["type"] for line in lines].count("ack") == ROUNDS
-            while len(heard) < ROUNDS:
-                heard += [line["message"] for line in [wire.read_type("broadcast")] if line["from"] != "mallory"]
-            assert heard == [f"{word} {n}" for n in range(ROUNDS)]
-
-
-@contextmanager
-def open_hall(folder: Path, **settings: Any) -> Iterator[Hall]:
-    with (
-        running_server(folder, **settings) as server,
-        enter(server.port, "alice") as alice,
-        enter(server.port, "bob") as bob,
-        enter(server.port, "mallory") as mallory,
-    ):
-        yield Hall(server, mallory, (alice, bob))
 
 
 @pytest.fixture(scope="module", name="hall")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from tests.support.helpers import Wire, enter, running_server
+from service.chat import hooks
+from service.origin import origin_of
+from service.storage.records import NonceReused
+from tests.support.doors import door_for_models
+from tests.support.helpers import PATIENCE, Wire, running_server
+from tests.support.hooks import add_hook, known_hook
 
 NAMES = ("alice", "bob", "carol")
+HOOK = "monitor"
+HERE = origin_of("192.0.2.1")
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 
 
@@ -56,9 +64,11 @@ class Chat(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        self.server = self._stack.enter_context(running_server(folder))
+        self.door = door_for_models()
+        self.server = self._stack.enter_context(running_server(folder, **self.door.settings))
+        add_hook(self.server.services.storage, HOOK)
         for name in NAMES:
-            with enter(self.server.port, name) as wire:
+            with self.door.enter(self.server, name) as wire:
                 wire.ask("ex")
                 wire.read_to_end()
 
@@ -91,7 +101,7 @@ class Chat(RuleBasedStateMachine):
     # -- what sessions do ---------------------------------------------------------------------------------------------
     @rule(target=clients, name=st.sampled_from(NAMES), confirm=st.booleans())
     def log_in(self, name: str, confirm: bool) -> Client:
-        wire = enter(self.server.port, name, confirm=confirm)
+        wire = self.door.enter(self.server, name, confirm=confirm)
         names = sorted({client.name for client in self.online} | {name})
         newest = max((message.id for message in self.visible(name)), default=0)
         assert wire.hello["users"] == names
@@ -109,7 +119,7 @@ class Chat(RuleBasedStateMachine):
             assert client.wire.read_to_end() == []
         client.wire.close()
         # A session that is gone must be gone before the model goes on: someone else's view of the list tells.
-        with enter(self.server.port, NAMES[0], confirm=True) as probe:
+        with self.door.enter(self.server, NAMES[0], confirm=True) as probe:
             names = sorted({other.name for other in self.online} | {NAMES[0]})
             while probe.ask("users")["users"] != names:
                 pass
@@ -137,6 +147,27 @@ class Chat(RuleBasedStateMachine):
         for other in self.online:
             if other is not client and (to is None or other.name in (to, client.name)):
                 self.note_written(other, message)
+
+    @rule(texts=st.lists(TEXTS, min_size=1, max_size=3), key=st.none() | st.sampled_from("ab"))
+    def send_to_the_webhook(self, texts: list[str], key: str | None) -> None:
+        """Its pieces are stored together; a retry is none."""
+        services = self.server.services
+        first = [m for m in self.messages if key and (m.sender, m.nonce) == (HOOK, key)]
+        try:
+            last_id = hooks.say(services, known_hook(services.storage), HERE, texts, key, time.monotonic() + PATIENCE)
+        except NonceReused:
+            assert first
+            assert [message.text for message in first] != texts
+            return
+        if first:
+            assert [message.text for message in first] == texts
+            assert last_id == first[-1].id
+            return
+        for message_id, text in enumerate(texts, last_id - len(texts) + 1):
+            assert not self.messages or message_id > self.messages[-1].id
+            self.messages.append(Message(message_id, HOOK, None, text, key))
+            for client in self.online:
+                self.note_written(client, self.messages[-1])
 
     @rule(client=clients, limit=st.integers(1, 5))
     def fetch_missed(self, client: Client, limit: int) -> None:

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from tests.support.helpers import Wire, enter, running_server
+from tests.support.doors import door_for_models
+from tests.support.helpers import Wire, running_server
 from tests.support.rooms import act
 
 if TYPE_CHECKING:
@@ -92,9 +93,10 @@ class Chat(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        self.server = self._stack.enter_context(running_server(folder))
+        self.door = door_for_models()
+        self.server = self._stack.enter_context(running_server(folder, **self.door.settings))
         for name in NAMES:
-            with enter(self.server.port, name) as wire:
+            with self.door.enter(self.server, name) as wire:
                 wire.ask("ex")
                 wire.read_to_end()
         for name, role in MAIN.items():
@@ -142,7 +144,7 @@ class Chat(RuleBasedStateMachine):
     # -- sessions -----------------------------------------------------------------------------------------------------
     @rule(target=clients, name=st.sampled_from(NAMES), rooms=st.sampled_from([True, True, False]))
     def log_in(self, name: str, rooms: bool) -> Client:
-        wire = enter(self.server.port, name, rooms=rooms, confirm=True)
+        wire = self.door.enter(self.server, name, rooms=rooms, confirm=True)
         if rooms:
             mine = {room.name: room for room in self.rooms.values() if name in room.roles or name in room.invited}
             assert wire.hello["role"] == MAIN[name]

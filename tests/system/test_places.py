@@ -6,18 +6,22 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import bcrypt
 from freezegun import freeze_time
 
 from service.listeners.places import LEAVING_AT_ONCE, Places
+from tests.support.doors import at
 from tests.support.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+    from service.server import Server
+    from tests.support.doors import Door
 
 ONE, TWO, THREE = (f"127.0.0.{number}" for number in (2, 3, 4))
 PLACES: Final = 6
@@ -28,37 +32,60 @@ def last_words(wire: Wire) -> list[str]:
     return [str(line.get("code", line.get("reason"))) for line in wire.read_to_end()]
 
 
-def enter_for_good(port: int, name: str, source: str) -> Wire:
-    """A client that is logged in, and no stranger any more: login_ok comes a moment before that."""
-    wire = enter(port, name, source=source)
+def for_good(wire: Wire) -> Wire:
+    """A client that has logged in is no stranger any more: login_ok comes a moment before that."""
     assert wire.ask("ping")["type"] == "pong"
     return wire
 
 
-def test_a_client_that_says_nothing_gives_up_its_place(tmp_path: Path) -> None:
+@at("ports")
+def test_a_client_that_says_nothing_gives_up_its_place(door: Door, tmp_path: Path) -> None:
     """The oldest of the address with the most gives up its place, and is told why; a newcomer comes in and logs in."""
-    with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
-        few = [wires.enter_context(Wire(server.port, source=ONE)) for _ in range(2)]
-        many = [wires.enter_context(Wire(server.port, source=TWO)) for _ in range(PLACES - 2)]
-        alice = wires.enter_context(enter(server.port, "alice", source=THREE))
+    with running_server(tmp_path, max_connections=PLACES, **door.settings) as server, ExitStack() as wires:
+        few = [wires.enter_context(door.connect(server, source=ONE)) for _ in range(2)]
+        many = [wires.enter_context(door.connect(server, source=TWO)) for _ in range(PLACES - 2)]
+        alice = wires.enter_context(door.enter(server, "alice", source=THREE))
         assert last_words(many[0]) == ["too_many_connections", "kicked"]
-        bob = wires.enter_context(enter(server.port, "bob", source=THREE))
+        bob = wires.enter_context(door.enter(server, "bob", source=THREE))
         assert last_words(many[1]) == ["too_many_connections", "kicked"]
         for wire in (*few, *many[2:], alice, bob):
             assert wire.ask("ping")["type"] == "pong"
 
 
-def test_who_is_logged_in_keeps_the_place(tmp_path: Path) -> None:
+@at("ports")
+def test_who_is_logged_in_keeps_the_place(door: Door, tmp_path: Path) -> None:
     """With all places taken by users that are logged in, a newcomer is refused; when one goes there is a place."""
-    with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
-        all_in = [wires.enter_context(enter_for_good(server.port, f"user{n}", TWO)) for n in range(PLACES)]
-        with Wire(server.port, greet=False, source=ONE) as late:
+    with running_server(tmp_path, max_connections=PLACES, **door.settings) as server, ExitStack() as wires:
+        all_in = [wires.enter_context(for_good(door.enter(server, f"user{n}", source=TWO))) for n in range(PLACES)]
+        with door.connect(server, greet=False, source=ONE) as late:
             assert last_words(late) == ["too_many_connections", "kicked"]
         for wire in all_in:
             assert wire.ask("ping")["type"] == "pong"
         all_in[0].close()
         until(lambda: len(server.places.connections()) < PLACES)
-        enter(server.port, "late", source=ONE).close()
+        door.enter(server, "late", source=ONE).close()
+
+
+@at("web")
+def test_doors_share_the_places(door: Door, tmp_path: Path) -> None:
+    """A stranger at one door gives up its place to a newcomer at another; who is logged in keeps it, at each."""
+    with running_server(tmp_path, max_connections=3, **door.settings) as server, ExitStack() as wires:
+        silent = [wires.enter_context(kind(server, source=TWO)) for kind in (door.connect, lines_at, door.connect)]
+        alice = wires.enter_context(for_good(enter(server.port, "alice", source=ONE)))
+        bob = wires.enter_context(for_good(door.enter(server, "bob", source=ONE)))
+        carol = wires.enter_context(for_good(door.enter(server, "carol", source=THREE)))
+        for wire in silent:
+            assert last_words(wire) == ["too_many_connections", "kicked"]
+        for late in (door.connect, lines_at):
+            with late(server, greet=False, source=TWO) as wire:
+                assert last_words(wire) == ["too_many_connections", "kicked"]
+        for wire in (alice, bob, carol):
+            assert wire.ask("ping")["type"] == "pong"
+
+
+def lines_at(server: Server, **more: Any) -> Wire:
+    """A client at the port for lines of JSON."""
+    return Wire(server.port, **more)
 
 
 def test_who_comes_with_a_password_keeps_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,10 +171,10 @@ def test_an_account_in_many_places_gives_some_up(tmp_path: Path, monkeypatch: py
     """When nobody else can go its oldest sessions do, and are told why; those that an account may have all stay."""
     monkeypatch.setattr("service.server.Places", partial(Places, account_places=2))
     with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
-        many = [wires.enter_context(enter_for_good(server.port, "mallory", TWO)) for _ in range(PLACES - 2)]
-        few = [wires.enter_context(enter_for_good(server.port, "alice", THREE)) for _ in range(2)]
+        many = [wires.enter_context(for_good(enter(server.port, "mallory", source=TWO))) for _ in range(PLACES - 2)]
+        few = [wires.enter_context(for_good(enter(server.port, "alice", source=THREE))) for _ in range(2)]
         for number, name in enumerate(("bob", "carol")):
-            few.append(wires.enter_context(enter_for_good(server.port, name, ONE)))
+            few.append(wires.enter_context(for_good(enter(server.port, name, source=ONE))))
             assert last_words(many[number])[-2:] == ["too_many_connections", "kicked"]
         until(lambda: len(server.places.connections()) == PLACES)
         with Wire(server.port, greet=False, source=ONE) as late:
@@ -160,7 +187,7 @@ def test_a_stranger_goes_before_an_account_in_many_places(tmp_path: Path, monkey
     """A client that is logged in gives up nothing while another is not."""
     monkeypatch.setattr("service.server.Places", partial(Places, account_places=2))
     with running_server(tmp_path, max_connections=PLACES) as server, ExitStack() as wires:
-        many = [wires.enter_context(enter_for_good(server.port, "mallory", TWO)) for _ in range(PLACES - 1)]
+        many = [wires.enter_context(for_good(enter(server.port, "mallory", source=TWO))) for _ in range(PLACES - 1)]
         stranger = wires.enter_context(Wire(server.port, source=THREE))
         wires.enter_context(enter(server.port, "bob", source=ONE))
         assert last_words(stranger) == ["too_many_connections", "kicked"]

@@ -17,10 +17,13 @@ import pytest
 from service.accounts.authentication import NewToken
 from service.storage.records import Message, Post, User
 from service.wire import protocol
+from tests.support.doors import at
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Line, Process, Wire, enter, running_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.support.doors import Door
 
 SECRETS: Final = ("correct horse", "battery staple", "wrong guess", "between us only")
 NEW_PASSWORD: Final = SECRETS[1]
@@ -263,15 +266,16 @@ dispatch.COMMANDS = {
 """
 
 
-def test_no_secret_stands_in_logs_errors_or_a_crash_report(tmp_path: Path) -> None:
+@at("ports")
+def test_no_secret_stands_in_logs_errors_or_a_crash_report(door: Door, tmp_path: Path) -> None:
     """Logins, refusals, a password change, incidents and a crash at level debug leave no password, token or text."""
-    service = Process(tmp_path, "--log-level", "debug", prelude=BROKEN)
-    with service, enter(service.port, "bob") as bob, enter(service.port, "alice") as alice:
-        with Wire(service.port) as stranger:
+    service = Process(tmp_path, *door.options, "--log-level", "debug", prelude=BROKEN)
+    with service, door.enter(service, "bob") as bob, door.enter(service, "alice") as alice:
+        with door.connect(service) as stranger:
             errors = [stranger.ask("login", username="alice", password=SECRETS[2])]
             errors.append(stranger.ask("resume", token=SECRETS[2]))
         tokens = [alice.hello["token"], bob.hello["token"]]
-        with Wire(service.port) as again:
+        with door.connect(service) as again:
             assert again.ask("resume", token=tokens[0])["type"] == "login_ok"
         alice.ask("dm", to="bob", message=SECRETS[3], nonce="n")
         errors.append(alice.ask("dm", to="bob", message=SECRETS[3] + "!", nonce="n"))

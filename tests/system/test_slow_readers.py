@@ -15,16 +15,18 @@ import pytest
 from service.delivery.outbox import OUTBOX_BYTES
 from service.delivery.send_buffer import SEND_BYTES
 from service.net import keepalive
-from tests.support.helpers import PASSWORD, Process, Wire, enter, running_server
+from tests.support.doors import at
+from tests.support.helpers import PASSWORD, PATIENCE, Process, Wire, enter, running_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from service.delivery.outbox import Outbox
     from service.server import Server
+    from tests.support.doors import Door
 
 TEXT: Final = "x" * 4_000
-OTHERS: Final = 50
+OTHERS: Final = 20
 
 
 def outbox_of(server: Server, name: str) -> Outbox:
@@ -56,11 +58,12 @@ def catch_up(wire: Wire, got: list[int]) -> list[int]:
 
 
 # -- who reads nothing ------------------------------------------------------------------------------------------------
-def test_nobody_waits_for_one_that_stops_reading(tmp_path: Path) -> None:
-    """While bytes wait for the slow one, fifty others have been given everything, in order, and are answered."""
-    with running_server(tmp_path) as server, enter(server.port, "talker") as talker:
-        others = [enter(server.port, "other") for _ in range(OTHERS)]
-        with enter(server.port, "slow") as slow:
+@at("streams")
+def test_nobody_waits_for_one_that_stops_reading(door: Door, tmp_path: Path) -> None:
+    """While bytes wait for the slow one, twenty others have been given everything, in order, and are answered."""
+    with running_server(tmp_path, **door.settings) as server, door.enter(server, "talker") as talker:
+        others = [door.enter(server, "other") for _ in range(OTHERS)]
+        with door.enter(server, "slow") as slow:
             slow.ask("ping")
             said = hold_up(server, talker, "slow", OUTBOX_BYTES // 2)
             assert outbox_of(server, "slow").waiting  # it holds still: nobody's delivery was behind it
@@ -70,11 +73,15 @@ def test_nobody_waits_for_one_that_stops_reading(tmp_path: Path) -> None:
                 other.close()
 
 
-def test_several_slow_ones_are_ended_and_have_everything_later(tmp_path: Path) -> None:
+@at("streams")
+def test_several_slow_ones_are_ended_and_have_everything_later(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each gets `bye slow` as its last line; by token, `missed` and `history` it then has each message once."""
     names = ("slow1", "slow2", "slow3")
-    with running_server(tmp_path) as server, enter(server.port, "talker") as talker:
-        slow = [enter(server.port, name, confirm=True) for name in names]
+    with running_server(tmp_path, **door.settings) as server, door.enter(server, "talker") as talker:
+        monkeypatch.setattr(server.delivery, "_linger", PATIENCE)  # they are read one after the other
+        slow = [door.enter(server, name, confirm=True) for name in names]
         for wire in slow:
             wire.ask("ping")
         outboxes = [outbox_of(server, name) for name in names]
@@ -89,26 +96,32 @@ def test_several_slow_ones_are_ended_and_have_everything_later(tmp_path: Path) -
             assert lines[-1] == {"type": "bye", "reason": "slow"}
             got = [line["id"] for line in lines if line["type"] == "broadcast"]
             assert got == said[: len(got)]
-            with Wire(server.port) as back:
+            with door.connect(server) as back:
                 assert back.ask("resume", token=wire.hello["token"], confirm=True)["missed"] == 2
                 assert [message["id"] for message in back.ask("missed")["messages"]] == [first[name], later[name]]
                 assert catch_up(back, got) == said
 
 
-def test_one_that_reads_again_in_time_loses_nothing(tmp_path: Path) -> None:
+@at("streams")
+def test_one_that_reads_again_in_time_loses_nothing(door: Door, tmp_path: Path) -> None:
     """With less waiting than an outbox holds, the slow one goes on where it stopped, and stays."""
-    with running_server(tmp_path) as server, enter(server.port, "talker") as talker, enter(server.port, "slow") as slow:
+    with (
+        running_server(tmp_path, **door.settings) as server,
+        door.enter(server, "talker") as talker,
+        door.enter(server, "slow") as slow,
+    ):
         slow.ask("ping")
         said = hold_up(server, talker, "slow", OUTBOX_BYTES * 3 // 4)
         assert read_ids(slow, len(said)) == said
         assert slow.ask("ping")["type"] == "pong"
 
 
-def test_memory_stays_within_the_outboxes(tmp_path: Path) -> None:
+@at("streams")
+def test_memory_stays_within_the_outboxes(door: Door, tmp_path: Path) -> None:
     """Ten clients that read nothing cost the program no more than their outboxes may hold, however much is said."""
     count, bound = 2_000, 10 * (OUTBOX_BYTES + SEND_BYTES) + (32 << 20)  # the last for SQLite's pages and the heap
-    with Process(tmp_path) as service, enter(service.port, "talker") as talker:
-        slow = [enter(service.port, f"slow{n}") for n in range(10)]
+    with Process(tmp_path, *door.options) as service, door.enter(service, "talker") as talker:
+        slow = [door.enter(service, f"slow{n}") for n in range(10)]
         before = resident_bytes(service)
         peak = before
         for _ in range(10):

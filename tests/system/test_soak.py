@@ -76,7 +76,7 @@ def test_a_lost_ack_is_found(world: World, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("ids", "is_fault"), [([5, 6, 9], False), ([5, 5], True), ([6, 5], True), ([4], True)])
 def test_live_order_is_watched(world: World, ids: list[int], *, is_fault: bool) -> None:
     """After the seam of 4 each live id must be larger than the one before."""
-    visit = Visit(world.clients[1], None, None)  # type: ignore[arg-type]
+    visit = Visit(world.clients[1], None)  # type: ignore[arg-type]
     visit._take({"type": "login_ok", "last_id": 4})
     for message_id in ids:
         visit._take({"type": "broadcast", "id": message_id, "from": "client000", "message": "hi"})
@@ -86,7 +86,7 @@ def test_live_order_is_watched(world: World, ids: list[int], *, is_fault: bool) 
 def test_a_line_of_a_room_that_one_is_not_in_is_found(world: World) -> None:
     """One is in the rooms that the login names, those that one joins, and no longer after a kick."""
     client = make_client(world, 3, [])
-    visit = client.visits(client, None, None)  # type: ignore[arg-type]
+    visit = client.visits(client, None)  # type: ignore[arg-type]
     row = {"room": "ops", "created": "2026-01-01T00:00:00.000Z", "role": "member"}
     said = {"type": "broadcast", "from": "client000", "message": "hi", "room": "ops"}
     visit._take({"type": "login_ok", "last_id": 4, "rooms": []})

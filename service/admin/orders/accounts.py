@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from service.accounts.names import check_not_reserved, look_of
 from service.accounts.refusals import to_peer_error
 from service.admin.desk import Desk, Order, Row, counted
+from service.admin.orders.moderation import NO_ROOMS
 from service.clock import format_time, utcnow
 from service.storage.records import Refused, UnknownUser
 
@@ -96,13 +97,11 @@ def check_name(order: CheckName, desk: Desk) -> Work:
 
 def kick(order: Kick, desk: Desk) -> Work:
     user = find_user(desk, order.name)
-
-    def end() -> int:
-        count = desk.service.count_sessions(user.id)
-        desk.service.end_sessions("kicked", user.id)
-        return count
-
-    count = desk.service.run(end)
+    count = desk.service.run(partial(desk.service.count_sessions, user.id))
+    if count:  # in the main room that is what a kick does
+        act = desk.storage.moderate(None, None, order.name, "kick", limits=NO_ROOMS, done=desk.service.tell_room)
+        desk.storage.result(act)
+        desk.await_delivery()
     told = f"{counted(count, 'session')} ended" if count else "is not online"
     yield Row({"name": order.name, "sessions": count}, [f"{order.name}: {told}"])
 

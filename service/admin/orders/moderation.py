@@ -24,7 +24,7 @@ _DONE: Final[Mapping[str, str]] = {
     "role": "is {role} of {room} now",
 }
 _KICKED: Final = "sessions have ended; it may come again"  # from the main room, whose member everyone stays
-_LIMITS: Final = RoomLimits(0, 0, 0, 0)  # these are for rooms and invitations, which an operator makes none of
+NO_ROOMS: Final = RoomLimits(0, 0, 0, 0)  # these are for rooms and invitations, which an operator makes none of
 
 
 class Moderate(Order, frozen=True, tag="moderate"):
@@ -59,7 +59,7 @@ def moderate(order: Moderate, desk: Desk) -> Work:
         room,
         order.name,
         order.action,
-        limits=_LIMITS,
+        limits=NO_ROOMS,
         role=order.role,
         until=until,
         reason=order.reason,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.exceptions import InvalidState
 
 from benchmarks.attacks.tls_records import APPLICATION_DATA, RecordWriter, find_secret
 from service.accounts.shares import KNOCK_BURST, KNOCK_RATE, READ_BURST, READ_RATE, SHARE_BURST, Shares
@@ -24,6 +25,7 @@ from service.config import (
 )
 from service.net.tls import _RecordCounter
 from service.origin import NETWORK_SHARE, origin_of
+from tests.support.doors import at
 from tests.support.helpers import PATIENCE, Wire, enter, running_server, seconds, until
 from tests.support.tls import tls_server
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from freezegun.api import FrozenDateTimeFactory
 
+    from tests.support.doors import Door
     from tests.support.tls import Authority
 
 HERE, THERE = origin_of("192.0.2.1"), origin_of("192.0.2.2")
@@ -133,6 +136,15 @@ def test_lines_before_the_login_are_slowed(tmp_path: Path, clock: FrozenDateTime
         assert late.read()["type"] == "hello"
 
 
+FRAMES: Final = {  # with a mask of zeros, as the first frame after others
+    "pings": b"\x89\x80\0\0\0\0",
+    "pongs": b"\x8a\x80\0\0\0\0",
+    "empty messages": b"\x81\x80\0\0\0\0",
+    "line ends": b"\x81\x81\0\0\0\0\n",
+    "messages of two pieces": b"\x01\x80\0\0\0\0\x80\x80\0\0\0\0",
+}
+
+
 @pytest.mark.parametrize("flood", [b"\n", b" \n", b"\r\n", b"a", b" "])
 def test_bytes_that_say_nothing_are_slowed(tmp_path: Path, clock: FrozenDateTimeFactory, flood: bytes) -> None:
     """Line ends, and a line without an end, are paid for by the bytes, before anybody looks at them."""
@@ -151,6 +163,26 @@ def test_bytes_that_say_nothing_are_slowed(tmp_path: Path, clock: FrozenDateTime
             assert other.ask("ping")["type"] == "pong"
 
 
+@at("web")
+@pytest.mark.parametrize("flood", FRAMES.values(), ids=FRAMES)
+def test_frames_that_say_nothing_are_slowed(
+    door: Door, tmp_path: Path, clock: FrozenDateTimeFactory, flood: bytes
+) -> None:
+    """Each has its cost, whatever it holds, before anybody looks at it."""
+    with (
+        running_server(tmp_path, rate=20, address_share=1.0, **door.settings) as server,
+        door.connect(server) as wire,
+        door.connect(server, source=ELSEWHERE) as other,
+    ):
+        (session,) = [c.session for c in server.places.connections() if c.session.origin.address == "127.0.0.1"]
+        for _ in range(100):
+            with suppress(OSError):  # it is cut off where it is a fault besides
+                wire.send_raw(flood * round(KNOCK_BURST / RECORD_COST / 100))
+        until(lambda: session.delay() or session.ended)
+        assert session.delay() < 100 / KNOCK_RATE
+        assert other.ask("ping")["type"] == "pong"
+
+
 def test_reconnecting_does_not_help(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
     """A connection counts as a line does, and one of an address in debt is greeted later."""
     with running_server(tmp_path, rate=20, address_share=0.1) as server:
@@ -163,12 +195,13 @@ def test_reconnecting_does_not_help(tmp_path: Path, clock: FrozenDateTimeFactory
             assert wire.read()["type"] == "hello"
 
 
-def test_who_is_on_the_way_out_leaves_no_debt(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
+@at("streams")
+def test_who_is_on_the_way_out_leaves_no_debt(door: Door, tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
     """After a goodbye nothing is looked at, and nothing is charged: neighbours would have to wait for it."""
-    with running_server(tmp_path, rate=20) as server, Wire(server.port) as wire:
+    with running_server(tmp_path, rate=20, **door.settings) as server, door.connect(server) as wire:
         wire.send({"command": "ex"})
         assert wire.read()["type"] == "bye"
-        with suppress(OSError):  # it is cut off at some time
+        with suppress(OSError, InvalidState):  # it is cut off at some time
             for _ in range(200):
                 wire.send_bytes(b"x" * 65_536)
         until(lambda: not server.places.connections())

@@ -14,13 +14,16 @@ import pytest
 from service.config import MAX_PASSWORD
 from service.delivery.loop import Delivery
 from service.delivery.outbox import Limits
+from service.errors import PeerError
 from service.listeners.connection import LOGIN_LINE
+from service.net.transport import Stream
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, until
 from tests.support.wires import read_users
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from service.net.tls import Charge
     from tests.support.wires import Wires
 
 
@@ -41,6 +44,35 @@ def test_a_line_that_is_no_command(wires: Wires, data: bytes, code: str) -> None
     wire = wires.connect()
     wire.send_bytes(data)
     assert [line["code"] for line in wire.read_until_pong()] == [code]
+
+
+def test_a_rule_that_is_broken_below_the_lines_ends_the_client(wires: Wires, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came before it is done; the client is told, also after its login, and what follows is dropped."""
+    receive = Stream.receive
+
+    def receive_or_refuse(stream: Stream, charge: Charge | None = None) -> bytes:
+        data = receive(stream, charge)
+        if data == b"broken\n":
+            raise PeerError("line_too_long", "too long", fatal=True)
+        return data
+
+    monkeypatch.setattr(Stream, "receive", receive_or_refuse)
+    alice = wires.enter("alice")
+    assert alice.ask("pm", message="hi")["type"] == "ack"
+    alice.send_bytes(b"broken\n")
+    *_, error, bye = alice.read_to_end()
+    assert (error["code"], error["fatal"], bye) == ("line_too_long", True, {"type": "bye", "reason": "kicked"})
+
+
+def test_the_stream_is_told_of_the_longer_lines_after_the_login(wires: Wires, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where what comes are messages, these are bounded like lines."""
+    limits: list[int] = []
+    monkeypatch.setattr(Stream, "expect", lambda _, limit: limits.append(limit))
+    wire = wires.connect()
+    assert wire.ask("ping")["type"] == "pong"
+    assert limits == []
+    wires.enter("alice").ask("ping")
+    assert limits == [65_536]
 
 
 def test_who_does_not_log_in_is_sent_away(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from service.config import READERS
 from service.errors import ConfigError
 from service.listeners.descriptors import DESCRIPTORS_OWN, DESCRIPTORS_PER_READER, count_places
+from service.listeners.visitors import LEAVING, VISITORS
 
 OWN: Final = DESCRIPTORS_OWN + READERS * DESCRIPTORS_PER_READER
 
@@ -64,3 +65,9 @@ def test_no_place_at_all_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (OWN, OWN))
     with pytest.raises(ConfigError, match=f"allows {OWN} open files and this needs {OWN + 1}; raise it: ulimit -n"):
         count_places(1)
+
+
+def test_visitors_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a port has any, that many fewer clients can be."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 1_024))
+    assert count_places(0) - count_places(0, visitors=True) == VISITORS + LEAVING

@@ -1,27 +1,32 @@
-"""service/listeners/listener.py: which clients are accepted or refused, and by when they must log in."""
+"""service/listeners/listener.py: a port shares the places, speaks its dialect, and may be behind a proxy."""
 
 from __future__ import annotations
 
-import math
 import socket
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import threading
+from contextlib import ExitStack
+from functools import partial
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from service.listeners.listener import JSON, REFUSED_KEPT, Dialect, Listener
-from service.net.transport import listen
+from service.errors import ConfigError
+from service.listeners.admission import Admission, Dialect
+from service.listeners.places import CROWDED
+from service.listeners.visitors import Visitors
+from service.origin import origin_of
+from service.server import Server
 from service.wire.codec import JSON_LINES
 from service.wire.framing import LineDecoder
-from tests.support.helpers import PATIENCE, Wire, enter, running_server, until
-from tests.support.wires import read_users
+from tests.support.helpers import PASSWORD, PATIENCE, Wire, enter, make_settings, running_server, until
+from tests.support.ports import another_port, proxy_v1, proxy_v2, refusal_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from service.server import Server
     from service.wire.protocol import AnyCommand, Event, Row
+    from tests.support.tls import Authority, Pair
 
 
 class Shouting:
@@ -40,113 +45,6 @@ class Shouting:
 SHOUTED = Dialect(Shouting(), LineDecoder)
 
 
-@contextmanager
-def another_port(server: Server, dialect: Dialect = JSON) -> Iterator[int]:
-    """The port of a second listener of that server; nobody is accepted at the end."""
-    listening = listen("127.0.0.1", 0)
-    listener = Listener(listening, dialect, server.services, server.places, lambda: None)
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        listener.stop()
-        listener.close()
-
-
-def refusal_at(port: int) -> tuple[str, str]:
-    """The code and the text for a new client that is refused."""
-    with Wire(port, greet=False) as wire:
-        error, bye = wire.read_to_end()
-    assert (error["type"], error["fatal"], bye["reason"]) == ("error", True, "kicked")
-    return error["code"], error["message"]
-
-
-# -- who is accepted --------------------------------------------------------------------------------------------------
-def test_one_connection_too_many_is_refused(tmp_path: Path) -> None:
-    """At the limit a client gets a fatal error and the end; when another goes there is a place again."""
-    with running_server(tmp_path, max_connections=2) as server, enter(server.port, "alice") as alice:
-        with enter(server.port, "bob"):
-            late = Wire(server.port, greet=False)
-            late.send({"command": "ping"})
-            refusal, bye = late.read_to_end()
-            assert (refusal["code"], refusal["fatal"]) == ("too_many_connections", True)
-            assert bye == {"type": "bye", "reason": "kicked"}
-            late.close()
-        read_users(alice, "alice")
-        with enter_when_there_is_a_place(server.port) as carol:
-            assert carol.hello["type"] == "hello"
-
-
-def enter_when_there_is_a_place(port: int) -> Wire:
-    """A connection that was let in: a place is free a moment after its last client's name has left the list."""
-    while True:
-        wire = Wire(port)
-        if wire.hello["type"] == "hello":
-            return wire
-        wire.close()
-
-
-def test_zero_means_no_limit(tmp_path: Path) -> None:
-    """With 0 nobody is refused for their number."""
-    with running_server(tmp_path, max_connections=0) as server, Wire(server.port) as wire:
-        assert wire.hello["type"] == "hello"
-
-
-def test_one_of_an_address_too_many_is_refused(tmp_path: Path) -> None:
-    """It is told what to do, and takes no place; another address comes in, and so does this one when one has gone."""
-    with running_server(tmp_path, max_per_address=1) as server:
-        with Wire(server.port):
-            code, text = refusal_at(server.port)
-            assert (code, text) == (
-                "too_many_connections",
-                "too many clients from your address; close one, or try again later",
-            )
-            with Wire(server.port, source="127.0.0.2") as other:
-                assert other.hello["type"] == "hello"
-        until(lambda: not server.places.connections())
-        enter_when_there_is_a_place(server.port).close()
-
-
-def test_a_refusal_for_want_of_a_place_does_not_count_for_the_address(tmp_path: Path) -> None:
-    """Refused ten times, a client comes in as soon as there is a place."""
-    with running_server(tmp_path, max_connections=1, max_per_address=2) as server:
-        with enter(server.port, "alice") as alice:
-            alice.read_until_pong()  # so no stranger any more
-            for _ in range(10):
-                assert refusal_at(server.port)[1] == "too many clients here just now; try again later"
-        until(lambda: not server.places.connections())
-        with Wire(server.port) as bob:
-            assert bob.hello["type"] == "hello"
-
-
-def test_a_client_that_cannot_be_admitted_is_let_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The log says why, its connection is closed, and the next one comes in."""
-
-    def fail(*_: object) -> None:
-        raise MemoryError
-
-    with running_server(tmp_path) as server:
-        with monkeypatch.context() as broken:
-            broken.setattr("service.listeners.listener.origin_of", fail)
-            with Wire(server.port, greet=False) as wire:
-                assert wire.read_to_end() == []
-        assert "a client was not admitted: 127.0.0.1:" in caplog.text
-        with Wire(server.port) as wire:
-            assert wire.hello["type"] == "hello"
-
-
-def test_a_refused_client_is_kept_for_a_while(tmp_path: Path) -> None:
-    """Its socket is open until some others were refused, so that no reset takes the line from it."""
-    with running_server(tmp_path, max_per_address=1) as server, Wire(server.port):
-        for _ in range(REFUSED_KEPT + 3):
-            refusal_at(server.port)
-        refused = server._listener._refused
-        until(lambda: len(refused) == REFUSED_KEPT)
-        assert all(sock.fileno() >= 0 for sock in refused)
-
-
-# -- several listeners ------------------------------------------------------------------------------------------------
 def test_listeners_share_the_places(tmp_path: Path) -> None:
     """A client of one takes a place from the other's, and is in the same chat."""
     with (
@@ -175,41 +73,172 @@ def test_a_listener_speaks_its_dialect(tmp_path: Path) -> None:
             assert [line[:14] for line in refusal] == [b'!{"type":"erro', b'!{"type":"bye"']
 
 
-def test_a_listener_that_stops_leaves_its_clients(tmp_path: Path) -> None:
-    """Nobody more comes in there; those that are in talk on until the service ends."""
-    with running_server(tmp_path) as server:
-        with another_port(server) as port:
-            alice = enter(port, "alice")
-        with pytest.raises(ConnectionRefusedError):
-            Wire(port)
-        with alice, enter(server.port, "bob") as bob:
-            bob.ask("pm", message="still there?")
-            assert alice.read_type("broadcast")["message"] == "still there?"
-            server.stop()
-            assert alice.read_to_end()[-1] == {"type": "bye", "reason": "shutdown"}
+# -- behind a proxy ---------------------------------------------------------------------------------------------------
+PROXIED: Final[dict[str, Any]] = {"proxy_protocol": "yes", "trusted_proxy": (ip_network("127.0.0.0/24"),)}
 
 
-# -- the time to log in -----------------------------------------------------------------------------------------------
-def test_each_client_has_its_own_time_to_log_in(tmp_path: Path) -> None:
-    """On whichever port: those that are late go, those that have logged in stay."""
+def come_through_proxy(port: int, header: bytes, **more: Any) -> Wire:
+    """A client's connection to a proxy, as it gets to the service."""
+    wire = Wire(port, greet=False, **more)
+    wire.send_bytes(header)
+    return wire
+
+
+@pytest.mark.parametrize("header", [proxy_v1("192.0.2.1"), proxy_v2("192.0.2.1", extra=b"\x04\0\1x")], ids=["1", "2"])
+def test_a_client_comes_through_a_proxy(tmp_path: Path, caplog: pytest.LogCaptureFixture, header: bytes) -> None:
+    """Its bytes may come along with the header; the log and the limits know it by its own address."""
+    caplog.set_level("DEBUG")
+    register = b'{"command":"register","username":"alice","password":"%s"}\n' % PASSWORD.encode()
+    with running_server(tmp_path, **PROXIED) as server, come_through_proxy(server.port, header + register) as alice:
+        assert [alice.read()["type"] for _ in range(2)] == ["hello", "login_ok"]
+        (connection,) = server.places.connections()
+        assert connection.session.origin == origin_of("192.0.2.1")
+    assert "registered alice 192.0.2.1:4711" in caplog.text
+    assert "192.0.2.1:4711 comes through the proxy 127.0.0.1:" in caplog.text
+
+
+def test_the_header_comes_before_tls(tmp_path: Path, authority: Authority, pair: Pair) -> None:
+    """As the proxy does not look into TLS; the handshake's first bytes may come along with it."""
+    certificate = {"tls_cert": pair.cert, "tls_key": pair.key}
+    with running_server(tmp_path, **PROXIED, **certificate) as server:
+        plain = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+        plain.sendall(proxy_v2("2001:db8::1"))
+        with authority.trusting().wrap_socket(plain, server_hostname="localhost") as tls, tls.makefile("rb") as lines:
+            assert lines.readline().startswith(b'{"type":"hello"')
+            (connection,) = server.places.connections()
+            assert (connection.way, connection.session.peer) == ("TLS", "[2001:db8::1]:4711")
+
+
+@pytest.mark.parametrize("header", [b"PROXY UNKNOWN\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"], ids=["1", "2"])
+def test_a_proxy_may_come_for_itself(tmp_path: Path, header: bytes) -> None:
+    """Such as to see whether the service is there: the client is the proxy."""
+    with running_server(tmp_path, **PROXIED) as server, come_through_proxy(server.port, header) as wire:
+        assert wire.read()["type"] == "hello"
+        (connection,) = server.places.connections()
+        assert connection.session.peer.startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize("words", [b"", b'{"command":"ping"}\n', b"PROXY TCP4 x y 1 2\r\n", b"\x16\x03\x01\2\0\1"])
+def test_a_proxy_that_sends_no_header_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, words: bytes
+) -> None:
+    """At the first byte that is none of a header, or past the deadline; the log names the proxy; nobody is admitted."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr("service.server.Visitors", partial(Visitors, seconds=0.1 if not words else 3_600.0))
+    with running_server(tmp_path, **PROXIED) as server, come_through_proxy(server.port, words) as wire:
+        error, bye = wire.read_to_end()
+    assert (error["code"], error["fatal"], bye["reason"]) == ("bad_request", True, "kicked")
+    assert "PROXY header" in error["message"]
+    assert "refused the proxy 127.0.0.1:" in caplog.text
+
+
+def test_a_proxy_that_only_looks_is_no_matter(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One that connects and goes, to see whether the port is open, is not in the log."""
+    caplog.set_level("INFO")
+    with running_server(tmp_path, **PROXIED) as server:
+        Wire(server.port, greet=False).close()
+        until(lambda: server.visitors._number and not server.visitors._staying)
+    assert "refused" not in caplog.text
+
+
+def test_a_crowd_of_silent_ones_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond so many that send no header newcomers of their proxy are told so; one of another proxy comes in."""
+    monkeypatch.setattr("service.server.Visitors", partial(Visitors, most=3, stay=3_600.0))
+    with running_server(tmp_path, **PROXIED) as server, ExitStack() as stay:
+        silent = [stay.enter_context(come_through_proxy(server.port, b"")) for _ in range(3)]
+        for _ in range(3):
+            assert refusal_at(server.port) == ("too_many_connections", CROWDED)
+        with come_through_proxy(server.port, proxy_v1("192.0.2.1"), source="127.0.0.2") as wire:
+            assert wire.read()["type"] == "hello"
+        assert silent[0].read_to_end() == []
+        silent[1].send_bytes(proxy_v1("192.0.2.2"))
+        assert silent[1].read()["type"] == "hello"
+
+
+def test_who_is_no_proxy_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever it says, and it is not waited for that: a header of its own would be any address it likes."""
+    caplog.set_level("INFO")
+    with running_server(tmp_path, **PROXIED) as server:
+        for header in (b"", proxy_v1("192.0.2.1")):
+            with come_through_proxy(server.port, header, source="127.0.1.1") as wire:
+                error, bye = wire.read_to_end()
+            assert (error["code"], error["fatal"], bye["reason"]) == ("bad_request", True, "kicked")
+            assert "through a proxy only" in error["message"]
+    assert caplog.text.count("refused 127.0.1.1: it is none of --trusted-proxy") == 2
+
+
+def test_a_header_means_nothing_where_none_is_asked_for(tmp_path: Path) -> None:
+    """Even from a proxy that is trusted elsewhere: it is a line that is no command."""
     with (
-        running_server(tmp_path, login_timeout=1) as server,
-        another_port(server) as port,
-        enter(server.port, "alice") as alice,
-        enter(port, "bob") as bob,
-        Wire(server.port) as one,
-        Wire(port) as other,
+        running_server(tmp_path, trusted_proxy=PROXIED["trusted_proxy"]) as server,
+        come_through_proxy(server.port, proxy_v1("192.0.2.1")) as wire,
     ):
-        for late in (one, other):
-            error, _ = late.read_to_end()
-            assert (error["code"], error["message"]) == ("login_timeout", "no login within 1 seconds")
-        assert [wire.ask("ping")["type"] for wire in (alice, bob)] == ["pong", "pong"]
+        assert [wire.read().get("code") for _ in range(2)] == [None, "bad_json"]
+        (connection,) = server.places.connections()
+        assert connection.session.origin == origin_of("127.0.0.1")
 
 
-def test_the_next_look_is_for_the_next_client_that_is_late(tmp_path: Path) -> None:
-    """Where all have logged in there is no other look."""
-    with running_server(tmp_path) as server, enter(server.port, "alice"):
-        assert server._listener._end_late() == math.inf
-        with Wire(server.port):
-            (stranger,) = [each for each in server.places.connections() if each.session.account is None]
-            assert server._listener._end_late() == stranger.login_by
+def test_limits_count_for_who_comes_through_a_proxy(tmp_path: Path) -> None:
+    """One client's connections and failed logins, as many as it likes, do not keep another one out."""
+    with running_server(tmp_path, **PROXIED, max_per_address=2, login_rate=1) as server, ExitStack() as stay:
+
+        def come(host: str) -> Wire:
+            return stay.enter_context(come_through_proxy(server.port, proxy_v1(host)))
+
+        attackers = [come("192.0.2.66") for _ in range(2)]
+        for attacker in attackers:
+            assert attacker.read()["type"] == "hello"
+        error, bye = come("192.0.2.66").read_to_end()
+        assert (error["code"], bye["reason"]) == ("too_many_connections", "kicked")
+        login = {"username": "alice", "password": PASSWORD}
+        alice = come("192.0.2.1")
+        assert alice.ask("register", **login)["type"] == "login_ok"
+        codes = [attackers[0].ask("login", username="alice", password=f"wrong {n}")["code"] for n in range(21)]
+        assert (codes[0], codes[-1]) == ("bad_credentials", "rate_limited")
+        assert come("192.0.2.1").ask("login", **login)["type"] == "login_ok"
+
+
+def test_who_came_through_a_proxy_must_log_in_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As anybody; the time begins when the header is there, however long after the connect that is."""
+    has_looked = threading.Event()
+
+    def end_late(admission: Admission) -> float:
+        has_looked.set()
+        return Admission.end_late(admission)
+
+    monkeypatch.setattr("service.server.Admission", type("Watched", (Admission,), {"end_late": end_late}))
+    with (
+        running_server(tmp_path, **PROXIED, login_timeout=0.1) as server,
+        come_through_proxy(server.port, b"") as wire,
+    ):
+        assert has_looked.wait(PATIENCE)
+        wire.send_bytes(proxy_v1("192.0.2.1"))
+        assert [line.get("code") for line in wire.read_to_end()] == [None, "login_timeout", None]
+
+
+def test_proxies_have_to_be_named(tmp_path: Path) -> None:
+    """Without the address of one nobody could come in: it does not start, and says what to add."""
+    with pytest.raises(ConfigError, match="--proxy-protocol needs the proxy's address: --trusted-proxy"):
+        Server(make_settings(tmp_path, proxy_protocol="yes"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("by_proxy", ["yes", "no"])
+def test_plain_behind_a_proxy_is_not_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture, by_proxy: str) -> None:
+    """As the proxy has the certificate; clients that come past it are warned of as ever."""
+    with running_server(tmp_path, **{**PROXIED, "proxy_protocol": by_proxy}, host="0.0.0.0"):  # noqa: S104
+        assert ("without TLS everyone on the way can read" in caplog.text) is (by_proxy == "no")
+
+
+def test_a_stop_ends_who_has_sent_no_header(tmp_path: Path) -> None:
+    """At once, and its thread; who came through a proxy before is told."""
+    with running_server(tmp_path, **PROXIED) as server:
+        with (
+            come_through_proxy(server.port, b"PROXY ") as silent,
+            come_through_proxy(server.port, proxy_v1("192.0.2.1")) as client,
+        ):
+            assert client.read()["type"] == "hello"
+            server.stop()
+            assert silent.read_to_end() == []
+            assert client.read_to_end()[-1] == {"type": "bye", "reason": "shutdown"}
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("chat-")]

@@ -12,6 +12,8 @@ from service.listeners.places import (
     CROWDED,
     LEAVING_AT_ONCE,
     OWN_PLACES_RATE,
+    RUSH,
+    RUSH_TIME,
     SWITCH_INTERVAL,
     Members,
     Places,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 KEPT: Final = 2  # places that an account keeps here
 OWN: Final = 3  # places at once that an address may take from its own here
 PER_CLIENT: Final = 2 * SWITCH_INTERVAL
+PER_LEAVING: Final = 3 * PER_CLIENT
 
 
 class Visitor:
@@ -88,7 +91,7 @@ class House:
             lambda: self.seconds,
             account_places=KEPT,
             own_burst=OWN,
-            switch_per_client=PER_CLIENT,
+            switch_per_client=(PER_CLIENT, PER_LEAVING),
         )
 
     def come(self, letter: str, user_id: int | None = None) -> Visitor | None:
@@ -225,6 +228,19 @@ def test_the_interpreter_is_asked_for_less_often_by_many() -> None:
     house.leave(*visitors)
     assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL)
     assert house.places.connections() == []
+
+
+@pytest.mark.parametrize(("seconds", "interval"), [(RUSH_TIME - 0.01, PER_LEAVING), (RUSH_TIME, PER_CLIENT)])
+def test_it_is_asked_for_even_less_often_while_many_leave(seconds: float, interval: float) -> None:
+    """So many threads wait then that they would do little else; when few leave, it is as before."""
+    house = House(RUSH + 2)
+    visitors = [house.come("a") for _ in range(RUSH + 2)]
+    house.leave(visitors[0])
+    house.seconds += seconds
+    house.leave(*visitors[1 : RUSH - 1])
+    assert sys.getswitchinterval() == pytest.approx(3 * PER_CLIENT)
+    house.leave(visitors[RUSH - 1])
+    assert sys.getswitchinterval() == pytest.approx(2 * interval)
 
 
 # -- who goes ---------------------------------------------------------------------------------------------------------

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import socket
 import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from service.admin import __main__ as admin
 from service.errors import ConfigError
-from service.net.certificates import make_pair
+from service.net.certificates import make_pair, read_names
 from tests.support.helpers import enter
 from tests.support.tls import Pair, tls_server
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.support.tls import Authority
 
 
 def test_a_pair_is_made_and_serves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,3 +64,19 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"cannot write to .*: Not a directory"):
         make_pair(tmp_path / "file" / "certs", [])
+
+
+def test_the_names_in_a_certificate(tmp_path: Path, authority: Authority) -> None:
+    """In small letters, without the addresses; of the first certificate in the file."""
+    first, second = (authority.issue(*names) for names in (("Chat.example", "*.lab.example", "192.0.2.1"), ("other",)))
+    chain = tmp_path / "chain.pem"
+    chain.write_text(Path(first.cert).read_text() + Path(second.cert).read_text())
+    assert read_names(chain) == {"chat.example", "*.lab.example"}
+
+
+def test_a_certificate_whose_names_cannot_be_read(tmp_path: Path) -> None:
+    """Is told, whatever is wrong with it."""
+    (tmp_path / "bad.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    for name in ("bad.pem", "none.pem"):
+        with pytest.raises(ConfigError, match="cannot read the names in the certificate"):
+            read_names(tmp_path / name)

@@ -44,7 +44,7 @@ class Soak:
 
     def __init__(self, folder: Path, seconds: float, seed: int) -> None:
         self.program = Program(folder)
-        self.world = World(self.program.port, seed)
+        self.world = World(self.program.port, seed, self.program.web_port)
         self._seconds = seconds
         self._storms: list[asyncio.Task[None]] = []
         self._levels: list[Level] = []  # while the service runs longest, one a second

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import socket
 from array import array
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
@@ -16,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 from zlib import crc32
+
+from tests.system.soak.link import Link, WebLink
 
 PASSWORD: Final = "correct horse"
 FRIENDS: Final = 6  # with whom one exchanges direct messages
@@ -25,8 +26,7 @@ LAG: Final = 12.0  # seconds without reading, at most
 STORM: Final = 2_600  # direct messages of 4,000 characters at one that does not read: more than an outbox holds
 STORM_TIME: Final = 20.0  # seconds at most
 PAGE: Final = 200
-LINE_LIMIT: Final = 1 << 17  # bytes; a page has at most half of that
-RECEIVE_BUFFER: Final = 1 << 16  # bytes; small, so that who does not read is soon felt
+STEP: Final = 5  # every fifth client comes by WebSocket
 WEIGHTS: Final = {"talk": 60, "whisper": 25, "look": 5, "confirm": 8, "lag": 2, "drop": 5, "leave": 3}
 RETRIED: Final = frozenset({"storage_unavailable", "rate_limited", "too_many_connections", "login_timeout"})
 
@@ -40,6 +40,7 @@ class World:
 
     port: int
     seed: int
+    web_port: int = 0
     clients: list[Client] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -71,6 +72,7 @@ class Client:
         self.name = f"client{number:03d}"
         self.friends = friends
         self.confirms = number % 2 == 0
+        self.is_on_the_web = number % STEP == STEP - 1
         self.random = random.Random(f"{world.seed} {self.name}")
         self.token: str | None = None
         self.since: int | None = None  # the newest id when it came for the first time
@@ -161,9 +163,9 @@ class Visit:
     weights: Mapping[str, int] = WEIGHTS
     asks: Mapping[str, Any] = {}  # for at a login
 
-    def __init__(self, client: Client, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, client: Client, link: Link) -> None:
         self.client, self.world = client, client.world
-        self._reader, self._writer = reader, writer
+        self._link = link
         self._replies: dict[str, asyncio.Future[Line]] = {}
         self._refs = 0
         self.reading = asyncio.Event()
@@ -178,15 +180,9 @@ class Visit:
     @classmethod
     async def begin(cls, client: Client) -> Self:
         """A new connection. Raises OSError."""
-        sock = socket.socket()
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        try:
-            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", client.world.port))
-            return cls(client, *await asyncio.open_connection(sock=sock, limit=LINE_LIMIT))
-        except BaseException:  # a cancellation, too
-            sock.close()
-            raise
+        if client.is_on_the_web:
+            return cls(client, await WebLink.open(client.world.web_port))
+        return cls(client, await Link.open(client.world.port))
 
     async def run(self, act: Act) -> bool:
         """Logs in, catches up, acts; ends without a word unless `act` took leave."""
@@ -197,7 +193,7 @@ class Visit:
         finally:
             for task in (listening, acting):
                 task.cancel()
-            self._writer.transport.abort()  # before the next wait, which a cancellation may end
+            self._link.abort()  # before the next wait, which a cancellation may end
             results = await asyncio.gather(listening, acting, return_exceptions=True)
             for result in results:
                 if isinstance(result, Exception) and not isinstance(result, OSError):
@@ -210,7 +206,7 @@ class Visit:
     async def _listen(self) -> None:
         while True:
             await self.reading.wait()
-            line = await self._reader.readline()
+            line = await self._link.read()
             if not line.endswith(b"\n"):
                 return
             self._take(json.loads(line))
@@ -248,7 +244,7 @@ class Visit:
     # -- acting -------------------------------------------------------------------------------------------------------
     def send(self, *commands: Line) -> None:
         """Sends commands; what the kernel does not take waits here."""
-        self._writer.write(b"".join(json.dumps(command).encode() + b"\n" for command in commands))
+        self._link.write(json.dumps(command).encode() + b"\n" for command in commands)
 
     async def ask(self, command: str, **fields: Any) -> Line:
         """Sends a command and waits for its reply. Raises ConnectionAbortedError if it is to be tried again later."""

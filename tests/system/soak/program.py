@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import signal
-import socket
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.support.helpers import FAST, ROOT, until
+from tests.support.helpers import FAST, ROOT, free_port, until
 
 PATIENCE: Final = 30.0  # seconds to end
 MIB: Final = 1 << 20
@@ -31,14 +28,14 @@ class Program:
     """The service as its own program. Linux only: it is measured by /proc."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = _find_port()
+        self.port, self.web_port = free_port(), free_port()
         self.path = folder / "chat.db"
         self.log = folder / "service.log"
         self._program: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Starts it, and waits until it listens. Raises RuntimeError."""
-        options = [str(self.port), "--db", str(self.path), *FAST]
+        options = [str(self.port), "--web-port", str(self.web_port), "--db", str(self.path), *FAST]
         with self.log.open("ab") as log:
             told = log.tell()
             self._program = subprocess.Popen([sys.executable, "-m", "service", *options], cwd=ROOT, stderr=log)
@@ -83,11 +80,3 @@ class Program:
             wal=wal.stat().st_size if wal.exists() else 0,
             database=self.path.stat().st_size,
         )
-
-
-def _find_port() -> int:
-    """A free port that the kernel gives to no client: one that connects to its own port would talk to itself."""
-    for port in random.sample(range(20_000, 30_000), 1_000):
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise RuntimeError("no free port to be found from 20000 to 29999")

@@ -87,12 +87,16 @@ def test_a_ban_from_the_main_room_ends_sessions_and_tokens(wires: list[Wire], ru
     enter(port, "bob").close()
 
 
-def test_a_kick_from_the_main_room_by_its_name(wires: list[Wire], run: Run) -> None:
-    """It ends the sessions, and no membership."""
-    assert run("kick", "bob", "--room", "all")[:2] == (0, "bob: sessions have ended; it may come again\n")
+@pytest.mark.parametrize(
+    ("room", "words"), [(["--room", "all"], "sessions have ended; it may come again"), ([], "1 session ended")]
+)
+def test_a_kick_from_the_main_room(wires: list[Wire], run: Run, room: list[str], words: str) -> None:
+    """With its name or without: it ends the sessions, and no membership; all are told, and the log has it."""
+    assert run("kick", "bob", *room)[:2] == (0, f"bob: {words}\n")
     assert wires[1].read_to_end()[-1] == KICKED
-    told(wires[0])
+    assert [event["action"] for event in told(wires[0]) if event["type"] == "member"] == ["kick"]
     assert [member["name"] for member in wires[0].ask("members", room="ops")["members"]] == ["alice", "bob"]
+    assert json.loads(run("moderation", "--json")[1].splitlines()[-1])["action"] == "kick"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The port for browsers and webhooks: HTTP, and WebSocket beside it."""

@@ -1,0 +1,93 @@
+"""The page's files: read and packed once at the start, and handed out as they were then. Makes no path of a request."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from service.listeners.web.answer import Answer
+from service.listeners.web.pack import pack, pack_style
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from importlib.resources.abc import Traversable
+
+    from service.listeners.web.http import Request
+
+# Files of other kinds are not handed out.
+_TYPES: Final = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "webmanifest": "application/manifest+json",
+}
+_INDEX: Final = "index.html"
+_MAIN: Final = "main.js"  # the page's script: what it does not lead to is not handed out
+_NO_GZIP: Final = re.compile(r"q=0(\.0{0,3})?")
+
+
+class _File(NamedTuple):
+    content: bytes
+    packed: bytes  # by gzip; empty where that is no shorter
+    content_type: str
+    tag: str  # the same for both: a weak one (RFC 9110, section 8.8.1)
+
+
+class Files:
+    """What is at / and /NAME."""
+
+    def __init__(self, folder: Traversable | None = None) -> None:
+        """Reads the files in `folder`, by default the page's own."""
+        folder = folder if folder is not None else files(__package__).joinpath("page")
+        contents = {item.name: item.read_bytes() for item in folder.iterdir() if _type_of(item.name)}
+        self._files = {
+            "/" if name == _INDEX else f"/{name}": _load(content, _type_of(name))
+            for name, content in _packed(contents).items()
+        }
+
+    def answer(self, request: Request) -> Answer | None:
+        """Returns the file that a request asks for, or that it is unchanged; None if there is no such file."""
+        file = self._files.get(request.path)
+        if file is None:
+            return None
+        about = (("ETag", file.tag), ("Cache-Control", "no-cache"), ("Vary", "Accept-Encoding"))
+        known = {tag.strip() for value in request.values("if-none-match") for tag in value.split(",")}
+        if {"*", file.tag, file.tag.removeprefix("W/")} & known:
+            return Answer(304, b"", file.content_type, about)
+        if file.packed and _takes_gzip(request):
+            return Answer(200, file.packed, file.content_type, (*about, ("Content-Encoding", "gzip")))
+        return Answer(200, file.content, file.content_type, about)
+
+
+def _type_of(name: str) -> str:
+    """Returns what a file is; empty for one that is not handed out."""
+    return _TYPES.get(name.rpartition(".")[2], "")
+
+
+def _packed(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Returns the files as they are sent: few and small, as each costs a connection."""
+    modules = {name: content.decode() for name, content in contents.items() if name.endswith(".js")}
+    sent = {name: content for name, content in contents.items() if name not in modules}
+    sent |= {name: pack_style(content.decode()).encode() for name, content in sent.items() if name.endswith(".css")}
+    return sent | {name: text.encode() for name, text in pack(modules, _MAIN).items()}
+
+
+def _load(content: bytes, content_type: str) -> _File:
+    packed = gzip.compress(content, mtime=0)
+    tag = f'W/"{hashlib.sha256(content).hexdigest()[:16]}"'
+    return _File(content, packed if len(packed) < len(content) else b"", content_type, tag)
+
+
+def _takes_gzip(request: Request) -> bool:
+    """Whether gzip is among the encodings that the peer takes."""
+    for value in request.values("accept-encoding"):
+        for coding in value.lower().split(","):
+            name, _, weight = coding.replace(" ", "").partition(";")
+            if name == "gzip":
+                return _NO_GZIP.fullmatch(weight) is None
+    return False
