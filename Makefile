@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 HOST = 127.0.0.1
 PORT = 12000
 DB = chat.db
+WEB_PORT =
 NAME =
 CONTACT =
 REGISTRATION =
@@ -43,13 +44,13 @@ quote = '$(subst ','\'',$(1))'
 
 help: ## show this help
 	@echo 'make run_server [PORT=12000] [HOST=127.0.0.1] [DB=chat.db] [CERT=certs/cert.pem KEY=certs/key.pem]'
-	@echo '                [NAME=chat] [CONTACT=<whom to ask>] [REGISTRATION=closed]'
+	@echo '                [WEB_PORT=8080] [NAME=chat] [CONTACT=<whom to ask>] [REGISTRATION=closed]'
 	@echo 'make run_client [SERVER=127.0.0.1] [PORT=12000] [USERNAME=alice] [TLS=1] [CA=certs/cert.pem]'
 	@echo 'make run_client PROFILE=work [USERNAME=alice]'
 	@echo 'make init-db [DB=chat.db]'
 	@echo 'make backup [DB=chat.db] [TO=backups/chat-<time>.db] [KEEP=14]'
 	@echo
-	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 
 install: $(VENV)/run.stamp ## set up .venv with what the service and the client need
 
@@ -61,7 +62,8 @@ run_server: $(VENV)/run.stamp ## start the chat service (Ctrl-C stops it)
 	@exec $(BIN)/python -m service '$(PORT)' --host '$(HOST)' --db '$(DB)' \
 		$(if $(NAME),--name $(call quote,$(NAME))) $(if $(CONTACT),--contact $(call quote,$(CONTACT))) \
 		$(if $(REGISTRATION),--registration $(call quote,$(REGISTRATION))) \
-		$(if $(CERT),--tls-cert '$(CERT)') $(if $(KEY),--tls-key '$(KEY)')
+		$(if $(CERT),--tls-cert '$(CERT)') $(if $(KEY),--tls-key '$(KEY)') \
+		$(if $(WEB_PORT),--web-port '$(WEB_PORT)')
 
 # Without SERVER and PORT on the command line it is the profile [default], if there is one.
 NAMED = $(filter command,$(origin SERVER) $(origin PORT))
@@ -84,6 +86,15 @@ certs: $(VENV)/run.stamp ## make a certificate and its key, to speak TLS [CERTS=
 # Two at a time, as most of them wait for programs that they start; those of a file together, for what they share.
 test: $(VENV)/dev.stamp ## run the tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-browsers: $(VENV)/browsers.stamp ## test the page in Chromium and Firefox (Debian: apt install chromium firefox-esr)
+	@$(BIN)/python -m pytest -rs --numprocesses 2 --dist loadfile tests/browsers
+
+soak-web: $(VENV)/browsers.stamp ## kill the service fifty times while the page in a browser sends
+	@KILLS=50 $(BIN)/python -m pytest -rs --timeout 900 tests/browsers/test_kill.py
+
+pictures: $(VENV)/browsers.stamp ## take pictures of the page in its states, to be looked at, into the folder pictures
+	@$(BIN)/python -m tests.browsers.pictures pictures
 
 screens: $(VENV)/dev.stamp ## write tests/system/screens anew: what people see; look at what changed
 	@REFRESH_SCREENS=1 $(BIN)/python -m pytest tests/system/test_screens.py tests/system/test_full_screens.py
@@ -173,4 +184,4 @@ $(VENV)/fuzz.stamp: requirements-fuzz.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
 		echo "atheris does not install here ($(VENV)/fuzz.log says why); it needs Linux and CPython 3.11 to 3.14" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help install run_server run_client init-db backup certs test screens soak lint format bench attacks profile fuzz dist lock clean
+.PHONY: help install run_server run_client init-db backup certs test test-browsers soak-web pictures screens soak lint format bench attacks profile fuzz dist lock clean

@@ -69,10 +69,17 @@ class Words(Completer):
 def switching_keys(tabs: Tabs, on_switch: Callable[[KeyPressEvent, str], None]) -> KeyBindings:
     """The keys that turn to another conversation: Alt-1 to Alt-9, Alt-Left and Alt-Right, Ctrl-P and Ctrl-N, Alt-A.
 
-    While there is nothing to turn to they are readline's.
+    While there is nothing to turn to they are readline's, but for Alt and a number: that would have the next key count
+    as so many, and a line begin with a hundred slashes.
     """
     keys = KeyBindings()
     is_on = Condition(lambda: tabs.is_on)
+
+    def _count(event: KeyPressEvent) -> None:
+        """Nothing."""
+
+    for counted in "-0123456789":
+        keys.add("escape", counted)(_count)
 
     def bind(find: Callable[[], str | None], *names: str) -> None:
         @keys.add(*names, filter=is_on)

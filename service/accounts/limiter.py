@@ -1,4 +1,4 @@
-"""Limits for one address or account: connections, logins, failed logins and registrations.
+"""Limits for one address or account: connections, logins, failed logins, registrations, wrong webhooks.
 
 It counts and refuses; it holds no socket and checks no password. The threads of all clients call it.
 """
@@ -46,6 +46,7 @@ class Limiter:
         # The limit is so large that an attacker with a few addresses cannot lock the account's owner out.
         self._account_failures = TokenBuckets(ACCOUNT_SHARE * rate, ACCOUNT_SHARE * LOGIN_BURST, now)
         self._registrations = OriginBuckets(rate, REGISTER_BURST, now)
+        self._wrong_hooks = OriginBuckets(rate, LOGIN_BURST, now)
         # Password checks, right or wrong: by account and address, and by address.
         self._counts_checks = bool(rate and settings.rate and settings.address_share)
         share = max(1.0, settings.address_share)  # with less than one check at once no login would succeed
@@ -104,6 +105,15 @@ class Limiter:
         if self._is_limited:
             _refuse_for(self._registrations.wait_for_one(origin), "new names from your address")
             self._registrations.spend(origin)
+
+    def wrong_hook(self, origin: Origin) -> None:
+        """Counts a request for a webhook that there is not. Raises PeerError `rate_limited`.
+
+        Apart from failed logins, so that a monitor that goes on with an old address keeps nobody from logging in.
+        """
+        if self._is_limited:
+            _refuse_for(self._wrong_hooks.wait_for_one(origin), "wrong webhooks")
+            self._wrong_hooks.spend(origin)
 
 
 def _refuse_for(seconds: float, reason: str) -> None:

@@ -34,6 +34,11 @@ REFUSALS: Final[Mapping[type[records.Refused], tuple[ErrorCode, str]]] = {
     records.Muted: ("muted", "{who} muted here, and may read but not write; a moderator can lift that"),
     records.Banned: ("banned", "{who} banned here; a moderator can lift that"),
     records.LimitReached: ("limit_reached", "there may be no more {name}; ask {contact}"),
+    records.UnknownHook: ("unknown_user", 'there is no webhook "{name}"'),
+    records.HookExists: (
+        "username_taken",
+        'there is a webhook "{name}"; remove it first, if it shall get a new address',
+    ),
     records.TooManyWords: ("bad_request", f'field "query": at most {records.MAX_SEARCH_WORDS} different words'),
     records.SearchTooSlow: ("bad_request", 'field "query": this takes too long; search for rarer words'),
 }

@@ -103,6 +103,14 @@ def add_for_room(parser: argparse.ArgumentParser, settings: Settings) -> None:
     add_db(parser, settings)
 
 
+def add_for_hook(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument("what", choices=["add", "remove"], help="what to do with it")
+    parser.add_argument("name", metavar="NAME", help="its name, by which it speaks")
+    parser.add_argument("--room", metavar="ROOM", help="add: where it speaks (default: the main room)")
+    parser.add_argument("--url", metavar="URL", help="add: where programs reach the web port (default: as it is known)")
+    add_db(parser, settings)
+
+
 def add_for_moderation(parser: argparse.ArgumentParser, settings: Settings) -> None:
     parser.add_argument("--room", metavar="ROOM", help="only in that room, and others that had the name")
     parser.add_argument("--user", metavar="NAME", help="only by that account, and to it")

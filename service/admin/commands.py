@@ -11,6 +11,7 @@ from service.accounts.names import map_name, map_new_name
 from service.admin import arguments, files
 from service.admin.asking import ask
 from service.admin.dossier import export
+from service.admin.hooks import add_or_remove, list_hooks
 from service.admin.orders import accounts, messages, names, rooms
 from service.admin.orders.announce import MAX_ANNOUNCEMENT, Announce
 from service.admin.orders.moderation import Moderate, Moderation
@@ -214,6 +215,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "unmute": Command("let somebody write again who was muted", _moderate("unmute"), arguments.add_name_in_room),
     "rooms": Command("list the rooms", _rooms, arguments.add_for_rooms),
     "room": Command("delete a room", _delete_room, arguments.add_for_room),
+    "hook": Command(
+        "make or remove a webhook, by which a program speaks in a room", add_or_remove, arguments.add_for_hook
+    ),
+    "hooks": Command("list the webhooks", list_hooks, arguments.add_db),
     "moderation": Command(
         "list what moderators and operators did, oldest first", _moderation, arguments.add_for_moderation
     ),

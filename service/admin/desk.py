@@ -96,6 +96,7 @@ class Service(Protocol):
 
     is_running: bool
     main_room: str  # its name; empty where no service runs
+    web_address: str  # such as https://chat.example:8443; empty where it is not known
 
     def run(self, function: Callable[[], T]) -> T:
         """Returns what the function returns on the delivery thread; where none runs, here. Not for that thread."""
@@ -151,6 +152,7 @@ class NoService:
 
     is_running = False
     main_room = ""
+    web_address = ""
 
     def run(self, function: Callable[[], T]) -> T:
         return function()

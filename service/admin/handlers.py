@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, Union
 
 from service.accounts.refusals import as_peer_errors
-from service.admin.orders import accounts, announce, export, messages, moderation, names, rooms, status
+from service.admin.orders import accounts, announce, export, hooks, messages, moderation, names, rooms, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,9 @@ HANDLERS: Final[dict[type[Order], Callable[[Any, Desk], Work]]] = {
     names.DeleteUser: names.delete_user,
     rooms.Rooms: rooms.rooms,
     rooms.DeleteRoom: rooms.delete_room,
+    hooks.AddHook: hooks.add_hook,
+    hooks.RemoveHook: hooks.remove_hook,
+    hooks.Hooks: hooks.hooks,
     moderation.Moderate: moderation.moderate,
     moderation.Moderation: moderation.moderation,
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from service.admin.desk import Load, Online
 from service.chat import deletion, telling
 from service.clock import format_time, utcnow
 from service.errors import StorageUnavailable
+from service.net.transport import format_address
 from service.wire.protocol import RenamedEvent
 
 if TYPE_CHECKING:
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
 
     from service.admin.desk import Reason
     from service.chat.session import Services, Session
+    from service.config import Settings
     from service.storage.records import Closed, Deleted, RoomChange, User
     from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 (addresses of no machine)
 
 
 class Connected(Protocol):
@@ -43,6 +46,7 @@ class LiveService:
         self._connections = connections
         self._started = format_time(utcnow())
         self.main_room = services.settings.main_room
+        self.web_address = _find_web_address(services.settings)
 
     def run(self, function: Callable[[], T]) -> T:
         """Raises StorageUnavailable if the delivery thread could not do it."""
@@ -106,3 +110,13 @@ class LiveService:
 
     def tell_room(self, change: RoomChange) -> None:
         telling.tell(self._services, change)
+
+
+def _find_web_address(settings: Settings) -> str:
+    """Returns where programs reach the web port, as far as the settings tell: of a proxy in front they do not."""
+    if not settings.web_port:
+        return ""
+    scheme = "https" if settings.tls_cert and settings.web_tls != "no" else "http"
+    host = settings.web_host or settings.host
+    named = next(iter(settings.web_name), "localhost" if host in _EVERYWHERE else host)
+    return f"{scheme}://{format_address((named, settings.web_port))}"

@@ -23,8 +23,6 @@ from service.origin import origin_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from service.errors import ErrorCode
-
 REFUSED_KEPT: Final = 16  # refused sockets that stay open a while, so that the error line arrives before a reset
 
 _ACCEPT_PAUSE: Final = 0.1  # seconds to wait when accepting fails: descriptors run out and come back
@@ -91,11 +89,11 @@ class Acceptor:
         connected: socket.socket,
         address: tuple[object, ...],
         last_word: bytes,
-        code: ErrorCode = "too_many_connections",
+        fault: str = "too_many_connections",
     ) -> None:
-        """Sends a client away with that last word. The socket is this object's from now on."""
+        """Sends a client away with that last word; `fault` is for the log. The socket is this object's from now on."""
         # The log names what counts as one address: else each line of a flood out of an IPv6 network were another one.
-        _log.info("refused %s: %s", origin_of(str(address[0])).address, code)
+        _log.info("refused %s: %s", origin_of(str(address[0])).address, fault)
         with suppress(OSError):
             connected.send(last_word, socket.MSG_DONTWAIT)
             connected.shutdown(socket.SHUT_WR)

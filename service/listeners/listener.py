@@ -75,7 +75,8 @@ class Listener:
             if reason is not None:
                 self._acceptor.refuse(connected, address, self._last_word(reason))
         elif not self._visitors.proxies.is_trusted(str(address[0])):
-            self._acceptor.refuse(connected, address, self._last_word(_NO_PROXY, "bad_request"), "bad_request")
+            fault = "it is none of --trusted-proxy"
+            self._acceptor.refuse(connected, address, self._last_word(_NO_PROXY, "bad_request"), fault)
         elif not self._visitors.receive(connected, address, self._serve):
             self._acceptor.refuse(connected, address, self._last_word(CROWDED))
 

@@ -21,10 +21,6 @@ class Proxies:
     def __init__(self, networks: Iterable[IPv4Network | IPv6Network]) -> None:
         self._networks = tuple(networks)
 
-    def __bool__(self) -> bool:
-        """Whether there are any."""
-        return bool(self._networks)
-
     def is_trusted(self, host: str) -> bool:
         """Whether an IP address, as a socket formats it, is that of such a proxy."""
         return bool(self._networks) and self._has(_read(host))

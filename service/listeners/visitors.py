@@ -31,6 +31,7 @@ LEAVING: Final = 32  # more than these, that have been cut off and are still the
 VISIT_TIME: Final = 10.0  # seconds for TLS, request and answer: a phone far out needs two or three
 STAY: Final = 1.0  # seconds that a visit has at least, whatever comes from its own network: most take a tenth of it
 LINGER: Final = 1.0  # seconds for the peer to take the last bytes, and to go, before a reset could take them away
+LINGER_BYTES: Final = 1_048_576  # that it may say meanwhile, to be dropped: more than any request has
 VISIT_COST: Final = 0.25  # commands before the login that a visit counts as: a page with its files are twenty visits
 
 _DRAIN_BYTES: Final = 65_536
@@ -140,13 +141,15 @@ class Visit:
 
     def _leave(self) -> None:
         """Closes the stream once the peer has had the time to read."""
+        until, dropped = time.monotonic() + LINGER, 0
         with suppress(OSError):
             self.stream.end_sending()
-            until = time.monotonic() + LINGER
-            while not self._is_cut.is_set() and (left := until - time.monotonic()) > 0:
+            while not self._is_cut.is_set() and dropped < LINGER_BYTES and (left := until - time.monotonic()) > 0:
                 self.socket.settimeout(left)
-                if not self.socket.recv(_DRAIN_BYTES):
+                received = len(self.socket.recv(_DRAIN_BYTES))
+                if not received:
                     break
+                dropped += received
         self.stream.close()
 
     def _charge_bytes(self, size: int, records: int) -> None:

@@ -1,13 +1,16 @@
-"""What the service asks of a storage: a method for each read and write. room_contract.py has those about rooms.
+"""What the service asks of a storage: a method for each read and write.
+
+room_contract.py has those about rooms, hook_contract.py those about webhooks.
 
 There is no SQL and no engine here; records.py has what the methods take and give, write.py a write under way. Each
-engine passes the same tests (tests/service/storage/test_contract.py and test_room_contract.py).
+engine passes the same tests (tests/service/storage/test_*contract.py).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from service.storage.hook_contract import HookOrders, HookStorage
 from service.storage.records import DEFAULT_LIFETIME
 from service.storage.room_contract import RoomOrders, RoomStorage
 from service.storage.write import Done, Failed, HandOver, T, Write
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["AccountStorage", "Done", "Failed", "HandOver", "Storage", "Write"]
 
 
-class AccountStorage(RoomOrders, Protocol):
+class AccountStorage(RoomOrders, HookOrders, Protocol):
     """The methods for an operator's orders; Storage says what holds for reads and writes.
 
     Names are mapped ones; times have the format of service/clock.py. A method names the errors of its write at its end.
@@ -56,7 +59,7 @@ class AccountStorage(RoomOrders, Protocol):
     def users_page(self, after: str, limit: int, *, disabled: bool = False) -> list[Person]:
         """Returns accounts by name, from the one that follows `after`; with `disabled` only such.
 
-        Those that nobody can log in to are none: the service's own, and deleted ones.
+        Those that nobody can log in to are none: the service's own, those of webhooks, and deleted ones.
         """
 
     def find_dossier(self, name: str) -> Dossier | None:
@@ -181,7 +184,7 @@ class AccountStorage(RoomOrders, Protocol):
         """Completes all submitted writes, and closes the database."""
 
 
-class Storage(AccountStorage, RoomStorage, Protocol):
+class Storage(AccountStorage, RoomStorage, HookStorage, Protocol):
     """An open database. Any thread may call its methods.
 
     A method for a write returns at once, except while the queue of writes is full. A method for a read raises

@@ -118,6 +118,14 @@ class LimitReached(Refused):
     """There may be no more of these; `name` says of what, in words."""
 
 
+class UnknownHook(Refused):
+    """There is no webhook with that name, or none any more with that secret."""
+
+
+class HookExists(Refused):
+    """There is a webhook with that name."""
+
+
 class TooManyWords(Refused):
     """The query has more than MAX_SEARCH_WORDS different words."""
 
@@ -141,7 +149,7 @@ class User(NamedTuple):
 
     @property
     def is_closed(self) -> bool:
-        """Nobody logs in to it, or writes to it: the service's own, or a deleted one."""
+        """Nobody logs in to it, or writes to it: the service's own, a webhook's, or a deleted one."""
         return not self.password_hash
 
     def __repr__(self) -> str:  # hides the hash from logs and exceptions
@@ -337,6 +345,39 @@ class Stored(Struct, frozen=True):
     fresh: bool
     seen: bool
     room_id: int | None = None
+
+
+class Hook(NamedTuple):
+    """A webhook, as what comes to it needs it: its account, the hash of its secret, and its room.
+
+    All about the room is None for the main one.
+    """
+
+    user_id: int
+    name: str
+    secret_hash: bytes
+    room_id: int | None
+    room: str | None
+    created: str | None  # when the room was made
+    gone_at: str | None  # since when it is no more
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its room is: then it can say nothing."""
+        return self.gone_at is not None
+
+    def __repr__(self) -> str:
+        return f"Hook(user_id={self.user_id}, name={self.name!r})"
+
+
+class KeptHook(NamedTuple):
+    """A webhook, as an operator sees it; times as text."""
+
+    name: str
+    room: str | None  # None: the main room
+    gone_at: str | None  # since when that is no more
+    created: str
+    used: str | None  # when it last said something
 
 
 class Deleted(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -272,3 +273,28 @@ def test_the_file_is_the_service(tmp_path: Path) -> None:
         overdue.cancel()
         overdue.join()
     assert program.returncode == 0
+
+
+# -- what not everyone needs ------------------------------------------------------------------------------------------
+def test_without_a_web_port_its_packages_are_not_loaded(tmp_path: Path) -> None:
+    """A service that nobody's browser uses pays nothing for them, and runs where they are not installed."""
+    program = (
+        "import sys; from service.server import Server; from service.config import Settings; "
+        f"Server(Settings(port=0, db={str(tmp_path / 'chat.db')!r})).stop(); "
+        "print({'h11', 'websockets', 'service.listeners.web'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("package", ["h11", "websockets"])
+def test_a_web_port_without_its_packages_is_told(tmp_path: Path, package: str) -> None:
+    """In one line that says what to type, before anything is made."""
+    prelude = f"import sys; sys.modules[{package!r}] = None; sys.argv[1:] = ['0', '--db', 'chat.db', '--web-port', '8']"
+    program = f"{prelude}; import service.__main__; sys.exit(service.__main__.main())"
+    here = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=here, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == f"chat service: --web-port needs packages: {sys.executable} -m pip install h11 websockets\n"
+    assert (done.returncode, list(tmp_path.iterdir())) == (1, [])

@@ -150,8 +150,12 @@ class Wire:
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=False)
         self._received = b""
-        self._open()
-        self.hello: Line = self.read() if greet else {}
+        try:
+            self._open()
+            self.hello: Line = self.read() if greet else {}
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Wire:
         return self

@@ -178,6 +178,13 @@ def deletes(stage: Stage, line: str) -> None:
         assert f"message {sent}: deleted" in stage.run(line.replace("17", str(sent)), stage.clone)
 
 
+def removes_a_hook(stage: Stage, line: str) -> None:
+    """That is made before."""
+    with stage.serving():
+        stage.run("chat-admin hook add monitor", stage.clone)
+        assert "monitor: the webhook is removed" in stage.run(line, stage.clone)
+
+
 def imports(stage: Stage, line: str) -> None:
     """The passwords are in the file."""
     (stage.clone / "class.csv").write_text("name\nbob\ncarol\n")
@@ -325,6 +332,9 @@ ROWS: Final[dict[str, How]] = {
         "chat-service 0 --host 0.0.0.0 --tls-cert certs/cert.pem --tls-key certs/key.pem", there="clone"
     ),
     "chat-service [PORT]": serves("chat-service 0"),
+    "chat-service --host 10.0.0.5 --trusted-proxy 10.0.0.2 --proxy-protocol yes": serves(
+        "chat-service 0 --trusted-proxy 10.0.0.2 --proxy-protocol yes"
+    ),
     "chat-admin disable NAME": administers("alice: "),
     "chat-admin enable NAME": administers("alice: "),
     "chat-admin password NAME": administers("alice: ", typed=f"another {PASSWORD}\n"),
@@ -346,6 +356,9 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin unmute NAME --room ROOM": in_ops("alice: is not muted in ops"),
     "chat-admin ban NAME --room ROOM --reason 'spam'": in_ops("alice: is banned from ops"),
     "chat-admin unban NAME --room ROOM": in_ops("alice: is not banned from ops"),
+    "chat-admin hook add monitor --room ROOM": in_ops("monitor: speaks in ops; ", "/hook/"),
+    "chat-admin hooks": in_ops(),
+    "chat-admin hook remove monitor": removes_a_hook,
     "chat-admin moderation": in_ops("bob ", "alice ", "ops "),
     "chat-admin moderation --room ROOM --since 2026-01-01": in_ops("bob ", "alice ", "ops "),
     "chat-admin moderation --user NAME --action ban --json": in_ops('"by": "bob", "action": "ban", "user": "alice"'),
@@ -398,6 +411,10 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin backup [FILE] [--db chat.db] [--overwrite]": administers("copy.db: ", "1 user,"),
     "chat-admin restore FILE [--db chat.db]": administers("chat.db: restored, ", "1 user,", is_running=False),
     "chat-admin verify [FILE]": administers("copy.db: sound, ", "1 user,"),
+    # docs/web.txt
+    "chat-admin hook add monitor --room ops --url https://chat.example:8443": in_ops(
+        "monitor: speaks in ops; ", "https://localhost:8443/hook/"
+    ),
     # docs/contributing.txt, docs/security.txt
     **dict.fromkeys(
         (

@@ -16,7 +16,7 @@ from service.accounts import authentication
 from service.config import READERS, cores
 from service.errors import ConfigError
 from service.listeners.admission import Admission
-from service.listeners.descriptors import DESCRIPTORS_OWN, DESCRIPTORS_PER_READER
+from service.listeners.descriptors import DESCRIPTORS_OF_VISITORS, DESCRIPTORS_OWN, DESCRIPTORS_PER_READER
 from service.net.transport import listen
 from service.origin import origin_of
 from service.server import Server
@@ -57,7 +57,8 @@ def refused(door: Door, service: Server | Process) -> list[Line]:
 def test_the_descriptors_there_are_say_how_many_may_come(door: Door, tmp_path: Path) -> None:
     """With few open files allowed it says how many clients that is; these can do all, and one more is refused."""
     clients = 6
-    with Process(tmp_path, *door.options, prelude=limited(OWN + clients)) as service:
+    own = OWN + (DESCRIPTORS_OF_VISITORS if door.name == "web" else 0)
+    with Process(tmp_path, *door.options, prelude=limited(own + clients)) as service:
         assert f"at most {clients} clients at once, not 2000" in "".join(service.log)
         wires = [door.enter(service, f"user{n}") for n in range(clients - 1)]
         wires.append(door.enter(service, "user0"))

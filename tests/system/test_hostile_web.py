@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
 from tests.support.doors import Door, open_door
 from tests.support.hall import ROUNDS, Hall, open_hall
-from tests.support.helpers import PATIENCE
+from tests.support.helpers import PATIENCE, until
 from tests.support.wires import WebWire
 
 if TYPE_CHECKING:
@@ -42,8 +43,10 @@ def shared_place(tmp_path_factory: pytest.TempPathFactory, authority: Authority,
 
 @pytest.fixture(autouse=True)
 def no_incident(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Nothing a client says is the service's own failure."""
+    """Nothing a client says is the service's own failure, and no thread stays with it."""
+    before = set(threading.enumerate())
     yield
+    until(lambda: set(threading.enumerate()) <= before)
     assert [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}] == []
 
 
@@ -184,7 +187,7 @@ WRONG_REQUESTS: Final = {
     "all of it": (head(line="OPTIONS * HTTP/1.1"), {400, 405}),
     "TRACE": (head(line="TRACE / HTTP/1.1"), {405}),
     "POST to the page": (head(*BODY, line="POST / HTTP/1.1") + b"hi", {405}),
-    "PUT": (head(*BODY, line="PUT /style.css HTTP/1.1") + b"hi", {405}),
+    "PUT": (head(*BODY, line="PUT /style.css HTTP/1.1") + b"hi", {400, 405}),
     "GET of a hook": (head(line="GET /hook/x HTTP/1.1"), {405}),
     # Paths.
     "up": (head(line="GET /../etc/passwd HTTP/1.1"), {400, 404}),
@@ -208,7 +211,6 @@ WRONG_REQUESTS: Final = {
     "ours as a user": (head(host="localhost@evil.example"), {400, 421}),
     "ours and a path": (head(host="localhost/evil.example"), {400, 421}),
     "ours and a port that is none": (head(host="localhost:evil"), {400, 421}),
-    "ours and a port too large": (head(host="localhost:99999"), {400, 421}),
     "ours and two ports": (head(host="localhost:80:80"), {400, 421}),
     "two in one": (head(host="localhost, evil.example"), {400, 421}),
     "half an IPv6 address": (head(host="[::1"), {400, 421}),
@@ -247,7 +249,7 @@ def test_a_wrong_request_is_refused(place: Place, data: bytes, statuses: set[int
     first, _, rest = bytes(received).partition(b"\r\n")
     assert first.startswith(b"HTTP/1.1 ")
     assert int(first.split()[1]) in statuses
-    assert b"HTTP/1." not in rest
+    assert b"\r\nHTTP/1." not in rest
     assert b"evil" not in rest
     assert b"root:" not in rest
 
@@ -293,13 +295,15 @@ def test_no_request_is_in_the_log(place: Place, caplog: pytest.LogCaptureFixture
         head(*BODY, line=f"POST /hook/{secret} HTTP/1.1") + b"hi",
         head(line=f"GET /hook/{secret} HTTP/1.1"),
         head(line=f"GET /hook/{secret}\0 HTTP/1.1"),
+        head(*BODY, line=f"POST http://localhost/hook/{secret} HTTP/1.1") + b"hi",
+        head(line=f"GET //hook/{secret} HTTP/1.1"),
         head(line=f"GET /?token={secret} HTTP/1.1"),
         head(f"Cookie: {secret}", f"Authorization: {secret}"),
         head(*UPGRADE, f"Origin: http://{secret}", line=f"GET /chat?{secret} HTTP/1.1"),
         head(f"{secret} : x"),
         head(*UPGRADE, line=CHAT)
         + frame(TEXT, json.dumps({"command": "resume", "token": secret}).encode()) * 2
-        + b"\0",
+        + frame(BINARY),
     ):
         ask(place.door, place, data)
     assert secret not in caplog.text

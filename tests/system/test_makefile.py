@@ -124,6 +124,12 @@ def test_tls_is_asked_for_by_variables(tmp_path: Path) -> None:
     assert "--tls" not in make("-n", "run_server", "run_client").stdout
 
 
+def test_a_port_for_browsers_is_asked_for_by_a_variable() -> None:
+    """Without it there is none."""
+    assert "--web-port '8080'" in make("-n", "run_server", "WEB_PORT=8080").stdout
+    assert "--web-port" not in make("-n", "run_server", WEB_PORT="8080").stdout
+
+
 @pytest.mark.parametrize("named", ["SERVER=127.0.0.1", "PORT=12000"])
 def test_a_server_that_is_named_counts(named: str) -> None:
     """It is not that of the profile [default] then, also where it is the usual one."""

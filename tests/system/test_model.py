@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +13,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
+from service.chat import hooks
+from service.origin import origin_of
+from service.storage.records import NonceReused
 from tests.support.doors import door_for_models
-from tests.support.helpers import Wire, running_server
+from tests.support.helpers import PATIENCE, Wire, running_server
+from tests.support.hooks import add_hook, known_hook
 
 NAMES = ("alice", "bob", "carol")
+HOOK = "monitor"
+HERE = origin_of("192.0.2.1")
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 
 
@@ -59,6 +66,7 @@ class Chat(RuleBasedStateMachine):
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         self.door = door_for_models()
         self.server = self._stack.enter_context(running_server(folder, **self.door.settings))
+        add_hook(self.server.services.storage, HOOK)
         for name in NAMES:
             with self.door.enter(self.server, name) as wire:
                 wire.ask("ex")
@@ -139,6 +147,27 @@ class Chat(RuleBasedStateMachine):
         for other in self.online:
             if other is not client and (to is None or other.name in (to, client.name)):
                 self.note_written(other, message)
+
+    @rule(texts=st.lists(TEXTS, min_size=1, max_size=3), key=st.none() | st.sampled_from("ab"))
+    def send_to_the_webhook(self, texts: list[str], key: str | None) -> None:
+        """Its pieces are stored together; a retry is none."""
+        services = self.server.services
+        first = [m for m in self.messages if key and (m.sender, m.nonce) == (HOOK, key)]
+        try:
+            last_id = hooks.say(services, known_hook(services.storage), HERE, texts, key, time.monotonic() + PATIENCE)
+        except NonceReused:
+            assert first
+            assert [message.text for message in first] != texts
+            return
+        if first:
+            assert [message.text for message in first] == texts
+            assert last_id == first[-1].id
+            return
+        for message_id, text in enumerate(texts, last_id - len(texts) + 1):
+            assert not self.messages or message_id > self.messages[-1].id
+            self.messages.append(Message(message_id, HOOK, None, text, key))
+            for client in self.online:
+                self.note_written(client, self.messages[-1])
 
     @rule(client=clients, limit=st.integers(1, 5))
     def fetch_missed(self, client: Client, limit: int) -> None:

@@ -77,6 +77,10 @@ def test_the_limits_an_operator_is_told_are_those_of_the_service() -> None:
         f"At most {share * limit('BCRYPT_PER_ADDRESS'):g} passwords of one address",
         f"({limit('NETWORK_SHARE') * share * limit('BCRYPT_PER_ADDRESS'):g} of a /48)",
         f"which has {limit('HANDSHAKE_TIMEOUT'):g} seconds",
+        f"has to be there within {limit('VISIT_TIME'):g} seconds",
+        f"At most {limit('VISITORS')} are at once",
+        f"{limit('DESCRIPTORS_OF_VISITORS')} more with --proxy-protocol",
+        f"at least every {Settings().users_interval:g} seconds (--users-interval)",
         f"and {limit('BCRYPT_PER_ACCOUNT')} of one account there",
         f"only {limit('BCRYPT_WAITING'):,} in all are counted",
         f"when {limit('OUTBOX_BYTES') >> 20} MiB wait for it",
@@ -147,7 +151,7 @@ def test_make_knows_what_the_papers_ask_of_it() -> None:
     """Each target and each variable in an example is one of the Makefile's, and each of its targets is in a paper."""
     makefile = (ROOT / "Makefile").read_text()
     targets, variables = (
-        set(re.findall(form, makefile, re.MULTILINE)) for form in (r"^([a-z_-]+):", r"^([A-Z]+) \??=")
+        set(re.findall(form, makefile, re.MULTILINE)) for form in (r"^([a-z_-]+):", r"^([A-Z_]+) \??=")
     )
     examples = re.compile(r"^    (?:\$ )?make (\w.*?)(?:   .*)?$|`make ([^`]+)`", re.MULTILINE)
     asked = [

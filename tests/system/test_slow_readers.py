@@ -16,7 +16,7 @@ from service.delivery.outbox import OUTBOX_BYTES
 from service.delivery.send_buffer import SEND_BYTES
 from service.net import keepalive
 from tests.support.doors import at
-from tests.support.helpers import PASSWORD, Process, Wire, enter, running_server
+from tests.support.helpers import PASSWORD, PATIENCE, Process, Wire, enter, running_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,10 +74,13 @@ def test_nobody_waits_for_one_that_stops_reading(door: Door, tmp_path: Path) -> 
 
 
 @at("streams")
-def test_several_slow_ones_are_ended_and_have_everything_later(door: Door, tmp_path: Path) -> None:
+def test_several_slow_ones_are_ended_and_have_everything_later(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each gets `bye slow` as its last line; by token, `missed` and `history` it then has each message once."""
     names = ("slow1", "slow2", "slow3")
     with running_server(tmp_path, **door.settings) as server, door.enter(server, "talker") as talker:
+        monkeypatch.setattr(server.delivery, "_linger", PATIENCE)  # they are read one after the other
         slow = [door.enter(server, name, confirm=True) for name in names]
         for wire in slow:
             wire.ask("ping")

@@ -16,8 +16,9 @@ import pytest
 
 from service import __version__
 from service.programs import COMMANDS
-from tests.support.helpers import PASSWORD, PATIENCE, ROOT
+from tests.support.helpers import PASSWORD, PATIENCE, ROOT, free_port
 from tests.support.papers import PAPERS
+from tests.support.web import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,9 +90,9 @@ class Installed:
         return out
 
     @contextmanager
-    def service(self) -> Iterator[int]:
+    def service(self, *options: object) -> Iterator[int]:
         """Runs chat-service; gives its port."""
-        with self.start("chat-service", 0, "--bcrypt-cost", 4) as program:
+        with self.start("chat-service", 0, "--bcrypt-cost", 4, *options) as program:
             assert program.stderr is not None
             try:
                 line = next(line for line in program.stderr if "listening on" in line)
@@ -113,6 +114,17 @@ def test_commands_chat_and_look_after_the_database(installed: Installed) -> None
         assert "1 message, 2 users" in installed.run("chat-admin", "backup", "copy.db")
     for file in ("copy.db", "chat.db"):
         assert "sound, 1 message, 2 users" in installed.run("chat-admin", "verify", file)
+
+
+def test_the_page_is_there(installed: Installed) -> None:
+    """All that index.html asks for."""
+    port = free_port()
+    with installed.service("--web-port", port):
+        page = ask(port, "/")
+        assert page.status == 200
+        asked = re.findall(r"(?:href|src)=\"/?([\w.-]+)\"", page.body.decode())
+        assert {"style.css", "main.js"} <= set(asked)
+        assert {ask(port, f"/{name}").status for name in asked} == {200}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -79,10 +79,10 @@ class Routes:
                 answer = self._answer(visit, request, caller)
         except http.RequestError as error:
             answer = error.answer
-            _log.info("refused %s: HTTP %d", visit.stream.peer, answer.status)
+            _log.info("refused %s: HTTP %d", visit.origin.address, answer.status)  # equal lines are counted
         if answer is not None:
             # A hook's path holds its secret.
-            shown = HOOK if path.startswith(HOOK) else path[:_SHOWN]
+            shown = HOOK if HOOK in path else path[:_SHOWN]
             _log.debug("%s %s %s: HTTP %d", visit.stream.peer, method[:_SHOWN], shown, answer.status)
             http.write(visit, answer, door.security_fields(caller, self._hsts), method)
 

@@ -18,6 +18,7 @@ from service.storage.sqlite import (
     bans,
     database,
     fulltext,
+    hooks,
     integrity,
     markers,
     membership,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from service.storage.records import (
         BanPage,
         Closed,
+        Hook,
         Login,
         MemberPage,
         NonceReused,
@@ -128,6 +130,9 @@ class SqliteStorage(Orders):
     def since_page(self, user_id: int, after: int, limit: int, *, rooms: bool, deleted_after: str | None) -> SinceNews:
         work = partial(since.since_page, rooms=rooms, deleted_after=deleted_after)
         return self.read(work, user_id, after, limit)
+
+    def find_hook(self, secret_hash: bytes) -> Hook | None:
+        return self.read(hooks.find, secret_hash)
 
     def search_page(
         self,
@@ -277,6 +282,21 @@ class SqliteStorage(Orders):
             posting.refuse_new(connection, [call], banned[call[0]])[0] if call[0] in banned else next(stored)
             for call in calls
         ]
+
+    def post_by_hook(
+        self,
+        secret_hash: bytes,
+        posts: Sequence[Post],
+        *,
+        beyond: str | None = None,
+        done: Done[list[Stored]] = None,
+        refused: Failed = None,
+    ) -> Write[list[Stored]]:
+        write: SqlWrite[list[Stored]] = SqlWrite(
+            self._if_space(hooks.post), (secret_hash, posts, beyond), done, refused, size=len(posts)
+        )
+        self._writer.submit(write, may_wait=False)
+        return write
 
     def _moderate(self, connection: sqlite3.Connection, *arguments: Any) -> RoomChange:
         actor_id, room, *_ = arguments

@@ -14,6 +14,7 @@ from service.storage.sqlite import (
     database,
     deletion,
     erasure,
+    hooks,
     membership,
     moderation,
     names,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         Deleted,
         Dossier,
         Erasure,
+        KeptHook,
         KeptPage,
         KeptRoom,
         Outcome,
@@ -168,6 +170,26 @@ class Orders:
 
     def delete_user(self, name: str, now: str, *, done: Done[Closed] = None, refused: Failed = None) -> Write[Closed]:
         return self.submit(users.delete, name, now, done=done, refused=refused)
+
+    # -- webhooks -----------------------------------------------------------------------------------------------------
+    def hooks_page(self, after: str, limit: int) -> list[KeptHook]:
+        return self.read(hooks.hooks_page, after, limit)
+
+    def add_hook(
+        self,
+        name: str,
+        look: str,
+        room: str | None,
+        secret_hash: bytes,
+        now: str,
+        *,
+        done: Done[None] = None,
+        refused: Failed = None,
+    ) -> Write[None]:
+        return self.submit(hooks.add, name, look, room, secret_hash, now, done=done, refused=refused)
+
+    def remove_hook(self, name: str, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
+        return self.submit(hooks.remove, name, done=done, refused=refused)
 
     # -- rooms --------------------------------------------------------------------------------------------------------
     def find_room(self, name: str) -> RoomRef | None:

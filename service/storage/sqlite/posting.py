@@ -80,6 +80,25 @@ def find_stored(connection: sqlite3.Connection, sender_id: int, post: Post) -> S
     return Stored(message_id, sent_at, fresh=False, seen=seen_at is not None, room_id=room_id)
 
 
+def store_together(
+    connection: sqlite3.Connection, sender_id: int, room_id: int | None, posts: Sequence[Post]
+) -> list[Stored]:
+    """Stores new messages to one room, None for the main one, whose sender may write there; none has a used nonce."""
+    now = format_time(utcnow())
+    rows: list[Row] = [(now, sender_id, None, post.kind, post.body, post.nonce) for post in posts]
+    if room_id is None:
+        outcomes = _store_rows(connection, rows)
+    else:
+        outcomes = _store_rows(connection, [(*row, room_id, None) for row in rows], posts)
+    return [outcome for outcome in outcomes if isinstance(outcome, Stored)]
+
+
+def is_used(connection: sqlite3.Connection, sender_id: int, nonce: str | None) -> bool:
+    """Whether the sender has a message with that nonce."""
+    found = "SELECT 1 FROM message WHERE sender_id = ? AND nonce = ?"
+    return connection.execute(found, (sender_id, nonce)).fetchone() is not None
+
+
 # -- who may write where ----------------------------------------------------------------------------------------------
 def _store_allowed(connection: sqlite3.Connection, calls: Calls, closed: Collection[int], now: str) -> list[Outcome]:
     """Stores those that are allowed; to the others says why not, but to a retry of what was stored."""

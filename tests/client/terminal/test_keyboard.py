@@ -171,6 +171,13 @@ def test_keys_turn_to_another_conversation(typed: str, target: list[str]) -> Non
     assert switch(f"hi{typed}\r", is_on=False)[1] == []
 
 
+@pytest.mark.parametrize("key", ["-", "0", "3", "9"])
+@pytest.mark.parametrize("is_on", [True, False])
+def test_alt_and_a_number_never_repeat_a_key(key: str, is_on: bool) -> None:
+    """Also where no conversation has that number, or there is none."""
+    assert switch(f"\x1b{key}/me waves\r", is_on=is_on)[0] == "/me waves"
+
+
 def test_without_rooms_the_keys_are_as_ever() -> None:
     """Ctrl-P brings back what was typed, Alt-Left goes a word back."""
     assert switch("\x10!\r", is_on=False)[0] == "before!"

@@ -131,6 +131,20 @@ def test_registrations_of_one_address_are_limited(clock: FrozenDateTimeFactory) 
     limiter.register(HERE)
 
 
+def test_wrong_webhooks_of_one_address_are_limited(clock: FrozenDateTimeFactory) -> None:
+    """As failed logins are, and apart from them."""
+    limiter = Limiter(Settings(login_rate=6), seconds)
+    for _ in range(LOGIN_BURST):
+        limiter.wrong_hook(HERE)
+    with pytest.raises(PeerError, match="wrong webhooks; try again in 10 seconds") as caught:
+        limiter.wrong_hook(HERE)
+    assert (caught.value.code, caught.value.retry_after) == ("rate_limited", 10)
+    limiter.wrong_hook(THERE)
+    assert log_in(limiter, "alice", HERE, 1) == 1
+    clock.tick(timedelta(seconds=10))
+    limiter.wrong_hook(HERE)
+
+
 def test_zero_means_no_limit(clock: FrozenDateTimeFactory) -> None:
     """With a rate of 0 nothing is ever refused."""
     limiter = Limiter(Settings(login_rate=0, max_per_address=0), seconds)

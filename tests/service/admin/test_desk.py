@@ -18,7 +18,7 @@ def test_where_no_service_runs_nobody_is_online() -> None:
     """And what is for the delivery thread is done here."""
     service = NoService()
     assert service.run(lambda: (service.count_sessions(1), service.is_online(1))) == (0, False)
-    assert (service.is_running, service.online(), service.load()) == (False, [], None)
+    assert (service.is_running, service.online(), service.load(), service.web_address) == (False, [], None, "")
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 
 from service.admin.live import LiveService
+from service.config import Settings
 from service.errors import StorageUnavailable
 from tests.support.helpers import Wire, enter, running_server
 
@@ -30,6 +32,24 @@ def test_a_fault_there_is_an_error_here(tmp_path: Path, caplog: pytest.LogCaptur
     with running_server(tmp_path) as server, pytest.raises(StorageUnavailable, match="look into its log"):
         LiveService(server.services, server.places.connections).run(lambda: 1 // 0)
     assert "a delivery failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "address"),
+    [
+        ({}, ""),
+        ({"web_port": 8080}, "http://127.0.0.1:8080"),
+        ({"web_port": 8443, "tls_cert": "cert.pem"}, "https://127.0.0.1:8443"),
+        ({"web_port": 8080, "tls_cert": "cert.pem", "web_tls": "no"}, "http://127.0.0.1:8080"),
+        ({"web_port": 8080, "host": "::1"}, "http://[::1]:8080"),
+        ({"web_port": 8080, "web_host": "0.0.0.0"}, "http://localhost:8080"),  # noqa: S104
+        ({"web_port": 8080, "host": "::", "web_name": ("chat.example", "other")}, "http://chat.example:8080"),
+    ],
+)
+def test_the_web_address_is_known_from_the_settings(settings: dict[str, Any], address: str) -> None:
+    """Without a web port there is none."""
+    services = Mock(settings=Settings(**settings))
+    assert LiveService(services, list).web_address == address
 
 
 def test_who_is_logged_in_is_online(tmp_path: Path) -> None:

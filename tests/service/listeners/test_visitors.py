@@ -14,7 +14,7 @@ from service.accounts.shares import KNOCK_BURST, Shares
 from service.config import Settings
 from service.listeners import visitors as module
 from service.listeners.proxies import Proxies
-from service.listeners.visitors import VISIT_COST, Visit, Visitors
+from service.listeners.visitors import LINGER_BYTES, VISIT_COST, Visit, Visitors
 from service.net.tls import load_certificate
 from service.origin import origin_of
 from tests.support.helpers import PATIENCE, seconds, until
@@ -182,6 +182,16 @@ def test_the_last_word_outlives_what_was_not_read(house: House) -> None:
     assert (far.recv(100), far.recv(100)) == (b"too much", b"")
 
 
+def test_who_talks_on_after_the_end_is_cut_off(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only so much is dropped: else an answered visit would be read from at full speed, at no charge."""
+    monkeypatch.setattr(module, "LINGER", 3_600.0)
+    far = house.come(serve=lambda _: None)
+    assert is_over(far)
+    assert far is not None
+    with pytest.raises(ConnectionError):
+        far.sendall(b"x" * 100 * LINGER_BYTES)
+
+
 # -- TLS --------------------------------------------------------------------------------------------------------------
 def test_a_visit_in_tls(house: House, authority: Authority, pair: Pair) -> None:
     """The port hears and says it in plain."""
@@ -287,6 +297,45 @@ def test_who_has_been_handed_on_is_not_cut_off(house: House) -> None:
     assert first is not None
     first.sendall(b"still here")
     assert streams[0].receive() == b"still here"
+
+
+def test_where_all_have_been_handed_on_nobody_makes_room(house: House) -> None:
+    """A newcomer is refused for the moment."""
+    may_go = threading.Event()
+
+    def hand_on(visit: Visit) -> None:
+        visit.hand_on()
+        may_go.wait(PATIENCE)
+
+    for _ in range(MOST):
+        house.come(serve=hand_on)
+    until(lambda: all(visit.is_handed_on for visit in house.visitors._staying))
+    assert house.come() is None
+    may_go.set()
+    until(lambda: not house.visitors._staying)
+    assert goes_on(house.come())
+
+
+def test_what_is_taken_back_during_a_stop_is_cut_off(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stop does not wait for a peer that takes its time to go."""
+    monkeypatch.setattr(module, "LINGER", 3_600.0)
+    has_gone, may_return = threading.Event(), threading.Event()
+
+    def offer(visit: Visit) -> None:
+        visit.hand_on()
+        has_gone.set()
+        may_return.wait(PATIENCE)
+        visit.take_back()
+
+    far = house.come(serve=offer)
+    assert has_gone.wait(PATIENCE)
+    stopping = threading.Thread(target=house.visitors.stop)
+    stopping.start()
+    until(lambda: house.visitors._stopping)
+    may_return.set()
+    stopping.join(PATIENCE)
+    assert is_over(far)
+    assert not stopping.is_alive()
 
 
 def test_a_visit_without_a_thread_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

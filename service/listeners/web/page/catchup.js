@@ -6,7 +6,7 @@
  */
 
 import { LIMITS } from './protocol.js';
-import { forgetMessages, missed, since, skip } from './pages.js';
+import { forgetMessages, missed, since } from './pages.js';
 
 /** @typedef {import('./protocol.js').Event} Event */
 /** @typedef {import('./protocol.js').LoginOkReply} LoginOkReply */
@@ -21,14 +21,14 @@ export class CatchUp {
   /**
    * @param {Wire} wire
    * @param {Store} store
-   * @param {(isDone: boolean) => void} done all is there, or there is a gap
+   * @param {() => void} done all is there, or there is a gap
    */
   constructor(wire, store, done) {
     this.wire = wire;
     this.store = store;
     this.done = done;
     this.isMore = false; // direct messages are missed beyond those that are told
-    /** @private @type {Event[] | null} events that wait, in their order; null: nothing is under way */
+    /** @private @type {(Event | (() => void))[] | null} what waits, in its order; null: nothing is under way */
     this.held = null;
     /** @private */
     this.time = ''; // the service's: every deletion before it is known
@@ -53,7 +53,7 @@ export class CatchUp {
     this.held = [];
     this.lastId = login.last_id;
     this.pages = 0;
-    return this.store.start(login, mainRoom, this.store.cursor);
+    return this.store.start(login, mainRoom);
   }
 
   /**
@@ -61,14 +61,25 @@ export class CatchUp {
    * @param {LoginOkReply} login
    */
   fetch(login) {
-    this.ask(login.time, this.time);
     if (login.missed) this.askMissed(login.last_id);
     else missed(this.store, [], login.last_id);
+    this.ask(login.time, this.time);
   }
 
   /** The connection is lost: the next login begins where this one has come to. */
   stop() {
+    const { held } = this;
     this.held = null;
+    for (const one of held ?? []) if (typeof one === 'function') one(); // what was asked for was done all the same
+  }
+
+  /**
+   * Does something at its place among the events that are pushed.
+   * @param {() => void} then
+   */
+  inOrder(then) {
+    if (this.held) this.held.push(then);
+    else then();
   }
 
   /**
@@ -82,7 +93,7 @@ export class CatchUp {
       return this.store.take(event);
     }
     this.held.push(event);
-    if (this.held.length > MOST_HELD) this.finish('', false);
+    if (this.held.length > MOST_HELD) this.finish('');
   }
 
   /**
@@ -108,18 +119,18 @@ export class CatchUp {
   ask(loginTime, deletedAfter) {
     const { cursor } = this.store;
     const { held } = this;
-    if (cursor >= this.lastId && !deletedAfter) return this.finish(loginTime, true);
+    if (cursor >= this.lastId && !deletedAfter) return this.finish(loginTime);
     const after = deletedAfter ? { deleted_after: deletedAfter } : {};
     this.wire.send({ command: 'since', id: cursor, limit: LIMITS.MAX_PAGE, ...after }, (reply) => {
       if (this.held !== held || !held) return; // given up meanwhile
-      if (reply?.type !== 'since') return reply && this.finish('', false);
-      if (reply.deleted_more) forgetMessages(this.store);
+      if (reply?.type !== 'since') return reply && this.finish('');
+      if (reply.deleted_more) forgetMessages(this.store, this.lastId);
       for (const id of reply.deleted ?? []) this.store.erase(id, reply.time);
       const rows = reply.messages.filter((row) => row.id <= this.lastId); // later ones come live
-      since(this.store, rows);
       const isMore = reply.more && rows.length === reply.messages.length;
-      if (!isMore) return this.finish(loginTime, true);
-      if (++this.pages === MOST_PAGES || this.store.cursor <= cursor) return this.finish(loginTime, false);
+      since(this.store, rows, isMore ? rows.at(-1)?.id ?? cursor : this.lastId);
+      if (!isMore) return this.finish(loginTime);
+      if (++this.pages === MOST_PAGES || this.store.cursor <= cursor) return this.finish(loginTime);
       this.ask(loginTime, reply.time);
     });
   }
@@ -127,15 +138,16 @@ export class CatchUp {
   /**
    * @private
    * @param {string} time up to which all deletions are known; empty: as before
-   * @param {boolean} isWhole
    */
-  finish(time, isWhole) {
+  finish(time) {
     this.time = time || this.time;
-    if (!isWhole) skip(this.store, this.store.cursor + 1, this.lastId);
     this.store.cursor = Math.max(this.store.cursor, this.lastId);
     const { held } = this;
     this.held = null;
-    for (const event of held ?? []) this.take(event);
-    this.done(isWhole);
+    for (const one of held ?? []) {
+      if (typeof one === 'function') one();
+      else this.take(one);
+    }
+    this.done();
   }
 }

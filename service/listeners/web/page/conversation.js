@@ -5,8 +5,7 @@
  * @module
  */
 
-import { Spans } from './spans.js';
-
+/** @typedef {import('./spans.js').Spans} Spans */
 /** @typedef {import('./protocol.js').StoredMessage} StoredMessage */
 /** @typedef {import('./protocol.js').RoomInfo} RoomInfo */
 /** @typedef {import('./protocol.js').MemberInfo} MemberInfo */
@@ -137,8 +136,7 @@ export class Conversation {
   insert(message) {
     const index = this.indexOf(message.id);
     if (this.messages[index]?.id === message.id) {
-      const known = this.messages[index];
-      if (message.deleted && !known.deleted) this.messages[index] = { ...message, status: known.status };
+      if (message.deleted && !this.messages[index].deleted) this.erase(message.id, message.deleted);
       return '';
     }
     this.messages.splice(index, 0, message);
@@ -205,13 +203,14 @@ export class Conversation {
     return true;
   }
 
-  /** Forgets all messages; from `first` on they are given anew.
-   * @param {number} first
+  /**
+   * Forgets all messages up to this id.
+   * @param {number} last
    */
-  clear(first) {
-    this.messages = [];
-    this.notes = [];
-    this.spans = new Spans([[first, Infinity]]);
+  clear(last) {
+    this.messages = this.messages.slice(this.indexOf(last + 1));
+    this.notes = this.notes.filter((note) => note.after > last);
+    this.spans.cut(0, last);
   }
 
   /**

@@ -152,10 +152,20 @@ export class Entrance {
       this.wire.send(command, (reply) => {
         if (!reply) return reject(new Refusal(words.offline, 'offline'));
         if (reply.type === 'error') return reject(refused(reply, this.hello));
-        apply(reply);
-        resolve(reply);
+        this.inOrder(() => {
+          apply(reply);
+          resolve(reply);
+        });
       });
     });
+  }
+
+  /**
+   * Does something at its place among the events that are pushed, which may wait.
+   * @param {() => void} then
+   */
+  inOrder(then) {
+    then();
   }
 
   /** Something of this has changed. */

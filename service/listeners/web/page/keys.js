@@ -22,7 +22,7 @@ const WORDS = [
 ];
 
 export function openKeys() {
-  dialog(
+  const { inside } = dialog(
     prompts.shortcuts,
     h(
       'dl',
@@ -33,6 +33,7 @@ export function openKeys() {
       ]),
     ),
   );
+  inside.tabIndex = 0; // nothing in it takes the focus, and it may be longer than the screen
 }
 
 /** @param {App} app */

@@ -4,7 +4,6 @@
  */
 
 import { MAIN } from './conversation.js';
-import { Spans } from './spans.js';
 import { words } from './words.js';
 
 /** @typedef {import('./conversation.js').Conversation} Conversation */
@@ -45,9 +44,8 @@ export function changeRoom(store, room) {
   }
   const isOther = conversation !== undefined && room.created !== undefined && conversation.created !== room.created;
   if (room.role !== undefined && target !== MAIN && (!conversation?.role || isOther)) {
-    if (conversation && !conversation.isInvited) store.all.delete(target);
     const seam = room.last_id ?? store.cursor;
-    conversation = store.begin(target, new Spans([[seam + 1, Infinity]]));
+    conversation = store.beginAnew(target, seam + 1);
     conversation.start(room.unread ?? 0, room.read_id ?? seam, seam);
   }
   if (!conversation) return;

@@ -3,8 +3,6 @@
  * @module
  */
 
-import { Spans } from './spans.js';
-
 /** @typedef {import('./protocol.js').StoredMessage} StoredMessage */
 /** @typedef {import('./conversation.js').Message} Message */
 /** @typedef {import('./store.js').Store} Store */
@@ -31,22 +29,29 @@ export function missed(store, rows, lastId = 0) {
 }
 
 /**
- * A page of all conversations; with the row of the largest id all up to there is taken in.
+ * A page of all conversations: with it, all from the cursor to the id `last` is loaded.
  * @param {Store} store
  * @param {readonly StoredMessage[]} rows
+ * @param {number} last
  */
-export function since(store, rows) {
+export function since(store, rows, last) {
   /** @type {Map<string, { fresh: Message[], isBetween: boolean }>} */
   const came = new Map();
   for (const row of rows) {
-    const conversation = store.begin(store.targetOf(row));
+    const conversation = store.known(store.targetOf(row));
+    if (!conversation) continue;
     const entry = came.get(conversation.target) ?? { fresh: [], isBetween: false };
     came.set(conversation.target, entry);
     const place = store.put(conversation, row);
     if (place === 'last') entry.fresh.push(conversation.messages[conversation.messages.length - 1]);
     entry.isBetween ||= place === 'between';
-    store.cursor = Math.max(store.cursor, row.id);
   }
+  for (const conversation of store.all.values()) {
+    conversation.spans.add(store.cursor + 1, last);
+    conversation.recount();
+  }
+  store.base.add(store.cursor + 1, last);
+  store.cursor = Math.max(store.cursor, last);
   for (const [target, { fresh, isBetween }] of came) {
     if (store.trim(store.begin(target)) || isBetween) store.tell({ kind: 'messages', target });
     else if (fresh.length) store.tell({ kind: 'append', target, messages: fresh, live: false });
@@ -55,28 +60,14 @@ export function since(store, rows) {
 }
 
 /**
- * What came between these ids is not fetched: there is a gap in every conversation.
+ * So much was deleted that nothing up to the id `last` can be trusted any more.
  * @param {Store} store
- * @param {number} first
  * @param {number} last
  */
-export function skip(store, first, last) {
-  store.base.cut(first, last);
+export function forgetMessages(store, last) {
+  store.base.cut(0, last);
   for (const conversation of store.all.values()) {
-    conversation.spans.cut(first, last);
-    store.tell({ kind: 'messages', target: conversation.target });
-  }
-  store.cursor = Math.max(store.cursor, last);
-}
-
-/**
- * So much was deleted that nothing on show can be trusted: from the cursor on all is given anew.
- * @param {Store} store
- */
-export function forgetMessages(store) {
-  store.base = new Spans([[store.cursor + 1, Infinity]]);
-  for (const conversation of store.all.values()) {
-    conversation.clear(store.cursor + 1);
+    conversation.clear(last);
     store.tell({ kind: 'messages', target: conversation.target });
   }
 }
@@ -97,7 +88,7 @@ export function page(store, target, asked, page) {
   const fresh = conversation.messages.length - before;
   let [first, last] = [1, (asked.before ?? Infinity) - 1];
   if (asked.after !== undefined) {
-    first = asked.after;
+    first = conversation.find(asked.after) ? asked.after : asked.after + 1;
     if (more && messages.length) last = messages[messages.length - 1].id;
   } else if (more && messages.length) first = messages[0].id;
   if (messages.length || !more) conversation.spans.add(first, last);

@@ -17,13 +17,16 @@ export class Sender {
   /**
    * @param {import('./wire.js').Wire} wire
    * @param {import('./store.js').Store} store
+   * @param {import('./catchup.js').CatchUp} catchUp
    * @param {Outbox} outbox
    */
-  constructor(wire, store, outbox) {
+  constructor(wire, store, catchUp, outbox) {
     /** @private */
     this.wire = wire;
     /** @private */
     this.store = store;
+    /** @private */
+    this.catchUp = catchUp;
     this.outbox = outbox;
     /** @private @type {Set<string>} nonces that were sent on this connection */
     this.flight = new Set();
@@ -126,7 +129,8 @@ export class Sender {
     if (reply.type === 'ack') {
       this.outbox.remove(nonce);
       this.show(entry.target); // a text is never pending and stored at once
-      this.store.sent(reply, entry);
+      this.store.sent(reply, entry); // at once, as the text would vanish meanwhile; and at its place, if that comes
+      if (this.catchUp.isUnderWay) this.catchUp.inOrder(() => this.store.sent(reply, entry));
     } else if (reply.type === 'error' && reply.code === 'storage_unavailable') {
       this.wire.environment.clear(this.timer);
       this.timer = this.wire.environment.later(() => this.send(), PAUSE);

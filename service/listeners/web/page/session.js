@@ -13,7 +13,7 @@ import { LIMITS } from './protocol.js';
 import { Seer } from './seer.js';
 import { Sender } from './sender.js';
 import { MAIN, Store } from './store.js';
-import { Refusal, words } from './words.js';
+import { Refusal, refused, words } from './words.js';
 
 /** @typedef {import('./protocol.js').Event} Event */
 /** @typedef {import('./protocol.js').LoginOkReply} LoginOkReply */
@@ -225,6 +225,14 @@ export class Session extends Lobby {
 
   /**
    * @override
+   * @param {() => void} then
+   */
+  inOrder(then) {
+    this.catchUp.inOrder(then);
+  }
+
+  /**
+   * @override
    * @param {LoginOkReply} login
    * @param {boolean} isBack
    */
@@ -235,7 +243,7 @@ export class Session extends Lobby {
     if (!store.get(store.open)) store.open = MAIN;
     const outbox = this.sender?.outbox ?? new Outbox(this.vault.area, login.username, this.environment);
     this.keep = this.vault.drawer(login.username);
-    this.sender ??= new Sender(this.wire, store, outbox);
+    this.sender ??= new Sender(this.wire, store, this.catchUp, outbox);
     this.sender.begin(); // first of all: their acks come before `since` brings those that were stored
     for (const [target, id] of shown) this.seer.tell(target, id);
     if (!isBack) this.newest(store.open).catch(() => {}); // what one looks at comes before the rest
@@ -299,13 +307,16 @@ export class Session extends Lobby {
    * @param {{ before?: number, after?: number, limit?: number }} asked
    * @returns {Promise<number>}
    */
-  async fetch(target, asked) {
+  fetch(target, asked) {
     const { before, after, limit = PAGE } = asked;
     const { store } = this;
-    let fresh = 0;
-    await this.ask({ command: 'history', before, after, limit, ...this.placeOf(target) }, (reply) => {
-      fresh = page(store, target, asked, reply);
+    return new Promise((resolve, reject) => {
+      if (!this.isEntered) return reject(new Refusal(words.offline, 'offline'));
+      // Not in order: what one looks at does not wait, and a page is joined by ids.
+      this.wire.send({ command: 'history', before, after, limit, ...this.placeOf(target) }, (reply) => {
+        if (reply?.type === 'history') resolve(page(store, target, asked, reply));
+        else reject(reply?.type === 'error' ? refused(reply) : new Refusal(words.offline, 'offline'));
+      });
     });
-    return fresh;
   }
 }

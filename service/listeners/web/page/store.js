@@ -109,17 +109,19 @@ export class Store {
 
   // -- what is told ---------------------------------------------------------------------------------------------------
   /**
-   * A login. What is later than `from` is given from now on, by `since` and live. Gives the conversations that the
-   * service takes for less read than they are, with the last ids that were shown.
+   * A login: what is later than its `last_id` comes live, and what came between the cursor and there is not loaded yet.
+   * Gives the conversations that the service takes for less read than they are, with the last ids that were shown.
    * @param {import('./protocol.js').LoginOkReply} login
    * @param {string} mainRoom
-   * @param {number} from
    */
-  start(login, mainRoom, from) {
+  start(login, mainRoom) {
     this.me = login.username;
     this.mainRoom = mainRoom;
     this.finder = finderOf(login.username);
-    if (!this.base.all.length) this.base.add(from + 1, Infinity);
+    for (const spans of [this.base, ...[...this.all.values()].map((one) => one.spans)]) {
+      spans.cut(this.cursor + 1, login.last_id);
+      spans.add(login.last_id + 1, Infinity);
+    }
     this.setOnline(login.users);
     const main = this.begin(MAIN);
     main.name = mainRoom;
@@ -128,13 +130,13 @@ export class Store {
     main.muted = login.muted ? { until: login.muted_until ?? '' } : null;
     const shown = new Map([[main, main.start(login.unread, login.read_id ?? 0, login.last_id)]]);
     const rooms = new Map((login.rooms ?? []).map((room) => [`#${room.room}`, room]));
-    for (const [target, conversation] of [...this.all]) {
-      if (conversation.kind !== 'room') continue;
-      const is = rooms.get(target);
-      if (!is || is.created !== conversation.created) this.lose(target);
+    for (const conversation of [...this.all.values()]) {
+      if (conversation.kind === 'room' && !rooms.has(conversation.target)) this.lose(conversation.target);
     }
     for (const [target, room] of rooms) {
-      const conversation = this.all.get(target) ?? this.begin(target, new Spans([[from + 1, Infinity]]));
+      const known = this.all.get(target);
+      const isSame = known && !known.isLost && known.created === room.created;
+      const conversation = isSame ? known : this.beginAnew(target, login.last_id + 1);
       learn(conversation, room);
       shown.set(conversation, conversation.start(room.unread ?? 0, room.read_id ?? 0, login.last_id));
     }
@@ -159,7 +161,7 @@ export class Store {
     if (ack.status && conversation.change(id, { status: ack.status }) && !place) {
       this.tell({ kind: 'messages', target });
     }
-    if (ack.to === this.me) conversation.miss(id); // a note to oneself is missed until it is confirmed
+    if (place && ack.to === this.me) conversation.miss(id); // a note to oneself is missed until it is confirmed
     this.tellOf(conversation, place, id);
   }
 
@@ -278,7 +280,8 @@ export class Store {
    */
   live(event) {
     const target = this.targetOf(event);
-    const conversation = this.begin(target);
+    const conversation = this.known(target);
+    if (!conversation) return;
     const place = this.put(conversation, event); // none: a page had it before
     if ('to' in event && event.to === this.me) conversation.miss(event.id);
     const message = conversation.find(event.id);
@@ -356,6 +359,31 @@ export class Store {
    */
   roomOf(room) {
     return room === undefined || room === this.mainRoom ? MAIN : `#${room}`;
+  }
+
+  /**
+   * The conversation for a message that came; a talk begins with it. None for a room that the user is not in, as far as
+   * this session was told: when it is told, history has the message.
+   * @param {string} target
+   */
+  known(target) {
+    if (target[0] === '@') return this.begin(target);
+    const conversation = this.all.get(target);
+    return conversation?.isLost ? undefined : conversation;
+  }
+
+  /**
+   * A room of that name which is another one than before, or was lost; it comes live from `first` on. Own texts that are
+   * stored or wait already stay.
+   * @param {string} target
+   * @param {number} first
+   */
+  beginAnew(target, first) {
+    const { pending = [], messages = [] } = this.all.get(target) ?? {};
+    this.all.delete(target);
+    this.tell({ kind: 'messages', target });
+    const fresh = messages.filter((message) => message.id >= first);
+    return Object.assign(this.begin(target, new Spans([[first, Infinity]])), { pending, messages: fresh });
   }
 
   /**

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.storage.records import Post
+from service.storage.sqlite.schema import revisions
 from tests.support.erasure import left_in_files
 from tests.support.helpers import enter, open_storage, running_server
 from tests.support.storage import add, make_chat, make_room, say, store_posts
@@ -140,7 +141,7 @@ def test_status_tells_of_what_is_left(tmp_path: Path, run: Run) -> None:
 def test_repair_and_compact_say_what_they_did(tmp_path: Path, run: Run) -> None:
     """In one line each; beside a service they refuse."""
     make_chat(tmp_path / "chat.db")
-    assert run("repair")[1].endswith("chat.db: repaired, 5 messages, 1 user, schema 0007\n")
+    assert run("repair")[1].endswith(f"chat.db: repaired, 5 messages, 1 user, schema {revisions()[-1]}\n")
     assert "bytes, before" in run("compact")[1]
     with running_server(tmp_path):
         assert [run(word)[0] for word in ("repair", "compact")] == [1, 1]

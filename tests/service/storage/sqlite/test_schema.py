@@ -20,6 +20,7 @@ from service.errors import SchemaError
 from service.storage.records import SERVER_ID, SERVER_NAME, LooksAlike, Stored
 from service.storage.sqlite import blocks, integrity, messages, schema
 from tests.support.helpers import ROOT, open_storage
+from tests.support.hooks import add_hook
 from tests.support.storage import NOW, store
 
 if TYPE_CHECKING:
@@ -202,6 +203,20 @@ def test_a_database_of_before_rooms_knows_its_newest_direct_messages(tmp_path: P
         assert [message.id for message in storage.history_page(None, None, None, 9).messages] == [1]
 
 
+def test_a_database_of_before_webhooks_goes_on(tmp_path: Path) -> None:
+    """With its accounts and rooms; then it has no webhook, and can have one."""
+    path, folder = tmp_path / "chat.db", tmp_path / "seventh"
+    shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__", "000[8-9]*"))
+    schema.prepare(path, folder)
+    run(path, "INSERT INTO user VALUES (1, 'alice', 'x', 't', 't', 0, 0, NULL, 'alice', 'member', NULL)")
+    run(path, "INSERT INTO room (id, name, look, topic, private, created_at) VALUES (1, 'ops', 'ops', '', 0, 't')")
+    assert schema.prepare(path) == "upgraded"
+    with open_storage(path) as storage:
+        assert storage.hooks_page("", 9) == []
+        add_hook(storage, "monitor", "ops")
+        assert [person.name for person in storage.users_page("", 9)] == ["alice"]
+
+
 def test_an_upgraded_schema_is_that_of_a_new_file(tmp_path: Path, first_migration: Path) -> None:
     """An empty database of the first version, upgraded, has what a new one has."""
     upgraded, new = tmp_path / "upgraded.db", tmp_path / "new.db"
@@ -234,7 +249,7 @@ def test_a_failed_upgrade_leaves_the_file_as_it_was(tmp_path: Path, newer_migrat
     assert dump(path) == before
 
 
-@pytest.mark.parametrize("later", ["000[4-9]*", "000[7-9]*", "9999*"])
+@pytest.mark.parametrize("later", ["000[4-9]*", "000[7-9]*", "000[8-9]*", "9999*"])
 def test_a_killed_upgrade_leaves_the_file_as_it_was(tmp_path: Path, newer_migrations: Path, later: str) -> None:
     """Also where much of it has reached the disk before its COMMIT; the next start upgrades it, from any schema."""
     path, folder = tmp_path / "chat.db", tmp_path / "older"

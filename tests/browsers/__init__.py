@@ -1,0 +1,1 @@
+"""The page in real browsers: Chromium, and Firefox for the main paths. `make test-browsers` runs it."""

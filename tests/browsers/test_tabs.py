@@ -1,0 +1,126 @@
+"""Several tabs of one person: each shows all, and only one of them calls."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browsers.person import Person
+    from tests.browsers.service import Chat
+
+NOTE_CALLS = """
+    window.calls = [];
+    window.Notification = class extends EventTarget {
+        static permission = "granted";
+        static requestPermission() { return Promise.resolve("granted"); }
+        constructor(title, options) { super(); window.calls.push([title, options.body]); window.last = this; }
+        close() {}
+    };
+"""
+
+
+def calls(*tabs: Person) -> list[Any]:
+    """The notifications of these tabs together."""
+    return [call for tab in tabs for call in tab.page.evaluate("window.calls")]
+
+
+@pytest.fixture
+def alice(visit: Callable[..., Person]) -> Person:
+    """At the page; she wants notifications."""
+    alice = visit("about:blank")
+    alice.context.add_init_script(NOTE_CALLS)
+    return alice
+
+
+def enter_and_ask_for_calls(alice: Person, url: str) -> None:
+    alice.url = url
+    alice.page.goto(url)
+    alice.register("alice")
+    alice.open_account()
+    alice.dialog.get_by_label("Notify me").check()
+    alice.page.keyboard.press("Escape")
+
+
+def test_what_one_tab_sends_the_others_show(visit: Callable[..., Person], chat: Chat) -> None:
+    """Once each, also in the tab that sent it."""
+    alice = visit()
+    alice.register("alice")
+    beside = alice.beside()
+    beside.is_in()
+    alice.say("from the first")
+    beside.sees("from the first")
+    beside.say("from the second")
+    alice.sees("from the second")
+    for tab in (alice, beside):
+        tab.reads("from the first", "from the second")
+
+
+def test_a_text_that_waits_in_two_tabs_is_sent_once(visit: Callable[..., Person], chat: Chat) -> None:
+    """Whichever of them connects first; none of them loses what the other wrote."""
+    alice = visit()
+    alice.register("alice")
+    beside = alice.beside()
+    beside.is_in()
+    chat.kill()
+    alice.say("from the first")
+    beside.say("from the second")
+    alice.is_told("Waits for the connection")
+    beside.is_told("Waits for the connection")
+    chat.start_again()
+    for tab in (alice, beside):
+        tab.try_now()
+        tab.has_sent("from the first")
+        tab.has_sent("from the second")
+    assert [len(chat.stored(f"from the {which}")) for which in ("first", "second")] == [1, 1]
+
+
+def test_one_tab_calls(alice: Person, chat: Chat) -> None:
+    """A direct message and a message with one's name, where nobody looks; a press on it leads there."""
+    enter_and_ask_for_calls(alice, chat.url)
+    beside = alice.beside()
+    beside.is_in()
+    for tab in (alice, beside):
+        tab.look_away()
+    bob = chat.enter("bob")
+    bob.ask("pm", message="nothing for anybody")
+    bob.ask("pm", message="have a look, alice")
+    bob.ask("dm", to="alice", message="for you alone")
+    alice.page.wait_for_function("window.calls.length === 2")
+    assert calls(alice, beside) == [["bob, #all", "have a look, alice"], ["bob", "for you alone"]]
+    assert [tab.page.title().startswith("(2)") for tab in (alice, beside)] == [True, False]
+    alice.page.evaluate("window.last.onclick()")
+    expect(alice.page.get_by_role("heading", name="bob", level=2)).to_be_visible()
+
+
+def test_nothing_calls_for_what_is_looked_at(alice: Person, chat: Chat) -> None:
+    """In this tab or in another one; what comes after it does."""
+    enter_and_ask_for_calls(alice, chat.url)
+    beside = alice.beside()
+    beside.is_in()
+    alice.look_away()
+    bob = chat.enter("bob")
+    bob.ask("pm", message="have a look, alice")
+    beside.sees("have a look, alice")
+    expect(alice.conversation("all")).not_to_contain_text("unread")
+    beside.look_away()
+    bob.ask("pm", message="alice, once more")
+    alice.page.wait_for_function("window.calls.length > 0")
+    assert calls(alice, beside) == [["bob, #all", "alice, once more"]]
+
+
+def test_the_next_tab_calls_where_the_first_is_closed(alice: Person, chat: Chat) -> None:
+    """Nobody misses a call for it."""
+    enter_and_ask_for_calls(alice, chat.url)
+    beside = alice.beside()
+    beside.is_in()
+    alice.page.close()
+    beside.look_away()
+    chat.enter("bob").ask("dm", to="alice", message="for you alone")
+    beside.page.wait_for_function("window.calls.length === 1")
+    expect(beside.page).to_have_title(re.compile(r"^\(1\) #all"))
