@@ -130,6 +130,17 @@ def test_the_limits_of_requests_are_those_of_the_service() -> None:
     assert min(silences) > max(Settings().users_interval, Settings().login_timeout)
 
 
+def test_the_limits_of_webhooks_are_those_of_the_service() -> None:
+    """What a monitor may send."""
+    text = " ".join(PAPERS["docs/web.txt"].split())
+    for words in (
+        f"over {limit('BODY_BYTES') >> 10} KiB, or over {limit('MOST_PIECES')} messages",
+        f"over {Settings().max_message:,} characters (--max-message)",
+    ):
+        assert words in text
+    assert limit("LOGIN_BURST") == 20  # in words
+
+
 def number(amount: float) -> str:
     """A small number as a word."""
     words: dict[float, str] = {5: "five", 8: "eight", 10: "ten"}

@@ -176,6 +176,7 @@ def test_the_limits_are_those_of_the_service() -> None:
         defaults["min_password"],
         limit("MAX_PASSWORD"),
         limit("MAX_DELETED"),
+        limit("FRAGMENTS"),
         defaults["login_timeout"],
         limit("HANDSHAKE_TIMEOUT"),
         limit("MAX_LIFETIME") / 86_400,

@@ -106,6 +106,22 @@ def test_only_a_post_to_its_address_is_one(tmp_path: Path) -> None:
         assert post(web.port, b"x", *PLAIN, "Host: elsewhere.example").status in (400, 421)
 
 
+def test_a_secret_is_nowhere_but_where_it_was_printed(tmp_path: Path) -> None:
+    """Not in the log, whatever it tells, and in no file of the database."""
+    port = free_port()
+    with Process(tmp_path, "--web-port", str(port), "--log-level", "debug") as service:
+        secret = make_hook(tmp_path / "chat.db").rpartition("/")[2]
+        for body, fields in ((b"hi", PLAIN), (b"hi", ()), (b"{", ("Content-Type: application/json",))):
+            post(port, body, *fields, secret=secret)
+        for method, target in (("GET", f"/hook/{secret}"), ("POST", f"/hook/{secret}?x"), ("POST", f"/hook/{secret}")):
+            ask(port, target, method=method)
+        files = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+        assert service.stop() == 0
+    assert "/hook/" in "".join(service.log)
+    assert secret not in "".join(service.log)
+    assert secret.encode() not in files
+
+
 @pytest.mark.parametrize("moment", range(6))
 def test_a_kill_loses_nothing_and_doubles_nothing(tmp_path: Path, moment: int) -> None:
     """Whenever it comes: what was answered is there, and a retry with its key is stored once, all its pieces."""
