@@ -157,6 +157,7 @@ export class Session extends Lobby {
    * Messages with these words, the newest first.
    * @param {string} query
    * @param {{ target?: string, before?: number }} [where]
+   * @returns {Promise<{ messages: (import('./conversation.js').Message & { target: string })[], more: boolean }>}
    */
   async search(query, { target, before } = {}) {
     const place = target === undefined ? {} : this.placeOf(target);
