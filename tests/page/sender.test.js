@@ -99,6 +99,38 @@ test('what another tab has sent meanwhile is pending no more', async () => {
   assert.deepEqual(shown(session).pending, []);
 });
 
+test('a text of another tab is sent by this one, if that tab does not: it may be closed', async () => {
+  const { session, socket, clock } = await playIn();
+  const entry = {
+    nonce: 'n',
+    target: '#',
+    created: '',
+    time: TIME,
+    text: 'left',
+    kind: '',
+    state: 'waiting',
+    error: '',
+  };
+  session.hearStorage('chat:outbox:alice:n', JSON.stringify(entry));
+  assert.deepEqual(shown(session).pending, ['left waiting']);
+  clock.pass(9999);
+  assert.equal(sent(socket()).length, 0);
+  clock.pass(1);
+  assert.deepEqual(sent(socket()).map(({ message, nonce }) => [message, nonce]), [['left', 'n']]);
+});
+
+test('a text that waits for a room keeps it in sight, until the text is thrown away', async () => {
+  const ops = { room: 'ops', created: TIME, topic: '', private: false, members: 1, role: 'member' };
+  const { session, socket } = await playIn({ rooms: [ops] });
+  session.say('#ops', 'too late');
+  socket().say({ type: 'member', room: 'ops', username: 'alice', action: 'kick', time: TIME });
+  socket().answer('pm', { type: 'error', code: 'not_a_member', message: 'you are no member of this room' });
+  assert.equal(session.store.get('#ops')?.isLost, true);
+  assert.deepEqual(shown(session, '#ops').pending, ['too late failed']);
+  session.discard(session.store.get('#ops')?.pending[0].nonce ?? '');
+  assert.equal(session.store.get('#ops'), undefined);
+});
+
 test('a refused text stays with its reason, and is sent again or thrown away by the user', async () => {
   const { session, socket, clock } = await playIn();
   session.say('#', 'hi');
