@@ -32,6 +32,7 @@ export const labels = {
   reconnecting: 'Reconnecting',
   waits: (/** @type {number} */ count) => `${counted(count, 'message')} ${count === 1 ? 'waits' : 'wait'}`,
   tryNow: 'Try now',
+  noConnection: 'There is no connection to the chat yet. The page goes on trying.',
   hide: 'Hide this',
 
   // Messages

@@ -18,6 +18,7 @@ import { oneLine } from './text.js';
 
 const PHONE = matchMedia('(max-width: 700px)');
 const ROOMY = matchMedia('(min-width: 1000.1px)');
+const PATIENCE = 1500; // ms for a login by token, before there is a word about it
 const LATER = 300; // ms from the talk to what is rarely needed
 const COMPLAINT = 10_000; // ms that a complaint stays, if nobody puts it away
 
@@ -32,6 +33,8 @@ export class App {
     this.notifier = null;
     this.before = location.hash; // where one was before, for the way back
     this.at = location.hash;
+    this.view = '';
+    this.patience = 0;
     this.talk = new Talk(this);
     this.side = new Sidebar(this);
     this.head = new Head(this);
@@ -105,9 +108,9 @@ export class App {
   phase = () => {
     const { session } = this;
     const view = { entering: 'wait', out: 'door', in: 'chat' }[session.phase];
-    const was = document.body.dataset.view;
-    document.body.dataset.view = view;
-    byId('chat').hidden = view === 'door' || (view === 'wait' && was === 'door');
+    const isNew = view !== this.view;
+    document.body.dataset.view = this.view = view;
+    byId('chat').hidden = view === 'door';
     if (view === 'door') {
       this.target = '';
       this.talk.target = '';
@@ -119,6 +122,11 @@ export class App {
     } else {
       this.door?.hide();
     }
+    if (isNew) {
+      byId('waiting')?.remove();
+      clearTimeout(this.patience);
+      this.patience = view === 'wait' ? setTimeout(() => this.wait(), PATIENCE) : 0;
+    }
     if (view === 'chat' && !this.target) {
       document.body.dataset.members = session.keep?.get('members') ?? 'yes';
       this.follow();
@@ -127,6 +135,21 @@ export class App {
     this.draw();
     soon(this.talk.update);
   };
+
+  /** There is a token, and nobody to show it to. */
+  wait() {
+    document.body.dataset.pane = 'talk';
+    const again = () => this.session.retryNow();
+    byId('head').after(
+      h(
+        'p',
+        { id: 'waiting', role: 'status' },
+        labels.noConnection,
+        ' ',
+        h('button', { type: 'button', class: 'link', onclick: again }, labels.tryNow),
+      ),
+    );
+  }
 
   async openDoor() {
     const { Door } = await import('./door.js');

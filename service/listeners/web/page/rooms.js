@@ -129,7 +129,7 @@ export function openRoom(app, target) {
   const done = h('p', { class: 'quiet', role: 'status' });
   const inviting = may('invite') &&
     form(
-      labels.invite,
+      prompts.inviteShort,
       async (fields) => {
         const name = String(fields.get('name')).trim().replace(/^@/, '');
         await session.moderate(target, name, 'invite', {});
@@ -151,7 +151,7 @@ export function openRoom(app, target) {
     );
   const naming = may('topic')
     ? form(
-      prompts.saveTopic,
+      prompts.save,
       async (fields) => {
         await session.setTopic(target, String(fields.get('topic')).trim());
         shown.close();
@@ -164,6 +164,9 @@ export function openRoom(app, target) {
       ),
     )
     : h('p', { dir: 'auto' }, oneLine(topic) || prompts.noTopic);
+  for (const one of [inviting, naming]) {
+    one && one.matches('form') && one.classList.add('inline');
+  }
   const way = (/** @type {string} */ label, /** @type {() => void} */ deed, isGrave = false) =>
     h('button', { type: 'button', class: isGrave && 'grave', onclick: () => (shown.close(), deed()) }, label);
   const told = [

@@ -99,6 +99,7 @@ export class Entries {
     if (start === 0 && !this.conversation.isGap(0) && !this.conversation.isInvited) {
       rows.push(this.start());
     }
+    const lastOwn = messages.findLast(({ own }) => own)?.id ?? 0;
     let isDivided = start > 0 && messages[start - 1]?.id > this.divider.after;
     for (let index = start; index < Math.min(end, messages.length); index++) {
       const message = messages[index];
@@ -115,7 +116,10 @@ export class Entries {
         rows.push(this.dividerRow());
       }
       const isFirst = rows.length > length || !before || notes.has(before.id) || !isTogether(before, message);
-      rows.push(this.message(message, isFirst, messages[index + 1] ?? pending[0]));
+      const next = messages[index + 1];
+      // Delivered is said of the last one only; what is stored, once for a run of own messages.
+      const isTold = message.status === 'delivered' ? message.id === lastOwn : next?.status !== message.status;
+      rows.push(this.message(message, isFirst, Boolean(message.status) && isTold));
       rows.push(...(notes.get(message.id) ?? []));
     }
     for (let index = Math.max(start, messages.length); index < end; index++) {
@@ -172,11 +176,9 @@ export class Entries {
     };
   }
 
-  /** @param {Message} message @param {boolean} isFirst @param {Message | Pending | undefined} next @returns {Row} */
-  message(message, isFirst, next) {
+  /** @param {Message} message @param {boolean} isFirst @param {boolean} isTold what became of it @returns {Row} */
+  message(message, isFirst, isTold) {
     const isCalling = message.mentions && this.conversation.kind !== 'talk';
-    // One word for a run of own messages: the last one tells of all.
-    const isTold = message.own && message.status && !(next && 'status' in next && next.status === message.status);
     return {
       key: `m${message.id}`,
       sign: `${numberOf(message)} ${isFirst} ${isTold} ${this.found === message.id} ${
