@@ -59,6 +59,7 @@ export class Entries {
     this.divider = { after: 0, count: 0 };
     this.found = 0; // id of the message that was looked for
     this.isOnline = true;
+    this.isJoined = true; // what came while one was away is there: what is missing now is a gap
     /** @type {Set<string>} keys of the long messages of which all is shown */
     this.whole = new Set();
     this.ways = () => /** @type {HTMLElement[]} */ ([]); // what to do in a conversation that is empty
@@ -105,7 +106,7 @@ export class Entries {
       const message = messages[index];
       const before = messages[index - 1];
       const length = rows.length;
-      if (index > 0 && this.conversation.isGap(index)) {
+      if (index > 0 && this.isJoined && this.conversation.isGap(index)) {
         rows.push(gap(message));
       }
       if (!before || dayOf(before.time) !== dayOf(message.time)) {

@@ -110,6 +110,7 @@ export class Talk {
     entries.divider = divider;
     entries.found = id;
     entries.isOnline = this.app.session.link === 'online';
+    entries.isJoined = this.app.session.isCaughtUp;
     entries.ways = () => this.app.ways(this.target);
     this.entries = entries;
     const unread = divider.count
@@ -134,6 +135,7 @@ export class Talk {
     if (conversation) {
       this.entries.conversation = conversation;
       this.entries.isOnline = this.app.session.link === 'online';
+      this.entries.isJoined = this.app.session.isCaughtUp;
       this.list.update();
     }
   };
@@ -188,7 +190,7 @@ export class Talk {
     const conversation = this.app.session.store.get(this.target);
     const messages = conversation?.messages ?? [];
     const at = index ?? (way === 'older' ? 0 : messages.length);
-    if (this.isLoading || !messages.length || !conversation?.isGap(at) || this.app.session.link !== 'online') {
+    if (this.isLoading || !messages.length || !conversation?.isGap(at) || !this.app.session.isCaughtUp) {
       return;
     }
     this.isLoading = true;
