@@ -48,8 +48,6 @@ export const labels = {
   remove: 'Delete',
   notice: 'notice',
   showAll: 'Show all of it',
-  removeTitle: 'Delete this message?',
-  removeText: 'Its text is taken away for everyone. It cannot be brought back.',
   gap: 'Messages between are not loaded',
   load: 'Load them',
   jump: 'To the newest',

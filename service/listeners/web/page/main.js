@@ -7,7 +7,6 @@ import { browserEnvironment } from './environment.js';
 import { Head } from './head.js';
 import { bindKeys } from './keys.js';
 import { labels } from './labels.js';
-import { Members } from './members.js';
 import { read, write } from './route.js';
 import { titleOf } from './rows.js';
 import { Session } from './session.js';
@@ -18,8 +17,8 @@ import { oneLine } from './text.js';
 
 const PHONE = matchMedia('(max-width: 700px)');
 const ROOMY = matchMedia('(min-width: 1000.1px)');
+const AGAIN = 5000; // ms to the next try to load the rest
 const PATIENCE = 1500; // ms for a login by token, before there is a word about it
-const LATER = 300; // ms from the talk to what is rarely needed
 const COMPLAINT = 10_000; // ms that a complaint stays, if nobody puts it away
 
 export class App {
@@ -39,13 +38,16 @@ export class App {
     this.side = new Sidebar(this);
     this.head = new Head(this);
     this.composer = new Composer(this);
-    this.members = new Members(this);
+    /** @type {import('./members.js').Members | null} */
+    this.members = null;
     // Rarely needed, so loaded once the page stands: what is on the way to the talk comes first.
     this.dialogs = {
       rooms: () => import('./rooms.js').then(({ openRooms }) => openRooms(this), this.complain),
       talk: () => import('./rooms.js').then(({ openTalk }) => openTalk(this), this.complain),
       person: (/** @type {string} */ name) =>
         import('./person.js').then(({ openPerson }) => openPerson(this, name), this.complain),
+      remove: (/** @type {string} */ target, /** @type {number} */ id) =>
+        import('./rooms.js').then(({ openRemoval }) => openRemoval(this, target, id), this.complain),
       room: (/** @type {string} */ target) =>
         import('./rooms.js').then(({ openRoom }) => openRoom(this, target), this.complain),
       search: () => import('./search.js').then(({ openSearch }) => openSearch(this), this.complain),
@@ -162,7 +164,7 @@ export class App {
       this.side.update();
       this.head.update();
       this.composer.update();
-      this.members.update();
+      this.members?.update();
     }
     this.entitle();
   };
@@ -179,8 +181,10 @@ export class App {
   /** The rest of the page, so that it is there when the connection is not. */
   later() {
     const load = async () => {
-      const { Notifier } = await import('./notify.js');
+      const [{ Members }, { Notifier }] = await Promise.all([import('./members.js'), import('./notify.js')]);
+      this.members ??= new Members(this);
       this.notifier ??= new Notifier(this);
+      this.draw();
       await Promise.all([
         import('./rooms.js'),
         import('./search.js'),
@@ -190,7 +194,7 @@ export class App {
         import('./shortcuts.js'),
       ]);
     };
-    setTimeout(() => load().catch(() => {}), LATER);
+    load().catch(() => setTimeout(() => this.later(), AGAIN));
   }
 
   // -- where one is ---------------------------------------------------------------------------------------------------

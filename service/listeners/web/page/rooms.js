@@ -1,7 +1,8 @@
 /**
- * The dialogs about rooms: those there are, a new one, what one room is; and a talk with somebody.
+ * The dialogs about rooms: those there are, a new one, what one room is; a talk with somebody, a message to delete.
  */
-import { confirm, dialog, fill, form, h } from './dom.js';
+import { confirm, dialog, form } from './dialog.js';
+import { fill, h } from './dom.js';
 import { counted } from './format.js';
 import { labels } from './labels.js';
 import { prompts } from './prompts.js';
@@ -229,4 +230,9 @@ function openBans(app, target) {
     page.more && (await load(page.bans.at(-1)?.name));
   };
   app.perform(load());
+}
+
+/** Asks before a message is deleted. @param {App} app @param {string} target @param {number} id */
+export function openRemoval({ session }, target, id) {
+  confirm(prompts.removeTitle, prompts.removeText, labels.remove, () => session.remove(target, id));
 }

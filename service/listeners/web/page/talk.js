@@ -1,7 +1,7 @@
 /**
  * The talk that is open: where the reader is in it, the unread divider, the button to the newest, what is loaded next.
  */
-import { byId, confirm, h, icon, iconButton, soon } from './dom.js';
+import { byId, h, icon, iconButton, soon } from './dom.js';
 import { labels } from './labels.js';
 import { List } from './list.js';
 import { Entries } from './rows.js';
@@ -287,7 +287,7 @@ export class Talk {
     const [row, target] = [this.chosen, this.target];
     const message = row && this.messageOf(row);
     if (message && this.mayDelete(row)) {
-      confirm(labels.removeTitle, labels.removeText, labels.remove, () => this.app.session.remove(target, message.id));
+      this.app.dialogs.remove(target, message.id);
     }
   }
 
