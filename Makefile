@@ -31,6 +31,8 @@ PYTHON ?= python3
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Checks the page's scripts; it asks nobody for anything.
+DENO = NO_COLOR=1 DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 # How the terminal is set; empty without one.
@@ -86,6 +88,7 @@ certs: $(VENV)/run.stamp ## make a certificate and its key, to speak TLS [CERTS=
 # Two at a time, as most of them wait for programs that they start; those of a file together, for what they share.
 test: $(VENV)/dev.stamp ## run the tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(DENO) test --quiet --no-remote --no-prompt
 
 test-browsers: $(VENV)/browsers.stamp ## test the page in Chromium and Firefox (Debian: apt install chromium firefox-esr)
 	@$(BIN)/python -m pytest -rs --numprocesses 2 --dist loadfile tests/browsers
@@ -102,15 +105,19 @@ screens: $(VENV)/dev.stamp ## write tests/system/screens anew: what people see; 
 soak: $(VENV)/dev.stamp ## let 200 clients come, drop and return, and kill the service meanwhile [MINUTES=10] [SEED=1]
 	@$(BIN)/python -m tests.system.soak '$(MINUTES)' $(if $(SEED),'$(SEED)')
 
-lint: $(VENV)/dev.stamp ## check style (ruff), types (mypy) and imports (import-linter)
+lint: $(VENV)/dev.stamp ## check style (ruff), types (mypy), imports (import-linter) and the page (deno)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(DENO) lint --quiet
+	@$(DENO) fmt --quiet --check
+	@$(DENO) check --quiet service/listeners/web/page/*.js tests/page/*.js
 
 format: $(VENV)/dev.stamp ## put the code into the house's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(DENO) fmt --quiet
 
 bench: $(VENV)/bench.stamp ## measure all, beside ngircd where it is installed [CELL=fan100] [PEER=none]
 	@$(BIN)/python -m benchmarks '$(CELL)' '$(PEER)'

@@ -46,7 +46,6 @@ from service.listeners.listener import Listener
 from service.listeners.places import Places
 from service.listeners.proxies import Proxies
 from service.listeners.visitors import Visitors
-from service.listeners.web.hook import Hooks
 from service.motd import Motd
 from service.net import tls
 from service.net.transport import format_address, is_loopback, listen
@@ -164,8 +163,7 @@ class Server:
         self._page: WebPort | None = None
         if self._web is not None:
             self._page = self._web.WebPort(
-                *(for_web, self.admission, self.visitors, self.health, lambda: self._tls, lambda: self._names),
-                Hooks(self.services),
+                for_web, self.admission, self.visitors, self.health, lambda: self._tls, lambda: self._names
             )
         if self._tls is None and not is_loopback(address) and not self._by_proxy:
             _log.warning(

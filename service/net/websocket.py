@@ -284,9 +284,11 @@ class WebSocketStream(Stream):
 
     def _send_pongs(self, _: Any = None) -> None:
         """Sends them between two messages; what does not fit goes before the next."""
-        if not self._owed and not self._is_ending:
-            self._unsent = self._take_control()
-            with suppress(OSError):  # gone; the next send finds out
+        if self._owed or self._is_ending:
+            return
+        with suppress(OSError):  # gone; the next send finds out
+            if self._flush():  # else they stay where only the newest do
+                self._unsent = self._take_control()
                 self._flush()
 
     def _flush(self) -> bool:

@@ -115,6 +115,10 @@ class Person:
         """Waits for what a form says in red."""
         expect(self.page.get_by_role("alert").filter(has_text=words)).to_be_visible()
 
+    def is_at(self, name: str) -> None:
+        """Waits until the conversation is open that is called that."""
+        expect(self.page.get_by_role("heading", name=name, level=2)).to_be_visible()
+
     # -- what there is ------------------------------------------------------------------------------------------------
     def button(self, name: str) -> Locator:
         """The button that is called that."""
@@ -192,14 +196,14 @@ class Person:
     def turn_to(self, name: str) -> None:
         """Opens a conversation of the list."""
         self.conversation(name).click()
-        expect(self.page.get_by_role("heading", name=name)).to_be_visible()
+        self.is_at(name)
 
     def write_to(self, name: str) -> None:
         """Begins a talk with somebody."""
         self.button("Write to somebody").click()
         self.dialog.get_by_label("Name").fill(name)
         self.dialog.get_by_role("button", name="Open the talk").click()
-        expect(self.page.get_by_role("heading", name=name, level=2)).to_be_visible()
+        self.is_at(name)
 
     def make_room(self, name: str, topic: str = "", *, private: bool = False) -> None:
         """Makes a room, and is in it then."""
@@ -209,13 +213,13 @@ class Person:
         self.dialog.get_by_label("Topic").fill(topic)
         self.dialog.get_by_label("Private").set_checked(private)
         self.dialog.get_by_role("button", name="Make the room").click()
-        expect(self.page.get_by_role("heading", name=name, level=2)).to_be_visible()
+        self.is_at(name)
 
     def join_room(self, name: str) -> None:
         """Joins a room of the list of all."""
         self.button("Join or make a room").click()
         self.dialog.get_by_role("button", name=f"Join {name}").click()
-        expect(self.page.get_by_role("heading", name=name, level=2)).to_be_visible()
+        self.is_at(name)
 
     def moderate(self, name: str, deed: str) -> None:
         """Does that to a member of the room that is open."""
@@ -227,7 +231,7 @@ class Person:
 
     def search(self, words: str) -> None:
         """Looks for words in all that they may read."""
-        self.page.keyboard.press("Control+k")
+        self.button("Search").click()
         self.dialog.get_by_label("Words to look for").fill(words)
         self.dialog.get_by_role("button", name="Search", exact=True).click()
 

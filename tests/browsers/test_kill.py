@@ -64,7 +64,7 @@ def test_a_message_is_there_once(
         between.cut()
         between.up.open()
         between.down.open()
-        alice.is_told("Waits for the connection")
+        alice.is_told("Reconnecting")
         chat.start_again()
         alice.try_now()
         alice.has_sent(text)

@@ -38,14 +38,26 @@ def test_the_two_passwords_must_be_the_same(visit: Callable[..., Person]) -> Non
     alice.is_in()
 
 
-@pytest.mark.parametrize(("name", "words"), [("al,ice", "name"), ("x" * 33, "32"), ("admin", "name")])
+@pytest.mark.parametrize(("name", "words"), [("al,ice", "name"), ("x" * 33, "32")])
 def test_a_name_that_cannot_be_is_told(visit: Callable[..., Person], name: str, words: str) -> None:
     """With what names may be; another one is then taken."""
     alice = visit()
     alice.offer_name(name)
-    if alice.field("Choose a password").is_visible():
-        alice.choose_password()
     alice.is_refused(words)
+    alice.field("Your name").fill("alice")
+    alice.button("Continue").click()
+    alice.choose_password()
+    alice.is_in()
+
+
+def test_a_reserved_name_is_told(visit: Callable[..., Person]) -> None:
+    """As soon as it is to be registered; another one is then taken."""
+    alice = visit()
+    alice.offer_name("admin")
+    alice.choose_password()
+    alice.is_refused("name")
+    alice.button("Another name").click()
+    alice.register("alice")
 
 
 def test_a_weak_password_is_told(visit: Callable[..., Person]) -> None:
@@ -81,7 +93,7 @@ def test_closed_registration_is_told(visit: Callable[..., Person]) -> None:
 
 
 def test_a_disabled_account_does_not_come_in(visit: Callable[..., Person], chat: Chat) -> None:
-    """Who is in is put out; a kept login is then worth nothing, and the right password is told from no wrong one."""
+    """Who is in is put out; who has the right password is told why."""
     alice = visit()
     alice.register("alice")
     command = [sys.executable, "-m", "service.admin", "disable", "alice", "--db", str(chat.database)]
@@ -89,7 +101,7 @@ def test_a_disabled_account_does_not_come_in(visit: Callable[..., Person], chat:
     alice.is_out()
     alice.offer_name("alice")
     alice.offer_password()
-    alice.is_refused("password")
+    alice.is_refused("disabled")
 
 
 @pytest.mark.parametrize("chat", [("--login-rate", "1")], indirect=True)

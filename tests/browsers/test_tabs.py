@@ -95,7 +95,7 @@ def test_one_tab_calls(alice: Person, chat: Chat) -> None:
     assert calls(alice, beside) == [["bob, #all", "have a look, alice"], ["bob", "for you alone"]]
     assert [tab.page.title().startswith("(2)") for tab in (alice, beside)] == [True, False]
     alice.page.evaluate("window.last.onclick()")
-    expect(alice.page.get_by_role("heading", name="bob", level=2)).to_be_visible()
+    alice.is_at("bob")
 
 
 def test_nothing_calls_for_what_is_looked_at(alice: Person, chat: Chat) -> None:

@@ -134,9 +134,9 @@ def test_the_keys_do_what_the_list_says(alice: Person, chat: Chat) -> None:
     """Conversations by number, and the next with something new; up to the messages, and back."""
     keys = alice.page.keyboard
     keys.press("Alt+1")
-    expect(alice.page.get_by_role("heading", name="#all", level=2)).to_be_visible()
+    alice.is_at("#all")
     keys.press("Alt+2")
-    expect(alice.page.get_by_role("heading", name="#ops", level=2)).to_be_visible()
+    alice.is_at("#ops")
     chat.enter("bob").ask("pm", message="news")
     expect(alice.conversation("all")).to_contain_text("1 unread")
     keys.press("Alt+a")

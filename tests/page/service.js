@@ -290,7 +290,15 @@ export class FakeService {
     let row = this.nonces.get(key);
     if (!row && this.isFull) return refuse('storage_unavailable');
     if (!row) {
-      row = { id: this.lastId + 1 + (this.clock % 3), time: this.now(), from: link.name, ...where, created, message, kind };
+      row = {
+        id: this.lastId + 1 + (this.clock % 3),
+        time: this.now(),
+        from: link.name,
+        ...where,
+        created,
+        message,
+        kind,
+      };
       this.rows.push(row);
       this.nonces.set(key, row);
       if (where.to !== undefined) this.unseen.add(row.id);

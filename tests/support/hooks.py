@@ -12,7 +12,7 @@ from tests.support.storage import NOW
 if TYPE_CHECKING:
     from service.storage.contract import AccountStorage, Storage
 
-SECRET: Final = "the secret"
+SECRET: Final = "the-secret"
 HASH: Final = hash_token(SECRET)
 
 

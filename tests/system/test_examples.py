@@ -15,7 +15,7 @@ import pytest
 
 from client.settings import parse_profiles
 from service import __version__
-from tests.support.helpers import PASSWORD, PATIENCE, enter
+from tests.support.helpers import PASSWORD, PATIENCE, enter, free_port
 from tests.support.papers import PAPERS, block
 from tests.support.stage import PROGRAMS, Stage
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 NAMES: Final = ("README.txt", *sorted(name for name in PAPERS if name.startswith("docs/")))
 SCRIPTING: Final = PAPERS["docs/scripting.txt"]
+WEB: Final = PAPERS["docs/web.txt"]
 INSTALLING, OPERATING = PAPERS["docs/installing.txt"], PAPERS["docs/operating.txt"]
 WHEEL: Final = f"chat_service-{__version__}-py3-none-any.whl"
 PROFILES: Final = block(PAPERS["docs/client.txt"], "~/.config/chat/profiles.toml on Linux.")
@@ -119,6 +120,21 @@ def serves(line: str = "", *, there: str = "elsewhere") -> How:
     return run
 
 
+def serves_page(scheme: str = "http", *, there: str = "elsewhere") -> How:
+    """As `serves`, with the page on a free port in place of the one in the paper."""
+
+    def run(stage: Stage, printed: str) -> None:
+        line = re.sub("8080|8443", str(free_port()), printed)
+        if "certs/" in printed:
+            stage.run("make certs", stage.clone)
+        line = f"{line} PORT=0" if line.startswith("make") else line.replace("chat-service", "chat-service 0")
+        with stage.started(line, getattr(stage, there)) as program:
+            assert program.stderr is not None
+            assert any(f"page at {scheme}://" in line for line in program.stderr)
+
+    return run
+
+
 def prints(*said: str, there: str = "elsewhere", line: str = "", typed: str = "", by_cron: bool = False) -> How:
     """It ends well and says so, beside a service that alice is registered at."""
 
@@ -183,6 +199,19 @@ def removes_a_hook(stage: Stage, line: str) -> None:
     with stage.serving():
         stage.run("chat-admin hook add monitor", stage.clone)
         assert "monitor: the webhook is removed" in stage.run(line, stage.clone)
+
+
+def sends_to_a_hook(stage: Stage, line: str) -> None:
+    """With the address in the file that the paper describes: what is sent stands in the main room."""
+    if shutil.which("curl", path=stage.user["PATH"]) is None:
+        pytest.skip("no curl here")
+    with stage.serving(web_port=free_port()) as server:
+        url = stage.run("chat-admin hook add monitor", stage.clone).splitlines()[1]
+        (stage.elsewhere / "hook.conf").write_text(f'url = "{url}"\n')
+        assert '{"ok":true,"id":1}' in stage.run(line)
+        with enter(server.port, "alice") as alice:
+            (said,) = alice.ask("history")["messages"]
+    assert (said["from"], said["message"] in line or "Filesystem" in said["message"]) == ("monitor", True)
 
 
 def imports(stage: Stage, line: str) -> None:
@@ -412,9 +441,19 @@ ROWS: Final[dict[str, How]] = {
     "chat-admin restore FILE [--db chat.db]": administers("chat.db: restored, ", "1 user,", is_running=False),
     "chat-admin verify [FILE]": administers("copy.db: sound, ", "1 user,"),
     # docs/web.txt
+    "make run_server WEB_PORT=8080": serves_page(there="clone"),
+    "chat-service --host 0.0.0.0 --tls-cert certs/cert.pem --tls-key certs/key.pem --web-port 8443": serves_page(
+        "https", there="clone"
+    ),
+    "chat-service --web-port 8080 --web-name chat.example --web-name chat": serves_page(),
+    (
+        "chat-service --web-port 8080 --web-host 127.0.0.1 --web-tls no --web-name chat.example "
+        "--trusted-proxy 127.0.0.1"
+    ): serves_page(),
     "chat-admin hook add monitor --room ops --url https://chat.example:8443": in_ops(
         "monitor: speaks in ops; ", "https://localhost:8443/hook/"
     ),
+    **dict.fromkeys(re.findall(r"^    ((?:df .*)?curl --config hook.conf .*)", WEB, re.MULTILINE), sends_to_a_hook),
     # docs/contributing.txt, docs/security.txt
     **dict.fromkeys(
         (

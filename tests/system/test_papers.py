@@ -110,6 +110,37 @@ def test_the_limits_in_rooms_are_those_of_the_service() -> None:
         assert words in text
 
 
+def test_the_limits_of_requests_are_those_of_the_service() -> None:
+    """And the silence after which the proxies of the paper end a connection is longer than any that is right."""
+    web, text = PAPERS["docs/web.txt"], " ".join(PAPERS["docs/web.txt"].split())
+    for words in (
+        f"A head has at most {limit('HEAD_BYTES') >> 10} KiB and {limit('HEAD_FIELDS')} fields",
+        f"a body {limit('BODY_BYTES') >> 10} KiB",
+        f"has {limit('VISIT_TIME'):g} seconds, and a POST {limit('POST_TIME'):g}",
+        f"At most {limit('VISITORS')} requests",
+        f"each {Settings().users_interval:g} seconds (--users-interval)",
+        f"has {Settings().login_timeout:g} seconds to log in",
+    ):
+        assert words in text
+    assert limit("VISIT_COST") == 0.25  # in words
+    silences = set(
+        map(int, re.findall(r"^ +(?:proxy_read_timeout|timeout (?:client|server|tunnel)) (\d+)s", web, re.MULTILINE))
+    )
+    assert silences == {90}
+    assert min(silences) > max(Settings().users_interval, Settings().login_timeout)
+
+
+def test_the_limits_of_webhooks_are_those_of_the_service() -> None:
+    """What a monitor may send."""
+    text = " ".join(PAPERS["docs/web.txt"].split())
+    for words in (
+        f"over {limit('BODY_BYTES') >> 10} KiB, or over {limit('MOST_PIECES')} messages",
+        f"over {Settings().max_message:,} characters (--max-message)",
+    ):
+        assert words in text
+    assert limit("LOGIN_BURST") == 20  # in words
+
+
 def number(amount: float) -> str:
     """A small number as a word."""
     words: dict[float, str] = {5: "five", 8: "eight", 10: "ten"}

@@ -195,6 +195,7 @@ def test_the_limits_are_those_of_the_service() -> None:
     shares = f"an account has {defaults['rate']:g} messages a second after the first {defaults['burst']}, and "
     shares += f"{limit('READ_RATE'):g} other commands a second after the first {limit('READ_BURST'):,}"
     assert shares in " ".join(PAPER.split())
+    assert f"comes in {limit('FRAGMENTS')} frames at most" in PAPER
 
 
 def test_the_first_dialogue_goes_as_written(tmp_path: Path) -> None:

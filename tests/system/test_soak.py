@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.helpers import open_storage
+from tests.support.hooks import HASH, add_hook, pieces
 from tests.support.storage import add, say
 from tests.system.soak.client import Client, Visit, World, fingerprint
+from tests.system.soak.monitor import Monitor
 from tests.system.soak.program import MIB, Level
 from tests.system.soak.rooms import make_client
-from tests.system.soak.verdict import compare_levels, compare_views
+from tests.system.soak.verdict import compare_hook, compare_levels, compare_views
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +73,28 @@ def test_a_lost_ack_is_found(world: World, tmp_path: Path) -> None:
     tell_all(world, path)
     world.clients[0].acked[1] = 7
     assert list(compare_views(path, world.clients)) == ["client000's message 1 has the ack 7, but the database has 2"]
+
+
+@pytest.mark.parametrize(
+    ("answered", "is_fault"),
+    [
+        ({0: (2, 2), 1: (3, 1)}, False),
+        ({0: (2, 2)}, True),
+        ({0: (2, 2), 1: (4, 1)}, True),
+        ({0: (2, 1), 1: (3, 1)}, True),
+    ],
+)
+def test_a_webhook_that_says_otherwise_is_found(
+    world: World, tmp_path: Path, answered: dict[int, tuple[int, int]], *, is_fault: bool
+) -> None:
+    """A text that is there and was not answered, one that is not there, or not whole."""
+    path, monitor = tmp_path / "chat.db", Monitor(world)
+    with open_storage(path) as storage:
+        add_hook(storage)
+        for texts in (("00000000.0", "00000000.1"), ("00000001.0",)):
+            storage.result(storage.post_by_hook(HASH, pieces(*(f"monitor {text}|xx" for text in texts))))
+    monitor.answered.update(answered)
+    assert bool(list(compare_hook(path, monitor))) == is_fault
 
 
 @pytest.mark.parametrize(("ids", "is_fault"), [([5, 6, 9], False), ([5, 5], True), ([6, 5], True), ([4], True)])

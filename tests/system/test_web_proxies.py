@@ -61,7 +61,8 @@ def in_caddy(block: str, folder: Path) -> str:
 
 
 def in_haproxy(block: str, _folder: Path) -> str:
-    return f"global\n    log stdout format raw local0\ndefaults\n    log global\n    option httplog\n{block}\n"
+    defaults = "defaults\n    log global\n    option httplog\n    retries 0\n"
+    return f"global\n    log stdout format raw local0\n{defaults}{block}\n"
 
 
 PROXIES: Final = (
@@ -101,11 +102,14 @@ class Front(NamedTuple):
         """All that the proxy has written so far."""
         return "".join(file.read_text(errors="replace") for file in self.folder.glob("*log"))
 
-    def connect(self, origin: str) -> AbstractContextManager[ClientConnection]:
-        """A page's socket, from another address of this machine."""
+    def connect(self, origin: str, **fields: str) -> AbstractContextManager[ClientConnection]:
+        """A page's socket, from another address of this machine, with more fields in its request."""
         raw = socket.create_connection(("127.0.0.1", self.port), PATIENCE, ("127.0.0.2", 0))
         url = f"wss://localhost:{self.port}/chat"
-        return connect(url, sock=raw, ssl=self.tls, origin=Origin(origin), open_timeout=PATIENCE)
+        more = {name.replace("_", "-"): value for name, value in fields.items()}
+        return connect(
+            url, sock=raw, ssl=self.tls, origin=Origin(origin), open_timeout=PATIENCE, additional_headers=more
+        )
 
     def post(self) -> int:
         """The status of a POST to a webhook that there is not."""
@@ -171,6 +175,16 @@ def test_its_socket_chats_from_its_own_address(front: Front) -> None:
         assert '"hello"' in str(page.recv(PATIENCE))
         page.send('{"command":"ping"}')
         assert '"pong"' in str(page.recv(PATIENCE))
+        (connection,) = front.web.server.places.connections()
+        assert connection.session.origin.address == "127.0.0.2"
+
+
+def test_nobody_chooses_where_to_come_from(front: Front) -> None:
+    """What a browser says of its address, scheme and host does not count."""
+    own = f"https://localhost:{front.port}"
+    forged = {"X_Forwarded_For": "192.0.2.1", "X_Forwarded_Proto": "http", "X_Forwarded_Host": "evil.example"}
+    with front.connect(own, **forged) as page:
+        assert '"hello"' in str(page.recv(PATIENCE))
         (connection,) = front.web.server.places.connections()
         assert connection.session.origin.address == "127.0.0.2"
 

@@ -32,6 +32,9 @@ class HookRequest(NamedTuple):
     origin: Origin
     deadline: float  # monotonic; by then the answer is to be on its way
 
+    def __repr__(self) -> str:  # for logs and exceptions: neither the secret nor a text
+        return f"HookRequest(origin={self.origin!r})"
+
 
 class HookPort(Protocol):
     """Who answers what comes to /hook/. On the visitor's own thread, which may wait until the deadline."""

@@ -88,7 +88,9 @@ def security_fields(caller: Caller | None, hsts: int) -> Fields:
     """
     if caller is None:
         return (("Content-Security-Policy", _CONTENT.format("'none'")), *_FIXED)
+    # The grammar of policies has no IPv6 addresses; browsers of these days take 'self' for the socket, too.
     socket = "wss" if caller.scheme == "https" else "ws"
-    policy = _CONTENT.format(f"'self' {socket}://{caller.host}")
+    own = "'self'" if caller.host.startswith("[") else f"'self' {socket}://{caller.host}"
+    policy = _CONTENT.format(own)
     strict = (("Strict-Transport-Security", f"max-age={hsts}"),) if hsts and caller.scheme == "https" else ()
     return (("Content-Security-Policy", policy), *_FIXED, *strict)

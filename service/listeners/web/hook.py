@@ -1,11 +1,12 @@
 """POST to /hook/SECRET: what comes to a webhook is checked, said, and answered after the commit.
 
-It decides between the answers; the port has read the request, within its bounds. Never logs a secret or a text.
+It decides between the answers; the port has read the request, within its bounds. It never logs a secret or a text.
 """
 
 from __future__ import annotations
 
 import logging
+import secrets
 from contextlib import suppress
 from math import ceil
 from typing import TYPE_CHECKING, Final
@@ -60,6 +61,10 @@ class Hooks:
             return _unavailable("there is no space left on the server; nothing was stored. Tell who runs it")
         except StorageUnavailable:
             return _unavailable("the database cannot be used just now; nothing was stored, send it again")
+        except Exception as error:  # noqa: BLE001 (logged)
+            incident = secrets.token_hex(4)
+            _log.error("incident %s: a webhook %s", incident, request.origin.address, exc_info=error)
+            return tell(500, f"something went wrong here; tell who runs the server: incident {incident}")
         finally:
             self._services.storage.release()
         return Answer(200, msgspec.json.encode({"ok": True, "id": message_id}), _JSON)

@@ -11,6 +11,7 @@ from service.errors import ConfigError
 from service.listeners.acceptor import Acceptor
 from service.listeners.web.answer import tell
 from service.listeners.web.files import Files
+from service.listeners.web.hook import Hooks
 from service.listeners.web.http import serialize
 from service.listeners.web.routes import Routes
 from service.net.certificates import read_names
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from service.health import Health
     from service.listeners.admission import Admission
     from service.listeners.visitors import Visitors
-    from service.listeners.web.answer import HookPort
 
 _log: Final = logging.getLogger("chat.web")
 
@@ -41,7 +41,6 @@ class WebPort:
         health: Health,
         tls_context: Callable[[], ssl.SSLContext | None],
         names: Callable[[], Container[str]],
-        hooks: HookPort | None = None,
     ) -> None:
         """`tls_context` and `names` are asked for each client: the certificate may be renewed.
 
@@ -53,6 +52,7 @@ class WebPort:
         self._acceptor = Acceptor(
             "chat-accept-web", listening, self._take, self._last_word, admission.end_late, settings.login_timeout
         )
+        hooks = Hooks(admission.services)
         self._routes = Routes(
             admission, visitors.proxies, health, Files(), hooks, names, on_client=self._acceptor.look_again
         )

@@ -45,7 +45,7 @@ class Routes:
         proxies: Proxies,
         health: Health,
         files: Files,
-        hooks: HookPort | None,
+        hooks: HookPort,
         names: Callable[[], Container[str]],
         on_client: Callable[[], None],
     ) -> None:
@@ -117,8 +117,6 @@ class Routes:
 
     def _do_hook(self, visit: Visit, request: http.Request) -> Answer | None:
         _check_method(request, "POST")
-        if self._hooks is None:
-            return _NOTHING
         body = http.read_body(visit, request)
         if body is None:
             return None

@@ -242,7 +242,7 @@ def test_a_long_message_counts_as_several(tmp_path: Path, clock: FrozenDateTimeF
 
 
 def test_what_is_refused_costs_its_address_too(tmp_path: Path, clock: FrozenDateTimeFactory) -> None:
-    """Bytes are charged before anybody looks at them."""
+    """Bytes are charged before anybody looks at them; who is put off and asks again owes no more for that."""
     with running_server(tmp_path, rate=10) as server:
         add_hook(server.services.storage)
         hook = known_hook(server.services.storage)
@@ -250,3 +250,4 @@ def test_what_is_refused_costs_its_address_too(tmp_path: Path, clock: FrozenDate
         while not hooks.charge(server.services, hook, HERE, 65_536):
             charged += 1
         assert 50 < charged < 70
+        assert len({hooks.charge(server.services, hook, HERE, 65_536) for _ in range(99)}) == 1

@@ -407,6 +407,20 @@ def test_of_a_flood_of_pings_the_newest_are_answered() -> None:
     assert frames_of(inner.sent) == [*((PONG, b"%03d" % number) for number in range(5, PONGS + 5)), (TEXT, b"hi\n")]
 
 
+def test_pongs_that_the_kernel_does_not_take_are_no_more() -> None:
+    """Who sends pings and reads nothing has the newest of them waiting, and what had begun before."""
+    inner = Kernel(*[masked(PING, b"%03d" % number) for number in range(3 * PONGS)])
+    stream = open_over(inner)
+    inner.room = 3
+    receive_all(stream)
+    assert len(stream._unsent) + sum(map(len, stream._pongs)) <= (PONGS + 1) * 5  # bytes of each
+    inner.room = ALL
+    stream.send(b"hi\n")
+    frames = frames_of(inner.sent)
+    assert frames[0] == (PONG, b"000")
+    assert frames[-2:] == [(PONG, b"%03d" % (3 * PONGS - 1)), (TEXT, b"hi\n")]
+
+
 @pytest.mark.parametrize("room", range(9))
 def test_a_pong_goes_between_messages_never_into_one(room: int) -> None:
     """A ping that comes while a message is half sent is answered after it, wherever that half ends."""

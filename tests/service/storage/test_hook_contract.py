@@ -128,13 +128,15 @@ def test_its_name_is_one_for_an_account(storage: Storage) -> None:
 
 def test_nobody_logs_in_as_it_or_writes_to_it(storage: Storage) -> None:
     """It is as a closed account: no operator's order for users finds it, and no list has it."""
-    add(storage, "alice")
+    alice = add(storage, "alice")
     add_hook(storage)
     user = storage.find_login("monitor")
     assert user is not None
     assert user.is_closed
     assert [person.name for person in storage.users_page("", 9)] == ["alice"]
     assert storage.overview(NOW).users == 1
+    act(storage, None, "alice", "role", None, role="owner")
+    assert [member.name for member in storage.members_page(alice, None, "", 9, ()).members] == ["alice"]
     writes: list[Write[Any]] = [
         storage.set_password("monitor", "a hash"),
         storage.enable("monitor"),

@@ -18,9 +18,10 @@ from typing import Final
 
 from service.config import READERS
 from tests.system.soak.client import Act, Visit, World
+from tests.system.soak.monitor import Monitor
 from tests.system.soak.program import MIB, Level, Program
 from tests.system.soak.rooms import make_client
-from tests.system.soak.verdict import compare_levels, compare_views
+from tests.system.soak.verdict import compare_hook, compare_levels, compare_views
 
 CLIENTS: Final = 200
 NEIGHBOURS: Final = (1, 2, 3)  # on either side: with them one exchanges direct messages
@@ -45,6 +46,7 @@ class Soak:
     def __init__(self, folder: Path, seconds: float, seed: int) -> None:
         self.program = Program(folder)
         self.world = World(self.program.port, seed, self.program.web_port)
+        self._monitor = Monitor(self.world)
         self._seconds = seconds
         self._storms: list[asyncio.Task[None]] = []
         self._levels: list[Level] = []  # while the service runs longest, one a second
@@ -56,12 +58,15 @@ class Soak:
         self.program.start()
         try:
             self._base = self.program.measure()
+            self._monitor.make_hook(self.program.path)
             await self._all(Visit.acknowledged)  # so that everyone has an account
             lives = [asyncio.create_task(client.live()) for client in self.world.clients]
+            lives.append(asyncio.create_task(self._monitor.live()))
             await self._watch()
             for task in (*lives, *self._storms):
                 task.cancel()
             await asyncio.gather(*lives, *self._storms, return_exceptions=True)
+            await self._monitor.finish()
             for last in (Visit.acknowledged, Visit.take_leave, _look_back):
                 await self._all(last)
             await self._check_end()
@@ -71,6 +76,7 @@ class Soak:
         return [
             *self.world.faults,
             *compare_views(self.program.path, self.world.clients),
+            *compare_hook(self.program.path, self._monitor),
             *compare_levels(self._levels),
         ]
 

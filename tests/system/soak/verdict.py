@@ -9,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tests.system.soak.client import DELETED, fingerprint
+from tests.system.soak.monitor import NAME
 from tests.system.soak.program import MIB, Level
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.system.soak.client import Client
+    from tests.system.soak.monitor import Monitor
 
 _ROWS: Final = """
     SELECT m.id, s.name, coalesce(r.name, '#' || o.name), m.body, m.nonce, m.deleted_at IS NOT NULL, m.room_id
@@ -70,6 +72,21 @@ def compare_views(path: Path, clients: list[Client]) -> Iterator[str]:
             stored = nonces.get((client.name, f"{number:08d}"), -1)
             if not message_id or stored != message_id:
                 yield f"{client.name}'s message {number} has the ack {message_id}, but the database has {stored}"
+
+
+def compare_hook(path: Path, monitor: Monitor) -> Iterator[str]:
+    """What differs between the database and what the monitor was answered: each text is there once, in one piece."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        said = [row for row in map(Row._make, connection.execute(_ROWS)) if row.sender == NAME]
+    ids = [row.id for row in said]
+    begins = {row.id: row.body.partition("|")[0] for row in said}
+    due = {
+        last - count + 1 + line: f"{NAME} {number:08d}.{line}"
+        for number, (last, count) in monitor.answered.items()
+        for line in range(count)
+    }
+    if begins != due or ids != sorted(ids):
+        yield f"the webhook said otherwise than it was answered: {sorted(due.items() ^ begins.items())[:5]}"
 
 
 def _compare_view(client: Client, rows: list[Row], room_ids: set[int | None]) -> Iterator[str]:

@@ -2,7 +2,6 @@
  * The dialogs about oneself: the password, notifications, the keys, leaving.
  */
 import { dialog, form, h } from './dom.js';
-import { openKeys } from './keys.js';
 import { prompts } from './prompts.js';
 import { permission } from './notify.js';
 import { oneLine } from './text.js';
@@ -38,7 +37,7 @@ export function openAccount(app) {
       'div',
       { class: 'ways down' },
       way(prompts.changePassword, () => changePassword(app)),
-      way(prompts.shortcuts, openKeys),
+      way(prompts.shortcuts, () => app.dialogs.shortcuts()),
       way(prompts.logOut, () => logOut(app), true),
     ),
     h('p', { class: 'quiet' }, prompts.server(oneLine(server), oneLine(version))),

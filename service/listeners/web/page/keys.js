@@ -1,40 +1,9 @@
 /**
- * The keys of the page, and the list of them that `?` shows. The same as the full-screen terminal's where both have them.
+ * The keys of the page: the same as the full-screen terminal's where both have them. shortcuts.js lists them.
  */
-import { byId, dialog, h } from './dom.js';
-import { prompts } from './prompts.js';
+import { byId } from './dom.js';
 
 /** @typedef {import("./main.js").App} App */
-
-const WORDS = [
-  ['Enter', 'send'],
-  ['Shift Enter', 'a new line of the message'],
-  ['Up', 'in an empty box: to the messages; Up and Down go on, Delete deletes'],
-  ['Esc', 'back to the box; closes what is open'],
-  ['End', 'outside the box: the newest message'],
-  ['Page Up, Page Down', 'older, newer'],
-  ['Alt 1 to Alt 9', 'that conversation'],
-  ['Alt A', 'the next with something new'],
-  ['Alt Up, Alt Down', 'previous, next conversation'],
-  ['Ctrl K', 'search'],
-  ['Ctrl B', 'hide or show the members'],
-  ['?', 'outside the box: this list'],
-];
-
-export function openKeys() {
-  const { inside } = dialog(
-    prompts.shortcuts,
-    h(
-      'dl',
-      { class: 'pair' },
-      ...WORDS.flatMap(([key, what]) => [
-        h('dt', {}, ...key.split(', ').flatMap((one, index) => [index > 0 && ' ', h('kbd', {}, one)])),
-        h('dd', {}, what),
-      ]),
-    ),
-  );
-  inside.tabIndex = 0; // nothing in it takes the focus, and it may be longer than the screen
-}
 
 /** @param {App} app */
 export function bindKeys(app) {
@@ -77,5 +46,5 @@ function deedOf({ key, code, altKey, ctrlKey, metaKey, target }, app) {
   if (isWriting) {
     return;
   }
-  return { '?': openKeys, End: () => app.talk.toNewest() }[key];
+  return { '?': () => app.dialogs.shortcuts(), End: () => app.talk.toNewest() }[key];
 }

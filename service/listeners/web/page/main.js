@@ -5,6 +5,7 @@ import { Composer } from './composer.js';
 import { byId, h, iconButton, soon } from './dom.js';
 import { browserEnvironment } from './environment.js';
 import { Head } from './head.js';
+import { bindKeys } from './keys.js';
 import { labels } from './labels.js';
 import { Members } from './members.js';
 import { read, write } from './route.js';
@@ -45,6 +46,7 @@ export class App {
       room: (/** @type {string} */ target) =>
         import('./rooms.js').then(({ openRoom }) => openRoom(this, target), this.complain),
       search: () => import('./search.js').then(({ openSearch }) => openSearch(this), this.complain),
+      shortcuts: () => import('./shortcuts.js').then(({ openKeys }) => openKeys(), this.complain),
       account: () => import('./account.js').then(({ openAccount }) => openAccount(this), this.complain),
     };
     this.session.subscribe((change) => this.change(change));
@@ -57,6 +59,7 @@ export class App {
       'click',
       (/** @type {Event} */ event) => (event.preventDefault(), this.composer.focus()),
     );
+    bindKeys(this);
     this.fitKeyboard();
   }
 
@@ -153,8 +156,7 @@ export class App {
   /** The rest of the page, so that it is there when the connection is not. */
   later() {
     const load = async () => {
-      const [{ bindKeys }, { Notifier }] = await Promise.all([import('./keys.js'), import('./notify.js')]);
-      this.notifier ?? bindKeys(this);
+      const { Notifier } = await import('./notify.js');
       this.notifier ??= new Notifier(this);
       await Promise.all([
         import('./rooms.js'),
@@ -162,6 +164,7 @@ export class App {
         import('./account.js'),
         import('./person.js'),
         import('./paste.js'),
+        import('./shortcuts.js'),
       ]);
     };
     setTimeout(() => load().catch(() => {}), LATER);

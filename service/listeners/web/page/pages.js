@@ -20,7 +20,7 @@ export function missed(store, rows, lastId = 0) {
   for (const conversation of store.all.values()) conversation.forgetUnseen(lastId);
   for (const row of rows) {
     const conversation = store.begin(`@${row.from}`);
-    if (store.put(conversation, row)) conversation.spans.add(row.id, row.id);
+    store.put(conversation, row);
     if (!conversation.miss(row.id)) shown.set(conversation.target, row.id);
     store.tell({ kind: 'messages', target: conversation.target });
   }

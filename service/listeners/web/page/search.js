@@ -88,13 +88,12 @@ export function openSearch(app) {
 }
 
 /** Sets off the words that were looked for. @param {string} text @param {string} query @returns {(Node | string)[]} */
-export function marked(text, query) {
+function marked(text, query) {
+  return partsOf(text, query).map((part, index) => (index % 2 ? h('mark', {}, part) : part));
+}
+
+/** A text in parts: each second one is a word that was looked for. @param {string} text @param {string} query */
+export function partsOf(text, query) {
   const words = query.split(/\s+/).filter(Boolean).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  if (!words.length) {
-    return [text];
-  }
-  return text.split(new RegExp(`(${words.join('|')})`, 'giu')).map((
-    part,
-    index,
-  ) => (index % 2 ? h('mark', {}, part) : part));
+  return words.length ? text.split(new RegExp(`(${words.join('|')})`, 'giu')) : [text];
 }

@@ -6,6 +6,7 @@
  */
 
 import { Conversation, MAIN } from './conversation.js';
+import { readElsewhere, rename } from './elsewhere.js';
 import { changeRoom, happen, learn } from './membership.js';
 import { may, mayDelete, rankIn } from './rank.js';
 import { Spans } from './spans.js';
@@ -40,7 +41,7 @@ export class Store {
     this.cursor = 0; // the largest id of a message that came live or by `since`
     /** What of every talk is loaded from its beginning here. */
     this.base = new Spans();
-    /** @private @type {RegExp | null} */
+    /** @type {RegExp | null} of the own name in a text */
     this.finder = null;
     /** @type {Map<string, Conversation>} */
     this.all = new Map();
@@ -178,13 +179,13 @@ export class Store {
       case 'deleted':
         return this.erase(event.id, event.time);
       case 'renamed':
-        return this.rename(event.from, event.to);
+        return rename(this, event.from, event.to);
       case 'room':
         return changeRoom(this, event);
       case 'member':
         return happen(this, event);
       case 'read':
-        return this.readElsewhere(event);
+        return readElsewhere(this, event);
       case 'users':
         return this.setOnline(event.users);
       case 'presence':
@@ -270,6 +271,7 @@ export class Store {
   put(conversation, row) {
     const message = this.messageOf(row);
     const place = conversation.insert(message);
+    if (place && !conversation.spans.has(row.id)) conversation.spans.add(row.id, row.id);
     if (place && !conversation.isTalk) conversation.weigh(message);
     return place;
   }
@@ -307,50 +309,6 @@ export class Store {
   trim(conversation) {
     const isAbove = conversation.target === this.open && !this.isLooking;
     return conversation.trim(isAbove ? this.lookedAt : Infinity);
-  }
-
-  /**
-   * Somebody has another name.
-   * @param {string} from
-   * @param {string} to
-   */
-  rename(from, to) {
-    if (from === this.me) [this.me, this.finder] = [to, finderOf(to)];
-    if (this.online.delete(from)) this.online.add(to);
-    for (const conversation of this.all.values()) {
-      if (conversation.rename(from, to)) this.tell({ kind: 'messages', target: conversation.target });
-    }
-    const [old, target] = [`@${from}`, `@${to}`];
-    const talk = this.all.get(old);
-    if (talk && !this.all.has(target)) {
-      this.all.delete(old);
-      Object.assign(talk, { target, name: to });
-      this.all.set(target, talk);
-      if (this.open === old) this.open = target;
-      this.tell({ kind: 'renamed', from, to });
-    }
-    this.tell({ kind: 'list' });
-    this.tell({ kind: 'people' });
-  }
-
-  /**
-   * Another session of the user has shown messages.
-   * @param {import('./protocol.js').ReadEvent} event
-   */
-  readElsewhere(event) {
-    const { room, with: name, id, ids } = event;
-    for (const conversation of this.all.values()) {
-      if (conversation.isTalk && ids) ids.forEach((one) => conversation.readOne(one));
-      else if (id !== undefined) {
-        const isMeant = room !== undefined
-          ? conversation.target === this.roomOf(room)
-          : name !== undefined
-          ? conversation.target === `@${name}`
-          : conversation.kind !== 'room';
-        if (isMeant) conversation.read(id);
-      }
-    }
-    this.tell({ kind: 'list' });
   }
 
   /**

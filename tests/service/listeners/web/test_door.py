@@ -124,6 +124,8 @@ def test_the_page_may_connect_to_its_own_socket_only() -> None:
     )
     plain = dict(security_fields(Caller("http", "127.0.0.1:8080"), 0))
     assert "connect-src 'self' ws://127.0.0.1:8080;" in plain["Content-Security-Policy"]
+    by_number = dict(security_fields(Caller("http", "[::1]:8080"), 0))
+    assert "connect-src 'self';" in by_number["Content-Security-Policy"]  # a policy knows no IPv6 addresses
     assert fields["X-Content-Type-Options"] == "nosniff"
     assert fields["Referrer-Policy"] == "no-referrer"
     assert fields["Cross-Origin-Opener-Policy"] == fields["Cross-Origin-Resource-Policy"] == "same-origin"

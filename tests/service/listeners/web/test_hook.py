@@ -241,6 +241,25 @@ def test_what_the_storage_cannot_do_is_put_off(
         assert sender.send("hi").status == 200
 
 
+def test_a_bug_is_an_incident(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, by a number that the answer names, without the secret; the next one fares better."""
+    with sending(tmp_path) as sender:
+        with monkeypatch.context() as patched:
+            patched.setattr(statements, "post", Mock(side_effect=ZeroDivisionError))
+            answer = sender.send("a text")
+        number = answer.body.decode().split()[-1]
+        assert (answer.status, f"incident {number}" in caplog.text, "ZeroDivisionError" in caplog.text) == (
+            500,
+            True,
+            True,
+        )
+        assert SECRET not in caplog.text
+        assert "a text" not in caplog.text
+        assert sender.send("hi").status == 200
+
+
 def test_a_disk_that_takes_long_is_not_waited_for(tmp_path: Path) -> None:
     """The answer says that it may be stored."""
     with sending(tmp_path) as sender:

@@ -111,14 +111,14 @@ def test_the_policy_names_the_host_that_was_checked(web: Web) -> None:
 
 # -- who is turned away -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("target", ["/", "/main.js", "/chat", "/hook/secret"])
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "localhost.evil.example"])
-def test_a_foreign_name_that_leads_here_gets_nothing(web: Web, hooks: Hooks, target: str, host: str) -> None:
+def test_a_foreign_name_that_leads_here_gets_nothing(web: Web, hooks: Hooks, target: str) -> None:
     """Whatever it asks for, and whatever else the request says of the name (DNS rebinding)."""
     method = "POST" if "hook" in target else "GET"
-    more = (f"Origin: http://{host}", "X-Forwarded-Host: localhost", "Forwarded: host=localhost", *UPGRADE)
-    reply = ask(web.port, target, "Content-Length: 0", *more, method=method, host=host)
-    assert reply.status == 421
-    assert b"<" not in reply.body
+    for host in ("evil.example", f"evil.example:{web.port}", "localhost.evil.example"):
+        more = (f"Origin: http://{host}", "X-Forwarded-Host: localhost", "Forwarded: host=localhost", *UPGRADE)
+        reply = ask(web.port, target, "Content-Length: 0", *more, method=method, host=host)
+        assert reply.status == 421
+        assert b"<" not in reply.body
     assert not hooks.asked
     assert not web.server.places.connections()
 
@@ -150,15 +150,15 @@ def test_a_foreign_page_gets_no_socket(web: Web, origin: str) -> None:
     assert not web.server.places.connections()
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "get"])
 @pytest.mark.parametrize(
     ("target", "allowed"), [("/", "GET, HEAD"), ("/chat", "GET"), ("/healthz", "GET, HEAD"), ("/nothing", "GET, HEAD")]
 )
-def test_other_methods_are_refused(web: Web, method: str, target: str, allowed: str) -> None:
+def test_other_methods_are_refused(web: Web, target: str, allowed: str) -> None:
     """With those that would do. No page of another site is told that it may ask (CORS)."""
-    reply = ask(web.port, target, "Content-Length: 0", "Origin: http://evil.example", method=method)
-    assert (reply.status, reply.fields["allow"]) == (405, allowed)
-    assert not [field for field in reply.fields if field.startswith("access-control")]
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "get"):
+        reply = ask(web.port, target, "Content-Length: 0", "Origin: http://evil.example", method=method)
+        assert (reply.status, reply.fields["allow"]) == (405, allowed)
+        assert not [field for field in reply.fields if field.startswith("access-control")]
 
 
 @pytest.mark.parametrize(
