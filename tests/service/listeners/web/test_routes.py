@@ -16,7 +16,7 @@ from websockets.typing import Origin
 from service import origin
 from service.listeners.web.answer import Answer, HookRequest
 from service.listeners.web.http import BODY_BYTES, POST_TIME
-from tests.support.helpers import PASSWORD, PATIENCE, enter
+from tests.support.helpers import PASSWORD, PATIENCE, enter, until
 from tests.support.web import UPGRADE, Web, ask, running_web, send
 
 if TYPE_CHECKING:
@@ -208,6 +208,17 @@ def test_a_program_needs_no_origin(web: Web) -> None:
     """Only browsers send one."""
     with connect(f"ws://{web.host}/chat", open_timeout=PATIENCE) as page:
         assert '"hello"' in page.recv(PATIENCE)
+
+
+def test_who_gets_a_socket_is_watched_for_the_login(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time counts from then on, which may be long after it was accepted; others have no login to be late for."""
+    watched: list[bool] = []
+    monkeypatch.setattr(routes_of(web.server), "_on_client", lambda: watched.append(True))
+    ask(web.port, "/")
+    ask(web.port, "/chat", "Origin: null", *UPGRADE)
+    with connect(f"ws://{web.host}/chat", open_timeout=PATIENCE):
+        until(lambda: watched)
+    assert watched == [True]
 
 
 def test_a_page_that_finds_no_place_is_told_on_its_socket(tmp_path: Path) -> None:
