@@ -204,6 +204,11 @@ def test_a_page_chats_with_a_terminal(web: Web) -> None:
             assert bob.read_type("broadcast")["message"] == "hi"
 
 
+def test_long_cookies_keep_no_page_from_its_socket(web: Web) -> None:
+    """On localhost a browser sends those of all that runs there, in a line as long as a head may be."""
+    assert ask(web.port, "/chat", f"Cookie: {'x' * 15_000}", *UPGRADE).status == 101
+
+
 def test_a_program_needs_no_origin(web: Web) -> None:
     """Only browsers send one."""
     with connect(f"ws://{web.host}/chat", open_timeout=PATIENCE) as page:
