@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from service.listeners.web.answer import Answer
-from service.listeners.web.pack import pack, pack_style
+from service.listeners.web.pack import pack, pack_styles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,7 @@ _TYPES: Final = {
     "webmanifest": "application/manifest+json",
 }
 _INDEX: Final = "index.html"
+_STYLE: Final = "style.css"  # all style sheets in one
 _MAIN: Final = "main.js"  # the page's script: what it does not lead to is not handed out
 _NO_GZIP: Final = re.compile(r"q=0(\.0{0,3})?")
 
@@ -71,10 +72,12 @@ def _type_of(name: str) -> str:
 
 def _packed(contents: Mapping[str, bytes]) -> dict[str, bytes]:
     """Returns the files as they are sent: few and small, as each costs a connection."""
-    modules = {name: content.decode() for name, content in contents.items() if name.endswith(".js")}
-    sent = {name: content for name, content in contents.items() if name not in modules}
-    sent |= {name: pack_style(content.decode()).encode() for name, content in sent.items() if name.endswith(".css")}
-    return sent | {name: text.encode() for name, text in pack(modules, _MAIN).items()}
+    texts = {name: content.decode() for name, content in contents.items() if name.endswith((".js", ".css", ".html"))}
+    sent = {name: content for name, content in contents.items() if name not in texts}
+    page, style = pack_styles(texts[_INDEX], texts, _STYLE)
+    modules = {name: text for name, text in texts.items() if name.endswith(".js")}
+    packed = {_INDEX: page, _STYLE: style} | pack(modules, _MAIN)
+    return sent | {name: text.encode() for name, text in packed.items()}
 
 
 def _load(content: bytes, content_type: str) -> _File:

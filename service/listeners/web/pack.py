@@ -1,6 +1,6 @@
-"""Makes one script of the page's modules, as it is sent: without comments, in one request. Pure: texts to texts.
+"""Makes one script of the page's modules and one sheet of its styles, as they are sent: without comments. Pure.
 
-It takes the form that the page's modules have: an import or an export is at the start of a line, what is imported is
+It takes the form that the page's files have: an import or an export is at the start of a line, what is imported is
 named, nothing is exported by default, and no text goes over a line's end. At other imports and exports it raises
 ValueError.
 """
@@ -26,6 +26,7 @@ _COMMENTS: Final = (
 _BEHIND: Final = re.compile(r"^(.*[;,{(\[]) +// .*$", re.MULTILINE)  # a comment behind code
 _QUOTES: Final = "'\"`"
 _INDENT: Final = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
+_STYLE: Final = re.compile(r'^<link rel="stylesheet" href="/([\w-]+\.css)">\n', re.MULTILINE)
 _STYLE_COMMENT: Final = re.compile(r"[ \t]*/\*.*?\*/", re.DOTALL)
 
 
@@ -134,6 +135,9 @@ def _is_outside_texts(code: str) -> bool:
     return all(code.count(quote) % 2 == 0 for quote in _QUOTES)
 
 
-def pack_style(text: str) -> str:
-    """Returns a style sheet without comments and indentation."""
-    return _INDENT.sub("", _STYLE_COMMENT.sub("", text)).lstrip()
+def pack_styles(page: str, styles: Mapping[str, str], name: str) -> tuple[str, str]:
+    """Returns the page with one style sheet, called `name`, in place of those that it names, and what is in it."""
+    text = "".join(styles[found] for found in _STYLE.findall(page))
+    page = _STYLE.sub(f'<link rel="stylesheet" href="/{name}">\n', page, count=1)
+    head, link, rest = page.partition(f'href="/{name}">\n')
+    return head + link + _STYLE.sub("", rest), _INDENT.sub("", _STYLE_COMMENT.sub("", text)).lstrip()

@@ -1,7 +1,8 @@
 /**
  * The dialogs about oneself: the password, notifications, the keys, leaving.
  */
-import { dialog, form, h } from './dom.js';
+import { dialog, form } from './dialog.js';
+import { h } from './dom.js';
 import { prompts } from './prompts.js';
 import { permission } from './notify.js';
 import { oneLine } from './text.js';

@@ -1,7 +1,8 @@
 /**
  * The door: what this is, and a login or a registration, one field at a time as the wire asks.
  */
-import { byId, fill, form, h } from './dom.js';
+import { form } from './dialog.js';
+import { byId, fill, h } from './dom.js';
 import { prompts } from './prompts.js';
 import { oneLine } from './text.js';
 

@@ -32,6 +32,7 @@ export const labels = {
   reconnecting: 'Reconnecting',
   waits: (/** @type {number} */ count) => `${counted(count, 'message')} ${count === 1 ? 'waits' : 'wait'}`,
   tryNow: 'Try now',
+  noConnection: 'There is no connection to the chat yet. The page goes on trying.',
   hide: 'Hide this',
 
   // Messages
@@ -47,8 +48,6 @@ export const labels = {
   remove: 'Delete',
   notice: 'notice',
   showAll: 'Show all of it',
-  removeTitle: 'Delete this message?',
-  removeText: 'Its text is taken away for everyone. It cannot be brought back.',
   gap: 'Messages between are not loaded',
   load: 'Load them',
   jump: 'To the newest',

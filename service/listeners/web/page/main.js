@@ -7,7 +7,6 @@ import { browserEnvironment } from './environment.js';
 import { Head } from './head.js';
 import { bindKeys } from './keys.js';
 import { labels } from './labels.js';
-import { Members } from './members.js';
 import { read, write } from './route.js';
 import { titleOf } from './rows.js';
 import { Session } from './session.js';
@@ -18,7 +17,8 @@ import { oneLine } from './text.js';
 
 const PHONE = matchMedia('(max-width: 700px)');
 const ROOMY = matchMedia('(min-width: 1000.1px)');
-const LATER = 300; // ms from the talk to what is rarely needed
+const AGAIN = 5000; // ms to the next try to load the rest
+const PATIENCE = 1500; // ms for a login by token, before there is a word about it
 const COMPLAINT = 10_000; // ms that a complaint stays, if nobody puts it away
 
 export class App {
@@ -32,17 +32,22 @@ export class App {
     this.notifier = null;
     this.before = location.hash; // where one was before, for the way back
     this.at = location.hash;
+    this.view = '';
+    this.patience = 0;
     this.talk = new Talk(this);
     this.side = new Sidebar(this);
     this.head = new Head(this);
     this.composer = new Composer(this);
-    this.members = new Members(this);
+    /** @type {import('./members.js').Members | null} */
+    this.members = null;
     // Rarely needed, so loaded once the page stands: what is on the way to the talk comes first.
     this.dialogs = {
       rooms: () => import('./rooms.js').then(({ openRooms }) => openRooms(this), this.complain),
       talk: () => import('./rooms.js').then(({ openTalk }) => openTalk(this), this.complain),
       person: (/** @type {string} */ name) =>
         import('./person.js').then(({ openPerson }) => openPerson(this, name), this.complain),
+      remove: (/** @type {string} */ target, /** @type {number} */ id) =>
+        import('./rooms.js').then(({ openRemoval }) => openRemoval(this, target, id), this.complain),
       room: (/** @type {string} */ target) =>
         import('./rooms.js').then(({ openRoom }) => openRoom(this, target), this.complain),
       search: () => import('./search.js').then(({ openSearch }) => openSearch(this), this.complain),
@@ -105,9 +110,9 @@ export class App {
   phase = () => {
     const { session } = this;
     const view = { entering: 'wait', out: 'door', in: 'chat' }[session.phase];
-    const was = document.body.dataset.view;
-    document.body.dataset.view = view;
-    byId('chat').hidden = view === 'door' || (view === 'wait' && was === 'door');
+    const isNew = view !== this.view;
+    document.body.dataset.view = this.view = view;
+    byId('chat').hidden = view === 'door';
     if (view === 'door') {
       this.target = '';
       this.talk.target = '';
@@ -119,6 +124,11 @@ export class App {
     } else {
       this.door?.hide();
     }
+    if (isNew) {
+      byId('waiting')?.remove();
+      clearTimeout(this.patience);
+      this.patience = view === 'wait' ? setTimeout(() => this.wait(), PATIENCE) : 0;
+    }
     if (view === 'chat' && !this.target) {
       document.body.dataset.members = session.keep?.get('members') ?? 'yes';
       this.follow();
@@ -127,6 +137,21 @@ export class App {
     this.draw();
     soon(this.talk.update);
   };
+
+  /** There is a token, and nobody to show it to. */
+  wait() {
+    document.body.dataset.pane = 'talk';
+    const again = () => this.session.retryNow();
+    byId('head').after(
+      h(
+        'p',
+        { id: 'waiting', role: 'status' },
+        labels.noConnection,
+        ' ',
+        h('button', { type: 'button', class: 'link', onclick: again }, labels.tryNow),
+      ),
+    );
+  }
 
   async openDoor() {
     const { Door } = await import('./door.js');
@@ -139,7 +164,7 @@ export class App {
       this.side.update();
       this.head.update();
       this.composer.update();
-      this.members.update();
+      this.members?.update();
     }
     this.entitle();
   };
@@ -156,8 +181,10 @@ export class App {
   /** The rest of the page, so that it is there when the connection is not. */
   later() {
     const load = async () => {
-      const { Notifier } = await import('./notify.js');
+      const [{ Members }, { Notifier }] = await Promise.all([import('./members.js'), import('./notify.js')]);
+      this.members ??= new Members(this);
       this.notifier ??= new Notifier(this);
+      this.draw();
       await Promise.all([
         import('./rooms.js'),
         import('./search.js'),
@@ -167,7 +194,7 @@ export class App {
         import('./shortcuts.js'),
       ]);
     };
-    setTimeout(() => load().catch(() => {}), LATER);
+    load().catch(() => setTimeout(() => this.later(), AGAIN));
   }
 
   // -- where one is ---------------------------------------------------------------------------------------------------

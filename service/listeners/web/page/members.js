@@ -18,7 +18,7 @@ export class Members {
     this.sign = '';
     this.asked = '';
     this.list = h('ul', { 'aria-label': labels.members });
-    this.more = h('button', { type: 'button', onclick: () => this.load() }, labels.moreMembers);
+    this.more = h('button', { type: 'button', hidden: true, onclick: () => this.load() }, labels.moreMembers);
 
     this.root.append(
       h(

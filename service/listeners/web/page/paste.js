@@ -1,7 +1,8 @@
 /**
  * The dialog about many lines that were pasted. Nothing of them is sent before the user has said how.
  */
-import { dialog, h } from './dom.js';
+import { dialog } from './dialog.js';
+import { h } from './dom.js';
 import { prompts } from './prompts.js';
 
 /** @param {import("./composer.js").Composer} composer @param {string} text @param {number} most characters of a message, if it has more */

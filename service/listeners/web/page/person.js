@@ -1,7 +1,8 @@
 /**
  * The dialogs about one person: who it is, and what one may do to them here.
  */
-import { dialog, form, h } from './dom.js';
+import { dialog, form } from './dialog.js';
+import { h } from './dom.js';
 import { moment } from './format.js';
 import { labels } from './labels.js';
 import { prompts } from './prompts.js';
@@ -15,7 +16,7 @@ export function openPerson(app, name) {
   const { session, target } = app;
   const { store } = session;
   const conversation = store.get(target);
-  const member = app.members.rows().find((row) => row.name === name);
+  const member = app.members?.rows().find((row) => row.name === name);
   const role = member?.role ?? 'member';
   const isInRoom = conversation && conversation.kind !== 'talk';
   const state = store.isOnline(name) ? labels.isHere : labels.isAway;

@@ -21,13 +21,15 @@ export const prompts = {
   register: 'Register and log in',
   closed: 'New names are not registered here by oneself. Ask who runs this chat.',
 
-  // What is pasted
+  // What is pasted, and what is deleted
   pasteTitle: (/** @type {number} */ count) => `Paste ${counted(count, 'line')}?`,
   pasteBox: 'Put it in the box',
   pasteCode: 'As a code block',
   pasteSplit: (/** @type {number} */ count) => `Send as ${counted(count, 'message')}`,
   pasteLong: (/** @type {number} */ most) => `It is longer than a message may be (${number(most)} characters).`,
   cancel: 'Cancel',
+  removeText: 'Its text is taken away for everyone. It cannot be brought back.',
+  removeTitle: 'Delete this message?',
 
   // Members, and what may be done to them
   writeTo: (/** @type {string} */ name) => `Write to ${name}`,
@@ -86,7 +88,8 @@ export const prompts = {
   open: 'Open',
   private: 'private',
   yours: 'you are in',
-  saveTopic: 'Save the topic',
+  save: 'Save',
+  inviteShort: 'Invite',
   topicLabel: 'Topic',
   noTopic: 'No topic yet.',
   inviteLabel: 'Name',

@@ -36,7 +36,7 @@ export function may(conversation, rank, deed, other = 'member') {
   const isMember = conversation.role !== '' || conversation.kind === 'main';
   switch (deed) {
     case 'write':
-      return !conversation.isLost && (conversation.isTalk || isMember) && conversation.muted === null;
+      return !conversation.isLost && (conversation.isTalk || isMember); // a mute ends by the clock: Store.isMuted
     case 'topic':
     case 'bans':
       return level >= 2;

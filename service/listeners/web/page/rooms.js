@@ -1,7 +1,8 @@
 /**
- * The dialogs about rooms: those there are, a new one, what one room is; and a talk with somebody.
+ * The dialogs about rooms: those there are, a new one, what one room is; a talk with somebody, a message to delete.
  */
-import { confirm, dialog, fill, form, h } from './dom.js';
+import { confirm, dialog, form } from './dialog.js';
+import { fill, h } from './dom.js';
 import { counted } from './format.js';
 import { labels } from './labels.js';
 import { prompts } from './prompts.js';
@@ -129,7 +130,7 @@ export function openRoom(app, target) {
   const done = h('p', { class: 'quiet', role: 'status' });
   const inviting = may('invite') &&
     form(
-      labels.invite,
+      prompts.inviteShort,
       async (fields) => {
         const name = String(fields.get('name')).trim().replace(/^@/, '');
         await session.moderate(target, name, 'invite', {});
@@ -151,7 +152,7 @@ export function openRoom(app, target) {
     );
   const naming = may('topic')
     ? form(
-      prompts.saveTopic,
+      prompts.save,
       async (fields) => {
         await session.setTopic(target, String(fields.get('topic')).trim());
         shown.close();
@@ -164,6 +165,9 @@ export function openRoom(app, target) {
       ),
     )
     : h('p', { dir: 'auto' }, oneLine(topic) || prompts.noTopic);
+  for (const one of [inviting, naming]) {
+    one && one.matches('form') && one.classList.add('inline');
+  }
   const way = (/** @type {string} */ label, /** @type {() => void} */ deed, isGrave = false) =>
     h('button', { type: 'button', class: isGrave && 'grave', onclick: () => (shown.close(), deed()) }, label);
   const told = [
@@ -226,4 +230,9 @@ function openBans(app, target) {
     page.more && (await load(page.bans.at(-1)?.name));
   };
   app.perform(load());
+}
+
+/** Asks before a message is deleted. @param {App} app @param {string} target @param {number} id */
+export function openRemoval({ session }, target, id) {
+  confirm(prompts.removeTitle, prompts.removeText, labels.remove, () => session.remove(target, id));
 }

@@ -59,6 +59,7 @@ export class Entries {
     this.divider = { after: 0, count: 0 };
     this.found = 0; // id of the message that was looked for
     this.isOnline = true;
+    this.isJoined = true; // what came while one was away is there: what is missing now is a gap
     /** @type {Set<string>} keys of the long messages of which all is shown */
     this.whole = new Set();
     this.ways = () => /** @type {HTMLElement[]} */ ([]); // what to do in a conversation that is empty
@@ -99,12 +100,13 @@ export class Entries {
     if (start === 0 && !this.conversation.isGap(0) && !this.conversation.isInvited) {
       rows.push(this.start());
     }
+    const lastOwn = messages.findLast(({ own }) => own)?.id ?? 0;
     let isDivided = start > 0 && messages[start - 1]?.id > this.divider.after;
     for (let index = start; index < Math.min(end, messages.length); index++) {
       const message = messages[index];
       const before = messages[index - 1];
       const length = rows.length;
-      if (index > 0 && this.conversation.isGap(index)) {
+      if (index > 0 && this.isJoined && this.conversation.isGap(index)) {
         rows.push(gap(message));
       }
       if (!before || dayOf(before.time) !== dayOf(message.time)) {
@@ -115,7 +117,10 @@ export class Entries {
         rows.push(this.dividerRow());
       }
       const isFirst = rows.length > length || !before || notes.has(before.id) || !isTogether(before, message);
-      rows.push(this.message(message, isFirst, messages[index + 1] ?? pending[0]));
+      const next = messages[index + 1];
+      // Delivered is said of the last one only; what is stored, once for a run of own messages.
+      const isTold = message.status === 'delivered' ? message.id === lastOwn : next?.status !== message.status;
+      rows.push(this.message(message, isFirst, Boolean(message.status) && isTold));
       rows.push(...(notes.get(message.id) ?? []));
     }
     for (let index = Math.max(start, messages.length); index < end; index++) {
@@ -172,11 +177,9 @@ export class Entries {
     };
   }
 
-  /** @param {Message} message @param {boolean} isFirst @param {Message | Pending | undefined} next @returns {Row} */
-  message(message, isFirst, next) {
+  /** @param {Message} message @param {boolean} isFirst @param {boolean} isTold what became of it @returns {Row} */
+  message(message, isFirst, isTold) {
     const isCalling = message.mentions && this.conversation.kind !== 'talk';
-    // One word for a run of own messages: the last one tells of all.
-    const isTold = message.own && message.status && !(next && 'status' in next && next.status === message.status);
     return {
       key: `m${message.id}`,
       sign: `${numberOf(message)} ${isFirst} ${isTold} ${this.found === message.id} ${

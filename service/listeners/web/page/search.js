@@ -1,7 +1,8 @@
 /**
  * Looks for words in all that one may read, and shows a match in its place.
  */
-import { dialog, fill, form, h } from './dom.js';
+import { dialog, form } from './dialog.js';
+import { fill, h } from './dom.js';
 import { moment } from './format.js';
 import { prompts } from './prompts.js';
 import { titleOf } from './rows.js';

@@ -12,6 +12,7 @@ import { countOf } from './text.js';
 /** @typedef {import('./protocol.js').Command} Command */
 
 const PAUSE = 5000; // ms until a text is sent again that the service could not store
+const ADOPTION = 10_000; // ms that another tab has to send its text itself: it may be closed by then
 
 export class Sender {
   /**
@@ -85,6 +86,8 @@ export class Sender {
     const target = this.outbox.get(nonce)?.target ?? '';
     this.outbox.remove(nonce);
     this.show(target);
+    const conversation = this.store.get(target);
+    if (conversation?.isLost && !conversation.pending.length && this.store.open !== target) this.store.lose(target);
   }
 
   /**
@@ -94,6 +97,17 @@ export class Sender {
    */
   hear(key, value) {
     this.show(this.outbox.hear(key, value));
+    if (value !== null) this.wait(ADOPTION);
+  }
+
+  /**
+   * Sends what waits, later.
+   * @private
+   * @param {number} ms
+   */
+  wait(ms) {
+    this.wire.environment.clear(this.timer);
+    this.timer = this.wire.environment.later(() => this.send(), ms);
   }
 
   /**
@@ -132,8 +146,7 @@ export class Sender {
       this.store.sent(reply, entry); // at once, as the text would vanish meanwhile; and at its place, if that comes
       if (this.catchUp.isUnderWay) this.catchUp.inOrder(() => this.store.sent(reply, entry));
     } else if (reply.type === 'error' && reply.code === 'storage_unavailable') {
-      this.wire.environment.clear(this.timer);
-      this.timer = this.wire.environment.later(() => this.send(), PAUSE);
+      this.wait(PAUSE);
     } else if (reply.type === 'error') {
       this.outbox.fail(nonce, refused(reply).text);
       this.show(entry.target);

@@ -13,6 +13,7 @@ import { LIMITS } from './protocol.js';
 import { Seer } from './seer.js';
 import { Sender } from './sender.js';
 import { MAIN, Store } from './store.js';
+import { Talks } from './talks.js';
 import { Refusal, refused, words } from './words.js';
 
 /** @typedef {import('./protocol.js').Event} Event */
@@ -36,6 +37,8 @@ export class Session extends Lobby {
     this.seer = new Seer(this.wire, this.store, this.catchUp);
     /** @type {Sender | null} */
     this.sender = null;
+    /** @type {Talks | null} */
+    this.talks = null;
   }
 
   get isCaughtUp() {
@@ -157,6 +160,7 @@ export class Session extends Lobby {
    * Messages with these words, the newest first.
    * @param {string} query
    * @param {{ target?: string, before?: number }} [where]
+   * @returns {Promise<{ messages: (import('./conversation.js').Message & { target: string })[], more: boolean }>}
    */
   async search(query, { target, before } = {}) {
     const place = target === undefined ? {} : this.placeOf(target);
@@ -201,7 +205,11 @@ export class Session extends Lobby {
    * @param {Change} change
    */
   changed(change) {
-    if (change.kind === 'renamed') this.sender?.outbox.rename(`@${change.from}`, `@${change.to}`);
+    if (change.kind === 'renamed') {
+      this.sender?.outbox.rename(`@${change.from}`, `@${change.to}`);
+      this.talks?.remove(change.from);
+      this.talks?.add(change.to);
+    } else if (change.kind === 'append' && change.target[0] === '@') this.talks?.add(change.target.slice(1));
     for (const listener of this.listeners) listener(change);
     if ((change.kind === 'append' || change.kind === 'messages') && change.target === this.store.open) {
       this.seer.confirm();
@@ -243,11 +251,22 @@ export class Session extends Lobby {
     if (!store.get(store.open)) store.open = MAIN;
     const outbox = this.sender?.outbox ?? new Outbox(this.vault.area, login.username, this.environment);
     this.keep = this.vault.drawer(login.username);
+    this.talks ??= new Talks(this.keep);
+    if (!isBack) { for (const name of this.talks.names) store.begin(`@${name}`); }
     this.sender ??= new Sender(this.wire, store, this.catchUp, outbox);
     this.sender.begin(); // first of all: their acks come before `since` brings those that were stored
     for (const [target, id] of shown) this.seer.tell(target, id);
     if (!isBack) this.newest(store.open).catch(() => {}); // what one looks at comes before the rest
     this.catchUp.fetch(login);
+  }
+
+  /**
+   * There is nobody of that name any more.
+   * @param {string} target
+   */
+  forget(target) {
+    this.talks?.remove(target.slice(1));
+    this.store.lose(target);
   }
 
   /** @override */
@@ -261,6 +280,7 @@ export class Session extends Lobby {
   end() {
     this.pause();
     this.sender = null;
+    this.talks = null;
     this.keep = null;
     this.store = new Store((change) => this.changed(change));
     this.catchUp = new CatchUp(this.wire, this.store, () => this.caughtUp());
@@ -314,8 +334,9 @@ export class Session extends Lobby {
       if (!this.isEntered) return reject(new Refusal(words.offline, 'offline'));
       // Not in order: what one looks at does not wait, and a page is joined by ids.
       this.wire.send({ command: 'history', before, after, limit, ...this.placeOf(target) }, (reply) => {
-        if (reply?.type === 'history') resolve(page(store, target, asked, reply));
-        else reject(reply?.type === 'error' ? refused(reply) : new Refusal(words.offline, 'offline'));
+        if (reply?.type === 'history') return resolve(page(store, target, asked, reply));
+        if (reply?.type === 'error' && reply.code === 'unknown_user') this.forget(target);
+        reject(reply?.type === 'error' ? refused(reply) : new Refusal(words.offline, 'offline'));
       });
     });
   }

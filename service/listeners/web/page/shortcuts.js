@@ -1,7 +1,8 @@
 /**
  * The list of keys that `?` shows. keys.js does what they say.
  */
-import { dialog, h } from './dom.js';
+import { dialog } from './dialog.js';
+import { h } from './dom.js';
 import { prompts } from './prompts.js';
 
 const WORDS = [

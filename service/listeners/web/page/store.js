@@ -325,7 +325,7 @@ export class Store {
    * @param {string} target
    */
   known(target) {
-    if (target[0] === '@') return this.begin(target);
+    if (target[0] === '@') return Object.assign(this.begin(target), { isLost: false });
     const conversation = this.all.get(target);
     return conversation?.isLost ? undefined : conversation;
   }
@@ -345,13 +345,14 @@ export class Store {
   }
 
   /**
-   * Nothing is kept of a conversation. One on show stays, marked as lost, until the user turns away.
+   * Nothing is kept of a conversation. One on show stays, marked as lost, until the user turns away, and one with own
+   * texts that wait until those are gone.
    * @param {string} target
    */
   lose(target) {
     const conversation = this.all.get(target);
     if (!conversation || target === MAIN) return;
-    if (target === this.open && !conversation.isInvited) {
+    if ((target === this.open && !conversation.isInvited) || conversation.pending.length) {
       Object.assign(conversation, { isLost: true, role: '', members: null });
       conversation.start(0, 0, Infinity);
       this.tell({ kind: 'conversation', target });

@@ -1,7 +1,7 @@
 /**
  * The talk that is open: where the reader is in it, the unread divider, the button to the newest, what is loaded next.
  */
-import { byId, confirm, h, icon, iconButton, soon } from './dom.js';
+import { byId, h, icon, iconButton, soon } from './dom.js';
 import { labels } from './labels.js';
 import { List } from './list.js';
 import { Entries } from './rows.js';
@@ -110,6 +110,7 @@ export class Talk {
     entries.divider = divider;
     entries.found = id;
     entries.isOnline = this.app.session.link === 'online';
+    entries.isJoined = this.app.session.isCaughtUp;
     entries.ways = () => this.app.ways(this.target);
     this.entries = entries;
     const unread = divider.count
@@ -134,6 +135,7 @@ export class Talk {
     if (conversation) {
       this.entries.conversation = conversation;
       this.entries.isOnline = this.app.session.link === 'online';
+      this.entries.isJoined = this.app.session.isCaughtUp;
       this.list.update();
     }
   };
@@ -188,7 +190,7 @@ export class Talk {
     const conversation = this.app.session.store.get(this.target);
     const messages = conversation?.messages ?? [];
     const at = index ?? (way === 'older' ? 0 : messages.length);
-    if (this.isLoading || !messages.length || !conversation?.isGap(at) || this.app.session.link !== 'online') {
+    if (this.isLoading || !messages.length || !conversation?.isGap(at) || !this.app.session.isCaughtUp) {
       return;
     }
     this.isLoading = true;
@@ -285,7 +287,7 @@ export class Talk {
     const [row, target] = [this.chosen, this.target];
     const message = row && this.messageOf(row);
     if (message && this.mayDelete(row)) {
-      confirm(labels.removeTitle, labels.removeText, labels.remove, () => this.app.session.remove(target, message.id));
+      this.app.dialogs.remove(target, message.id);
     }
   }
 

@@ -104,12 +104,13 @@ export const words = {
   deed(event, me, room) {
     const { username, action, by, reason, role = 'member' } = event;
     const isMe = username === me;
-    const who = by === undefined ? 'the operator' : by === me ? 'you' : by;
+    const who = by === undefined ? 'The operator' : by === me ? 'You' : by; // a name keeps its small letter
     const whom = isMe ? 'you' : username;
+    const subject = isMe ? 'You' : username;
     let text = `${who}: ${action} ${whom}`; // of a later service
-    if (action === 'leave') text = `you have left ${room}`;
+    if (action === 'leave') text = `You have left ${room}`;
     else if (action === 'role' && (by === undefined || by === username)) {
-      text = `${whom} ${isMe ? 'are' : 'is'} ${role} of ${room} now`;
+      text = `${subject} ${isMe ? 'are' : 'is'} ${role} of ${room} now`;
     } else if (Object.hasOwn(DEEDS, action)) {
       const values = { by: who, whom, room, role };
       text = DEEDS[action][isMe ? 1 : 0].replace(
@@ -117,7 +118,7 @@ export const words = {
         (_, name) => values[/** @type {'by'} */ (name)],
       );
     }
-    return oneLine(sentence(reason ? `${text}: ${reason}` : text));
+    return oneLine(`${reason ? `${text}: ${reason.replace(/\.+$/, '')}` : text}.`);
   },
 };
 

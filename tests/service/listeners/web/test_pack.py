@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from service.listeners.web.pack import pack, pack_style
+from service.listeners.web.pack import pack, pack_styles
 
 PAGE = {
     "main.js": """/** The first. */
@@ -98,19 +98,25 @@ def test_a_circle_is_refused() -> None:
         pack(modules, "main.js")
 
 
-def test_a_style_sheet_has_no_comments() -> None:
-    """Nor indentation."""
-    assert pack_style("/* Why. */\na {\n  color: red; /* as blood */\n}\n") == "a {\ncolor: red;\n}\n"
+def test_style_sheets_become_one() -> None:
+    """In the order of the page, without comments and indentation."""
+    link = '<link rel="stylesheet" href="/{}.css">\n'
+    page = f"<head>\n{link.format('b')}{link.format('a')}<title>x</title>\n"
+    sheets = {
+        "a.css": "/* Why. */\na {\n  color: red; /* as blood */\n}\n",
+        "b.css": "b {\n  top: 0;\n}\n",
+        "c.css": "c {}",
+    }
+    packed, style = pack_styles(page, sheets, "all.css")
+    assert packed == f"<head>\n{link.format('all')}<title>x</title>\n"
+    assert style == "b {\ntop: 0;\n}\na {\ncolor: red;\n}\n"
 
 
 def test_the_page_is_small() -> None:
     """What is loaded before the talk is there has at most 40 KiB: under a second on a slow phone's line."""
     page = files("service.listeners.web").joinpath("page")
-    modules = {item.name: item.read_text() for item in page.iterdir() if item.name.endswith(".js")}
-    style = pack_style(page.joinpath("style.css").read_text())
-    texts = [
-        pack(modules, "main.js")["main.js"],
-        style,
-        *(page.joinpath(name).read_text() for name in ("index.html", "icon.svg")),
-    ]
-    assert sum(len(gzip.compress(text.encode())) for text in texts) <= 40 * 1024
+    texts = {item.name: item.read_text() for item in page.iterdir() if item.name.endswith((".js", ".css", ".html"))}
+    modules = {name: text for name, text in texts.items() if name.endswith(".js")}
+    sent = [*pack_styles(texts["index.html"], texts, "style.css"), pack(modules, "main.js")["main.js"]]
+    sent += [page.joinpath(name).read_text() for name in ("icon.svg", "manifest.webmanifest")]
+    assert sum(len(gzip.compress(text.encode())) for text in sent) <= 40 * 1024
