@@ -54,7 +54,7 @@ export const labels = {
   fresh: (/** @type {number} */ count) => `${number(count)} new`,
   start: (/** @type {string} */ title) => `This is where ${title} begins`,
   startTalk: (/** @type {string} */ name) => `Only you and ${name} can read this.`,
-  empty: 'Nobody has written here yet. Write the first message below.',
+  empty: 'Nobody has written here yet.',
   lostMessage: 'This message is not there any more, or not for you to read.',
   says: (/** @type {string} */ name, /** @type {string} */ text) => `${name}: ${text}`,
 
