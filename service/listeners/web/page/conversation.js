@@ -236,6 +236,7 @@ export class Conversation {
     const shown = this.marker;
     this.count = unread;
     this.countedTo = lastId;
+    if (!unread) this.calls.clear();
     this.marker = readId;
     this.read(Math.max(readId, shown));
     return shown > readId ? shown : 0;
