@@ -92,3 +92,11 @@ Deno.test('a talk that has another name takes its texts along', () => {
   outbox.rename('@bob', '@bobby');
   assert.equal(open(area).all[0].target, '@bobby');
 });
+
+Deno.test('what is written after the clock was set back comes behind what waits from before', () => {
+  const area = new Memory();
+  open(area).add(text('one'));
+  const later = new Outbox(area, 'alice', { ...environment, now: () => clock.now() - 3600_000 });
+  later.add(text('two'));
+  assert.deepEqual(texts(later), ['one', 'two']);
+});
