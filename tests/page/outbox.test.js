@@ -100,3 +100,14 @@ Deno.test('what is written after the clock was set back comes behind what waits 
   later.add(text('two'));
   assert.deepEqual(texts(later), ['one', 'two']);
 });
+
+Deno.test('an account that was renamed goes on with its texts, and with those that the storage did not hold', () => {
+  const area = new Memory();
+  const outbox = open(area);
+  outbox.add(text('held'));
+  area.removeItem([...area.all.keys()][0]);
+  outbox.moveTo('alicia');
+  outbox.add(text('new'));
+  assert.deepEqual(texts(open(area, 'alicia')), ['held', 'new']);
+  assert.equal(area.length, 2);
+});
