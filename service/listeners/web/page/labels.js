@@ -16,6 +16,7 @@ export const labels = {
   draft: 'draft',
   unread: (/** @type {number} */ count) => `${number(count)} unread`,
   calls: (/** @type {number} */ count) => `${number(count)} with your name`,
+  below: (/** @type {number} */ count) => `${number(count)} unread below`,
   isHere: 'online',
   isAway: 'away',
   noRooms: 'You are in no other room yet.',
