@@ -80,14 +80,13 @@ class Meter:
 class Reader:
     """Reads a client's input into one buffer for all clients."""
 
-    def __init__(self, peer: Peer) -> None:
-        self._line_end = peer.line_end
+    def __init__(self) -> None:
         self._buffer = bytearray(READ)
         self._view = memoryview(self._buffer)
 
     def count_lines(self, client: Client) -> int:
         """Returns how many line ends have come."""
-        return self._buffer.count(self._line_end, 0, client.socket.recv_into(self._buffer))
+        return self._buffer.count(b"\n", 0, client.socket.recv_into(self._buffer))
 
     def count_marked(self, client: Client, mark: bytes) -> tuple[int, int]:
         """Returns how many whole lines have come, and how many of them hold the mark."""
@@ -99,7 +98,7 @@ class Reader:
         whole = self._buffer.rfind(b"\n", 0, size) + 1
         if whole < size:
             client.rest = bytes(self._view[whole:size])
-        return self._buffer.count(self._line_end, 0, whole), self._buffer.count(mark, 0, whole)
+        return self._buffer.count(b"\n", 0, whole), self._buffer.count(mark, 0, whole)
 
 
 class Crowd:
@@ -139,7 +138,7 @@ def talk(
 ) -> dict[str, float]:
     """Measures what the first `senders` of the clients say: `say` gives so many messages of a client."""
     sending, listening = Crowd(clients[:senders]), Crowd(clients[senders:])
-    reader, meter, count = Reader(peer), Meter(peer, span), len(clients)
+    reader, meter, count = Reader(), Meter(peer, span), len(clients)
     pause, rounds = GATHER
     gather_at = 0.0
     for client in clients[:senders]:
@@ -169,7 +168,7 @@ def ping_pong(peer: Peer | None, pairs: int, span: Span) -> dict[str, float]:
     """Measures pairs of clients that write to each other, each after the other's message."""
     assert peer is not None
     clients = peer.log_in(2 * pairs)
-    crowd, reader, meter = Crowd(clients), Reader(peer), Meter(peer, span)
+    crowd, reader, meter = Crowd(clients), Reader(), Meter(peer, span)
     answers = {client: peer.private(clients[number ^ 1].name, TEXT) for number, client in enumerate(clients)}
     for client in clients[::2]:
         client.socket.send(answers[client])
@@ -189,7 +188,7 @@ def paced(peer: Peer | None, count: int, rate: float, span: Span) -> dict[str, f
     """Measures the time from sending to receiving: one client sends `rate` messages a second to `count`."""
     assert peer is not None
     clients = peer.log_in(count)
-    crowd, reader, meter = Crowd(clients), Reader(peer), Meter(peer, span)
+    crowd, reader, meter = Crowd(clients), Reader(), Meter(peer, span)
     sender, message = clients[0], peer.public(TEXT)
     sent_at = due = time.perf_counter()
     while meter.goes_on():

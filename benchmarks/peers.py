@@ -68,7 +68,6 @@ class Peer:
     ack: bytes  # the sender's message is acknowledged
     direct: bytes  # a direct message
     joined: bytes  # the client has entered a room
-    line_end = b"\n"
     with_rooms = False  # whether the clients that log in are going to be in rooms besides the main room
     has_one_core = True  # whether it has a core to itself; else it uses all cores
 

@@ -68,7 +68,7 @@ def _request(description: str, request: bytes, status: bytes) -> Attack:
 
 
 def _frames(description: str, frames: bytes, first: bytes = b"") -> Attack:
-    return _web(description, partial(web_scripts.send_frames, first=first, frames=frames), "1000 frames")
+    return _web(description, partial(web_scripts.send_frames, first=first, frames=frames), "MB")
 
 
 QUIET: Final = Attack("nobody attacks", scripts.stay, "", connections=0)

@@ -5,7 +5,6 @@ Frames are made by hand, with masks of zeros. The service does not mask its own,
 
 from __future__ import annotations
 
-import itertools
 import json
 import secrets
 from typing import TYPE_CHECKING, Final
@@ -102,15 +101,14 @@ def stay(link: Link) -> Generator[Wait, None, None]:
 
 
 def send_frames(link: Link, first: bytes, frames: bytes) -> Generator[Wait, None, None]:
-    """Sends frames of one kind after the first, as fast as accepted, and drops all input; counts them in thousands."""
+    """Sends frames of one kind after the first, as fast as accepted, and drops all input; counts MB."""
     yield from enter(link)
-    size = len(frames)
     many = memoryview(frames * FRAMES)
     rest = memoryview(first)
-    for _ in itertools.count():
+    while True:
         rest = rest or many
-        taken = link.try_send(rest)
-        rest = rest[taken:]
-        link.tally.done += taken / size / 1e3
+        sent = link.try_send(rest)
+        rest = rest[sent:]
+        link.tally.done += sent / 1e6
         link.try_receive()
         yield EITHER

@@ -33,13 +33,12 @@ class Framer:
         return frame
 
 
-def _head(size: int, mask: int = 0) -> bytes:
-    """Returns the head of a text message in one frame; `mask` is _MASKED for one of a client's."""
+def _head(size: int) -> bytes:
     if size < _TWO_MORE:
-        return bytes((_TEXT, mask | size))
+        return bytes((_TEXT, size))
     if size < 1 << 16:
-        return bytes((_TEXT, mask | _TWO_MORE)) + size.to_bytes(2, "big")
-    return bytes((_TEXT, mask | _EIGHT_MORE)) + size.to_bytes(8, "big")
+        return bytes((_TEXT, _TWO_MORE)) + size.to_bytes(2, "big")
+    return bytes((_TEXT, _EIGHT_MORE)) + size.to_bytes(8, "big")
 
 
 class Cutter:
@@ -82,26 +81,30 @@ def _frame_size(data: bytes, start: int) -> int:
     return 2 + extended + _MASK_BYTES + size
 
 
-def read_text(frame: bytes, limit: int) -> bytes | None:
-    """Returns the text of a message that is this one frame, and has at most `limit` bytes; None for all others.
+def read_texts(data: bytes, limit: int) -> tuple[list[bytes], int]:
+    """Returns the texts with which `data` begins, each in one whole frame of at most `limit` bytes, and where they end.
 
-    Nearly all that comes is such a text, and the library takes five times as long for it.
+    Nearly all that comes are such texts, and the library takes five times as long for them. Whatever follows is its.
     """
-    size = len(frame) - 2 - _MASK_BYTES
-    if size >= _TWO_MORE:
-        size -= 2
-    if not 0 <= size <= limit:
-        return None
-    head = _head(size, _MASKED)
-    start = len(head) + _MASK_BYTES
-    if len(frame) != start + size or not frame.startswith(head):
-        return None
-    text = apply_mask(frame[start:], frame[len(head) : start])
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return None
-    return text
+    texts, end, size = list[bytes](), 0, len(data)
+    while size - end > _MASK_BYTES + 1 and data[end] == _TEXT:
+        length = data[end + 1] - _MASKED
+        start = end + 2 + _MASK_BYTES
+        if length == _TWO_MORE:
+            length = int.from_bytes(data[end + 2 : end + 4], "big")
+            start += 2
+        elif length > _TWO_MORE:
+            break
+        if not 0 <= length <= min(limit, size - start):
+            break
+        text = apply_mask(data[start : start + length], data[start - _MASK_BYTES : start])
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            break
+        texts.append(text)
+        end = start + length
+    return texts, end
 
 
 class Message:

@@ -103,3 +103,11 @@ Deno.test('an account that was renamed goes on with its texts, and with those th
   assert.deepEqual(texts(open(area, 'alicia')), ['held', 'new']);
   assert.equal(area.length, 2);
 });
+
+Deno.test('what is written after the clock was set back comes behind what waits from before', () => {
+  const area = new Memory();
+  open(area).add(text('one'));
+  const later = new Outbox(area, 'alice', { ...environment, now: () => clock.now() - 3600_000 });
+  later.add(text('two'));
+  assert.deepEqual(texts(later), ['one', 'two']);
+});

@@ -184,3 +184,35 @@ test('who looks at the end while the connection comes back has seen what came', 
   assert.equal(alice.store.unread().messages, 0);
   assert.equal(chat.service.unreadOf('alice', '#'), 0);
 });
+
+test('a search in the main room is one of that room alone', async () => {
+  const { session, socket } = await playIn();
+  session.search('tea', { target: '#' }).catch(() => {});
+  session.search('tea').catch(() => {});
+  const [here, everywhere] = socket().sent.filter(({ command }) => command === 'search');
+  assert.deepEqual([here.room, everywhere.room], ['all', undefined]);
+});
+
+test('a talk that was asked for by another form of a name is that of the account', async () => {
+  const { session, socket } = await playIn();
+  /** @type {any[]} */
+  const told = [];
+  session.subscribe((change) => change.kind === 'renamed' && told.push(change));
+  const opened = session.open('@BOB');
+  session.say('@BOB', 'hi');
+  socket().answer('history', { type: 'history', with: 'bob', messages: [], more: false });
+  await opened;
+  assert.deepEqual([session.store.open, session.store.get('@BOB')], ['@bob', undefined]);
+  assert.deepEqual(told, [{ kind: 'renamed', from: 'BOB', to: 'bob' }]);
+  assert.deepEqual(session.store.get('@bob')?.pending.map(({ text }) => text), ['hi']);
+  socket().answer('dm', { type: 'ack', command: 'dm', id: 3, time: TIME, to: 'bob', status: 'stored' });
+  assert.deepEqual(session.store.get('@bob')?.messages.map(({ text }) => text), ['hi']);
+});
+
+test('whether there is somebody of a name is asked when it is opened first', async () => {
+  const { session, socket } = await playIn();
+  const opened = session.open('@nobody');
+  socket().answer('history', { type: 'error', code: 'unknown_user', message: 'there is no user "nobody"' });
+  await assert.rejects(opened, /no user/);
+  assert.equal(session.store.get('@nobody')?.isLost, true);
+});

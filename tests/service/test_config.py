@@ -173,6 +173,18 @@ def test_counts_are_whole_numbers(name: str) -> None:
         ("registration", "OPEN", "must be open or closed, not 'OPEN'"),
         ("log_level", "verbose", "must be debug or info or warning or error, not 'verbose'"),
         ("host", "", "must not be empty"),
+        ("web_name", "", "must be the name of a machine, such as chat.example, without a port, not ''"),
+        (
+            "web_name",
+            "chat, chat.example:80",
+            "must be the name of a machine, such as chat.example, without a port, not 'chat.example:80'",
+        ),
+        (
+            "web_name",
+            "https://chat.example",
+            "must be the name of a machine, such as chat.example, without a port, not 'https://chat.example'",
+        ),
+        ("web_tls", "maybe", "must be yes or no, not 'maybe'"),
         ("trusted_proxy", "", "must be an address or a network, such as 10.0.0.0/8, not ''"),
         ("trusted_proxy", "10.0.0.1, proxy", "must be an address or a network, such as 10.0.0.0/8, not 'proxy'"),
         ("trusted_proxy", "10.0.0.1/8", "must be an address or a network, such as 10.0.0.0/8, not '10.0.0.1/8'"),

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
+from service.listeners.visitors import Visitors
 from tests.support.doors import Door, open_door
 from tests.support.hall import ROUNDS, Hall, open_hall
-from tests.support.helpers import PATIENCE, until
+from tests.support.helpers import PATIENCE, running_server, until
 from tests.support.wires import WebWire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.tls import Authority, Pair
 
@@ -307,3 +311,32 @@ def test_no_request_is_in_the_log(place: Place, caplog: pytest.LogCaptureFixture
     ):
         ask(place.door, place, data)
     assert secret not in caplog.text
+
+
+def test_a_stop_waits_for_no_visitor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, authority: Authority, pair: Pair
+) -> None:
+    """Whatever they have said by then; each hears the end, and no thread is left."""
+    monkeypatch.setattr("service.server.Visitors", partial(Visitors, seconds=3_600))
+    door = open_door("web", authority, pair)
+    begun = (
+        b"",
+        head()[:-2],
+        head("Content-Type: text/plain", "Content-Length: 9", line="POST /hook/x HTTP/1.1") + b"half",
+        head(),
+        head(*UPGRADE, line=CHAT),
+        head(*UPGRADE, line=CHAT) + frame(TEXT, b"half of it", last=False),
+        head(*UPGRADE, line=CHAT) + frame(PING) * 1_000,
+    )
+    with running_server(tmp_path, **door.settings) as server, ExitStack() as wires:
+        visitors = [
+            wires.enter_context(socket.create_connection(("127.0.0.1", door.port(server)), PATIENCE)) for _ in begun
+        ]
+        for wire, data in zip(visitors, begun, strict=True):
+            wire.sendall(data)
+        until(lambda: len(server.places.connections()) == 3)
+        server.stop()
+        for wire in visitors:
+            with suppress(ConnectionResetError):
+                while wire.recv(65_536):
+                    pass

@@ -154,14 +154,18 @@ def write(visit: Visit, answer: Answer, fields: Fields, method: str = "GET") -> 
 
 
 def serialize(answer: Answer, fields: Fields, method: str = "GET") -> bytes:
-    """Returns the bytes of an answer; without a body for HEAD, or where nothing has changed."""
+    """Returns the bytes of an answer; without a body for HEAD, or where nothing has changed.
+
+    No browser and no proxy keeps it, unless its own fields say how: of a 404 they might for hours (RFC 9111, 4.2.2).
+    """
     has_body = answer.status != HTTPStatus.NOT_MODIFIED
+    caching = () if any(name == "Cache-Control" for name, _ in answer.fields) else (("Cache-Control", "no-store"),)
     about_body = (("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))))
     lines = (
         f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
         f"Date: {formatdate(usegmt=True)}",
         *(f"{name}: {value}" for name, value in (about_body if has_body else ())),
-        *(f"{name}: {value}" for name, value in (*answer.fields, *fields)),
+        *(f"{name}: {value}" for name, value in (*answer.fields, *caching, *fields)),
         "Connection: close",
     )
     head = "".join(f"{line}\r\n" for line in lines) + "\r\n"

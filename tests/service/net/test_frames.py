@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.net.frames import Cutter, Framer, Message, read_text
+from service.net.frames import Cutter, Framer, Message, read_texts
 from tests.support.frames import BINARY, CONT, PING, TEXT, frames_of, masked
 
 if TYPE_CHECKING:
@@ -88,13 +88,15 @@ def test_whatever_comes_is_given_on(received: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES[:-2])
-def test_a_text_in_one_frame_is_read(size: int) -> None:
-    """Where it is whole, and within the limit."""
+def test_texts_in_one_frame_are_read(size: int) -> None:
+    """Where they are whole, and within the limit."""
     text = "€".encode() * (size // 3) + b"x" * (size % 3)
     frame = masked(TEXT, text)
-    assert read_text(frame, size) == text
-    assert read_text(frame, size - 1) is None
-    assert not any(read_text(frame[:end], size) for end in range(0, len(frame), 1 + size // 200))
+    assert read_texts(frame * 3, size) == ([text] * 3, 3 * len(frame))
+    assert read_texts(masked(TEXT, b"") + frame, size - 1) == (([b""], 6) if size else ([], 0))
+    for end in range(0, len(frame), 1 + size // 200):
+        assert read_texts(frame[:end], size) == ([], 0)
+        assert read_texts(frame + frame[:end], size) == ([text], len(frame))
 
 
 @pytest.mark.parametrize(
@@ -108,15 +110,13 @@ def test_a_text_in_one_frame_is_read(size: int) -> None:
         masked(PING, b"x"),
         masked(TEXT, b"\xff"),
         b"\x81\x06server",
-        masked(TEXT, b"x") + b"y",
-        masked(TEXT, b"x" * 124) + b"yy",
-        b"\x81\xfe\x00\x05" + bytes(9),  # a length that has a shorter form
         masked(TEXT, b"x" * 65_536),
     ],
 )
 def test_what_is_no_plain_text_is_not_read(frame: bytes) -> None:
     """It is the library's, which knows what else there may be."""
-    assert read_text(frame, 1 << 20) is None
+    assert read_texts(frame, 1 << 20) == ([], 0)
+    assert read_texts(masked(TEXT, b"text") + frame, 1 << 20) == ([b"text"], 10)
 
 
 def test_a_text_is_checked_over_its_fragments() -> None:

@@ -98,9 +98,11 @@ class WebLink(Link):
         self._flush()
 
     def write(self, lines: Iterable[bytes]) -> None:
-        for line in lines:
-            self._web.send_text(line)
-        self._flush()
+        """What comes after the service's Close is lost, as it is after the end of a stream."""
+        if self._web.state is State.OPEN:
+            for line in lines:
+                self._web.send_text(line)
+            self._flush()
 
     def _flush(self) -> None:
         self._writer.write(b"".join(self._web.data_to_send()))

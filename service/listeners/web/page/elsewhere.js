@@ -21,10 +21,9 @@ export function rename(store, from, to) {
   }
   const [old, target] = [`@${from}`, `@${to}`];
   const talk = store.all.get(old);
-  if (talk && !store.all.has(target)) {
+  if (talk && (!talk.messages.length || !store.all.has(target))) {
     store.all.delete(old);
-    Object.assign(talk, { target, name: to });
-    store.all.set(target, talk);
+    if (!store.all.has(target)) store.all.set(target, Object.assign(talk, { target, name: to }));
     if (store.open === old) store.open = target;
     store.tell({ kind: 'renamed', from, to });
   }

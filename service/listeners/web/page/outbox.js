@@ -74,7 +74,7 @@ export class Outbox {
     for (const key of keys) {
       if (!key?.startsWith(this.prefix)) continue;
       const entry = parse(this.area.getItem(key));
-      if (entry && key === this.prefix + entry.nonce) this.entries.set(entry.nonce, entry);
+      if (entry && key === this.prefix + entry.nonce) this.learn(entry);
       else this.area.removeItem(key);
     }
   }
@@ -89,9 +89,20 @@ export class Outbox {
     const nonce = key.slice(this.prefix.length);
     const entry = parse(value);
     const target = entry?.target ?? this.entries.get(nonce)?.target ?? '';
-    if (entry) this.entries.set(nonce, entry);
+    if (entry) this.learn(entry);
     else this.entries.delete(nonce);
     return target;
+  }
+
+  /**
+   * A text of another tab, or of an earlier page. What is written from now on comes behind it, even if the clock was set
+   * back meanwhile.
+   * @private
+   * @param {Pending} entry
+   */
+  learn(entry) {
+    this.entries.set(entry.nonce, entry);
+    this.last = Math.max(this.last, parseInt(entry.nonce, 36) || 0);
   }
 
   /**

@@ -193,7 +193,8 @@ def test_an_answer_is_written_whole() -> None:
     write(visit, tell(421, "no", (("Retry-After", "5"),)), (("X-Further", "y"),))
     assert re.sub(rb"Date: [^\r]+ GMT\r\n", b"", fake.sent) == (
         b"HTTP/1.1 421 Misdirected Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 24\r\n"
-        b"Retry-After: 5\r\nX-Further: y\r\nConnection: close\r\n\r\nMisdirected Request: no\n"
+        b"Retry-After: 5\r\nCache-Control: no-store\r\nX-Further: y\r\nConnection: close\r\n\r\n"
+        b"Misdirected Request: no\n"
     )
 
 
@@ -201,6 +202,12 @@ def test_head_gets_the_length_and_no_body() -> None:
     """As GET would."""
     answer = Answer(200, b"hello")
     assert serialize(answer, (), "GET") == serialize(answer, (), "HEAD") + b"hello"
+
+
+def test_an_answer_says_itself_how_it_is_kept() -> None:
+    """Where it does, nothing else is said of that."""
+    written = serialize(Answer(200, b"hello", fields=(("Cache-Control", "no-cache"),)), ())
+    assert re.findall(rb"Cache-Control: (.*)\r\n", written) == [b"no-cache"]
 
 
 def test_what_is_unchanged_has_no_body_and_no_length() -> None:
