@@ -107,9 +107,11 @@ export class List {
     /** @type {ChildNode | null} */
     let next = this.list.firstChild;
     const keys = new Set(rows.map((row) => row.key));
+    let isFocusLost = false;
     for (const [key, { element }] of before) {
       if (!keys.has(key)) {
         next = next === element ? next.nextSibling : next;
+        isFocusLost ||= element === document.activeElement;
         element.remove();
       }
     }
@@ -133,6 +135,9 @@ export class List {
         this.list.insertBefore(element, next);
       }
       this.drawn.set(key, { element, sign });
+    }
+    if (isFocusLost) { // what waited is stored: the same message, in another row
+      /** @type {HTMLElement | null} */ (this.list.lastElementChild)?.focus({ preventScroll: true });
     }
   }
 
