@@ -45,6 +45,7 @@ export class Entrance {
       lost: (ending) => this.lost(ending),
       turn: () => this.turn(),
     });
+    environment.onChange(() => this.wire.nudge());
   }
 
   get isSecure() {
