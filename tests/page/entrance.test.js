@@ -278,3 +278,20 @@ test('a browser that lets the page keep nothing says so', () => {
   );
   assert.match(session.memoryNote, /keeps nothing/);
 });
+
+test('who leaves on a dead connection is out after some seconds, and told that the service does not know', async () => {
+  const { session, clock } = await playIn();
+  const left = session.logout();
+  clock.pass(5000);
+  await left;
+  assert.equal(session.phase, 'out');
+  assert.match(session.notice, /could not be told/);
+});
+
+test('a service that cannot end a token is no reason to say that it has', async () => {
+  const { session, socket } = await playIn();
+  const left = session.logout();
+  socket().answer('logout', { type: 'error', code: 'storage_unavailable', message: 'nothing was stored' });
+  await left;
+  assert.match(session.notice, /could not be told/);
+});
