@@ -45,6 +45,7 @@ export class List {
     this.drawn.clear();
     this.list.replaceChildren();
     this.isAtEnd = !key;
+    this.hadOldest = this.hadNewest = false;
     this.first = this.last = '';
     const at = key ? source.find(key) : -1;
     if (at >= 0) {
