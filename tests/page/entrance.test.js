@@ -240,6 +240,15 @@ test('an account that was renamed takes along what is kept of it', async () => {
   assert.equal(session.keep?.get('draft'), 'half a word');
 });
 
+test('when the browser says that the network is back, or is looked at again, it does not wait', () => {
+  const changes = /** @type {(() => void)[]} */ ([]);
+  const { session, socket, sockets } = play({ onChange: (then) => changes.push(then) });
+  session.start();
+  socket().end();
+  for (const then of changes) then();
+  assert.equal(sockets.length, 2);
+});
+
 test('another version of the service is told, and left alone', () => {
   const { session, socket, sockets, clock } = play();
   session.start();

@@ -88,7 +88,7 @@ test('before the login it only says where to begin; a room that one is not in is
   const entered = session.login('alice', 'securepassword', true);
   await settle();
   const ops = { room: 'ops', created: TIME, topic: '', private: false, members: 1, role: 'member' };
-  socket().answer('login', loginOk({ rooms: [ops] }));
+  socket().answer('login', loginOk({ rooms: [ops], last_id: 300 }));
   await entered;
   assert.equal(session.store.open, '#ops');
   assert.equal(socket().sent.find(({ command }) => command === 'history').room, 'ops');

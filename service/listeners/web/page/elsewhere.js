@@ -46,7 +46,7 @@ export function readElsewhere(store, event) {
         : name !== undefined
         ? conversation.target === `@${name}`
         : conversation.kind !== 'room';
-      if (isMeant) conversation.read(id);
+      if (isMeant) conversation.read(Math.min(id, store.cursor)); // beyond the newest is the newest
     }
   }
   store.tell({ kind: 'list' });

@@ -46,6 +46,7 @@ export class Entrance {
       lost: (ending) => this.lost(ending),
       turn: () => this.turn(),
     });
+    environment.onChange(() => this.wire.nudge());
   }
 
   /** The service's time in ms: this machine's clock may be wrong. */

@@ -29,7 +29,7 @@ export class Outbox {
     /** @private */
     this.area = area;
     /** @private */
-    this.prefix = `chat:outbox:${account}:`;
+    this.prefix = prefixOf(account);
     /** @private */
     this.environment = environment;
     /** @private */
@@ -56,6 +56,16 @@ export class Outbox {
   /** @param {string} nonce */
   get(nonce) {
     return this.entries.get(nonce);
+  }
+
+  /**
+   * The account is called so from now on, if it was not; what the storage has was taken along.
+   * @param {string} account
+   */
+  moveTo(account) {
+    if (this.prefix === prefixOf(account)) return;
+    this.prefix = prefixOf(account);
+    for (const entry of this.all) this.put(entry); // those that the storage did not hold
   }
 
   /** Reads what the storage has, also from other tabs. */
@@ -155,6 +165,11 @@ export class Outbox {
     } catch { // the storage is full: it is kept as long as the page is
     }
   }
+}
+
+/** @param {string} account */
+function prefixOf(account) {
+  return `chat:outbox:${account}:`;
 }
 
 /**

@@ -226,6 +226,7 @@ export class Session extends Lobby {
       if (talk?.messages.length && !talk.isLost) this.talks?.add(talk.name);
     }
     for (const listener of this.listeners) listener(change);
+    if (change.kind === 'people' && this.store.onlineCount !== this.store.online.size) this.recount();
     if ((change.kind === 'append' || change.kind === 'messages') && change.target === this.store.open) {
       this.seer.confirm();
     }
@@ -243,7 +244,6 @@ export class Session extends Lobby {
   take(event) {
     if (this.phase !== 'in') return;
     this.catchUp.take(event);
-    if (event.type === 'presence' && this.store.online.size !== event.online) this.recount();
   }
 
   /**
@@ -265,13 +265,14 @@ export class Session extends Lobby {
     if (store.open[0] === '@') store.begin(store.open);
     if (!store.get(store.open)) store.open = MAIN;
     const outbox = this.sender?.outbox ?? new Outbox(this.vault.area, login.username, this.environment);
+    outbox.moveTo(login.username); // it may have been renamed
     this.keep = this.vault.drawer(login.username);
-    this.talks ??= new Talks(this.keep);
+    this.talks = new Talks(this.keep);
     if (!isBack) { for (const name of this.talks.names) store.begin(`@${name}`); }
     this.sender ??= new Sender(this.wire, store, this.catchUp, outbox);
     this.sender.begin(); // first of all: their acks come before `since` brings those that were stored
     for (const [target, id] of shown) this.seer.tell(target, id);
-    if (!isBack) this.newest(store.open).catch(() => {}); // what one looks at comes before the rest
+    if (!isBack) this.load(store.open).catch(() => {}); // what one looks at comes before the rest
     this.catchUp.fetch(login);
   }
 
