@@ -46,7 +46,8 @@ export function readElsewhere(store, event) {
         : name !== undefined
         ? conversation.target === `@${name}`
         : conversation.kind !== 'room';
-      if (isMeant) conversation.read(Math.min(id, store.cursor)); // beyond the newest is the newest
+      // Beyond the newest is the newest; the cursor knows no own ones.
+      if (isMeant) conversation.read(Math.min(id, Math.max(store.cursor, conversation.newestId)));
     }
   }
   store.tell({ kind: 'list' });
