@@ -125,10 +125,11 @@ test('to join again changes nothing; a room of the same name that was made later
 });
 
 test('a room that is gone is lost, with a line for who looks at it', () => {
-  const { store, get } = setUp();
+  const { store, get, told } = setUp();
   store.open = '#ops';
   store.take({ type: 'room', room: 'ops', created: TIME, gone: true });
-  assert.equal(get().isLost, true);
+  assert.deepEqual([get().isLost, get().isGone], [true, true]);
+  assert.ok(told.some(({ kind }) => kind === 'messages')); // so that the line is drawn
   assert.match(get().notes[0].text, /#ops is gone/);
 });
 
