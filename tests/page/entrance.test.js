@@ -229,6 +229,20 @@ test('a refused new password leaves all as it was', async () => {
   assert.deepEqual([session.phase, session.link, sockets.length], ['in', 'online', 1]);
 });
 
+test('who logs in after somebody else takes nothing of theirs along', async () => {
+  const { session, socket } = await playIn();
+  session.keep?.set('draft', 'of alice');
+  socket().say({ type: 'bye', reason: 'kicked' });
+  assert.deepEqual([session.account, session.token], ['', '']);
+  const entered = session.login('carol', PASSWORD, true);
+  socket().say(HELLO);
+  await settle();
+  socket().answer('login', loginOk({ username: 'carol', token: 'hers' }));
+  await entered;
+  assert.equal(session.keep?.get('draft'), null);
+  assert.equal(session.vault.drawer('alice').get('draft'), 'of alice');
+});
+
 test('an account that was renamed takes along what is kept of it', async () => {
   const { session, socket, clock } = await playIn();
   session.keep?.set('draft', 'half a word');

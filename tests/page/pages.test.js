@@ -90,11 +90,11 @@ test('a page of all conversations closes what was missed in each', () => {
   for (const target of [MAIN, '@bob', '@carol']) assert.deepEqual(store.get(target)?.spans.all, [[51, Infinity]]);
   assert.equal(store.cursor, 100);
   const appended = told.filter(({ kind }) => kind === 'append');
-  assert.deepEqual(appended.map(({ target, live }) => [target, live]), [
-    [MAIN, false],
-    ['@bob', false],
-    ['@carol', false],
-    [MAIN, false],
+  assert.deepEqual(appended.map(({ target, live, messages }) => [target, live, messages[0].id]), [
+    [MAIN, false, 60],
+    ['@bob', false, 61],
+    ['@carol', false, 62],
+    [MAIN, false, 80],
   ]);
 });
 
