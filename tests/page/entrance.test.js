@@ -87,6 +87,19 @@ test('a token that has ended is forgotten, and the user is asked', () => {
   assert.equal(local.length, 0);
 });
 
+test('who is banned meanwhile is told so; what may pass is tried again', async () => {
+  const { session, socket, clock } = await playIn();
+  socket().end();
+  clock.pass(1000);
+  socket().say(HELLO);
+  socket().answer('resume', error('storage_unavailable', 'the database is busy'));
+  assert.deepEqual([session.phase, session.link], ['in', 'waiting']);
+  clock.pass(2000);
+  socket().say(HELLO);
+  socket().answer('resume', error('banned', 'you are banned here', { retry_after: 60 }));
+  assert.deepEqual([session.phase, session.notice], ['out', 'You are banned here. It ends in 60 seconds.']);
+});
+
 test('where another tab has a newer token, that one is tried', async () => {
   const { session, socket, clock } = await playIn();
   session.environment.local?.setItem('chat:token', JSON.stringify({ name: 'alice', token: 'newer' }));

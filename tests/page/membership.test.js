@@ -124,6 +124,17 @@ test('to join again changes nothing; a room of the same name that was made later
   assert.deepEqual([get().messages.length, get().role], [0, 'owner']);
 });
 
+test('an own text that was stored before the room is told of stays', () => {
+  const { store, get } = setUp();
+  store.open = '#ops';
+  store.take({ type: 'room', room: 'ops', created: TIME, gone: true });
+  for (const id of [9, 10]) {
+    store.sent({ type: 'ack', command: 'pm', id, time: TIME }, { target: '#ops', text: `text ${id}`, kind: '' });
+  }
+  store.take({ type: 'room', ...OPS, last_id: 9 });
+  assert.deepEqual(get().messages.map(({ id }) => id), [10]);
+});
+
 test('a room that is gone is lost, with a line for who looks at it', () => {
   const { store, get } = setUp();
   store.open = '#ops';
