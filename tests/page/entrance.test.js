@@ -3,7 +3,7 @@ import { Memory } from '../../service/listeners/web/page/environment.js';
 import { Session } from '../../service/listeners/web/page/session.js';
 import { SHORT } from '../../service/listeners/web/page/vault.js';
 import { loginOk, PASSWORD, play, playIn, refusalOf } from './chat.js';
-import { environmentOf, HELLO, settle } from './fakes.js';
+import { Clock, environmentOf, HELLO, settle } from './fakes.js';
 
 const test = Deno.test;
 const error = (/** @type {string} */ code, message = 'no', rest = {}) => ({ type: 'error', code, message, ...rest });
@@ -321,4 +321,10 @@ test('a service that cannot end a token is no reason to say that it has', async 
   socket().answer('logout', { type: 'error', code: 'storage_unavailable', message: 'nothing was stored' });
   await left;
   assert.match(session.notice, /could not be told/);
+});
+
+test('the time of the service is known on a machine whose clock is wrong', async () => {
+  const { session, clock } = await playIn({ time: new Date(new Clock().time + 300_000).toISOString() });
+  clock.pass(1000);
+  assert.equal(session.serviceNow - clock.now(), 300_000);
 });

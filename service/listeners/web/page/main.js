@@ -117,6 +117,8 @@ export class App {
       this.target = '';
       this.talk.target = '';
       this.talk.leave();
+      this.talk.forget();
+      this.composer.forget();
       for (const open of document.querySelectorAll('dialog')) {
         open.close();
       }
@@ -341,7 +343,7 @@ export class App {
 
   /** @param {unknown} wrong */
   complain(wrong) {
-    const text = wrong instanceof Error ? wrong.message : String(wrong);
+    const text = oneLine(wrong instanceof Error ? wrong.message : String(wrong));
     byId('toast')?.remove();
     const toast = h(
       'div',

@@ -105,6 +105,12 @@ export class Talk {
     byId('list').replaceChildren();
   }
 
+  /** Nobody is logged in any more: who comes next finds nothing of it. */
+  forget() {
+    this.places.clear();
+    this.spoken.replaceChildren();
+  }
+
   /** @param {number} [id] */
   show(id = 0) {
     const { store } = this.app.session;
