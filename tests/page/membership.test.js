@@ -129,7 +129,12 @@ test('an own text that was stored before the room is told of stays', () => {
   store.open = '#ops';
   store.take({ type: 'room', room: 'ops', created: TIME, gone: true });
   for (const id of [9, 10]) {
-    store.sent({ type: 'ack', command: 'pm', id, time: TIME }, { target: '#ops', text: `text ${id}`, kind: '' });
+    store.sent({ type: 'ack', command: 'pm', id, time: TIME }, {
+      target: '#ops',
+      created: '',
+      text: `text ${id}`,
+      kind: '',
+    });
   }
   store.take({ type: 'room', ...OPS, last_id: 9 });
   assert.deepEqual(get().messages.map(({ id }) => id), [10]);

@@ -149,13 +149,14 @@ export class Store {
   /**
    * An own message is stored.
    * @param {import('./protocol.js').AckReply} ack
-   * @param {{ target: string, text: string, kind: string }} sent
+   * @param {{ target: string, created: string, text: string, kind: string }} sent
    */
   sent(ack, sent) {
     if (ack.id === undefined || ack.time === undefined) return;
     const target = ack.to === undefined ? sent.target : `@${ack.to}`;
     const conversation = ack.to === undefined ? this.all.get(target) : this.begin(target);
-    if (!conversation) return;
+    // It may have been said in a room that is gone meanwhile, before there was another one of its name.
+    if (!conversation || sent.created && sent.created !== conversation.created) return;
     const { id, time } = ack;
     const row = { id, time, from: this.me, to: ack.to, message: sent.text, kind: sent.kind };
     const place = this.put(conversation, row);
