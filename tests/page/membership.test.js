@@ -111,7 +111,8 @@ test('an invitation stands in the list, until it is taken or ends', () => {
 
 test('a room that is joined comes live from then on; what was said before is history', () => {
   const { store } = setUp();
-  store.take({ type: 'room', ...OPS, room: 'dev', last_id: 9, read_id: 9, unread: 0 });
+  store.take({ type: 'room', ...OPS, room: 'dev', last_id: 9, read_id: 7, unread: 1 });
+  assert.deepEqual([store.get('#dev')?.unread, store.get('#dev')?.readId], [1, 7]);
   assert.deepEqual(store.get('#dev')?.spans.all, [[10, Infinity]]);
   assert.equal(store.get('#dev')?.isGap(0), true);
 });

@@ -127,8 +127,10 @@ test('missed messages begin talks and are unread, but for those that were shown 
 test('where too much was deleted, all up to there is read again', () => {
   const { store, main } = setUp();
   page(store, MAIN, {}, { messages: rows(90, 95), more: true });
+  main.note(TIME, 'in the midst of them');
   store.take(/** @type {any} */ ({ type: 'broadcast', ...row(105) }));
   forgetMessages(store, 100);
+  assert.equal(main.notes.length, 0);
   assert.deepEqual(main.messages.map(({ id }) => id), [105]);
   assert.deepEqual(main.spans.all, [[101, Infinity]]);
 });
