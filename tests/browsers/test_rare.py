@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
@@ -24,6 +26,18 @@ def test_a_topic_that_somebody_else_sets_is_told(visit: Callable[..., Person], c
     alice.is_told("The topic is now: tea")
     bob.ask("pm", room="ops", message="still here")
     alice.sees("still here")
+
+
+def test_a_room_that_is_gone_says_so(visit: Callable[..., Person], chat: Chat) -> None:
+    """Where it is open: in a line, and without an offer to join it again."""
+    alice = visit()
+    alice.register("alice")
+    alice.make_room("ops")
+    command = [sys.executable, "-m", "service.admin", "room", "delete", "ops", "--db", str(chat.database)]
+    subprocess.run(command, check=True, capture_output=True)
+    alice.is_told("#ops is gone. Nobody can read or write there any more.")
+    alice.is_told("You are no longer in #ops.")
+    expect(alice.page.locator("#composer").get_by_role("button", name="Join")).to_have_count(0)
 
 
 def test_an_address_of_nobody_says_so(visit: Callable[..., Person], chat: Chat) -> None:

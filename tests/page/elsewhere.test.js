@@ -99,3 +99,13 @@ test('the own new name is that of mentions from then on', () => {
   store.take({ type: 'broadcast', id: 20, from: 'bob', time: TIME, message: 'alicia?' });
   assert.deepEqual([store.me, store.get(MAIN)?.messages.at(-1)?.mentions], ['alicia', true]);
 });
+
+test('a note to oneself that is read elsewhere is read here, though it came by an ack', () => {
+  const { store } = setUp();
+  store.begin('@alice');
+  const ack = /** @type {const} */ ({ type: 'ack', command: 'dm', id: 30, time: TIME, to: 'alice' });
+  store.sent(ack, { target: '@alice', text: 'milk', kind: '' });
+  assert.equal(store.get('@alice')?.unread, 1);
+  store.take({ type: 'read', with: 'alice', id: 30 });
+  assert.equal(store.get('@alice')?.unread, 0);
+});

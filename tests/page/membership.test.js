@@ -142,10 +142,11 @@ test('an own text that was stored before the room is told of stays', () => {
 });
 
 test('a room that is gone is lost, with a line for who looks at it', () => {
-  const { store, get } = setUp();
+  const { store, get, told } = setUp();
   store.open = '#ops';
   store.take({ type: 'room', room: 'ops', created: TIME, gone: true });
-  assert.equal(get().isLost, true);
+  assert.deepEqual([get().isLost, get().isGone], [true, true]);
+  assert.ok(told.some(({ kind }) => kind === 'messages')); // so that the line is drawn
   assert.match(get().notes[0].text, /#ops is gone/);
 });
 

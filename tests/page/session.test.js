@@ -219,3 +219,15 @@ test('whether there is somebody of a name is asked when it is opened first', asy
   await assert.rejects(opened, /no user/);
   assert.equal(session.store.get('@nobody')?.isLost, true);
 });
+
+test('whether there is somebody of a name is asked at the start, too', async () => {
+  const { session, socket } = play();
+  session.open('@nobody');
+  session.start();
+  socket().say(HELLO);
+  session.login('alice', 'securepassword', true);
+  await settle();
+  socket().answer('login', loginOk());
+  socket().answer('history', { type: 'error', code: 'unknown_user', message: 'there is no user "nobody"' });
+  assert.equal(session.store.get('@nobody')?.isLost, true);
+});

@@ -197,3 +197,23 @@ test('what a service adds later is ignored', () => {
   store.take(/** @type {any} */ ({ type: 'signal', from: 'bob' }));
   assert.deepEqual(told, []);
 });
+
+test('an ack that comes after a loss counts nothing as unread: the login has said that', () => {
+  const store = new Store(() => {});
+  store.start(/** @type {any} */ (loginOk({ last_id: 7 })), 'all');
+  store.begin('@alice');
+  const ack = /** @type {const} */ ({ type: 'ack', command: 'dm', id: 7, time: TIME, to: 'alice' });
+  store.sent(ack, { target: '@alice', text: 'milk', kind: '' });
+  assert.equal(store.get('@alice')?.unread, 0);
+});
+
+test('a text that a room has taken which is gone does not stand in the one that was made anew', () => {
+  const store = new Store(() => {});
+  const ops = { room: 'ops', created: TIME, topic: '', private: false, members: 1, role: 'owner' };
+  store.start(/** @type {any} */ (loginOk({ rooms: [ops] })), 'all');
+  const ack = /** @type {const} */ ({ type: 'ack', command: 'pm', id: 7, time: TIME, room: 'ops' });
+  store.sent(ack, { target: '#ops', created: '2026-11-20T00:00:00.000Z', text: 'old', kind: '' });
+  assert.deepEqual(store.get('#ops')?.messages, []);
+  store.sent(ack, { target: '#ops', created: TIME, text: 'new', kind: '' });
+  assert.equal(store.get('#ops')?.messages.length, 1);
+});

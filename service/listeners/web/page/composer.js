@@ -91,7 +91,7 @@ export class Composer {
   /** Why one may not write here, with buttons for what helps. @param {Conversation} conversation @param {string} title @returns {any[]} */
   obstacle(conversation, title) {
     const { session } = this.app;
-    const { target, kind, name, muted, isInvited, isLost, isPrivate } = conversation;
+    const { target, kind, name, muted, isInvited, isLost, isGone, isPrivate } = conversation;
     const join = () =>
       h('button', { type: 'button', class: 'main', onclick: () => this.app.perform(session.join(name)) }, labels.join);
     if (isInvited) {
@@ -101,7 +101,7 @@ export class Composer {
       return [labels.nobody(title)];
     }
     if (isLost) {
-      return isPrivate ? [labels.lost(title)] : [labels.lost(title), join()];
+      return isPrivate || isGone ? [labels.lost(title)] : [labels.lost(title), join()];
     }
     if (muted && session.store.isMuted(conversation, new Date(session.serviceNow).toISOString())) {
       clearTimeout(this.unmuting); // one is enough, however often it is drawn
