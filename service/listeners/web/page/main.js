@@ -53,10 +53,7 @@ export class App {
       rooms: late(rooms, ({ openRooms }) => openRooms(this)),
       talk: late(rooms, ({ openTalk }) => openTalk(this)),
       room: late(rooms, ({ openRoom }, /** @type {string} */ target) => openRoom(this, target)),
-      remove: late(
-        rooms,
-        ({ openRemoval }, /** @type {string} */ target, /** @type {number} */ id) => openRemoval(this, target, id),
-      ),
+      remove: late(rooms, ({ openRemoval }, /** @type {number} */ id) => openRemoval(this, id)),
       person: late(() => import('./person.js'), ({ openPerson }, /** @type {string} */ name) => openPerson(this, name)),
       search: late(() => import('./search.js'), ({ openSearch }) => openSearch(this)),
       shortcuts: late(() => import('./shortcuts.js'), ({ openKeys }) => openKeys()),
