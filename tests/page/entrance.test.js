@@ -3,7 +3,7 @@ import { Memory } from '../../service/listeners/web/page/environment.js';
 import { Session } from '../../service/listeners/web/page/session.js';
 import { SHORT } from '../../service/listeners/web/page/vault.js';
 import { loginOk, PASSWORD, play, playIn, refusalOf } from './chat.js';
-import { environmentOf, HELLO, settle } from './fakes.js';
+import { Clock, environmentOf, HELLO, settle } from './fakes.js';
 
 const test = Deno.test;
 const error = (/** @type {string} */ code, message = 'no', rest = {}) => ({ type: 'error', code, message, ...rest });
@@ -85,6 +85,19 @@ test('a token that has ended is forgotten, and the user is asked', () => {
   assert.deepEqual([session.phase, session.link], ['out', 'idle']);
   assert.match(session.notice, /Log in again/);
   assert.equal(local.length, 0);
+});
+
+test('who is banned meanwhile is told so; what may pass is tried again', async () => {
+  const { session, socket, clock } = await playIn();
+  socket().end();
+  clock.pass(1000);
+  socket().say(HELLO);
+  socket().answer('resume', error('storage_unavailable', 'the database is busy'));
+  assert.deepEqual([session.phase, session.link], ['in', 'waiting']);
+  clock.pass(2000);
+  socket().say(HELLO);
+  socket().answer('resume', error('banned', 'you are banned here', { retry_after: 60 }));
+  assert.deepEqual([session.phase, session.notice], ['out', 'You are banned here. It ends in 60 seconds.']);
 });
 
 test('where another tab has a newer token, that one is tried', async () => {
@@ -229,6 +242,20 @@ test('a refused new password leaves all as it was', async () => {
   assert.deepEqual([session.phase, session.link, sockets.length], ['in', 'online', 1]);
 });
 
+test('who logs in after somebody else takes nothing of theirs along', async () => {
+  const { session, socket } = await playIn();
+  session.keep?.set('draft', 'of alice');
+  socket().say({ type: 'bye', reason: 'kicked' });
+  assert.deepEqual([session.account, session.token], ['', '']);
+  const entered = session.login('carol', PASSWORD, true);
+  socket().say(HELLO);
+  await settle();
+  socket().answer('login', loginOk({ username: 'carol', token: 'hers' }));
+  await entered;
+  assert.equal(session.keep?.get('draft'), null);
+  assert.equal(session.vault.drawer('alice').get('draft'), 'of alice');
+});
+
 test('an account that was renamed takes along what is kept of it', async () => {
   const { session, socket, clock } = await playIn();
   session.keep?.set('draft', 'half a word');
@@ -294,4 +321,10 @@ test('a service that cannot end a token is no reason to say that it has', async 
   socket().answer('logout', { type: 'error', code: 'storage_unavailable', message: 'nothing was stored' });
   await left;
   assert.match(session.notice, /could not be told/);
+});
+
+test('the time of the service is known on a machine whose clock is wrong', async () => {
+  const { session, clock } = await playIn({ time: new Date(new Clock().time + 300_000).toISOString() });
+  clock.pass(1000);
+  assert.equal(session.serviceNow - clock.now(), 300_000);
 });

@@ -111,7 +111,8 @@ test('an invitation stands in the list, until it is taken or ends', () => {
 
 test('a room that is joined comes live from then on; what was said before is history', () => {
   const { store } = setUp();
-  store.take({ type: 'room', ...OPS, room: 'dev', last_id: 9, read_id: 9, unread: 0 });
+  store.take({ type: 'room', ...OPS, room: 'dev', last_id: 9, read_id: 7, unread: 1 });
+  assert.deepEqual([store.get('#dev')?.unread, store.get('#dev')?.readId], [1, 7]);
   assert.deepEqual(store.get('#dev')?.spans.all, [[10, Infinity]]);
   assert.equal(store.get('#dev')?.isGap(0), true);
 });
@@ -124,11 +125,28 @@ test('to join again changes nothing; a room of the same name that was made later
   assert.deepEqual([get().messages.length, get().role], [0, 'owner']);
 });
 
-test('a room that is gone is lost, with a line for who looks at it', () => {
+test('an own text that was stored before the room is told of stays', () => {
   const { store, get } = setUp();
   store.open = '#ops';
   store.take({ type: 'room', room: 'ops', created: TIME, gone: true });
-  assert.equal(get().isLost, true);
+  for (const id of [9, 10]) {
+    store.sent({ type: 'ack', command: 'pm', id, time: TIME }, {
+      target: '#ops',
+      created: '',
+      text: `text ${id}`,
+      kind: '',
+    });
+  }
+  store.take({ type: 'room', ...OPS, last_id: 9 });
+  assert.deepEqual(get().messages.map(({ id }) => id), [10]);
+});
+
+test('a room that is gone is lost, with a line for who looks at it', () => {
+  const { store, get, told } = setUp();
+  store.open = '#ops';
+  store.take({ type: 'room', room: 'ops', created: TIME, gone: true });
+  assert.deepEqual([get().isLost, get().isGone], [true, true]);
+  assert.ok(told.some(({ kind }) => kind === 'messages')); // so that the line is drawn
   assert.match(get().notes[0].text, /#ops is gone/);
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { MAIN, Store } from '../../service/listeners/web/page/store.js';
 import { page } from '../../service/listeners/web/page/pages.js';
 import { Entries } from '../../service/listeners/web/page/rows.js';
+import { TIME } from './chat.js';
 
 /** @param {[string, string][]} said from whom, at which minute @param {boolean} [more] */
 function entriesOf(said, more = false) {
@@ -71,4 +72,13 @@ Deno.test('what happened is drawn also where nobody said when, and in a conversa
     delete scope.document;
   }
   assert.equal(titles.length, 1); // of the one with a time
+});
+
+Deno.test('that a message is stored until somebody is back is said only until they have written', () => {
+  const entries = entriesOf([['alice', '00']]);
+  const isTold = () => entries.rows(0, 1).at(-1)?.sign.split(' ')[2];
+  entries.conversation.change(10, { status: 'stored' });
+  assert.equal(isTold(), 'true');
+  entries.store.take({ type: 'broadcast', id: 101, time: TIME, from: 'bob', message: 'I am back' });
+  assert.equal(isTold(), 'false');
 });

@@ -124,9 +124,9 @@ test('a search gives messages with their conversations', async () => {
 
 test('a deleted message is empty for all', async () => {
   const { chat, alice, bob } = await talk(2);
-  await chat.done(bob.remove('#', chat.service.rows[0].id));
+  await chat.done(bob.remove(chat.service.rows[0].id));
   for (const session of [alice, bob]) assert.deepEqual(texts(session), ['', 'text 2']);
-  assert.equal((await refusalOf(chat.done(alice.remove('#', chat.service.rows[1].id)))).code, 'unknown_message');
+  assert.equal((await refusalOf(chat.done(alice.remove(chat.service.rows[1].id)))).code, 'unknown_message');
 });
 
 test('a talk begins with who is there, by the mapped name', async () => {
@@ -161,6 +161,9 @@ test('after a logout nothing is left of the chat, and another account begins ane
   await chat.done(alice.login('carol', 'securepassword', true));
   assert.equal(alice.store.me, 'carol');
   assert.equal(texts(alice)?.length, 3);
+  chat.tear(alice);
+  await chat.back();
+  assert.equal(alice.isCaughtUp, true);
 });
 
 test('a lost connection keeps what is shown, and says so', async () => {
@@ -214,5 +217,17 @@ test('whether there is somebody of a name is asked when it is opened first', asy
   const opened = session.open('@nobody');
   socket().answer('history', { type: 'error', code: 'unknown_user', message: 'there is no user "nobody"' });
   await assert.rejects(opened, /no user/);
+  assert.equal(session.store.get('@nobody')?.isLost, true);
+});
+
+test('whether there is somebody of a name is asked at the start, too', async () => {
+  const { session, socket } = play();
+  session.open('@nobody');
+  session.start();
+  socket().say(HELLO);
+  session.login('alice', 'securepassword', true);
+  await settle();
+  socket().answer('login', loginOk());
+  socket().answer('history', { type: 'error', code: 'unknown_user', message: 'there is no user "nobody"' });
   assert.equal(session.store.get('@nobody')?.isLost, true);
 });

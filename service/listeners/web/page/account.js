@@ -72,6 +72,7 @@ function logOut({ session }) {
   const text = [session.waiting && prompts.logOutWaits(session.waiting), prompts.logOutText].filter(Boolean).join(' ');
   const asked = form(prompts.logOut, async () => {
     await session.logout();
+    history.replaceState(null, '', '#'); // who logs in next begins where they want
     shown.close();
   });
   const shown = dialog(prompts.logOutTitle, h('p', {}, text), asked);

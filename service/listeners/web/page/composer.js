@@ -20,6 +20,7 @@ export class Composer {
     this.app = app;
     this.target = '';
     this.sign = '';
+    this.unmuting = 0;
     this.form = byId('composer');
     this.note = h('p', { class: 'note', role: 'status', id: 'note' });
     this.box = h('textarea', {
@@ -57,6 +58,12 @@ export class Composer {
     this.grow();
   }
 
+  /** Nobody is logged in any more: who comes next finds no draft. */
+  forget() {
+    this.target = this.box.value = '';
+    this.say('');
+  }
+
   focus() {
     this.writing.hidden || this.box.focus({ preventScroll: true });
   }
@@ -84,18 +91,23 @@ export class Composer {
   /** Why one may not write here, with buttons for what helps. @param {Conversation} conversation @param {string} title @returns {any[]} */
   obstacle(conversation, title) {
     const { session } = this.app;
-    const { target, name, muted, isInvited, isLost, isPrivate } = conversation;
+    const { target, kind, name, muted, isInvited, isLost, isGone, isPrivate } = conversation;
     const join = () =>
       h('button', { type: 'button', class: 'main', onclick: () => this.app.perform(session.join(name)) }, labels.join);
     if (isInvited) {
       return [labels.invitation(title), join()];
     }
-    if (isLost) {
-      return isPrivate ? [labels.lost(title)] : [labels.lost(title), join()];
+    if (isLost && kind === 'talk') {
+      return [labels.nobody(title)];
     }
-    if (muted && session.store.isMuted(conversation, new Date().toISOString())) {
+    if (isLost) {
+      return isPrivate || isGone ? [labels.lost(title)] : [labels.lost(title), join()];
+    }
+    if (muted && session.store.isMuted(conversation, new Date(session.serviceNow).toISOString())) {
+      clearTimeout(this.unmuting); // one is enough, however often it is drawn
       if (muted.until) {
-        setTimeout(this.update, Math.min(Date.parse(muted.until) - Date.now() + 500, 2 ** 31 - 1));
+        const rest = Date.parse(muted.until) - session.serviceNow + 500;
+        this.unmuting = window.setTimeout(this.update, Math.min(rest, 2 ** 31 - 1));
       }
       return [labels.muted(muted.until && moment(muted.until))];
     }

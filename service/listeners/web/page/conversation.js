@@ -43,6 +43,7 @@ export class Conversation {
     this.isPrivate = false;
     this.isInvited = false;
     this.isLost = false;
+    this.isGone = false; // the room is no more: nobody can join it
     this.memberCount = 0;
     /** @type {{ until: string } | null} */
     this.muted = null;

@@ -46,7 +46,8 @@ export function readElsewhere(store, event) {
         : name !== undefined
         ? conversation.target === `@${name}`
         : conversation.kind !== 'room';
-      if (isMeant) conversation.read(Math.min(id, store.cursor)); // beyond the newest is the newest
+      const newest = Math.max(store.cursor, conversation.newestId); // an id beyond it counts as it
+      if (isMeant) conversation.read(Math.min(id, newest));
     }
   }
   store.tell({ kind: 'list' });

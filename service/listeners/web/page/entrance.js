@@ -31,6 +31,7 @@ export class Entrance {
     this.motd = '';
     this.account = ''; // the name of who is in
     this.token = '';
+    this.lead = 0; // ms that the service's clock is ahead, by its last login
     this.environment = environment;
     this.vault = new Vault(environment);
     /** @type {((problem: Refusal | null) => void)[]} who waits for `hello` */
@@ -46,6 +47,11 @@ export class Entrance {
       turn: () => this.turn(),
     });
     environment.onChange(() => this.wire.nudge());
+  }
+
+  /** The service's time in ms: this machine's clock may be wrong. */
+  get serviceNow() {
+    return this.environment.now() + this.lead;
   }
 
   get isSecure() {
@@ -298,6 +304,7 @@ export class Entrance {
     const isBack = this.phase === 'in';
     this.phase = 'in';
     this.isEntered = true;
+    this.lead = Date.parse(login.time) - this.environment.now() || 0;
     this.notice = '';
     if (this.account && this.account !== login.username) this.vault.empty(this.account, login.username); // it was renamed
     this.account = login.username;

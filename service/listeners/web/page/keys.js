@@ -5,6 +5,8 @@ import { byId } from './dom.js';
 
 /** @typedef {import("./main.js").App} App */
 
+const TYPES_WITH_ALT = /Mac|iP(hone|ad)/.test(navigator.platform);
+
 /** @param {App} app */
 export function bindKeys(app) {
   addEventListener('keydown', (event) => {
@@ -25,6 +27,9 @@ function deedOf({ key, code, altKey, ctrlKey, metaKey, target }, app) {
   const isWriting = element.matches('input, textarea, select');
   const isBox = element.id === 'text';
   if (altKey && !ctrlKey && !metaKey) {
+    if (isWriting && TYPES_WITH_ALT && key.length === 1) {
+      return; // brackets, @ and many letters are typed so
+    }
     const digit = /^Digit([1-9])$/.exec(code)?.[1];
     if (digit) {
       return () => app.turn(Number(digit) - 1);

@@ -68,7 +68,9 @@ export const labels = {
   muted: (/** @type {string} */ until) =>
     `A moderator has silenced you here${until ? ` until ${until}` : ''}. You can read.`,
   lost: (/** @type {string} */ title) => `You are no longer in ${title}.`,
-  gone: (/** @type {string} */ title) => `You are not in ${title}, or it does not exist.`,
+  nobody: (/** @type {string} */ name) => `There is no user called ${name}. Check the name.`,
+  gone: (/** @type {string} */ title) =>
+    `You are not in ${title}, or it does not exist. The + beside “Rooms” shows what you can join.`,
   invitation: (/** @type {string} */ title) => `You are invited to ${title}.`,
   join: 'Join',
   notAllowed: 'Only some may write here. You can read.',

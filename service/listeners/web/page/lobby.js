@@ -94,7 +94,7 @@ export class Lobby extends Entrance {
     const room = this.roomOf(target);
     const command = /** @type {const} */ ({ command: 'moderate', room, username, action });
     await this.ask({ ...command, role, reason: reason || undefined, minutes }, (ack) => {
-      const now = this.environment.now();
+      const now = this.serviceNow;
       const until = minutes && new Date(now + minutes * 60_000).toISOString();
       const event = { room, username: ack.username, action, role, reason, until: until || undefined };
       happen(this.store, { type: 'member', by: this.store.me, time: new Date(now).toISOString(), ...event });

@@ -46,8 +46,8 @@ export class App {
       talk: () => import('./rooms.js').then(({ openTalk }) => openTalk(this), this.complain),
       person: (/** @type {string} */ name) =>
         import('./person.js').then(({ openPerson }) => openPerson(this, name), this.complain),
-      remove: (/** @type {string} */ target, /** @type {number} */ id) =>
-        import('./rooms.js').then(({ openRemoval }) => openRemoval(this, target, id), this.complain),
+      remove: (/** @type {number} */ id) =>
+        import('./rooms.js').then(({ openRemoval }) => openRemoval(this, id), this.complain),
       room: (/** @type {string} */ target) =>
         import('./rooms.js').then(({ openRoom }) => openRoom(this, target), this.complain),
       search: () => import('./search.js').then(({ openSearch }) => openSearch(this), this.complain),
@@ -117,6 +117,8 @@ export class App {
       this.target = '';
       this.talk.target = '';
       this.talk.leave();
+      this.talk.forget();
+      this.composer.forget();
       for (const open of document.querySelectorAll('dialog')) {
         open.close();
       }
@@ -341,7 +343,7 @@ export class App {
 
   /** @param {unknown} wrong */
   complain(wrong) {
-    const text = wrong instanceof Error ? wrong.message : String(wrong);
+    const text = oneLine(wrong instanceof Error ? wrong.message : String(wrong));
     byId('toast')?.remove();
     const toast = h(
       'div',

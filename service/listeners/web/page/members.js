@@ -31,11 +31,11 @@ export class Members {
     );
   }
 
-  /** Asks once who is there, each time that the answer may have become another one. */
+  /** Asks once who is there, each time that the answer may have become another one: after a loss, too. */
   ask() {
     const { session, target } = this.app;
     const conversation = session.store.get(target);
-    if (!conversation || conversation.members || conversation.kind === 'talk') {
+    if (!conversation || conversation.kind === 'talk') {
       return;
     }
     const { isInvited, isLost } = conversation;

@@ -39,7 +39,11 @@ export function changeRoom(store, room) {
   const target = store.roomOf(room.room);
   let conversation = store.get(target);
   if (room.gone) {
-    if (conversation?.role) conversation.note('', words.gone(titleOf(conversation)));
+    if (conversation?.role) {
+      conversation.note('', words.gone(titleOf(conversation)));
+      conversation.isGone = true;
+      store.tell({ kind: 'messages', target });
+    }
     return store.lose(target);
   }
   const isOther = conversation !== undefined && room.created !== undefined && conversation.created !== room.created;

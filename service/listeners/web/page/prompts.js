@@ -14,7 +14,7 @@ export const prompts = {
   again: 'The same again',
   differ: 'The two passwords differ. Type them once more.',
   known: 'is registered. Type the password to log in.',
-  isNew: 'is a new name. Choose a password to register it; at least 8 characters.',
+  isNew: 'is a new name. Choose a password to register it.',
   otherName: 'Another name',
   stays: 'Stay logged in on this device',
   logIn: 'Log in',
@@ -77,7 +77,7 @@ export const prompts = {
 
   // Rooms
   roomsTitle: 'Rooms',
-  noneFound: 'There is no room yet. You can make one.',
+  noneFound: 'No room to show. You can make one.',
   makeRoom: 'Make a room',
   roomName: 'Name',
   roomHint: 'A letter first, then letters, digits, - and _',

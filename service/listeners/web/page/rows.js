@@ -101,6 +101,7 @@ export class Entries {
       rows.push(this.start(), ...(notes.get(0) ?? []));
     }
     const lastOwn = messages.findLast(({ own }) => own)?.id ?? 0;
+    const lastOther = messages.findLast(({ own }) => !own)?.id ?? 0;
     let isDivided = start > 0 && messages[start - 1]?.id > this.divider.after;
     for (let index = start; index < Math.min(end, messages.length); index++) {
       const message = messages[index];
@@ -119,7 +120,10 @@ export class Entries {
       const isFirst = rows.length > length || !before || notes.has(before.id) || !isTogether(before, message);
       const next = messages[index + 1];
       // Delivered is said of the last one only; what is stored, once for a run of own messages.
-      const isTold = message.status === 'delivered' ? message.id === lastOwn : next?.status !== message.status;
+      // Who has written since has seen it.
+      const isTold = message.status === 'delivered'
+        ? message.id === lastOwn
+        : next?.status !== message.status && message.id > lastOther;
       rows.push(this.message(message, isFirst, Boolean(message.status) && isTold));
       rows.push(...(notes.get(message.id) ?? []));
     }

@@ -109,7 +109,6 @@ export class Session extends Lobby {
   async open(target) {
     const { store } = this;
     const before = store.get(store.open);
-    const isNew = !store.get(target);
     if (this.phase === 'in') {
       if (target[0] === '@') store.begin(target);
       if (!store.get(target)) throw new Refusal(words.notThere, 'not_a_member');
@@ -117,8 +116,7 @@ export class Session extends Lobby {
     store.open = target;
     if (before?.isLost && before.target !== target) store.lose(before.target);
     this.look({ isAtEnd: false, at: Infinity });
-    // Whether there is somebody of that name, and how it is written, only the service knows.
-    if (this.isCaughtUp) await (isNew ? this.newest(target) : this.load(target));
+    if (this.isCaughtUp) await this.load(target);
   }
 
   /**
@@ -186,14 +184,13 @@ export class Session extends Lobby {
 
   /**
    * Deletes a message.
-   * @param {string} target
    * @param {number} id
    * @param {string} [reason]
    */
-  async remove(target, id, reason) {
-    const erase = () => this.store.erase(id, new Date(this.environment.now()).toISOString());
-    await this.ask({ command: 'delete', id, reason: reason || undefined }, erase);
-    this.changed({ kind: 'messages', target });
+  async remove(id, reason) {
+    await this.ask({ command: 'delete', id, reason: reason || undefined }, () => {
+      this.store.erase(id, new Date(this.environment.now()).toISOString());
+    });
   }
 
   /**
@@ -327,7 +324,9 @@ export class Session extends Lobby {
     const conversation = this.store.get(target);
     if (!conversation || conversation.isLost || conversation.isInvited) return;
     const limit = this.wantedOf(target);
-    if (!conversation.hasNewest) await this.fetch(target, { limit });
+    // Whether there is somebody of that name, and how it is written, only the service knows.
+    const isUnsure = conversation.isTalk && !conversation.messages.length;
+    if (!conversation.hasNewest || isUnsure) await this.fetch(target, { limit });
     else if (conversation.isGap(0) && conversation.messages.length < limit) {
       await this.fetch(target, { before: conversation.messages[0]?.id, limit });
     }

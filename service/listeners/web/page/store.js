@@ -38,6 +38,7 @@ export class Store {
     this.open = MAIN; // the conversation on show
     this.isLooking = false; // at the end of it
     this.lookedAt = Infinity; // the id of a message on show, from which far ones may be thrown away
+    this.seam = 0; // the newest id at the login: what is later comes live
     this.cursor = 0; // the largest id of a message that came live or by `since`
     /** What of every talk is loaded from its beginning here. */
     this.base = new Spans();
@@ -117,6 +118,7 @@ export class Store {
    */
   start(login, mainRoom) {
     this.me = login.username;
+    this.seam = login.last_id;
     this.mainRoom = mainRoom;
     this.finder = finderOf(login.username);
     for (const spans of [this.base, ...[...this.all.values()].map((one) => one.spans)]) {
@@ -149,20 +151,22 @@ export class Store {
   /**
    * An own message is stored.
    * @param {import('./protocol.js').AckReply} ack
-   * @param {{ target: string, text: string, kind: string }} sent
+   * @param {{ target: string, created?: string, text: string, kind: string }} sent
    */
   sent(ack, sent) {
     if (ack.id === undefined || ack.time === undefined) return;
     const target = ack.to === undefined ? sent.target : `@${ack.to}`;
     const conversation = ack.to === undefined ? this.all.get(target) : this.begin(target);
-    if (!conversation) return;
+    // It may have been said in a room that is gone meanwhile, before there was another one of its name.
+    if (!conversation || sent.created && sent.created !== conversation.created) return;
     const { id, time } = ack;
     const row = { id, time, from: this.me, to: ack.to, message: sent.text, kind: sent.kind };
     const place = this.put(conversation, row);
     if (ack.status && conversation.change(id, { status: ack.status }) && !place) {
       this.tell({ kind: 'messages', target });
     }
-    if (place && ack.to === this.me) conversation.miss(id); // a note to oneself is missed until it is confirmed
+    // A note to oneself is missed until it is confirmed; of an older one the service says it with the login.
+    if (place && ack.to === this.me && id > this.seam) conversation.miss(id);
     this.tellOf(conversation, place, id);
   }
 

@@ -105,6 +105,12 @@ export class Talk {
     byId('list').replaceChildren();
   }
 
+  /** Nobody is logged in any more: who comes next finds nothing of it. */
+  forget() {
+    this.places.clear();
+    this.spoken.replaceChildren();
+  }
+
   /** @param {number} [id] */
   show(id = 0) {
     const { store } = this.app.session;
@@ -293,10 +299,10 @@ export class Talk {
   }
 
   remove() {
-    const [row, target] = [this.chosen, this.target];
+    const row = this.chosen;
     const message = row && this.messageOf(row);
     if (message && this.mayDelete(row)) {
-      this.app.dialogs.remove(target, message.id);
+      this.app.dialogs.remove(message.id);
     }
   }
 

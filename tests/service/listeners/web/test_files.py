@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,3 +126,13 @@ def test_what_gzip_makes_longer_is_sent_as_it_is(page: Files) -> None:
     answer = ask(page, "/icon.svg", "Accept-Encoding: gzip")
     assert answer is not None
     assert answer.body == b"<svg/>"
+
+
+def test_the_own_page_names_what_is_there() -> None:
+    """Whatever its HTML names is handed out: scripts, styles, icon, manifest."""
+    own = Files()
+    answer = ask(own, "/")
+    assert answer is not None
+    named = re.findall(r'(?:href|src)="(/[^"]+)"', answer.body.decode())
+    assert len(named) >= 4
+    assert [name for name in named if status(own, name) != 200] == []

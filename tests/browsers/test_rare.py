@@ -1,0 +1,103 @@
+"""What is rare at the page: names that are nobody's, rooms that others change, losses at a bad time, the next user."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browsers.between import Between
+    from tests.browsers.person import Person
+    from tests.browsers.service import Chat
+
+
+def test_a_topic_that_somebody_else_sets_is_told(visit: Callable[..., Person], chat: Chat) -> None:
+    """In a quiet line, and the room goes on."""
+    bob, alice = chat.enter("bob", rooms=True), visit()
+    bob.ask("create", room="ops")
+    alice.register("alice")
+    alice.join_room("ops")
+    bob.ask("set_room", room="ops", topic="tea")
+    alice.is_told("The topic is now: tea")
+    bob.ask("pm", room="ops", message="still here")
+    alice.sees("still here")
+
+
+def test_a_room_that_is_gone_says_so(visit: Callable[..., Person], chat: Chat) -> None:
+    """Where it is open: in a line, and without an offer to join it again."""
+    alice = visit()
+    alice.register("alice")
+    alice.make_room("ops")
+    command = [sys.executable, "-m", "service.admin", "room", "delete", "ops", "--db", str(chat.database)]
+    subprocess.run(command, check=True, capture_output=True)
+    alice.is_told("#ops is gone. Nobody can read or write there any more.")
+    alice.is_told("You are no longer in #ops.")
+    expect(alice.page.locator("#composer").get_by_role("button", name="Join")).to_have_count(0)
+
+
+def test_an_address_of_nobody_says_so(visit: Callable[..., Person], chat: Chat) -> None:
+    """It offers no room of that name, and is left like any other conversation."""
+    alice = visit(f"{chat.url}#/@nobody-here")
+    alice.register("alice")
+    alice.is_told("There is no user called nobody-here.")
+    expect(alice.page.locator("#composer").get_by_role("button", name="Join")).to_have_count(0)
+    alice.turn_to("all")
+    expect(alice.conversation("nobody-here")).to_have_count(0)
+
+
+def test_a_talk_in_capitals_is_the_same_talk(visit: Callable[..., Person], chat: Chat) -> None:
+    """What is said there stays in sight."""
+    chat.enter("bob")
+    alice = visit()
+    alice.register("alice")
+    alice.page.goto(f"{chat.url}#/@BOB")
+    alice.is_at("bob")
+    alice.say("hello")
+    alice.has_sent("hello")
+    assert alice.page.url.endswith("#/@bob")
+    expect(alice.conversation("BOB")).to_have_count(0)
+
+
+def test_half_a_character_does_not_wait_for_ever(visit: Callable[..., Person]) -> None:
+    """A text that no line can say is sent with a sign in its place."""
+    alice = visit()
+    alice.register("alice")
+    alice.composer.evaluate("box => { box.value = 'half \\ud83d'; box.dispatchEvent(new Event('input')); }")
+    alice.composer.press("Enter")
+    alice.has_sent("half")
+
+
+def test_members_that_left_meanwhile_are_gone(visit: Callable[..., Person], chat: Chat, between: Between) -> None:
+    """After a loss the list of members is asked for anew."""
+    bob, alice = chat.enter("bob", rooms=True), visit(between.url)
+    bob.ask("create", room="ops")
+    alice.register("alice")
+    alice.join_room("ops")
+    members = alice.page.get_by_role("complementary", name="Members").get_by_role("button")
+    expect(members.filter(has_text="bob")).to_have_count(1)
+    between.down.hold()
+    bob.ask("leave", room="ops")
+    between.cut()
+    between.down.open()
+    expect(members.filter(has_text="bob")).to_have_count(0)
+
+
+def test_who_logs_in_next_finds_nothing_of_the_one_before(visit: Callable[..., Person], chat: Chat) -> None:
+    """Neither drafts, nor what was read aloud, nor the talk that was open."""
+    bob, alice = chat.enter("bob"), visit()
+    alice.register("alice")
+    alice.write_to("bob")
+    bob.ask("dm", to="alice", message="a secret")
+    alice.sees("a secret")
+    alice.composer.fill("a draft")
+    alice.log_out()
+    expect(alice.page.locator("#spoken")).to_be_empty()
+    expect(alice.page.locator("#text")).to_have_value("")
+    alice.register("carol")
+    alice.is_at("all")
+    expect(alice.conversation("bob")).to_have_count(0)
