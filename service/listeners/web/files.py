@@ -27,7 +27,7 @@ _TYPES: Final = {
     "webmanifest": "application/manifest+json",
 }
 _INDEX: Final = "index.html"
-_STYLE: Final = "style.css"  # all style sheets in one
+_STYLE: Final = "style.css"  # the style sheets that the page names, in one
 _MAIN: Final = "main.js"  # the page's script: what it does not lead to is not handed out
 _NO_GZIP: Final = re.compile(r"q=0(\.0{0,3})?")
 
@@ -74,10 +74,13 @@ def _packed(contents: Mapping[str, bytes]) -> dict[str, bytes]:
     """Returns the files as they are sent: few and small, as each costs a connection."""
     texts = {name: content.decode() for name, content in contents.items() if name.endswith((".js", ".css", ".html"))}
     sent = {name: content for name, content in contents.items() if name not in texts}
-    page, style = pack_styles(texts[_INDEX], texts, _STYLE)
-    modules = {name: text for name, text in texts.items() if name.endswith(".js")}
-    packed = {_INDEX: page, _STYLE: style} | pack(modules, _MAIN)
+    page, styles = pack_styles(texts[_INDEX], _some(texts, ".css"), _STYLE)
+    packed = {_INDEX: page} | styles | pack(_some(texts, ".js"), _MAIN)
     return sent | {name: text.encode() for name, text in packed.items()}
+
+
+def _some(texts: Mapping[str, str], end: str) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if name.endswith(end)}
 
 
 def _load(content: bytes, content_type: str) -> _File:
