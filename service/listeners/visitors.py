@@ -32,7 +32,7 @@ VISIT_TIME: Final = 10.0  # seconds for TLS, request and answer: a phone far out
 STAY: Final = 1.0  # seconds that a visit has at least, whatever comes from its own network: most take a tenth of it
 LINGER: Final = 1.0  # seconds for the peer to take the last bytes, and to go, before a reset could take them away
 LINGER_BYTES: Final = 1_048_576  # that it may say meanwhile, to be dropped: more than any request has
-VISIT_COST: Final = 0.25  # commands before the login that a visit counts as: a page with its files are twenty visits
+VISIT_COST: Final = 0.25  # commands before the login that a visit counts as: a page with its files is some ten visits
 
 _DRAIN_BYTES: Final = 65_536
 
@@ -51,6 +51,8 @@ class Visit:
         self.deadline = self.begun_at + visitors.seconds  # for all of it, but for the leave
         self.is_handed_on = False
         self._visitors = visitors
+        self._is_proxys = visitors.proxies.is_trusted(str(address[0]))  # until it is known who comes through it
+        self._unpaid = 0.0  # commands, meanwhile: else what one client sends through it would hold up all others
         self._is_cut = threading.Event()
 
     # -- for the port that serves it ----------------------------------------------------------------------------------
@@ -81,14 +83,18 @@ class Visit:
             self.stream.send(last_word)
 
     def comes_from(self, host: str) -> None:
-        """Says from which address the client came to the proxy, and charges that. Raises TimeoutError."""
+        """Says from which address the client came to the proxy, and charges that for all so far. Raises TimeoutError."""
         self.origin = origin_of(host)
         self.stream.peer = f"[{host}]" if ":" in host else host  # its port is not known
         _log.debug("%s comes through the proxy %s", self.stream.peer, format_address(self.address))
-        self.charge(VISIT_COST)
+        self._is_proxys = False
+        self.charge(self._unpaid)
 
     def charge(self, cost: float) -> None:
         """Charges its address for so many commands, and waits until they are due. Raises TimeoutError then."""
+        if self._is_proxys:
+            self._unpaid += cost
+            return
         shares = self._visitors.shares
         wait = shares.knock(self.origin, cost) if shares is not None else 0.0
         if wait:
@@ -112,8 +118,7 @@ class Visit:
     def run(self, serve: Callable[[Visit], None], context: ssl.SSLContext | None, not_tls: bytes) -> None:
         """Is the thread."""
         try:
-            if not self._visitors.proxies.is_trusted(str(self.address[0])):
-                self.charge(VISIT_COST)
+            self.charge(VISIT_COST)
             if context is None or self._shake_hands(context, not_tls):
                 serve(self)
         except OSError as error:  # a time-out, too

@@ -389,6 +389,23 @@ def test_behind_a_proxy_the_client_is_charged() -> None:
     assert shares.knock(origin_of("10.0.0.1"), VISIT_COST) == 0.0
 
 
+def test_what_comes_through_a_proxy_is_never_its_own_debt() -> None:
+    """Bytes that came before it is known who sends them are that client's, too: else one held up all that follow."""
+    shares = Shares(Settings(address_share=0.01), seconds)
+
+    def serve(visit: Visit) -> None:
+        visit.charge(KNOCK_BURST)  # as many bytes would
+        visit.comes_from(visit.receive().decode())
+
+    with open_house(seconds=0.2, shares=shares) as house:
+        far = house.come("10.0.0.1", serve)
+        assert far is not None
+        far.sendall(b"192.0.2.1")
+        assert is_over(far)
+    assert shares.knock(origin_of("10.0.0.1"), VISIT_COST) == 0.0
+    assert shares.knock(origin_of("192.0.2.1"), VISIT_COST) > 0.0
+
+
 def test_behind_a_proxy_the_clients_are_told_apart(house: House) -> None:
     """One that comes often through it makes room for another, once it is known who comes."""
     known: list[str] = []
