@@ -80,6 +80,7 @@ class Visit:
     def say_at_once(self, last_word: bytes) -> None:
         """Sends what the kernel takes without waiting, past the deadline, too."""
         with suppress(OSError):
+            self._never_wait_to_send()
             self.stream.send(last_word)
 
     def comes_from(self, host: str) -> None:
@@ -148,6 +149,7 @@ class Visit:
         """Closes the stream once the peer has had the time to read."""
         until, dropped = time.monotonic() + LINGER, 0
         with suppress(OSError):
+            self._never_wait_to_send()
             self.stream.end_sending()
             while not self._is_cut.is_set() and dropped < LINGER_BYTES and (left := until - time.monotonic()) > 0:
                 self.socket.settimeout(left)
@@ -163,6 +165,10 @@ class Visit:
 
     def _set_timeout(self) -> None:
         self.socket.settimeout(self._left())
+
+    def _never_wait_to_send(self) -> None:
+        """With a time-out Python waits for space before it sends, even where the send itself is not to wait."""
+        self.socket.settimeout(None)
 
     def _left(self) -> float:
         left = self.deadline - time.monotonic()

@@ -133,6 +133,23 @@ def test_an_answer_that_nobody_takes_is_given_up() -> None:
     assert tried == ["it took too long"]
 
 
+def test_a_last_word_is_not_waited_for() -> None:
+    """Nor is the end, in TLS: a peer that reads nothing would hold its visit as long again."""
+    done: list[bool] = []
+
+    def shout(visit: Visit) -> None:
+        visit.receive()
+        for _ in range(2):
+            visit.say_at_once(b"x" * 10_000_000)
+        done.append(True)
+
+    with open_house(seconds=3_600.0) as house:
+        far = house.come(serve=shout)
+        assert far is not None
+        far.sendall(b"hello")
+        until(lambda: done)
+
+
 def test_a_large_answer_arrives_whole(house: House) -> None:
     """More than the kernel takes at once waits until the peer has read."""
     far = house.come(serve=lambda visit: visit.send(b"x" * 3_000_000))
