@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import select
+import socket
 import threading
 import time
 from collections import Counter
@@ -19,7 +20,6 @@ from service.net.transport import Stream, TlsStream, format_address
 from service.origin import origin_of
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import Callable
 
@@ -32,6 +32,9 @@ VISIT_TIME: Final = 10.0  # seconds for TLS, request and answer: a phone far out
 STAY: Final = 1.0  # seconds that a visit has at least, whatever comes from its own network: most take a tenth of it
 LINGER: Final = 1.0  # seconds for the peer to take the last bytes, and to go, before a reset could take them away
 LINGER_BYTES: Final = 1_048_576  # that it may say meanwhile, to be dropped: more than any request has
+ANSWERED_BY: Final = (
+    1.0  # seconds at a stop for the answers to requests that are whole; a commit takes some milliseconds
+)
 VISIT_COST: Final = 0.25  # commands before the login that a visit counts as: a page with its files is some ten visits
 
 _DRAIN_BYTES: Final = 65_536
@@ -84,7 +87,7 @@ class Visit:
             self.stream.send(last_word)
 
     def comes_from(self, host: str) -> None:
-        """Says from which address the client came to the proxy, and charges that for all so far. Raises TimeoutError."""
+        """Says from which address the client came to the proxy, and charges that for all. Raises TimeoutError."""
         self.origin = origin_of(host)
         self.stream.peer = f"[{host}]" if ":" in host else host  # its port is not known
         _log.debug("%s comes through the proxy %s", self.stream.peer, format_address(self.address))
@@ -99,7 +102,8 @@ class Visit:
         shares = self._visitors.shares
         wait = shares.knock(self.origin, cost) if shares is not None else 0.0
         if wait:
-            self._is_cut.wait(min(wait, self._left()))
+            if self._is_cut.wait(min(wait, self._left())):
+                raise ConnectionAbortedError("it is to go")
             self._left()
 
     def hand_on(self) -> Stream:
@@ -135,6 +139,12 @@ class Visit:
         """Ends it at once. From any thread."""
         self._is_cut.set()
         self.stream.cut()
+
+    def hurry(self) -> None:
+        """Ends it, but for the answer to a request that is whole. From any thread."""
+        self._is_cut.set()
+        with suppress(OSError):  # gone already
+            self.socket.shutdown(socket.SHUT_RD)
 
     def _shake_hands(self, context: ssl.SSLContext, not_tls: bytes) -> bool:
         self.stream = TlsStream(self.socket, self.address, context, self._left())
@@ -256,7 +266,11 @@ class Visitors:
             visit.cut()
 
     def stop(self) -> None:
-        """Ends all visits and their threads, once no port receives any more."""
+        """Ends all visits and their threads, once no port receives any more.
+
+        What a webhook brought may be on its way to the disk: who sent it gets an answer, or would send it again. A
+        thread that waits for a disk which has stopped is left to end with the storage.
+        """
         with self._lock:
             self._stopping = True
             threads = [*self._staying.values(), *self._cut.values()]
@@ -264,9 +278,11 @@ class Visitors:
                 self._cut[visit] = self._staying.pop(visit)
             leavers = list(self._cut)
         for visit in leavers:
+            visit.hurry()
+        _join(threads, ANSWERED_BY)
+        for visit in leavers:
             visit.cut()
-        for thread in threads:
-            thread.join()
+        _join(threads, LINGER)
 
     def forget(self, visit: Visit) -> None:
         """Its thread is at the end, or there is none."""
@@ -288,3 +304,9 @@ class Visitors:
             if visit.origin.network == network and not visit.is_handed_on:
                 return None if network == own and newcomer.begun_at - visit.begun_at < self._stay else visit
         return None
+
+
+def _join(threads: list[threading.Thread], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))

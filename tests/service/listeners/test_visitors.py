@@ -377,6 +377,26 @@ def test_a_stop_ends_every_visit(monkeypatch: pytest.MonkeyPatch) -> None:
         assert all(map(is_over, (waits, lingers, owes)))
 
 
+def test_a_stop_leaves_behind_who_waits_for_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A webhook's request at a disk that has stopped; it ends by itself, once that or the storage does."""
+    monkeypatch.setattr(module, "ANSWERED_BY", 0.01)
+    monkeypatch.setattr(module, "LINGER", 0.01)
+    stands, go = threading.Event(), threading.Event()
+
+    def wait(_: Visit) -> None:
+        stands.set()
+        go.wait(PATIENCE)
+
+    with open_house() as house:
+        house.come(serve=wait)
+        assert stands.wait(PATIENCE)
+        (thread,) = house.visitors._staying.values()
+        house.visitors.stop()
+        assert thread.is_alive()
+        go.set()
+        thread.join()
+
+
 # -- shares and proxies -----------------------------------------------------------------------------------------------
 def test_a_visit_is_charged_to_its_address() -> None:
     """Beyond its share an address waits, and up to its deadline only; another one does not."""
