@@ -117,7 +117,7 @@ class Person:
 
     def is_at(self, name: str) -> None:
         """Waits until the conversation is open that is called that."""
-        expect(self.page.get_by_role("heading", name=name, level=2)).to_be_visible()
+        expect(self.page.locator("#title")).to_contain_text(name)
 
     # -- what there is ------------------------------------------------------------------------------------------------
     def button(self, name: str) -> Locator:

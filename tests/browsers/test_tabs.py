@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.helpers import until
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -47,6 +49,21 @@ def enter_and_ask_for_calls(alice: Person, url: str) -> None:
     alice.page.keyboard.press("Escape")
 
 
+def open_beside(alice: Person) -> Person:
+    """A second tab, which would call if the first were closed."""
+    beside = alice.beside()
+    beside.is_in()
+    until(lambda: waiting_to_lead(beside) == 1)
+    return beside
+
+
+def waiting_to_lead(tab: Person) -> int:
+    """How many tabs would call if another one were closed; -1 while none calls."""
+    asked = "navigator.locks.query().then(locks => locks.held.length ? locks.pending.length : -1)"
+    count: int = tab.page.evaluate(asked)
+    return count
+
+
 def test_what_one_tab_sends_the_others_show(visit: Callable[..., Person], chat: Chat) -> None:
     """Once each, also in the tab that sent it."""
     alice = visit()
@@ -83,15 +100,14 @@ def test_a_text_that_waits_in_two_tabs_is_sent_once(visit: Callable[..., Person]
 def test_one_tab_calls(alice: Person, chat: Chat) -> None:
     """A direct message and a message with one's name, where nobody looks; a press on it leads there."""
     enter_and_ask_for_calls(alice, chat.url)
-    beside = alice.beside()
-    beside.is_in()
+    beside = open_beside(alice)
     for tab in (alice, beside):
         tab.look_away()
     bob = chat.enter("bob")
     bob.ask("pm", message="nothing for anybody")
     bob.ask("pm", message="have a look, alice")
     bob.ask("dm", to="alice", message="for you alone")
-    alice.page.wait_for_function("window.calls.length === 2")
+    until(lambda: len(calls(alice)) == 2)
     assert calls(alice, beside) == [["bob, #all", "have a look, alice"], ["bob", "for you alone"]]
     assert [tab.page.title().startswith("(2)") for tab in (alice, beside)] == [True, False]
     alice.page.evaluate("window.last.onclick()")
@@ -101,8 +117,7 @@ def test_one_tab_calls(alice: Person, chat: Chat) -> None:
 def test_nothing_calls_for_what_is_looked_at(alice: Person, chat: Chat) -> None:
     """In this tab or in another one; what comes after it does."""
     enter_and_ask_for_calls(alice, chat.url)
-    beside = alice.beside()
-    beside.is_in()
+    beside = open_beside(alice)
     alice.look_away()
     bob = chat.enter("bob")
     bob.ask("pm", message="have a look, alice")
@@ -110,17 +125,17 @@ def test_nothing_calls_for_what_is_looked_at(alice: Person, chat: Chat) -> None:
     expect(alice.conversation("all")).not_to_contain_text("unread")
     beside.look_away()
     bob.ask("pm", message="alice, once more")
-    alice.page.wait_for_function("window.calls.length > 0")
+    until(lambda: calls(alice))
     assert calls(alice, beside) == [["bob, #all", "alice, once more"]]
 
 
 def test_the_next_tab_calls_where_the_first_is_closed(alice: Person, chat: Chat) -> None:
     """Nobody misses a call for it."""
     enter_and_ask_for_calls(alice, chat.url)
-    beside = alice.beside()
-    beside.is_in()
+    beside = open_beside(alice)
     alice.page.close()
+    until(lambda: waiting_to_lead(beside) == 0)
     beside.look_away()
     chat.enter("bob").ask("dm", to="alice", message="for you alone")
-    beside.page.wait_for_function("window.calls.length === 1")
+    until(lambda: calls(beside))
     expect(beside.page).to_have_title(re.compile(r"^\(1\) #all"))

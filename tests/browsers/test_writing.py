@@ -151,4 +151,4 @@ def test_the_keys_do_what_the_list_says(alice: Person, chat: Chat) -> None:
     keys.press("Escape")
     expect(alice.composer).to_be_focused()
     keys.press("Control+k")
-    alice.is_told("Words to look for")
+    expect(alice.dialog.get_by_label("Words to look for")).to_be_focused()

@@ -9,6 +9,7 @@ import sys
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from freezegun import freeze_time
 
 from service.accounts import passwords
 from service.accounts.names import look_of
+from service.delivery.loop import Delivery
 from service.errors import ConfigError, SchemaError
 from service.server import Server
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Wire, enter, make_settings, open_storage, running_server
@@ -168,9 +170,10 @@ def test_a_bad_database_leaves_the_port_free(tmp_path: Path) -> None:
 
 
 # -- a slow reader ----------------------------------------------------------------------------------------------------
-def test_a_slow_reader_is_ended_and_catches_up(tmp_path: Path) -> None:
+def test_a_slow_reader_is_ended_and_catches_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that stops reading gets `bye slow` as its last whole line; the others get all; later it has all, too."""
     text, count = "x" * 4000, 5000
+    monkeypatch.setattr("service.server.Delivery", partial(Delivery, linger=3_600.0))  # it is read after all others
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "slow") as slow:
         slow.read_until_pong()
         alice.send(*({"command": "pm", "message": text, "nonce": f"{n}"} for n in range(count)))

@@ -73,7 +73,7 @@ def test_nobody_waits_for_one_that_stops_reading(door: Door, tmp_path: Path) -> 
                 other.close()
 
 
-@at("streams")
+@at("half sent")
 def test_several_slow_ones_are_ended_and_have_everything_later(
     door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,7 +102,7 @@ def test_several_slow_ones_are_ended_and_have_everything_later(
                 assert catch_up(back, got) == said
 
 
-@at("streams")
+@at("half sent")
 def test_one_that_reads_again_in_time_loses_nothing(door: Door, tmp_path: Path) -> None:
     """With less waiting than an outbox holds, the slow one goes on where it stopped, and stays."""
     with (

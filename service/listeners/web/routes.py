@@ -33,6 +33,7 @@ HOOK: Final = "/hook/"
 _SHOWN: Final = 100  # characters of a method or path in the log
 _NOTHING: Final = tell(404, "there is nothing of that name")
 _ASK_FOR_UPGRADE: Final[Fields] = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
+_ABOUT_UPGRADE: Final = ("connection", "host", "sec-websocket-", "upgrade")  # names of fields, or how they begin
 _log: Final = logging.getLogger("chat.web")
 
 
@@ -138,7 +139,7 @@ class Routes:
         try:
             stream = WebSocketStream.accept(
                 visit.stream,
-                request.head,
+                _about_upgrade(request),
                 request.rest,
                 framer=self._framer,
                 post=services.delivery.post,
@@ -156,6 +157,16 @@ class Routes:
             stream.send(b"".join(map(JSON.codec.encode, services.turn_away(reason))))
             stream.end_sending()
         return None
+
+
+def _about_upgrade(request: http.Request) -> bytes:
+    """Returns the head without fields that are not about a WebSocket: the library takes lines of 8 KiB at most.
+
+    A browser's cookies can be longer: on localhost it sends those of all that runs there.
+    """
+    lines = [f"{request.method} {CHAT} HTTP/{request.version}"]
+    lines += (f"{name}: {value}" for name, value in request.fields if name.startswith(_ABOUT_UPGRADE))
+    return "".join(f"{line}\r\n" for line in (*lines, "")).encode("latin-1")
 
 
 def _check_method(request: http.Request, *allowed: str) -> None:

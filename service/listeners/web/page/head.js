@@ -47,7 +47,7 @@ export class Head {
       h(
         'div',
         { class: 'place' },
-        h('h1', { class: 'cut', id: 'title', dir: 'auto' }, title),
+        h('h2', { class: 'cut', id: 'title', dir: 'auto' }, title),
         h(
           'div',
           { class: `topic${state ? ' state' : ''}`, title: topic },

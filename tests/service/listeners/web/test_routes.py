@@ -16,7 +16,7 @@ from websockets.typing import Origin
 from service import origin
 from service.listeners.web.answer import Answer, HookRequest
 from service.listeners.web.http import BODY_BYTES, POST_TIME
-from tests.support.helpers import PASSWORD, PATIENCE, enter
+from tests.support.helpers import PASSWORD, PATIENCE, enter, until
 from tests.support.web import UPGRADE, Web, ask, running_web, send
 
 if TYPE_CHECKING:
@@ -204,10 +204,26 @@ def test_a_page_chats_with_a_terminal(web: Web) -> None:
             assert bob.read_type("broadcast")["message"] == "hi"
 
 
+def test_long_cookies_keep_no_page_from_its_socket(web: Web) -> None:
+    """On localhost a browser sends those of all that runs there, in a line as long as a head may be."""
+    assert ask(web.port, "/chat", f"Cookie: {'x' * 15_000}", *UPGRADE).status == 101
+
+
 def test_a_program_needs_no_origin(web: Web) -> None:
     """Only browsers send one."""
     with connect(f"ws://{web.host}/chat", open_timeout=PATIENCE) as page:
         assert '"hello"' in page.recv(PATIENCE)
+
+
+def test_who_gets_a_socket_is_watched_for_the_login(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time counts from then on, which may be long after it was accepted; others have no login to be late for."""
+    watched: list[bool] = []
+    monkeypatch.setattr(routes_of(web.server), "_on_client", lambda: watched.append(True))
+    ask(web.port, "/")
+    ask(web.port, "/chat", "Origin: null", *UPGRADE)
+    with connect(f"ws://{web.host}/chat", open_timeout=PATIENCE):
+        until(lambda: watched)
+    assert watched == [True]
 
 
 def test_a_page_that_finds_no_place_is_told_on_its_socket(tmp_path: Path) -> None:
