@@ -69,6 +69,9 @@ export class List {
     if (start < 0) {
       start = Math.max(0, (end || count) - START);
     }
+    if (this.hadOldest && end <= MOST) {
+      start = 0; // what came in above the first entry, where there may be nothing to scroll
+    }
     if (this.isAtEnd || end <= start || (this.hadNewest && end < count && count - start <= MOST)) {
       end = count;
     }
@@ -89,6 +92,7 @@ export class List {
     }
     this.first = end > start ? source.keyAt(start) : '';
     this.last = end > start ? source.keyAt(end - 1) : '';
+    this.hadOldest = start === 0;
     this.hadNewest = end === source.count();
     const anchor = this.isAtEnd ? null : this.anchor(new Set(rows.map((row) => row.key)));
     this.reconcile(rows);
