@@ -112,7 +112,8 @@ lint: $(VENV)/dev.stamp ## check style (ruff), types (mypy), imports (import-lin
 	@$(BIN)/lint-imports
 	@$(DENO) lint --quiet
 	@$(DENO) fmt --quiet --check
-	@$(DENO) check --quiet service/listeners/web/page/*.js tests/page/*.js
+	@$(DENO) check --quiet service/listeners/web/page/*.js
+	@$(DENO) check --quiet tests/page/*.js
 
 format: $(VENV)/dev.stamp ## put the code into the house's format
 	@$(BIN)/ruff check --fix .

@@ -9,6 +9,7 @@ import json
 import re
 import signal
 import subprocess
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from websockets.sync.client import connect
@@ -47,7 +48,10 @@ class Firefox:
         self._log = (folder / "log").open("w+")
         self._program = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True)
         until(self._has_port)
-        self._socket = connect(f"{self._address}/session", max_size=None, compression=None, proxy=None)
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(
+            connect(f"{self._address}/session", max_size=None, compression=None, proxy=None)
+        )
         self._number = 0
         self.call("session.new", capabilities={})
 
@@ -80,7 +84,7 @@ class Firefox:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._open.close()
         self._program.send_signal(signal.SIGTERM)
         try:
             self._program.wait(PATIENCE)
@@ -114,27 +118,37 @@ class Tab:
 
     def click(self, role: str, name: str) -> None:
         """Presses the middle of the element with that role and that accessible name."""
-        self._point(self._find(role, name))
+        self._point(self._find(role=role, name=name))
 
-    def fill(self, role: str, name: str, text: str) -> None:
-        """Types into the field with that role and that accessible name; `ENTER` in the text is that key."""
-        self._point(self._find(role, name))
+    def fill(self, name: str, text: str) -> None:
+        """Types into the field with that accessible name; `ENTER` in the text is that key."""
+        self._point(self._find(name=name))  # by no role: one for a password has none
         keys = [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")]
         self._perform({"type": "key", "id": "keys", "actions": keys})
 
     def sees(self, text: str) -> None:
         """Waits until this text stands in the page, as it is shown."""
-        until(lambda: text in self.evaluate("document.body.innerText"))
+        shown = ""
+
+        def is_there() -> bool:
+            nonlocal shown
+            shown = self.evaluate("document.body.innerText")
+            return text in shown
+
+        try:
+            until(is_there)
+        except AssertionError:
+            raise AssertionError(f"no {text!r} in {shown!r}") from None
 
     def close(self) -> None:
         """Ends the tab and forgets what it stored."""
         self._browser.call("browser.removeUserContext", userContext=self._person)
 
-    def _find(self, role: str, name: str) -> str:
+    def _find(self, **value: str) -> str:
         found: list[dict[str, Any]] = []
 
         def look() -> bool:
-            locator = {"type": "accessibility", "value": {"role": role, "name": name}}
+            locator = {"type": "accessibility", "value": value}
             answer = self._browser.call("browsingContext.locateNodes", context=self._context, locator=locator)
             found[:] = answer["nodes"]
             return bool(found)

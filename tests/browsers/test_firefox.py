@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 def register(tab: Tab, chat: Chat) -> None:
     tab.go(chat.url)
-    tab.fill("textbox", "Your name", f"alice{ENTER}")
-    tab.fill("textbox", "Choose a password", PASSWORD)
-    tab.fill("textbox", "The same again", PASSWORD)
+    tab.fill("Your name", f"alice{ENTER}")
+    tab.fill("Choose a password", PASSWORD)
+    tab.fill("The same again", PASSWORD)
     tab.click("checkbox", "Stay logged in on this device")
     tab.click("button", "Register and log in")
     tab.sees("#all")
@@ -26,7 +26,7 @@ def test_people_talk(tab: Tab, chat: Chat) -> None:
     """Both ways."""
     bob = chat.enter("bob")
     register(tab, chat)
-    tab.fill("textbox", "Message #all", f"good morning{ENTER}")
+    tab.fill("Message #all", f"good morning{ENTER}")
     assert bob.read_type("broadcast")["message"] == "good morning"
     bob.ask("pm", message="good morning, alice")
     tab.sees("good morning, alice")
@@ -36,19 +36,19 @@ def test_a_wrong_password_is_told(tab: Tab, chat: Chat) -> None:
     """The right one is then taken."""
     chat.enter("alice")
     tab.go(chat.url)
-    tab.fill("textbox", "Your name", f"alice{ENTER}")
-    tab.fill("textbox", "Password", f"wrong horse{ENTER}")
-    tab.sees("password is wrong")
+    tab.fill("Your name", f"alice{ENTER}")
+    tab.fill("Password", f"wrong horse{ENTER}")
+    tab.sees("Wrong name or password")
 
 
 def test_a_reload_stays_logged_in(tab: Tab, chat: Chat) -> None:
     """And shows what was said."""
     register(tab, chat)
-    tab.fill("textbox", "Message #all", f"good morning{ENTER}")
+    tab.fill("Message #all", f"good morning{ENTER}")
     tab.sees("good morning")
     tab.reload()
     tab.sees("good morning")
-    tab.fill("textbox", "Message #all", f"still here{ENTER}")
+    tab.fill("Message #all", f"still here{ENTER}")
     until(lambda: chat.stored("still here"))
 
 
@@ -56,7 +56,7 @@ def test_it_comes_back_after_a_crash(tab: Tab, chat: Chat) -> None:
     """What was written meanwhile is sent, once; what was said meanwhile is there."""
     register(tab, chat)
     chat.kill()
-    tab.fill("textbox", "Message #all", f"on its way{ENTER}")
+    tab.fill("Message #all", f"on its way{ENTER}")
     tab.sees("Waits for the connection")
     chat.start_again()
     chat.enter("bob").ask("pm", message="said meanwhile")

@@ -52,6 +52,14 @@ test('what another session has shown is read here, and no more than that', () =>
   }
 });
 
+test('an id beyond the newest makes nothing read that comes later', () => {
+  const { store, unread } = setUp();
+  store.take({ type: 'read', id: 9e15 });
+  store.take({ type: 'direct', id: 9, from: 'bob', to: 'alice', time: TIME, message: 'hi' });
+  store.take({ type: 'broadcast', id: 10, from: 'bob', time: TIME, message: 'hi' });
+  assert.deepEqual(unread(), [1, 2, 1, 0]);
+});
+
 test('a new name takes the talk, its messages and the place online along', () => {
   const { store, told } = setUp();
   store.open = '@bob';

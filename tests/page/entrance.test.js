@@ -240,6 +240,15 @@ test('an account that was renamed takes along what is kept of it', async () => {
   assert.equal(session.keep?.get('draft'), 'half a word');
 });
 
+test('when the browser says that the network is back, or is looked at again, it does not wait', () => {
+  const changes = /** @type {(() => void)[]} */ ([]);
+  const { session, socket, sockets } = play({ onChange: (then) => changes.push(then) });
+  session.start();
+  socket().end();
+  for (const then of changes) then();
+  assert.equal(sockets.length, 2);
+});
+
 test('another version of the service is told, and left alone', () => {
   const { session, socket, sockets, clock } = play();
   session.start();
@@ -268,4 +277,21 @@ test('a browser that lets the page keep nothing says so', () => {
     }),
   );
   assert.match(session.memoryNote, /keeps nothing/);
+});
+
+test('who leaves on a dead connection is out after some seconds, and told that the service does not know', async () => {
+  const { session, clock } = await playIn();
+  const left = session.logout();
+  clock.pass(5000);
+  await left;
+  assert.equal(session.phase, 'out');
+  assert.match(session.notice, /could not be told/);
+});
+
+test('a service that cannot end a token is no reason to say that it has', async () => {
+  const { session, socket } = await playIn();
+  const left = session.logout();
+  socket().answer('logout', { type: 'error', code: 'storage_unavailable', message: 'nothing was stored' });
+  await left;
+  assert.match(session.notice, /could not be told/);
 });

@@ -125,6 +125,7 @@ export function environmentOf(makeSocket, clock, rest = {}) {
     isSecure: true,
     local: new Memory(),
     tab: new Memory(),
+    onChange: () => {},
     ...rest,
   };
 }

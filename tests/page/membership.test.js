@@ -154,3 +154,21 @@ test('a list of members that was asked for is kept up to date', () => {
   happen({ action: 'unmute', username: 'alice' });
   assert.deepEqual(get().members?.rows[1], member('alice'));
 });
+
+test('who was taken out and is invited again may join, also while the room is still on show', () => {
+  const { store } = setUp();
+  store.open = '#ops';
+  store.take({ type: 'member', room: 'ops', username: 'alice', action: 'kick', by: 'bob', time: TIME });
+  assert.equal(store.get('#ops')?.isLost, true);
+  store.take({ type: 'member', room: 'ops', username: 'alice', action: 'invite', by: 'bob', time: TIME });
+  assert.deepEqual([store.get('#ops')?.isLost, store.get('#ops')?.isInvited], [false, true]);
+});
+
+test('what is lost calls nobody any more', () => {
+  const { store } = setUp();
+  store.open = '#ops';
+  store.take({ type: 'broadcast', id: 9, room: 'ops', from: 'bob', message: 'alice?', time: TIME });
+  assert.equal(store.unread().mentions, 1);
+  store.take({ type: 'member', room: 'ops', username: 'alice', action: 'kick', by: 'bob', time: TIME });
+  assert.deepEqual(store.unread(), { messages: 0, mentions: 0 });
+});

@@ -92,3 +92,22 @@ Deno.test('a talk that has another name takes its texts along', () => {
   outbox.rename('@bob', '@bobby');
   assert.equal(open(area).all[0].target, '@bobby');
 });
+
+Deno.test('an account that was renamed goes on with its texts, and with those that the storage did not hold', () => {
+  const area = new Memory();
+  const outbox = open(area);
+  outbox.add(text('held'));
+  area.removeItem([...area.all.keys()][0]);
+  outbox.moveTo('alicia');
+  outbox.add(text('new'));
+  assert.deepEqual(texts(open(area, 'alicia')), ['held', 'new']);
+  assert.equal(area.length, 2);
+});
+
+Deno.test('what is written after the clock was set back comes behind what waits from before', () => {
+  const area = new Memory();
+  open(area).add(text('one'));
+  const later = new Outbox(area, 'alice', { ...environment, now: () => clock.now() - 3600_000 });
+  later.add(text('two'));
+  assert.deepEqual(texts(later), ['one', 'two']);
+});

@@ -49,3 +49,26 @@ Deno.test('an entry is found by its key, or the next one behind it', () => {
   assert.deepEqual(['m1', 'm10', 'm11', 'm12', 'px'].map((key) => entries.find(key)), [0, 0, 1, -1, -1]);
   assert.equal(entries.keyAt(1), 'm11');
 });
+
+Deno.test('what happened is drawn also where nobody said when, and in a conversation without messages', () => {
+  const entries = entriesOf([]);
+  entries.conversation.note('', 'The topic is now: tea');
+  entries.conversation.note('2026-11-21T09:00:00.000Z', 'bob silenced carol.');
+  const rows = entries.rows(0, 0);
+  assert.deepEqual(rows.map(({ key }) => key), ['start', 'n1', 'n2']);
+  /** @type {string[]} */
+  const titles = [];
+  const scope = /** @type {any} */ (globalThis);
+  scope.document = { // as much of one as it takes
+    createElement: () => ({
+      setAttribute: (/** @type {string} */ name, /** @type {any} */ value) => name === 'title' && titles.push(value),
+      append: () => {},
+    }),
+  };
+  try {
+    for (const row of rows.slice(1)) row.make();
+  } finally {
+    delete scope.document;
+  }
+  assert.equal(titles.length, 1); // of the one with a time
+});

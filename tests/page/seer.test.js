@@ -16,16 +16,9 @@ const broadcast = (/** @type {number} */ id, /** @type {object} */ rest = {}) =>
 const seen = (/** @type {import('./fakes.js').PlayedSocket} */ socket) =>
   socket.sent.filter(({ command }) => command === 'seen').map(({ command: _, ref: __, ...rest }) => rest);
 
-/** Somebody who is in, with all there. @param {object} [login] */
-async function setUp(login) {
-  const played = await playIn(login);
-  played.socket().answer('history', { type: 'history', messages: [], more: false });
-  return played;
-}
-
 test('only what is visible, focused and at the end counts as seen', async () => {
   for (const missing of ['isVisible', 'isFocused', 'isAtEnd']) {
-    const { session, socket, clock } = await setUp();
+    const { session, socket, clock } = await playIn();
     session.look({ ...LOOKS, [missing]: false });
     socket().say(broadcast(5));
     clock.pass(PAUSE);
@@ -37,7 +30,7 @@ test('only what is visible, focused and at the end counts as seen', async () => 
 });
 
 test('one word is for all of a moment', async () => {
-  const { session, socket, clock } = await setUp();
+  const { session, socket, clock } = await playIn();
   session.look(LOOKS);
   for (let id = 1; id <= 50; id++) socket().say(broadcast(id));
   clock.pass(PAUSE);
@@ -48,7 +41,7 @@ test('one word is for all of a moment', async () => {
 
 test('what is said elsewhere stays unread, and each conversation has its own word', async () => {
   const ops = { room: 'ops', created: TIME, topic: '', private: false, members: 1, role: 'member' };
-  const { session, socket, clock } = await setUp({ rooms: [ops] });
+  const { session, socket, clock } = await playIn({ rooms: [ops] });
   session.look(LOOKS);
   socket().say(broadcast(5, { room: 'ops' }), broadcast(6, { type: 'direct', to: 'alice' }));
   clock.pass(PAUSE);
@@ -62,7 +55,7 @@ test('what is said elsewhere stays unread, and each conversation has its own wor
 });
 
 test('own messages need no word', async () => {
-  const { session, socket, clock } = await setUp();
+  const { session, socket, clock } = await playIn();
   session.look(LOOKS);
   socket().say(broadcast(5, { from: 'alice' }));
   clock.pass(PAUSE);
@@ -70,7 +63,7 @@ test('own messages need no word', async () => {
 });
 
 test('where newer ones are missing nothing is seen', async () => {
-  const { session, socket, clock } = await setUp();
+  const { session, socket, clock } = await playIn();
   socket().say(broadcast(5));
   session.store.get('#')?.spans.cut(6, Infinity);
   session.look(LOOKS);
@@ -83,7 +76,7 @@ test('where newer ones are missing nothing is seen', async () => {
 });
 
 test('what the service has not heard because of a loss is told after the next login', async () => {
-  const { session, socket, clock } = await setUp();
+  const { session, socket, clock } = await playIn();
   session.look(LOOKS);
   socket().say(broadcast(5));
   socket().end();
@@ -95,7 +88,7 @@ test('what the service has not heard because of a loss is told after the next lo
 });
 
 test('when the page goes away what was shown is told at once', async () => {
-  const { session, socket } = await setUp();
+  const { session, socket } = await playIn();
   session.look(LOOKS);
   socket().say(broadcast(5));
   session.leavePage();
@@ -103,7 +96,7 @@ test('when the page goes away what was shown is told at once', async () => {
 });
 
 test('a service without rooms is not told of the main room while a talk is unread, as it would take that along', async () => {
-  const { session, socket, sockets, clock } = await setUp();
+  const { session, socket, sockets, clock } = await playIn();
   socket().end();
   clock.pass(1000);
   socket().say({ ...HELLO, features: [] });

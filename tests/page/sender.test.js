@@ -194,3 +194,27 @@ test('texts to somebody who has another name go there', async () => {
   assert.equal(sent(socket())[0].to, 'bobby');
   assert.deepEqual(shown(session, '@bobby').pending, ['hi waiting']);
 });
+
+test('what another tab keeps for itself does not put off what waits', async () => {
+  const { session, socket, clock } = await playIn();
+  session.say('#', 'hi');
+  socket().answer('pm', { type: 'error', code: 'storage_unavailable', message: 'nothing was stored' });
+  for (let second = 0; second < 5; second++) {
+    session.hearStorage('chat:kept:alice:draft #', 'a draft');
+    clock.pass(1000);
+  }
+  assert.equal(sent(socket()).length, 2);
+});
+
+test('a text whose line would be too long for the service is not taken: it ends the session for that', async () => {
+  const { session, socket } = await playIn();
+  socket().say({ ...HELLO, max_message: 100_000, max_line: 65_536 });
+  assert.match(session.say('#', '\u{1F600}'.repeat(16_200))?.text ?? '', /in parts/);
+  assert.equal(session.say('#', '\u{1F600}'.repeat(16_100)), null);
+});
+
+test('a text stays with who wrote it where the session has ended', async () => {
+  const { session, socket } = await playIn();
+  socket().say({ type: 'bye', reason: 'kicked' });
+  assert.equal(session.say('#', 'hi')?.code, 'offline');
+});

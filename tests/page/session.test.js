@@ -88,7 +88,7 @@ test('before the login it only says where to begin; a room that one is not in is
   const entered = session.login('alice', 'securepassword', true);
   await settle();
   const ops = { room: 'ops', created: TIME, topic: '', private: false, members: 1, role: 'member' };
-  socket().answer('login', loginOk({ rooms: [ops] }));
+  socket().answer('login', loginOk({ rooms: [ops], last_id: 300 }));
   await entered;
   assert.equal(session.store.open, '#ops');
   assert.equal(socket().sent.find(({ command }) => command === 'history').room, 'ops');
@@ -183,4 +183,36 @@ test('who looks at the end while the connection comes back has seen what came', 
   await chat.done(Promise.resolve());
   assert.equal(alice.store.unread().messages, 0);
   assert.equal(chat.service.unreadOf('alice', '#'), 0);
+});
+
+test('a search in the main room is one of that room alone', async () => {
+  const { session, socket } = await playIn();
+  session.search('tea', { target: '#' }).catch(() => {});
+  session.search('tea').catch(() => {});
+  const [here, everywhere] = socket().sent.filter(({ command }) => command === 'search');
+  assert.deepEqual([here.room, everywhere.room], ['all', undefined]);
+});
+
+test('a talk that was asked for by another form of a name is that of the account', async () => {
+  const { session, socket } = await playIn();
+  /** @type {any[]} */
+  const told = [];
+  session.subscribe((change) => change.kind === 'renamed' && told.push(change));
+  const opened = session.open('@BOB');
+  session.say('@BOB', 'hi');
+  socket().answer('history', { type: 'history', with: 'bob', messages: [], more: false });
+  await opened;
+  assert.deepEqual([session.store.open, session.store.get('@BOB')], ['@bob', undefined]);
+  assert.deepEqual(told, [{ kind: 'renamed', from: 'BOB', to: 'bob' }]);
+  assert.deepEqual(session.store.get('@bob')?.pending.map(({ text }) => text), ['hi']);
+  socket().answer('dm', { type: 'ack', command: 'dm', id: 3, time: TIME, to: 'bob', status: 'stored' });
+  assert.deepEqual(session.store.get('@bob')?.messages.map(({ text }) => text), ['hi']);
+});
+
+test('whether there is somebody of a name is asked when it is opened first', async () => {
+  const { session, socket } = await playIn();
+  const opened = session.open('@nobody');
+  socket().answer('history', { type: 'error', code: 'unknown_user', message: 'there is no user "nobody"' });
+  await assert.rejects(opened, /no user/);
+  assert.equal(session.store.get('@nobody')?.isLost, true);
 });

@@ -67,3 +67,10 @@ test('a talk with nobody any more is forgotten', async () => {
   assert.equal(session.store.get('@bob'), undefined);
   assert.deepEqual(session.talks?.names, []);
 });
+
+test('somebody whose message was missed is in the list at the next visit, too', async () => {
+  const { session, socket } = await playIn({ missed: 1, last_id: 5000 });
+  const row = { id: 3, time: TIME, from: 'carol', to: 'alice', message: 'hi' };
+  socket().answer('missed', { type: 'missed', messages: [row], more: false });
+  assert.deepEqual(session.talks?.names, ['carol']);
+});

@@ -185,3 +185,37 @@ Deno.test('without a connection a command is answered by nothing', () => {
   wire.send({ command: 'users' }, (reply) => replies.push(reply));
   assert.deepEqual(replies, [null]);
 });
+
+Deno.test('a clock that is set back does not keep it from finding out that the connection is dead', () => {
+  const { wire, sockets, clock, connect } = setUp();
+  const socket = connect();
+  clock.time -= 3600_000;
+  for (const timer of clock.timers.values()) timer.at -= 3600_000; // a browser's timers do not go by that clock
+  clock.pass(2 * SILENCE + PATIENCE);
+  assert.deepEqual([socket.sent.at(-1)?.command, socket.isClosed], ['ping', true]);
+  assert.notEqual(wire.state, 'online');
+  assert.equal(sockets.length, 1);
+});
+
+Deno.test('half a character is sent as a sign for one: the service could not read the line', () => {
+  const { wire, connect } = setUp();
+  const socket = connect();
+  wire.send({ command: 'pm', message: 'a\ud83d b\ude00 \u{1F600} \\ud83d' });
+  assert.equal(socket.sent[0].message, 'a\ufffd b\ufffd \u{1F600} \\ud83d');
+});
+
+Deno.test('an event that nobody can take does not cost those behind it', () => {
+  const { wire, told, connect } = setUp();
+  const socket = connect();
+  /** @type {string[]} */
+  const reported = [];
+  const report = (/** @type {ErrorEvent} */ event) => (event.preventDefault(), reported.push(event.message));
+  addEventListener('error', report);
+  wire.send({ command: 'users' }, () => {
+    throw new Error('strange');
+  });
+  socket.say({ type: 'users', ref: socket.sent[0].ref }, { type: 'presence' });
+  removeEventListener('error', report);
+  assert.deepEqual(told, ['hello', { type: 'presence' }]);
+  assert.match(reported.join(), /strange/);
+});

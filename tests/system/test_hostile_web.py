@@ -10,6 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from service.listeners.visitors import Visitors
 from tests.support.doors import Door, open_door
@@ -130,6 +132,34 @@ def test_an_odd_frame_that_is_right_gets_its_answer(place: Place, data: bytes) -
     place.hall.talk_while(lambda: eve.send_raw(data))
     answers = [line for line in eve.read_until_pong() if line["type"] != "broadcast"]
     assert [line.get("ref") for line in answers] == ["g"]
+
+
+SAID: Final = st.sampled_from(
+    (PONG_REPLY, LINE % b"hi", b'{"command":"history"}', b"\n", b"[", b"\xff", b"\xf0\x9f", b"")
+)
+PIECES: Final = st.lists(
+    st.builds(
+        lambda opcode, payload, last, flags: frame(opcode, payload, last=last, flags=flags),
+        st.sampled_from((TEXT, GO_ON) * 4 + tuple(range(16))),
+        SAID | st.binary(max_size=130),
+        st.booleans(),
+        st.sampled_from((0, 0, 0, 0x40, 0x10)),
+    )
+    | st.binary(max_size=20),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=PIECES)
+def test_whatever_comes_in_frames_ends_well(place: Place, pieces: list[bytes]) -> None:
+    """The connection ends without a failure of the service's, and those who chat are answered."""
+    with place.door.enter(place.hall.server, "eve") as eve:
+        eve.send_raw(b"".join(pieces))
+        with suppress(ConnectionError):  # it is cut off with some of this unread
+            eve.socket.shutdown(socket.SHUT_WR)
+            eve.read_to_end()
+    assert [wire.ask("ping")["type"] for wire in place.hall.others] == ["pong", "pong"]
 
 
 # -- requests ---------------------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ _COMMENTS: Final = (
 _BEHIND: Final = re.compile(r"^(.*[;,{(\[]) +// .*$", re.MULTILINE)  # a comment behind code
 _QUOTES: Final = "'\"`"
 _INDENT: Final = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
+# Lines that go on behind their end; one in which a comment is left ends where it does.
+_GOES_ON: Final = re.compile(r"^((?:(?!//).)*[;,{(])\n", re.MULTILINE)
 _STYLE: Final = re.compile(r'^<link rel="stylesheet" href="/([\w-]+\.css)">\n', re.MULTILINE)
 _STYLE_COMMENT: Final = re.compile(r"[ \t]*/\*.*?\*/", re.DOTALL)
 
@@ -127,7 +129,7 @@ def _without_comments(text: str) -> str:
     for comment in _COMMENTS:
         text = comment.sub("", text)
     text = _BEHIND.sub(lambda found: found[1] if _is_outside_texts(found[1]) else found[0], text)
-    return _INDENT.sub("", text)
+    return _GOES_ON.sub(r"\1", _INDENT.sub("", text))
 
 
 def _is_outside_texts(code: str) -> bool:

@@ -18,7 +18,7 @@
  *   readonly status: string
  * }} Message
  */
-/** What happened in a room, as a quiet line behind the message with the id `after`; `key` is its own.
+/** What happened in a room, as a quiet line behind the message with the id `after`, or at the beginning (0); `key` is its own.
  * @typedef {{ readonly key: number, readonly after: number, readonly time: string, readonly text: string }} Note
  */
 /** @typedef {import('./outbox.js').Pending} Pending */
@@ -218,7 +218,9 @@ export class Conversation {
    * @param {string} text
    */
   note(time, text) {
-    this.notes.push({ key: ++this.noteKey, after: this.newestId, time, text });
+    // 0: at the beginning, where that is known; without a place it is not shown
+    const after = this.newestId || (this.isGap(0) ? -1 : 0);
+    this.notes.push({ key: ++this.noteKey, after, time, text });
     if (this.notes.length > MOST_NOTES) this.notes.shift();
   }
 
@@ -234,6 +236,7 @@ export class Conversation {
     const shown = this.marker;
     this.count = unread;
     this.countedTo = lastId;
+    if (!unread) this.calls.clear();
     this.marker = readId;
     this.read(Math.max(readId, shown));
     return shown > readId ? shown : 0;

@@ -101,7 +101,11 @@ function run() {
   const deeds = [...due];
   due.clear();
   for (const deed of deeds) {
-    deed();
+    try {
+      deed();
+    } catch (error) {
+      reportError(error); // what else is due is done all the same
+    }
   }
 }
 

@@ -21,10 +21,9 @@ export function rename(store, from, to) {
   }
   const [old, target] = [`@${from}`, `@${to}`];
   const talk = store.all.get(old);
-  if (talk && !store.all.has(target)) {
+  if (talk && (!talk.messages.length || !store.all.has(target))) {
     store.all.delete(old);
-    Object.assign(talk, { target, name: to });
-    store.all.set(target, talk);
+    if (!store.all.has(target)) store.all.set(target, Object.assign(talk, { target, name: to }));
     if (store.open === old) store.open = target;
     store.tell({ kind: 'renamed', from, to });
   }
@@ -47,7 +46,7 @@ export function readElsewhere(store, event) {
         : name !== undefined
         ? conversation.target === `@${name}`
         : conversation.kind !== 'room';
-      if (isMeant) conversation.read(id);
+      if (isMeant) conversation.read(Math.min(id, store.cursor)); // beyond the newest is the newest
     }
   }
   store.tell({ kind: 'list' });

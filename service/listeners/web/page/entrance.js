@@ -45,6 +45,7 @@ export class Entrance {
       lost: (ending) => this.lost(ending),
       turn: () => this.turn(),
     });
+    environment.onChange(() => this.wire.nudge());
   }
 
   get isSecure() {
@@ -134,9 +135,15 @@ export class Entrance {
   async logout() {
     const isTold = this.isEntered;
     this.isLeaving = true; // its end is no loss
-    const bye = isTold && await new Promise((done) => this.wire.send({ command: 'logout' }, done));
+    /** @type {Event | null} */
+    const reply = isTold
+      ? await new Promise((done) => {
+        this.wire.nudge(); // a dead connection is found out soon: who leaves does not wait for it
+        this.wire.send({ command: 'logout' }, done);
+      })
+      : null;
     this.vault.empty(this.account);
-    this.goOut(bye ? '' : words.loggedOutHere);
+    this.goOut(reply?.type === 'bye' ? '' : words.loggedOutHere);
   }
 
   // -- for who builds on it -------------------------------------------------------------------------------------------

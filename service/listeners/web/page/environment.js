@@ -16,11 +16,12 @@
  */
 /**
  * Times are in ms. `local` outlives the browser, `tab` the page; both are null where nothing may be kept. `random`: from
- * 0 to 1; `digits`: letters and digits that nobody can guess.
+ * 0 to 1; `digits`: letters and digits that nobody can guess. `onChange`: the network is perhaps back, or gone, or the
+ * page is looked at again.
  * @typedef {{
  *   makeSocket: () => Socket, now: () => number, later: (then: () => void, ms: number) => number,
  *   clear: (timer: number) => void, random: () => number, digits: () => string, isSecure: boolean,
- *   local: Area | null, tab: Area | null
+ *   local: Area | null, tab: Area | null, onChange: (then: () => void) => void
  * }} Environment
  */
 
@@ -73,6 +74,10 @@ export function browserEnvironment() {
     isSecure,
     local: isSecure ? areaOf(() => localStorage) : null,
     tab: isSecure ? areaOf(() => sessionStorage) : null,
+    onChange: (then) => {
+      for (const name of ['online', 'offline', 'pageshow']) addEventListener(name, then);
+      document.addEventListener('visibilitychange', () => document.hidden || then());
+    },
   };
 }
 

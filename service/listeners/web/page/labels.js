@@ -16,6 +16,7 @@ export const labels = {
   draft: 'draft',
   unread: (/** @type {number} */ count) => `${number(count)} unread`,
   calls: (/** @type {number} */ count) => `${number(count)} with your name`,
+  below: (/** @type {number} */ count) => `${number(count)} unread below`,
   isHere: 'online',
   isAway: 'away',
   noRooms: 'You are in no other room yet.',
@@ -54,7 +55,7 @@ export const labels = {
   fresh: (/** @type {number} */ count) => `${number(count)} new`,
   start: (/** @type {string} */ title) => `This is where ${title} begins`,
   startTalk: (/** @type {string} */ name) => `Only you and ${name} can read this.`,
-  empty: 'Nobody has written here yet. Write the first message below.',
+  empty: 'Nobody has written here yet.',
   lostMessage: 'This message is not there any more, or not for you to read.',
   says: (/** @type {string} */ name, /** @type {string} */ text) => `${name}: ${text}`,
 

@@ -127,7 +127,7 @@ export class App {
     if (isNew) {
       byId('waiting')?.remove();
       clearTimeout(this.patience);
-      this.patience = view === 'wait' ? setTimeout(() => this.wait(), PATIENCE) : 0;
+      this.patience = view === 'wait' ? window.setTimeout(() => this.wait(), PATIENCE) : 0;
     }
     if (view === 'chat' && !this.target) {
       document.body.dataset.members = session.keep?.get('members') ?? 'yes';

@@ -68,7 +68,7 @@ export function changeRoom(store, room) {
 export function happen(store, event) {
   const target = store.roomOf(event.room);
   const isMe = event.username === store.me;
-  if (isMe && event.action === 'invite' && !store.get(target)) store.begin(target).isInvited = true;
+  if (isMe && event.action === 'invite' && !store.get(target)?.role) store.beginAnew(target, Infinity).isInvited = true;
   const conversation = store.get(target);
   if (!conversation) return;
   if (event.action !== 'join' && (event.action !== 'leave' || isMe)) {

@@ -29,7 +29,7 @@ export class Outbox {
     /** @private */
     this.area = area;
     /** @private */
-    this.prefix = `chat:outbox:${account}:`;
+    this.prefix = prefixOf(account);
     /** @private */
     this.environment = environment;
     /** @private */
@@ -58,13 +58,23 @@ export class Outbox {
     return this.entries.get(nonce);
   }
 
+  /**
+   * The account is called so from now on, if it was not; what the storage has was taken along.
+   * @param {string} account
+   */
+  moveTo(account) {
+    if (this.prefix === prefixOf(account)) return;
+    this.prefix = prefixOf(account);
+    for (const entry of this.all) this.put(entry); // those that the storage did not hold
+  }
+
   /** Reads what the storage has, also from other tabs. */
   load() {
     const keys = Array.from({ length: this.area.length }, (_, index) => this.area.key(index));
     for (const key of keys) {
       if (!key?.startsWith(this.prefix)) continue;
       const entry = parse(this.area.getItem(key));
-      if (entry && key === this.prefix + entry.nonce) this.entries.set(entry.nonce, entry);
+      if (entry && key === this.prefix + entry.nonce) this.learn(entry);
       else this.area.removeItem(key);
     }
   }
@@ -79,9 +89,20 @@ export class Outbox {
     const nonce = key.slice(this.prefix.length);
     const entry = parse(value);
     const target = entry?.target ?? this.entries.get(nonce)?.target ?? '';
-    if (entry) this.entries.set(nonce, entry);
+    if (entry) this.learn(entry);
     else this.entries.delete(nonce);
     return target;
+  }
+
+  /**
+   * A text of another tab, or of an earlier page. What is written from now on comes behind it, even if the clock was set
+   * back meanwhile.
+   * @private
+   * @param {Pending} entry
+   */
+  learn(entry) {
+    this.entries.set(entry.nonce, entry);
+    this.last = Math.max(this.last, parseInt(entry.nonce, 36) || 0);
   }
 
   /**
@@ -144,6 +165,11 @@ export class Outbox {
     } catch { // the storage is full: it is kept as long as the page is
     }
   }
+}
+
+/** @param {string} account */
+function prefixOf(account) {
+  return `chat:outbox:${account}:`;
 }
 
 /**

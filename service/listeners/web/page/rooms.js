@@ -82,7 +82,7 @@ export function openRooms(app) {
     h('label', {}, h('span', {}, prompts.topic), h('input', { name: 'topic', maxlength: '300' })),
     h('label', { class: 'tick' }, h('input', { type: 'checkbox', name: 'private' }), h('span', {}, prompts.isPrivate)),
   );
-  const shown = dialog(prompts.roomsTitle, list, more, h('details', {}, h('summary', {}, prompts.makeRoom), making));
+  const shown = dialog(prompts.roomsTitle, h('details', {}, h('summary', {}, prompts.makeRoom), making), list, more);
   load();
 }
 

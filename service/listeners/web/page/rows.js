@@ -98,7 +98,7 @@ export class Entries {
     const rows = [];
     const notes = this.notes();
     if (start === 0 && !this.conversation.isGap(0) && !this.conversation.isInvited) {
-      rows.push(this.start());
+      rows.push(this.start(), ...(notes.get(0) ?? []));
     }
     const lastOwn = messages.findLast(({ own }) => own)?.id ?? 0;
     let isDivided = start > 0 && messages[start - 1]?.id > this.divider.after;
@@ -138,7 +138,7 @@ export class Entries {
       const row = {
         key: `n${key}`,
         sign: text,
-        make: () => h('li', { class: 'event', title: whole(time) }, text),
+        make: () => h('li', { class: 'event', title: time ? whole(time) : undefined }, text), // not all have a time
       };
       map.set(after, [...(map.get(after) ?? []), row]);
     }

@@ -52,6 +52,7 @@ export class Sender {
   stop() {
     this.isOpen = false;
     this.wire.environment.clear(this.timer);
+    this.timer = 0;
   }
 
   /**
@@ -96,18 +97,31 @@ export class Sender {
    * @param {string | null} value
    */
   hear(key, value) {
-    this.show(this.outbox.hear(key, value));
-    if (value !== null) this.wait(ADOPTION);
+    const target = this.outbox.hear(key, value);
+    this.show(target);
+    if (target && value !== null) this.wait(ADOPTION);
   }
 
   /**
-   * Sends what waits, later.
+   * Sends what waits, later; not later still because something else comes to wait.
    * @private
    * @param {number} ms
    */
   wait(ms) {
-    this.wire.environment.clear(this.timer);
-    this.timer = this.wire.environment.later(() => this.send(), ms);
+    this.timer ||= this.wire.environment.later(() => {
+      this.timer = 0;
+      this.send();
+    }, ms);
+  }
+
+  /**
+   * A talk is with somebody of another name now.
+   * @param {string} from a target
+   * @param {string} to
+   */
+  rename(from, to) {
+    this.outbox.rename(from, to);
+    this.show(to);
   }
 
   /**

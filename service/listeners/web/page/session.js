@@ -6,6 +6,7 @@
  */
 
 import { CatchUp } from './catchup.js';
+import { rename } from './elsewhere.js';
 import { Lobby } from './lobby.js';
 import { Outbox } from './outbox.js';
 import { page } from './pages.js';
@@ -14,6 +15,7 @@ import { Seer } from './seer.js';
 import { Sender } from './sender.js';
 import { MAIN, Store } from './store.js';
 import { Talks } from './talks.js';
+import { bytesOf } from './text.js';
 import { Refusal, refused, words } from './words.js';
 
 /** @typedef {import('./protocol.js').Event} Event */
@@ -22,6 +24,7 @@ import { Refusal, refused, words } from './words.js';
 
 const PAGE = 50; // messages: some screens
 const CONTEXT = 20; // messages above the unread ones
+const AROUND_TEXT = 1000; // bytes of a line beside its text: target, nonce and ref
 const AROUND = 25; // messages on either side of one that is shown in its place
 
 export class Session extends Lobby {
@@ -68,7 +71,11 @@ export class Session extends Lobby {
    * @returns {Refusal | null}
    */
   say(target, text, kind = '') {
-    return this.sender?.say(target, text, kind, this.hello?.max_message ?? Infinity) ?? null;
+    if (!this.sender) return new Refusal(words.offline, 'offline'); // one was logged out this very moment
+    const { max_message: most = Infinity, max_line: bytes = Infinity } = this.hello ?? {};
+    // The service ends a session for a longer line, and the text would be sent again after each login.
+    if (bytesOf(text) + AROUND_TEXT > bytes) return new Refusal(words.tooLarge, 'line_too_long');
+    return this.sender.say(target, text, kind, most);
   }
 
   /**
@@ -102,6 +109,7 @@ export class Session extends Lobby {
   async open(target) {
     const { store } = this;
     const before = store.get(store.open);
+    const isNew = !store.get(target);
     if (this.phase === 'in') {
       if (target[0] === '@') store.begin(target);
       if (!store.get(target)) throw new Refusal(words.notThere, 'not_a_member');
@@ -109,7 +117,8 @@ export class Session extends Lobby {
     store.open = target;
     if (before?.isLost && before.target !== target) store.lose(before.target);
     this.look({ isAtEnd: false, at: Infinity });
-    if (this.isCaughtUp) await this.load(target);
+    // Whether there is somebody of that name, and how it is written, only the service knows.
+    if (this.isCaughtUp) await (isNew ? this.newest(target) : this.load(target));
   }
 
   /**
@@ -163,7 +172,10 @@ export class Session extends Lobby {
    * @returns {Promise<{ messages: (import('./conversation.js').Message & { target: string })[], more: boolean }>}
    */
   async search(query, { target, before } = {}) {
-    const place = target === undefined ? {} : this.placeOf(target);
+    const hasRooms = this.wire.features.includes('rooms');
+    const place = target === undefined ? {} : target === MAIN && hasRooms
+      ? { room: this.store.mainRoom } // without it all rooms are searched
+      : this.placeOf(target);
     const { messages, more } = await this.ask({ command: 'search', query, before, ...place });
     const found = messages.map((/** @type {import('./protocol.js').StoredMessage} */ row) => ({
       ...this.store.messageOf(row),
@@ -206,11 +218,15 @@ export class Session extends Lobby {
    */
   changed(change) {
     if (change.kind === 'renamed') {
-      this.sender?.outbox.rename(`@${change.from}`, `@${change.to}`);
+      this.sender?.rename(`@${change.from}`, `@${change.to}`);
       this.talks?.remove(change.from);
       this.talks?.add(change.to);
-    } else if (change.kind === 'append' && change.target[0] === '@') this.talks?.add(change.target.slice(1));
+    } else if ((change.kind === 'append' || change.kind === 'messages') && change.target[0] === '@') {
+      const talk = this.store.get(change.target);
+      if (talk?.messages.length && !talk.isLost) this.talks?.add(talk.name);
+    }
     for (const listener of this.listeners) listener(change);
+    if (change.kind === 'people' && this.store.onlineCount !== this.store.online.size) this.recount();
     if ((change.kind === 'append' || change.kind === 'messages') && change.target === this.store.open) {
       this.seer.confirm();
     }
@@ -228,7 +244,6 @@ export class Session extends Lobby {
   take(event) {
     if (this.phase !== 'in') return;
     this.catchUp.take(event);
-    if (event.type === 'presence' && this.store.online.size !== event.online) this.recount();
   }
 
   /**
@@ -250,13 +265,14 @@ export class Session extends Lobby {
     if (store.open[0] === '@') store.begin(store.open);
     if (!store.get(store.open)) store.open = MAIN;
     const outbox = this.sender?.outbox ?? new Outbox(this.vault.area, login.username, this.environment);
+    outbox.moveTo(login.username); // it may have been renamed
     this.keep = this.vault.drawer(login.username);
-    this.talks ??= new Talks(this.keep);
+    this.talks = new Talks(this.keep);
     if (!isBack) { for (const name of this.talks.names) store.begin(`@${name}`); }
     this.sender ??= new Sender(this.wire, store, this.catchUp, outbox);
     this.sender.begin(); // first of all: their acks come before `since` brings those that were stored
     for (const [target, id] of shown) this.seer.tell(target, id);
-    if (!isBack) this.newest(store.open).catch(() => {}); // what one looks at comes before the rest
+    if (!isBack) this.load(store.open).catch(() => {}); // what one looks at comes before the rest
     this.catchUp.fetch(login);
   }
 
@@ -317,6 +333,17 @@ export class Session extends Lobby {
     }
   }
 
+  /**
+   * The target as the service writes it: names are the same in small letters and in capitals.
+   * @param {string} target
+   * @param {{ with?: string }} reply
+   */
+  named(target, { with: name }) {
+    if (target[0] !== '@' || name === undefined || target === `@${name}`) return target;
+    rename(this.store, target.slice(1), name);
+    return `@${name}`;
+  }
+
   /** @param {string} target */
   wantedOf(target) {
     return Math.min(LIMITS.MAX_PAGE, Math.max(PAGE, (this.store.get(target)?.unread ?? 0) + CONTEXT));
@@ -334,7 +361,7 @@ export class Session extends Lobby {
       if (!this.isEntered) return reject(new Refusal(words.offline, 'offline'));
       // Not in order: what one looks at does not wait, and a page is joined by ids.
       this.wire.send({ command: 'history', before, after, limit, ...this.placeOf(target) }, (reply) => {
-        if (reply?.type === 'history') return resolve(page(store, target, asked, reply));
+        if (reply?.type === 'history') return resolve(page(store, this.named(target, reply), asked, reply));
         if (reply?.type === 'error' && reply.code === 'unknown_user') this.forget(target);
         reject(reply?.type === 'error' ? refused(reply) : new Refusal(words.offline, 'offline'));
       });

@@ -1,7 +1,7 @@
 /**
  * The list of conversations with what is unread in each, and who one is.
  */
-import { byId, fill, h, icon, iconButton } from './dom.js';
+import { byId, fill, h, icon, iconButton, soon } from './dom.js';
 import { few } from './format.js';
 import { labels } from './labels.js';
 import { write } from './route.js';
@@ -10,12 +10,18 @@ import { oneLine } from './text.js';
 
 /** @typedef {import("./main.js").App} App @typedef {import("./conversation.js").Conversation} Conversation */
 
+const HALF = 18; // px of a row that is in sight
+
 export class Sidebar {
   /** @param {App} app */
   constructor(app) {
     this.app = app;
     this.list = byId('conversations');
     this.signs = '';
+    this.below = h('button', { type: 'button', id: 'below', hidden: true, onclick: () => this.showNext() });
+    this.list.after(this.below);
+    this.list.addEventListener('scroll', () => soon(this.count), { passive: true });
+    new ResizeObserver(() => this.count()).observe(this.list);
   }
 
   update = () => {
@@ -62,6 +68,7 @@ export class Sidebar {
       ...section(labels.talks, talks, pen, labels.noTalks),
     );
     this.list.querySelector(`[href="${CSS.escape(focused ?? '')}"]`)?.focus({ preventScroll: true });
+    soon(this.count);
     fill(
       byId('account'),
       h(
@@ -73,6 +80,22 @@ export class Sidebar {
       ),
     );
   };
+
+  /** What is unread further down than one sees. @returns {HTMLElement[]} */
+  unseen() {
+    const end = this.list.getBoundingClientRect().bottom;
+    return [...this.list.querySelectorAll('.unread')].filter((row) => row.getBoundingClientRect().top > end - HALF);
+  }
+
+  count = () => {
+    const count = this.unseen().length;
+    this.below.hidden = !count;
+    this.below.textContent = labels.below(count);
+  };
+
+  showNext() {
+    this.unseen()[0]?.scrollIntoView({ block: 'center' });
+  }
 
   /** @param {Conversation} conversation @param {string} open */
   entry(conversation, open) {

@@ -154,7 +154,7 @@ export class Store {
   sent(ack, sent) {
     if (ack.id === undefined || ack.time === undefined) return;
     const target = ack.to === undefined ? sent.target : `@${ack.to}`;
-    const conversation = this.all.get(target);
+    const conversation = ack.to === undefined ? this.all.get(target) : this.begin(target);
     if (!conversation) return;
     const { id, time } = ack;
     const row = { id, time, from: this.me, to: ack.to, message: sent.text, kind: sent.kind };
@@ -355,6 +355,7 @@ export class Store {
     if ((target === this.open && !conversation.isInvited) || conversation.pending.length) {
       Object.assign(conversation, { isLost: true, role: '', members: null });
       conversation.start(0, 0, Infinity);
+      conversation.forgetUnseen(Infinity);
       this.tell({ kind: 'conversation', target });
     } else {
       this.all.delete(target);

@@ -10,6 +10,7 @@ import { excerpt, oneLine } from './text.js';
 /** @typedef {import("./main.js").App} App */
 
 const PATIENCE = 300; // ms of loading that nobody is told of
+const FEW = 50; // messages: less than a page
 const SPOKEN = 20; // messages in the log that a screen reader reads
 const SPOKEN_TEXT = 300; // characters of each
 
@@ -27,6 +28,7 @@ export class Talk {
     this.isLoading = false;
     this.isLooking = false;
     this.isSettling = false;
+    this.isOpening = false;
     this.wanted = 0; // the id of the message to show
     /** @type {HTMLElement | null} the row that the pointer, a finger or the focus is on */
     this.chosen = null;
@@ -59,6 +61,13 @@ export class Talk {
     this.target = target;
     this.wanted = id;
     const opened = this.patiently(this.app.session.open(target)).catch(this.app.complain);
+    const conversation = this.app.session.store.get(target);
+    if (conversation && conversation.messages.length < FEW && conversation.isGap(0)) {
+      // The rest is there in a moment: shown at once, not after one another.
+      this.isOpening = true;
+      await Promise.race([opened, new Promise((done) => setTimeout(done, PATIENCE))]);
+      this.isOpening = false;
+    }
     await this.settle();
     await opened;
     await this.settle();
@@ -128,7 +137,7 @@ export class Talk {
   /** What is shown may have changed. */
   update = () => {
     if (!this.entries) {
-      this.settle();
+      this.isOpening || this.settle();
       return;
     }
     const conversation = this.app.session.store.get(this.target);

@@ -87,6 +87,22 @@ export function countOf(text) {
 }
 
 /**
+ * The bytes that a text takes in a line.
+ * @param {string} text
+ */
+export function bytesOf(text) {
+  return new TextEncoder().encode(JSON.stringify(text)).length;
+}
+
+/**
+ * A text without halves of characters, which no line can say.
+ * @param {string} text
+ */
+export function wellFormed(text) {
+  return text.replace(/\p{Cs}/gu, '\uFFFD');
+}
+
+/**
  * Finds a name as a word, in any case; null for no name.
  * @param {string} name
  * @returns {RegExp | null}

@@ -6,6 +6,7 @@
  */
 
 import { decode, isKnown } from './protocol.js';
+import { wellFormed } from './text.js';
 
 /** @typedef {import('./protocol.js').Command} Command */
 /** @typedef {import('./protocol.js').Event} Event */
@@ -92,7 +93,12 @@ export class Wire {
     }
     const ref = String(++this.number);
     this.asked.set(ref, done);
-    this.socket.send(`${JSON.stringify({ ...command, ref })}\n`);
+    // A line with half a character is none for the service: there would be no answer, ever.
+    const line = JSON.stringify(
+      { ...command, ref },
+      (_, value) => typeof value === 'string' ? wellFormed(value) : value,
+    );
+    this.socket.send(`${line}\n`);
   }
 
   /** Ends the connection; it comes back if it may. */
@@ -116,7 +122,11 @@ export class Wire {
     for (const line of data.split('\n')) {
       if (socket !== this.socket) return; // it was lost by what came before
       const event = decode(line);
-      if (event) this.take(event);
+      try {
+        if (event) this.take(event);
+      } catch (error) {
+        reportError(error); // one event that nobody understands does not cost those behind it
+      }
     }
   }
 
@@ -144,7 +154,9 @@ export class Wire {
 
   /** Looks whether something was heard of late. */
   listen() {
-    const silence = this.environment.now() - this.heard;
+    const now = this.environment.now();
+    this.heard = Math.min(this.heard, now); // the clock may have been set back
+    const silence = now - this.heard;
     if (silence < SILENCE) this.wait(SILENCE - silence, () => this.listen());
     else this.ping(PATIENCE);
   }

@@ -82,6 +82,7 @@ export const words = {
   nonceReused: 'This text could not be told from another one. Copy it and send it anew.',
   tooLong: (/** @type {number} */ most) =>
     `This text is too long: ${most.toLocaleString('en')} characters are the most. Send it in parts.`,
+  tooLarge: 'This text is too long to be sent at once. Send it in parts.',
   /** @param {string} reason of a `bye` */
   dismissed(reason) {
     if (reason === 'logout') return 'You were logged out, in another window or on another device.';

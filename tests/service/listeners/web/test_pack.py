@@ -37,29 +37,21 @@ export const three = add(1, more);
     "unused.js": "export const unused = 1;\n",
 }
 # The modules need what names them once, and in the order of their needs.
-MAIN = """const module_words = (() => {
+LOOP = "for (const number of ([1, 2])) {total = sum(total, number);}"
+MAIN = f"""const module_words = (() => {{
 const names = ['https://chat.example/'];
-return { other: names, names };
-})();
-const module_sums = (() => {
-const { names } = module_words;
-function add(a, b) {
-return a + b;
-}
-return { LIMIT: names, add };
-})();
-const module_main = (() => {
-const { add: sum, LIMIT } = module_sums;
-const { names } = module_words;
-let total = 0;
-for (const number of ([1, 2])) {
-total = sum(total, number);
-}
-const later = () => import('./later.js');
-console.log(total, LIMIT, names, 'no // comment');
-return { later };
-})();
-export { module_sums };
+return {{ other: names, names }};
+}})();
+const module_sums = (() => {{
+const {{ names }} = module_words;function add(a, b) {{return a + b;}}
+return {{ LIMIT: names, add }};
+}})();
+const module_main = (() => {{
+const {{ add: sum, LIMIT }} = module_sums;const {{ names }} = module_words;let total = 0;{LOOP}
+const later = () => import('./later.js');console.log(total, LIMIT, names, 'no // comment');
+return {{ later }};
+}})();
+export {{ module_sums }};
 """
 
 
@@ -73,8 +65,8 @@ def test_what_is_loaded_later_takes_what_it_shares_from_main() -> None:
     packed = pack(PAGE, "main.js")
     assert set(packed) == {"main.js", "later.js", "more.js"}
     assert packed["later.js"] == (
-        "import { module_sums } from './main.js';\nconst { add } = module_sums;\n"
-        "import { more } from './more.js';\nexport const three = add(1, more);\n"
+        "import { module_sums } from './main.js';\n"
+        "const { add } = module_sums;import { more } from './more.js';export const three = add(1, more);"
     )
 
 

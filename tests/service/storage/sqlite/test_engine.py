@@ -19,6 +19,7 @@ from service.storage.sqlite import (
     bans,
     blocks,
     fulltext,
+    hooks,
     markers,
     membership,
     messages,
@@ -33,6 +34,7 @@ from service.storage.sqlite import (
     unread,
     users,
 )
+from tests.support.hooks import HASH, add_hook
 from tests.support.rooms import act
 from tests.support.storage import NOW, add, explain, make_room, run, say, skip_ids, store_posts, token_of
 
@@ -112,6 +114,20 @@ PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
     (fulltext.index_some_up_to, (MAX_ID,), ["message USING INTEGER PRIMARY KEY (rowid>?)"]),
     (fulltext.newest_missing, (), ["SEARCH message"]),
     (posting.find_stored, (1, Post(None, "x", "used")), ["message_nonce (nonce=? AND sender_id=?)"]),
+    (posting.store_together, (1, None, [Post(None, "x", None)] * 3), ["tally USING"]),
+    (posting.is_used, (1, "used"), ["message_nonce (nonce=? AND sender_id=?)"]),
+    (hooks.find, (HASH,), ["h USING INDEX hook_hash (hash=?)", "u USING INTEGER PRIMARY KEY"]),
+    (
+        hooks.post,
+        (HASH, [Post(None, "x", "k0"), Post(None, "y", "k1")], "k2", lambda _: None),
+        ["message_nonce (nonce=? AND sender_id=?)", "hook USING INTEGER PRIMARY KEY"],
+    ),
+    (
+        hooks.add,
+        ("backup", "backup", None, b"another", NOW),
+        ["u USING COVERING INDEX sqlite_autoindex_user_1 (name=?)", "h USING"],
+    ),
+    (hooks.remove, ("monitor",), ["hook USING INTEGER PRIMARY KEY", "user_1 (name=?)"]),
     (users.find_user, ("alice",), ["user USING INDEX sqlite_autoindex_user_1 (name=?)"]),
     (users.find_login, ("alice",), ["user_1 (name=?)", FORMER]),
     (users.find_closed, ({1, 2},), ["user USING INTEGER PRIMARY KEY"]),
@@ -218,6 +234,7 @@ def test_no_statement_scans_a_table(
     """Each reaches its rows through the index made for it, and sorts no page."""
     alice, bob, _ = (add(storage, name) for name in ("alice", "bob", "erin"))
     make_room(storage, "ops", alice, bob)
+    add_hook(storage)
     run(storage, "UPDATE member SET role = 'owner' WHERE user_id = ?", alice)
     store_posts(storage, 2, *[Post(None, "word", None, room="ops")] * 3)
     store_posts(storage, alice, Post(None, "word", None, room="ops"))
@@ -271,9 +288,10 @@ def test_every_function_has_its_plan() -> None:
         membership.hand_over,
         membership.set_role,
         membership.end_invitations,
+        hooks.hooks_page,  # an operator's list of a few, sorted by names that are in another table
     }
     modules = [messages, posting, since, markers, moments, unread, fulltext, users, names]
-    modules += [acts, bans, rooms, room_lists, membership, moderation]
+    modules += [acts, bans, rooms, room_lists, membership, moderation, hooks]
     functions = {f for m in modules for f in vars(m).values() if inspect.isfunction(f) and f.__module__ == m.__name__}
     public = {function for function in functions if not function.__name__.startswith("_")}
     planned = {(work.func if isinstance(work, partial) else work).__name__ for work, _, _ in PLANS}

@@ -9,12 +9,12 @@ import pytest
 
 from service.errors import StorageFull, StorageUnavailable
 from service.storage.records import Banned, Stored
-from service.storage.sqlite import hooks, integrity
+from service.storage.sqlite import integrity
 from service.storage.sqlite.writer import Limits
 from tests.support.helpers import open_storage
 from tests.support.hooks import HASH, SECRET, add_hook, known_hook, pieces
 from tests.support.rooms import act, create
-from tests.support.storage import NOW, add, explain, run, say, unread_in
+from tests.support.storage import NOW, add, run, say, unread_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,14 +112,6 @@ def test_the_name_of_who_was_banned_is_none_for_a_webhook(storage: SqliteStorage
     with pytest.raises(Banned):
         add_hook(storage)
     assert run(storage, "SELECT count(*) FROM hook") == [(0,)]
-
-
-def test_no_statement_walks_a_table(storage: SqliteStorage) -> None:
-    """Whoever tries out secrets costs a look into an index each, and a message costs as much among a million."""
-    add_hook(storage)
-    plan = explain(storage, hooks.find, HASH)
-    plan += explain(storage, hooks.post, HASH, pieces("one", "two", key="k"), "k2", lambda _: None)
-    assert not [step for step in plan if step.startswith("SCAN") and "CONSTANT ROW" not in step]
 
 
 def test_a_used_nonce_of_a_piece_is_found(storage: SqliteStorage) -> None:
