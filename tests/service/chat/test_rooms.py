@@ -338,7 +338,8 @@ def test_for_a_private_room_the_same_statements_run_as_for_none(
             statements.clear()
             assert bob.ask(command, **fields, room=room)["code"] == "unknown_room"
             bob.read_until_pong()
-            return [re.sub(r"'[^']*'|[0-9]+", "?", statement) for statement in statements]
+            asked = [statement for statement in statements if not statement.startswith("PRAGMA")]  # those are upkeep's
+            return [re.sub(r"'[^']*'|[0-9]+", "?", statement) for statement in asked]
 
         for command, fields in UNKNOWN_COMMANDS:
             run(command, fields, "absent")  # what is looked up once for all
