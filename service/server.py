@@ -189,11 +189,15 @@ class Server:
                 _log.error("the %s stays as it was: %s", what, error)
 
     def _load_certificate(self, settings: Settings) -> None:
+        """Takes the certificate and its names, or neither. Raises ConfigError."""
+        context = None
         if settings.tls_cert or settings.tls_key:
-            self._tls, fingerprint = tls.load_certificate(settings.tls_cert, settings.tls_key)
-            _log.info("TLS with the certificate %s, SHA-256 fingerprint %s", settings.tls_cert, fingerprint)
+            context, fingerprint = tls.load_certificate(settings.tls_cert, settings.tls_key)
         if self._web is not None:
             self._names = self._web.own_names(settings)
+        if context is not None:
+            self._tls = context
+            _log.info("TLS with the certificate %s, SHA-256 fingerprint %s", settings.tls_cert, fingerprint)
 
     def drain(self) -> None:
         """Serves on, but tells whoever looks at its health that it ends: no new clients are to be sent here."""
