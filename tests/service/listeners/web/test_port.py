@@ -14,7 +14,7 @@ import pytest
 
 from service.config import Settings
 from service.errors import ConfigError
-from service.listeners.web import port
+from service.listeners.web import files, port
 from service.listeners.web.port import own_names
 from tests.support.helpers import PATIENCE, enter
 from tests.support.web import UPGRADE, ask, running_web, send
@@ -78,6 +78,14 @@ def test_a_certificate_without_readable_names_is_not_taken(
         web.server.reload()
         assert web.server._tls is old
     assert "the certificate stays as it was: no names" in caplog.text
+
+
+def test_without_its_files_nothing_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any thread runs, and any port is open: else the process would stay, and serve nobody."""
+    monkeypatch.setattr(files, "_MAIN", "gone.js")
+    with pytest.raises(ConfigError, match=r"the page's files are not all there \('gone.js'\)"), running_web(tmp_path):
+        pass
+    assert not (tmp_path / "chat.db").exists()
 
 
 def test_names_are_those_of_the_operator_and_of_the_certificate(authority: Authority) -> None:
