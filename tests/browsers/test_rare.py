@@ -101,3 +101,29 @@ def test_who_logs_in_next_finds_nothing_of_the_one_before(visit: Callable[..., P
     alice.register("carol")
     alice.is_at("all")
     expect(alice.conversation("bob")).to_have_count(0)
+
+
+def test_a_button_that_is_pressed_twice_opens_one_dialog(visit: Callable[..., Person]) -> None:
+    """A second press comes while the first is on its way."""
+    alice = visit()
+    alice.register("alice")
+    alice.button("Search").dblclick()
+    expect(alice.dialog).to_have_count(1)
+    alice.next_frame()
+    expect(alice.dialog).to_have_count(1)
+    alice.page.keyboard.press("Escape")
+    expect(alice.dialog).to_have_count(0)
+
+
+def test_a_full_storage_costs_no_draft(visit: Callable[..., Person]) -> None:
+    """Over a turn to another conversation and back; that one is not logged in for long is said."""
+    alice = visit()
+    alice.page.evaluate(
+        "() => { Storage.prototype.setItem = () => { throw new DOMException('', 'QuotaExceededError'); }; }"
+    )
+    alice.register("alice")
+    alice.is_told("This browser keeps nothing for this page")
+    alice.composer.fill("a draft")
+    alice.make_room("ops")
+    alice.turn_to("all")
+    expect(alice.composer).to_have_value("a draft")

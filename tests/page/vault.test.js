@@ -65,3 +65,30 @@ Deno.test('a drawer is for one account, and is emptied or taken along with its o
   vault.drawer('bob').remove('draft:#');
   assert.equal(vault.area.length, 0);
 });
+
+Deno.test('what a full storage does not take is kept as long as the page is; that the token is not is known', () => {
+  const environment = make();
+  const vault = new Vault(environment);
+  vault.stays = true;
+  const drawer = vault.drawer('alice');
+  drawer.set('draft #', 'one');
+  const { local } = environment;
+  assert.ok(local);
+  const setItem = local.setItem;
+  local.setItem = () => {
+    throw new DOMException('full', 'QuotaExceededError');
+  };
+  drawer.set('draft #', 'two');
+  vault.keep('alice', 'token');
+  assert.deepEqual([drawer.get('draft #'), vault.keeps], ['two', false]);
+  local.setItem = setItem;
+  vault.keep('alice', 'token');
+  drawer.set('draft #', 'three');
+  assert.deepEqual([drawer.get('draft #'), local.getItem('chat:kept:alice:draft #'), vault.keeps], [
+    'three',
+    'three',
+    true,
+  ]);
+  drawer.remove('draft #');
+  assert.equal(drawer.get('draft #'), null);
+});

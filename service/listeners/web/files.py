@@ -8,6 +8,7 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from service.errors import ConfigError
 from service.listeners.web.answer import Answer
 from service.listeners.web.pack import pack, pack_styles
 
@@ -43,12 +44,15 @@ class Files:
     """What is at / and /NAME."""
 
     def __init__(self, folder: Traversable | None = None) -> None:
-        """Reads the files in `folder`, by default the page's own."""
+        """Reads the files in `folder`, by default the page's own. Raises ConfigError if one is missing."""
         folder = folder if folder is not None else files(__package__).joinpath("page")
-        contents = {item.name: item.read_bytes() for item in folder.iterdir() if _type_of(item.name)}
+        try:
+            contents = {item.name: item.read_bytes() for item in folder.iterdir() if _type_of(item.name)}
+            sent = _packed(contents)
+        except (OSError, KeyError) as error:
+            raise ConfigError(f"the page's files are not all there ({error}); install the program again") from error
         self._files = {
-            "/" if name == _INDEX else f"/{name}": _load(content, _type_of(name))
-            for name, content in _packed(contents).items()
+            "/" if name == _INDEX else f"/{name}": _load(content, _type_of(name)) for name, content in sent.items()
         }
 
     def answer(self, request: Request) -> Answer | None:

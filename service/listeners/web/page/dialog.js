@@ -11,6 +11,9 @@ import { h, iconButton } from './dom.js';
  * @returns {{ close: () => void, inside: HTMLElement, root: HTMLDialogElement }}
  */
 export function dialog(title, ...children) {
+  for (const other of document.querySelectorAll('dialog[open]')) { // a second press, while the first was on its way
+    other.querySelector('h2')?.textContent === title && /** @type {HTMLDialogElement} */ (other).close();
+  }
   const id = `title${++dialogs}`;
   const inside = h('div', { class: 'inside scroll' }, ...children);
   const close = () => root.close();

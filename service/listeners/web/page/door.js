@@ -152,7 +152,7 @@ export class Door {
   }
 
   stays() {
-    return this.session.isSecure &&
+    return !this.session.memoryNote &&
       h('label', { class: 'tick' }, h('input', { type: 'checkbox', name: 'stays' }), h('span', {}, prompts.stays));
   }
 

@@ -24,11 +24,13 @@ export class Vault {
     /** @private */
     this.environment = environment;
     this.stays = false;
+    /** @private */
+    this.isFull = false; // the token could not be kept
   }
 
   /** Whether the browser keeps anything over a reload. */
   get keeps() {
-    return this.environment.tab !== null;
+    return this.environment.tab !== null && !this.isFull;
   }
 
   /** Where things of this login are kept. */
@@ -59,7 +61,7 @@ export class Vault {
    * @param {string} token
    */
   keep(name, token) {
-    write(this.area, TOKEN, JSON.stringify({ name, token }));
+    this.isFull = !write(this.area, TOKEN, JSON.stringify({ name, token }));
   }
 
   /**
@@ -74,16 +76,23 @@ export class Vault {
   }
 
   /**
-   * What views keep for the account: drafts, and how the page is arranged.
+   * What views keep for the account: drafts, and how the page is arranged. What the browser does not take is kept as long
+   * as the page is.
    * @param {string} account
    */
   drawer(account) {
-    const { area } = this;
+    const { area, memory } = this;
     const prefix = `chat:kept:${account}:`;
     return {
-      get: (/** @type {string} */ key) => area.getItem(prefix + key),
-      set: (/** @type {string} */ key, /** @type {string} */ value) => write(area, prefix + key, value),
-      remove: (/** @type {string} */ key) => area.removeItem(prefix + key),
+      get: (/** @type {string} */ key) => memory.getItem(prefix + key) ?? area.getItem(prefix + key),
+      set: (/** @type {string} */ key, /** @type {string} */ value) => {
+        memory.removeItem(prefix + key);
+        write(area, prefix + key, value) || memory.setItem(prefix + key, value);
+      },
+      remove: (/** @type {string} */ key) => {
+        memory.removeItem(prefix + key);
+        area.removeItem(prefix + key);
+      },
     };
   }
 
@@ -93,19 +102,21 @@ export class Vault {
    * @param {string} [to]
    */
   empty(account, to) {
-    const { area } = this;
-    const keys = Array.from({ length: area.length }, (_, index) => area.key(index) ?? '');
-    for (const prefix of ['chat:kept:', 'chat:outbox:']) {
-      for (const key of keys.filter((key) => key.startsWith(`${prefix}${account}:`))) {
-        const name = key.slice(prefix.length + account.length);
-        if (to) write(area, prefix + to + name, area.getItem(key) ?? '');
-        area.removeItem(key);
+    for (const area of new Set([this.area, this.memory])) {
+      const keys = Array.from({ length: area.length }, (_, index) => area.key(index) ?? '');
+      for (const prefix of ['chat:kept:', 'chat:outbox:']) {
+        for (const key of keys.filter((key) => key.startsWith(`${prefix}${account}:`))) {
+          const name = key.slice(prefix.length + account.length);
+          if (to) write(area, prefix + to + name, area.getItem(key) ?? '');
+          area.removeItem(key);
+        }
       }
     }
   }
 }
 
 /**
+ * Whether the area has it now: the storage may be full.
  * @param {Area} area
  * @param {string} key
  * @param {string} value
@@ -113,7 +124,9 @@ export class Vault {
 function write(area, key, value) {
   try {
     area.setItem(key, value);
-  } catch { // the storage is full: it is asked for, or lost, once more
+    return true;
+  } catch {
+    return false;
   }
 }
 
