@@ -95,7 +95,7 @@ def test_what_came_before_ones_own_message_is_there(visit: Callable[..., Person]
     chat.start_again()
     chat.enter("bob").ask("pm", message="said meanwhile")
     alice.try_now()
-    until(lambda: chat.stored("on its way") and alice.page.evaluate("true") and held)
+    until(lambda: alice.page.evaluate("true") and held and chat.stored("on its way"))
     alice.next_frame()
     held.pop()()
     alice.reads("said meanwhile", "on its way")
