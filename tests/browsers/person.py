@@ -159,7 +159,8 @@ class Person:
 
     def texts(self) -> list[str]:
         """Returns what the messages say that stand there."""
-        return self.rows.locator(".body").all_inner_texts()
+        texts: list[str] = self.rows.locator(".body").all_inner_texts()
+        return texts
 
     def reads(self, *texts: str) -> None:
         """Waits until exactly these messages stand there."""
@@ -247,7 +248,8 @@ class Person:
     def press_wherever(self, name: str) -> None:
         """Presses a button, on a phone in the pane that has it."""
         if not self.button(name).is_visible():
-            self.page.go_back() if self.composer.is_visible() else self.conversation("all").click()
+            back = self.button("Back to the conversations")
+            back.click() if back.is_visible() else self.conversation("all").click()
         self.button(name).click()
 
     def paste(self, text: str) -> None:

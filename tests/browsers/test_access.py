@@ -85,8 +85,9 @@ def test_there_are_landmarks_and_a_way_round_them(visit: Callable[..., Person]) 
     """The conversations, the talk and the members; the first link leads to the box."""
     alice = visit()
     alice.register("alice")
-    for role, name in (("navigation", "Conversations"), ("main", "Talk"), ("complementary", "Members")):
-        expect(alice.page.get_by_role(role, name=name)).to_be_visible()  # type: ignore[arg-type]
+    expect(alice.page.get_by_role("navigation", name="Conversations")).to_be_visible()
+    expect(alice.page.get_by_role("main", name="Talk")).to_be_visible()
+    expect(alice.page.get_by_role("complementary", name="Members")).to_be_visible()
     first = alice.page.get_by_role("link").first
     expect(first).to_have_text("Skip to the message box")
     first.press("Enter")

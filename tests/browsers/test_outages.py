@@ -95,9 +95,8 @@ def test_what_came_before_ones_own_message_is_there(visit: Callable[..., Person]
     chat.start_again()
     chat.enter("bob").ask("pm", message="said meanwhile")
     alice.try_now()
-    alice.has_sent("on its way")
+    until(lambda: alice.page.evaluate("true") and held and chat.stored("on its way"))
     alice.next_frame()
-    until(lambda: alice.page.evaluate("1") and held)
     held.pop()()
     alice.reads("said meanwhile", "on its way")
 

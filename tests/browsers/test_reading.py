@@ -36,7 +36,8 @@ def top(person: Person, text: str) -> float:
     box, frame = person.row(text).bounding_box(), person.talk.bounding_box()
     assert box is not None
     assert frame is not None
-    return box["y"] - frame["y"]
+    height: float = box["y"] - frame["y"]
+    return height
 
 
 def test_older_messages_do_not_move_the_place(visit: Callable[..., Person], bob: Wire) -> None:
