@@ -53,6 +53,9 @@ def main() -> int:
             return 1
         log.close()
         return _fail(error, 1)
+    except Exception:  # noqa: BLE001 (logged; threads that had started already must not keep the process)
+        _log.critical("the service cannot start", exc_info=True)
+        status = 1
     log.close()
     if len(threading.enumerate()) > 1:  # a thread that hashes, or has lost its worker, must not keep the process
         os._exit(status)

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from service.listeners.connection import Connection
+    from service.listeners.web.files import Files
     from service.listeners.web.port import WebPort
     from service.storage.contract import Storage
 
@@ -90,6 +91,7 @@ class Server:
             raise ConfigError("--proxy-protocol needs the proxy's address: --trusted-proxy, such as 10.0.0.2")
         most_clients = count_places(settings.max_connections, visitors=self._by_proxy or settings.web_port > 0)
         self._web = _load("service.listeners.web.port", "--web-port", "h11 websockets") if settings.web_port else None
+        page = None if self._web is None else self._web.read_page()
         self._tls: ssl.SSLContext | None = None
         self._names: frozenset[str] = frozenset()  # by which browsers may call the web port
         self._load_certificate(settings)
@@ -150,9 +152,9 @@ class Server:
         )
         if self._metrics is not None:
             _log.info("metrics at http://%s:%d/metrics, and /healthz", _LOOPBACK, settings.metrics)
-        self._accept(listening, for_web)
+        self._accept(listening, for_web, page)
 
-    def _accept(self, listening: socket.socket, for_web: socket.socket | None) -> None:
+    def _accept(self, listening: socket.socket, for_web: socket.socket | None, page: Files | None) -> None:
         """Opens the ports."""
         settings, address = self.services.settings, listening.getsockname()
         self.port: int = address[1]
@@ -163,7 +165,7 @@ class Server:
         self._page: WebPort | None = None
         if self._web is not None:
             self._page = self._web.WebPort(
-                for_web, self.admission, self.visitors, self.health, lambda: self._tls, lambda: self._names
+                for_web, self.admission, self.visitors, self.health, page, lambda: self._tls, lambda: self._names
             )
         if self._tls is None and not is_loopback(address) and not self._by_proxy:
             _log.warning(
@@ -189,11 +191,15 @@ class Server:
                 _log.error("the %s stays as it was: %s", what, error)
 
     def _load_certificate(self, settings: Settings) -> None:
+        """Takes the certificate and its names, or neither. Raises ConfigError."""
+        context = None
         if settings.tls_cert or settings.tls_key:
-            self._tls, fingerprint = tls.load_certificate(settings.tls_cert, settings.tls_key)
-            _log.info("TLS with the certificate %s, SHA-256 fingerprint %s", settings.tls_cert, fingerprint)
+            context, fingerprint = tls.load_certificate(settings.tls_cert, settings.tls_key)
         if self._web is not None:
             self._names = self._web.own_names(settings)
+        if context is not None:
+            self._tls = context
+            _log.info("TLS with the certificate %s, SHA-256 fingerprint %s", settings.tls_cert, fingerprint)
 
     def drain(self) -> None:
         """Serves on, but tells whoever looks at its health that it ends: no new clients are to be sent here."""

@@ -61,7 +61,14 @@ class Admission:
         if not self._places.make_place(origin.network):
             self.services.limiter.leave(origin)
             return CROWDED
-        self._serve(stream, origin, dialect)
+        try:
+            connection = self._connect(stream, origin, dialect)
+        except BaseException:  # no memory, as a rule
+            self._places.give_back()
+            self.services.limiter.leave(origin)
+            raise
+        self._places.add(connection)
+        self._start(connection)
         return None
 
     def end_late(self) -> float:
@@ -77,11 +84,11 @@ class Admission:
             self.services.delivery.post(_expire, late)
         return max(now + LOGIN_LOOK, min((stranger.login_by for stranger in strangers), default=math.inf))
 
-    def _serve(self, stream: Stream, origin: Origin, dialect: Dialect) -> None:
+    def _connect(self, stream: Stream, origin: Origin, dialect: Dialect) -> Connection:
         services = self.services
         outbox = services.delivery.open_outbox(stream, dialect.codec)
         session = Session(services, outbox, stream.peer, origin)
-        connection = Connection(
+        return Connection(
             next(self._numbers),
             services,
             stream,
@@ -91,7 +98,9 @@ class Admission:
             on_login=self._places.note_login,
             on_end=self._forget,
         )
-        self._places.add(connection)
+
+    def _start(self, connection: Connection) -> None:
+        services, outbox = self.services, connection.session.outbox
         try:
             connection.thread.start()
         except RuntimeError as error:

@@ -56,8 +56,9 @@ class Places:
         self._switch_per_client = switch_per_client
         self._own_places = TokenBuckets(OWN_PLACES_RATE, own_burst, now)
         self._now = now
-        self._lock = threading.Lock()  # guards the next four
+        self._lock = threading.Lock()  # guards the next five
         self._left_at: deque[float] = deque(maxlen=RUSH)  # when the last clients left
+        self._coming = 0  # places that `make_place` has given, and nobody has taken yet
         self._connections: set[Connection] = set()
         self._strangers = Strangers()  # those of them that have not logged in
         self._members = Members(account_places)  # those that have
@@ -70,13 +71,13 @@ class Places:
     def make_place(self, network: str) -> bool:
         """Whether there is a place for one more client, from `network`. If all are taken, one client may have to leave.
 
-        That is a client that has not logged in, or else a session of an account that has many. A listener adds its
-        client after this. If several listeners do so in the same moment, each may add one, and LEAVING_AT_ONCE covers
-        these.
+        That is a client that has not logged in, or else a session of an account that has many. After True the place is
+        kept until `add` or `give_back`: visits ask on threads of their own, and many at once would all see the last.
         """
         with self._lock:
-            excess = len(self._connections) - self._most
+            excess = len(self._connections) + self._coming - self._most
             if excess < 0:
+                self._coming += 1
                 return True
             if excess >= LEAVING_AT_ONCE:  # those that give up their places are still there for a moment
                 return False
@@ -90,12 +91,19 @@ class Places:
                 return False
             self._strangers.discard(leaver)
             self._members.discard(leaver)
+            self._coming += 1
         self._delivery.post(end, leaver)
         return True
 
-    def add(self, connection: Connection) -> None:
-        """Gives a new client its place."""
+    def give_back(self) -> None:
+        """Undoes `make_place`: nobody comes after all."""
         with self._lock:
+            self._coming -= 1
+
+    def add(self, connection: Connection) -> None:
+        """Gives a new client the place that was made."""
+        with self._lock:
+            self._coming -= 1
             self._connections.add(connection)
             self._strangers.add(connection)
             self._share_interpreter()

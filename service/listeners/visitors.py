@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import select
+import socket
 import threading
 import time
 from collections import Counter
@@ -19,7 +20,6 @@ from service.net.transport import Stream, TlsStream, format_address
 from service.origin import origin_of
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import Callable
 
@@ -32,7 +32,10 @@ VISIT_TIME: Final = 10.0  # seconds for TLS, request and answer: a phone far out
 STAY: Final = 1.0  # seconds that a visit has at least, whatever comes from its own network: most take a tenth of it
 LINGER: Final = 1.0  # seconds for the peer to take the last bytes, and to go, before a reset could take them away
 LINGER_BYTES: Final = 1_048_576  # that it may say meanwhile, to be dropped: more than any request has
-VISIT_COST: Final = 0.25  # commands before the login that a visit counts as: a page with its files are twenty visits
+ANSWERED_BY: Final = (
+    1.0  # seconds at a stop for the answers to requests that are whole; a commit takes some milliseconds
+)
+VISIT_COST: Final = 0.25  # commands before the login that a visit counts as: a page with its files is some ten visits
 
 _DRAIN_BYTES: Final = 65_536
 
@@ -51,6 +54,8 @@ class Visit:
         self.deadline = self.begun_at + visitors.seconds  # for all of it, but for the leave
         self.is_handed_on = False
         self._visitors = visitors
+        self._is_proxys = visitors.proxies.is_trusted(str(address[0]))  # until it is known who comes through it
+        self._unpaid = 0.0  # commands, meanwhile: else what one client sends through it would hold up all others
         self._is_cut = threading.Event()
 
     # -- for the port that serves it ----------------------------------------------------------------------------------
@@ -78,21 +83,27 @@ class Visit:
     def say_at_once(self, last_word: bytes) -> None:
         """Sends what the kernel takes without waiting, past the deadline, too."""
         with suppress(OSError):
+            self._never_wait_to_send()
             self.stream.send(last_word)
 
     def comes_from(self, host: str) -> None:
-        """Says from which address the client came to the proxy, and charges that. Raises TimeoutError."""
+        """Says from which address the client came to the proxy, and charges that for all. Raises TimeoutError."""
         self.origin = origin_of(host)
         self.stream.peer = f"[{host}]" if ":" in host else host  # its port is not known
         _log.debug("%s comes through the proxy %s", self.stream.peer, format_address(self.address))
-        self.charge(VISIT_COST)
+        self._is_proxys = False
+        self.charge(self._unpaid)
 
     def charge(self, cost: float) -> None:
         """Charges its address for so many commands, and waits until they are due. Raises TimeoutError then."""
+        if self._is_proxys:
+            self._unpaid += cost
+            return
         shares = self._visitors.shares
         wait = shares.knock(self.origin, cost) if shares is not None else 0.0
         if wait:
-            self._is_cut.wait(min(wait, self._left()))
+            if self._is_cut.wait(min(wait, self._left())):
+                raise ConnectionAbortedError("it is to go")
             self._left()
 
     def hand_on(self) -> Stream:
@@ -112,8 +123,7 @@ class Visit:
     def run(self, serve: Callable[[Visit], None], context: ssl.SSLContext | None, not_tls: bytes) -> None:
         """Is the thread."""
         try:
-            if not self._visitors.proxies.is_trusted(str(self.address[0])):
-                self.charge(VISIT_COST)
+            self.charge(VISIT_COST)
             if context is None or self._shake_hands(context, not_tls):
                 serve(self)
         except OSError as error:  # a time-out, too
@@ -130,6 +140,12 @@ class Visit:
         self._is_cut.set()
         self.stream.cut()
 
+    def hurry(self) -> None:
+        """Ends it, but for the answer to a request that is whole. From any thread."""
+        self._is_cut.set()
+        with suppress(OSError):  # gone already
+            self.socket.shutdown(socket.SHUT_RD)
+
     def _shake_hands(self, context: ssl.SSLContext, not_tls: bytes) -> bool:
         self.stream = TlsStream(self.socket, self.address, context, self._left())
         try:
@@ -143,6 +159,7 @@ class Visit:
         """Closes the stream once the peer has had the time to read."""
         until, dropped = time.monotonic() + LINGER, 0
         with suppress(OSError):
+            self._never_wait_to_send()
             self.stream.end_sending()
             while not self._is_cut.is_set() and dropped < LINGER_BYTES and (left := until - time.monotonic()) > 0:
                 self.socket.settimeout(left)
@@ -158,6 +175,10 @@ class Visit:
 
     def _set_timeout(self) -> None:
         self.socket.settimeout(self._left())
+
+    def _never_wait_to_send(self) -> None:
+        """With a time-out Python waits for space before it sends, even where the send itself is not to wait."""
+        self.socket.settimeout(None)
 
     def _left(self) -> float:
         left = self.deadline - time.monotonic()
@@ -245,7 +266,11 @@ class Visitors:
             visit.cut()
 
     def stop(self) -> None:
-        """Ends all visits and their threads, once no port receives any more."""
+        """Ends all visits and their threads, once no port receives any more.
+
+        What a webhook brought may be on its way to the disk: who sent it gets an answer, or would send it again. A
+        thread that waits for a disk which has stopped is left to end with the storage.
+        """
         with self._lock:
             self._stopping = True
             threads = [*self._staying.values(), *self._cut.values()]
@@ -253,9 +278,11 @@ class Visitors:
                 self._cut[visit] = self._staying.pop(visit)
             leavers = list(self._cut)
         for visit in leavers:
+            visit.hurry()
+        _join(threads, ANSWERED_BY)
+        for visit in leavers:
             visit.cut()
-        for thread in threads:
-            thread.join()
+        _join(threads, LINGER)
 
     def forget(self, visit: Visit) -> None:
         """Its thread is at the end, or there is none."""
@@ -277,3 +304,9 @@ class Visitors:
             if visit.origin.network == network and not visit.is_handed_on:
                 return None if network == own and newcomer.begun_at - visit.begun_at < self._stay else visit
         return None
+
+
+def _join(threads: list[threading.Thread], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 CERTIFICATE_DAYS: Final = 3_650  # validity; clients trust this certificate by its fingerprint, not by its dates
 
+# What OpenSSL takes all the same; these are no ValueErrors.
+_MALFORMED: Final = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _NAME_MAX: Final = 64  # characters of a common name (RFC 5280, appendix A.1)
 
@@ -70,7 +72,7 @@ def read_names(file: Path) -> frozenset[str]:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return frozenset()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, *_MALFORMED) as error:
         raise ConfigError(f"cannot read the names in the certificate {file}: {error}") from error
     return frozenset(name.lower() for name in names.get_values_for_type(x509.DNSName))
 

@@ -59,7 +59,7 @@ class HookStorage(Protocol):
         """Stores the pieces of one text, all or none, in order and with nothing between them.
 
         The pieces are for the webhook's room, and have nonces all or none; `beyond` is the nonce that one more piece
-        would have. If all are stored already the result is that of the first time. It never waits: StorageUnavailable
-        is raised if too much waits already. UnknownHook, NonceReused (the nonces were used for another text),
-        UnknownRoom (the room is gone), StorageFull.
+        would have. If all are stored already the result is that of the first time, on a full disk too. It never waits:
+        StorageUnavailable is raised if too much waits already. UnknownHook, NonceReused (the nonces were used for
+        another text), UnknownRoom (the room is gone), StorageFull.
         """

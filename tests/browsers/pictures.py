@@ -123,12 +123,13 @@ class Camera:
         """What waits, and what it is written into."""
         self.turn_to("three")
         chat.kill()
-        self.person.say("on its way")
+        text = f"on its way, {self._end}"
+        self.person.say(text)
         self.person.is_told("Reconnecting")
         self.take("offline")
         chat.start_again()
         self.person.try_now()
-        self.person.has_sent("on its way")
+        self.person.has_sent(text)
 
 
 def take_all(browser: Browser, chat: Chat, folder: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.browsers.person import ELSEWHERE
 from tests.browsers.service import Chat
+from tests.support.helpers import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +121,7 @@ def test_a_stranger_cannot_frame_it(stranger: Page, chat: Chat) -> None:
     """The frame shows an error of the browser's own, as does one within the page itself."""
     stranger.evaluate(LOAD, ["iframe", chat.url])
     (frame,) = stranger.main_frame.child_frames
+    until(lambda: stranger.evaluate("true") and frame.url)
     assert frame.url.startswith("chrome-error:")
 
 

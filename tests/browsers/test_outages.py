@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.helpers import until
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from playwright.sync_api import WebSocketRoute
 
     from tests.browsers.between import Between
     from tests.browsers.person import Person
@@ -66,6 +70,36 @@ def test_what_came_meanwhile_is_there(visit: Callable[..., Person], chat: Chat) 
     alice.sees("message 119")
     expect(alice.conversation("bob")).to_contain_text("1 unread")
     assert alice.texts() == ["This message was deleted.", *(f"message {number}" for number in range(120))]
+
+
+def test_what_came_before_ones_own_message_is_there(visit: Callable[..., Person], chat: Chat) -> None:
+    """The ack of what waited comes before the page has fetched what others said meanwhile, which stands above it."""
+    alice = visit("about:blank")
+    held: list[Callable[[], None]] = []
+
+    def hold_what_was_said(route: WebSocketRoute) -> None:
+        def pass_on(message: str | bytes) -> None:
+            if '"type":"since"' in str(message):
+                held.append(lambda: route.send(message))
+            else:
+                route.send(message)
+
+        route.connect_to_server().on_message(pass_on)
+
+    alice.page.route_web_socket("**/chat", hold_what_was_said)
+    alice.page.goto(chat.url)
+    alice.register("alice")
+    chat.kill()
+    alice.say("on its way")
+    alice.is_told("Waits for the connection")
+    chat.start_again()
+    chat.enter("bob").ask("pm", message="said meanwhile")
+    alice.try_now()
+    alice.has_sent("on its way")
+    alice.next_frame()
+    until(lambda: alice.page.evaluate("1") and held)
+    held.pop()()
+    alice.reads("said meanwhile", "on its way")
 
 
 @pytest.mark.parametrize("is_told", [True, False], ids=["told by the browser", "silent"])

@@ -142,6 +142,7 @@ def test_the_keys_do_what_the_list_says(alice: Person, chat: Chat) -> None:
     keys.press("Alt+a")
     alice.sees("news")
     alice.say("mine")
+    alice.has_sent("mine")
     alice.reads("news", "mine")
     keys.press("ArrowUp")
     expect(alice.row("mine")).to_be_focused()

@@ -170,3 +170,12 @@ test('an answer to what was asked stands at its place among what is pushed', asy
   assert.equal(await joined, '#ops');
   assert.equal(session.store.get('#ops')?.role, 'member');
 });
+
+test('what was done for the user is told even if the connection is lost before its place comes', async () => {
+  const { socket, session } = await comeBack();
+  const left = session.setTopic('#', 'on call');
+  socket().answer('set_room', { type: 'ack', command: 'set_room' });
+  socket().end();
+  await left;
+  assert.equal(session.store.get('#')?.topic, 'on call');
+});

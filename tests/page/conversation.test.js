@@ -92,7 +92,9 @@ Deno.test('those that were counted and thrown away are not counted twice', () =>
 Deno.test('what the service has counted is not counted again; own ones never are', () => {
   const conversation = filled(0);
   conversation.start(3, 10, 20);
-  for (const one of [message(15), message(21), message(22, { own: true }), message(23, { mentions: true })]) {
+  for (
+    const one of [message(15), message(20), message(21), message(22, { own: true }), message(23, { mentions: true })]
+  ) {
     conversation.insert(one);
     conversation.weigh(one);
   }

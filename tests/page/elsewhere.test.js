@@ -60,6 +60,20 @@ test('an id beyond the newest makes nothing read that comes later', () => {
   assert.deepEqual(unread(), [1, 2, 1, 0]);
 });
 
+test('a note to oneself is read by another session, too', () => {
+  const { store } = setUp();
+  store.begin('@alice');
+  store.sent({ type: 'ack', command: 'dm', id: 9, time: TIME, to: 'alice' }, {
+    target: '@alice',
+    created: '',
+    text: 'milk',
+    kind: '',
+  });
+  assert.equal(store.get('@alice')?.unread, 1);
+  store.take({ type: 'read', with: 'alice', id: 9 });
+  assert.equal(store.get('@alice')?.unread, 0);
+});
+
 test('a new name takes the talk, its messages and the place online along', () => {
   const { store, told } = setUp();
   store.open = '@bob';

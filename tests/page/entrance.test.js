@@ -87,6 +87,19 @@ test('a token that has ended is forgotten, and the user is asked', () => {
   assert.equal(local.length, 0);
 });
 
+test('who is banned meanwhile is told so; what may pass is tried again', async () => {
+  const { session, socket, clock } = await playIn();
+  socket().end();
+  clock.pass(1000);
+  socket().say(HELLO);
+  socket().answer('resume', error('storage_unavailable', 'the database is busy'));
+  assert.deepEqual([session.phase, session.link], ['in', 'waiting']);
+  clock.pass(2000);
+  socket().say(HELLO);
+  socket().answer('resume', error('banned', 'you are banned here', { retry_after: 60 }));
+  assert.deepEqual([session.phase, session.notice], ['out', 'You are banned here. It ends in 60 seconds.']);
+});
+
 test('where another tab has a newer token, that one is tried', async () => {
   const { session, socket, clock } = await playIn();
   session.environment.local?.setItem('chat:token', JSON.stringify({ name: 'alice', token: 'newer' }));
@@ -227,6 +240,20 @@ test('a refused new password leaves all as it was', async () => {
   socket().answer('password', error('bad_credentials', 'wrong name or password; try again'));
   assert.match((await changed).text, /Wrong/);
   assert.deepEqual([session.phase, session.link, sockets.length], ['in', 'online', 1]);
+});
+
+test('who logs in after somebody else takes nothing of theirs along', async () => {
+  const { session, socket } = await playIn();
+  session.keep?.set('draft', 'of alice');
+  socket().say({ type: 'bye', reason: 'kicked' });
+  assert.deepEqual([session.account, session.token], ['', '']);
+  const entered = session.login('carol', PASSWORD, true);
+  socket().say(HELLO);
+  await settle();
+  socket().answer('login', loginOk({ username: 'carol', token: 'hers' }));
+  await entered;
+  assert.equal(session.keep?.get('draft'), null);
+  assert.equal(session.vault.drawer('alice').get('draft'), 'of alice');
 });
 
 test('an account that was renamed takes along what is kept of it', async () => {

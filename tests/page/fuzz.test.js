@@ -66,7 +66,7 @@ class World {
       () => message && session.older(target, message.id).catch(ignored),
       () => message && session.newer(target, message.id).catch(ignored),
       () => message && session.around(target, message.id).catch(ignored),
-      () => message?.own && session.remove(target, message.id).catch(ignored),
+      () => message?.own && session.remove(message.id).catch(ignored),
       () => session.create(this.pick(ROOMS), '', false).catch(ignored),
       () => session.join(this.pick(ROOMS)).catch(ignored),
       () => this.random() < 0.3 && target.length > 1 && target[0] === '#' && session.leave(target).catch(ignored),

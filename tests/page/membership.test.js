@@ -111,7 +111,8 @@ test('an invitation stands in the list, until it is taken or ends', () => {
 
 test('a room that is joined comes live from then on; what was said before is history', () => {
   const { store } = setUp();
-  store.take({ type: 'room', ...OPS, room: 'dev', last_id: 9, read_id: 9, unread: 0 });
+  store.take({ type: 'room', ...OPS, room: 'dev', last_id: 9, read_id: 7, unread: 1 });
+  assert.deepEqual([store.get('#dev')?.unread, store.get('#dev')?.readId], [1, 7]);
   assert.deepEqual(store.get('#dev')?.spans.all, [[10, Infinity]]);
   assert.equal(store.get('#dev')?.isGap(0), true);
 });
@@ -122,6 +123,22 @@ test('to join again changes nothing; a room of the same name that was made later
   assert.equal(get().messages.length, 1);
   store.take({ type: 'room', ...OPS, created: '2026-12-01T00:00:00.000Z', last_id: 9, role: 'owner' });
   assert.deepEqual([get().messages.length, get().role], [0, 'owner']);
+});
+
+test('an own text that was stored before the room is told of stays', () => {
+  const { store, get } = setUp();
+  store.open = '#ops';
+  store.take({ type: 'room', room: 'ops', created: TIME, gone: true });
+  for (const id of [9, 10]) {
+    store.sent({ type: 'ack', command: 'pm', id, time: TIME }, {
+      target: '#ops',
+      created: '',
+      text: `text ${id}`,
+      kind: '',
+    });
+  }
+  store.take({ type: 'room', ...OPS, last_id: 9 });
+  assert.deepEqual(get().messages.map(({ id }) => id), [10]);
 });
 
 test('a room that is gone is lost, with a line for who looks at it', () => {

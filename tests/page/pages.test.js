@@ -90,11 +90,11 @@ test('a page of all conversations closes what was missed in each', () => {
   for (const target of [MAIN, '@bob', '@carol']) assert.deepEqual(store.get(target)?.spans.all, [[51, Infinity]]);
   assert.equal(store.cursor, 100);
   const appended = told.filter(({ kind }) => kind === 'append');
-  assert.deepEqual(appended.map(({ target, live }) => [target, live]), [
-    [MAIN, false],
-    ['@bob', false],
-    ['@carol', false],
-    [MAIN, false],
+  assert.deepEqual(appended.map(({ target, live, messages }) => [target, live, messages[0].id]), [
+    [MAIN, false, 60],
+    ['@bob', false, 61],
+    ['@carol', false, 62],
+    [MAIN, false, 80],
   ]);
 });
 
@@ -127,8 +127,10 @@ test('missed messages begin talks and are unread, but for those that were shown 
 test('where too much was deleted, all up to there is read again', () => {
   const { store, main } = setUp();
   page(store, MAIN, {}, { messages: rows(90, 95), more: true });
+  main.note(TIME, 'in the midst of them');
   store.take(/** @type {any} */ ({ type: 'broadcast', ...row(105) }));
   forgetMessages(store, 100);
+  assert.equal(main.notes.length, 0);
   assert.deepEqual(main.messages.map(({ id }) => id), [105]);
   assert.deepEqual(main.spans.all, [[101, Infinity]]);
 });

@@ -35,8 +35,10 @@ test('one word is for all of a moment', async () => {
   for (let id = 1; id <= 50; id++) socket().say(broadcast(id));
   clock.pass(PAUSE);
   assert.deepEqual(seen(socket()), [{ id: 50, room: 'all' }]);
+  socket().answer('seen', { type: 'ack', command: 'seen', id: 50 });
   clock.pass(PAUSE);
   assert.equal(seen(socket()).length, 1);
+  assert.ok(!socket().sent.some(({ command }) => command === 'missed'));
 });
 
 test('what is said elsewhere stays unread, and each conversation has its own word', async () => {

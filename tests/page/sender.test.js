@@ -150,6 +150,14 @@ test('a refused text stays with its reason, and is sent again or thrown away by 
   assert.deepEqual(shown(session).pending, []);
 });
 
+test('a text that is thrown away takes nothing else along', async () => {
+  const ops = { room: 'ops', created: TIME, topic: '', private: false, members: 1, role: 'member' };
+  const { session } = await playIn({ rooms: [ops] });
+  session.say('#ops', 'hi');
+  session.discard(session.store.get('#ops')?.pending[0].nonce ?? '');
+  assert.deepEqual(shown(session, '#ops').pending, []);
+});
+
 test('what the service cannot store just now is sent again by itself', async () => {
   const { session, socket, clock } = await playIn();
   session.say('#', 'hi');

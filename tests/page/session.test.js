@@ -124,9 +124,9 @@ test('a search gives messages with their conversations', async () => {
 
 test('a deleted message is empty for all', async () => {
   const { chat, alice, bob } = await talk(2);
-  await chat.done(bob.remove('#', chat.service.rows[0].id));
+  await chat.done(bob.remove(chat.service.rows[0].id));
   for (const session of [alice, bob]) assert.deepEqual(texts(session), ['', 'text 2']);
-  assert.equal((await refusalOf(chat.done(alice.remove('#', chat.service.rows[1].id)))).code, 'unknown_message');
+  assert.equal((await refusalOf(chat.done(alice.remove(chat.service.rows[1].id)))).code, 'unknown_message');
 });
 
 test('a talk begins with who is there, by the mapped name', async () => {
@@ -161,6 +161,9 @@ test('after a logout nothing is left of the chat, and another account begins ane
   await chat.done(alice.login('carol', 'securepassword', true));
   assert.equal(alice.store.me, 'carol');
   assert.equal(texts(alice)?.length, 3);
+  chat.tear(alice);
+  await chat.back();
+  assert.equal(alice.isCaughtUp, true);
 });
 
 test('a lost connection keeps what is shown, and says so', async () => {

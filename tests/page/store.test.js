@@ -90,26 +90,43 @@ test('a message of a room that the user is not in makes no room', () => {
   assert.equal(store.get('#ops'), undefined);
 });
 
+test('a login says what is unread in each room, and from where', () => {
+  const { store } = setUp({ unread: 2, read_id: 4, rooms: [room('ops', { unread: 3, read_id: 7 })], last_id: 20 });
+  assert.deepEqual([store.get(MAIN)?.unread, store.get(MAIN)?.readId], [2, 4]);
+  assert.deepEqual([store.get('#ops')?.unread, store.get('#ops')?.readId], [3, 7]);
+});
+
 test('an own message stands there with its state, once', () => {
   const { store, told } = setUp();
   store.begin('@bob');
+  told.length = 0;
   const ack = /** @type {any} */ ({ type: 'ack', command: 'dm', id: 7, time: TIME, to: 'bob', status: 'stored' });
-  store.sent(ack, { target: '@bob', text: 'hi', kind: '' });
+  store.sent(ack, { target: '@bob', created: '', text: 'hi', kind: '' });
   const [message] = store.get('@bob')?.messages ?? [];
   assert.deepEqual([message.text, message.own, message.status, message.from], ['hi', true, 'stored', 'alice']);
+  assert.deepEqual(told[0], { kind: 'append', target: '@bob', messages: [message], live: true });
   told.length = 0;
-  store.sent({ ...ack, status: 'delivered' }, { target: '@bob', text: 'hi', kind: '' });
+  store.sent({ ...ack, status: 'delivered' }, { target: '@bob', created: '', text: 'hi', kind: '' });
   assert.equal(store.get('@bob')?.messages.length, 1);
   assert.equal(store.get('@bob')?.messages[0].status, 'delivered');
   assert.ok(kinds(told).includes('messages'));
   assert.equal(store.unread().messages, 0);
 });
 
+test('a text that was said in a room that is gone does not stand in another one of its name', () => {
+  const { store } = setUp({ rooms: [room('ops')] });
+  const ack = /** @type {any} */ ({ type: 'ack', command: 'pm', id: 7, time: TIME, room: 'ops' });
+  store.sent(ack, { target: '#ops', created: 'before', text: 'hi', kind: '' });
+  assert.equal(store.get('#ops')?.messages.length, 0);
+  store.sent(ack, { target: '#ops', created: TIME, text: 'hi', kind: '' });
+  assert.equal(store.get('#ops')?.messages.length, 1);
+});
+
 test('a text to somebody under an old name stands in the talk with the new one', () => {
   const { store } = setUp();
   store.begin('@bobby');
   const ack = /** @type {any} */ ({ type: 'ack', command: 'dm', id: 7, time: TIME, to: 'bobby', status: 'stored' });
-  store.sent(ack, { target: '@bob', text: 'hi', kind: '' });
+  store.sent(ack, { target: '@bob', created: '', text: 'hi', kind: '' });
   assert.equal(store.get('@bobby')?.newestId, 7);
 });
 

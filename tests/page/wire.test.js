@@ -17,18 +17,20 @@ function setUp() {
     clock,
     { random: () => 1 },
   );
+  /** @type {string[]} */
+  const states = [];
   const wire = new Wire(environment, {
     hello: () => told.push('hello'),
     take: (event) => told.push(event),
     lost: (ending) => told.push({ lost: { ...ending } }),
-    turn: () => {},
+    turn: () => states.push(wire.state),
   });
   const connect = () => {
     wire.connect();
     sockets[sockets.length - 1].say(HELLO);
     return sockets[sockets.length - 1];
   };
-  return { clock, sockets, told, wire, connect };
+  return { clock, sockets, told, states, wire, connect };
 }
 
 Deno.test('a reply comes to who asked, at its place among the events', () => {
@@ -61,6 +63,14 @@ Deno.test('a loss ends what was asked, and the pauses grow up to half a minute',
     sockets[sockets.length - 1].end();
   }
   assert.deepEqual(pauses, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+});
+
+Deno.test('each state is told, once', () => {
+  const { wire, clock, states, connect } = setUp();
+  connect().end();
+  clock.pass(1000);
+  wire.stop();
+  assert.deepEqual(states, ['connecting', 'online', 'waiting', 'connecting', 'waiting', 'idle']);
 });
 
 Deno.test('only a login begins the pauses anew', () => {

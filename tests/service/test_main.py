@@ -215,6 +215,33 @@ def test_a_worker_that_cannot_go_on_ends_the_service(
     assert f"{thread} cannot go on" in "\n".join(service.log)
 
 
+START_BADLY = """
+import sys
+from service import __main__, server
+def fail(*_):
+    raise ValueError("no such page")
+server.Server._accept = fail
+sys.argv = ["service", "0", "--db", "chat.db"]
+sys.exit(__main__.main())
+"""
+
+
+def test_a_bug_at_the_start_ends_the_service(tmp_path: Path) -> None:
+    """Threads that run by then do not keep a process that serves nobody."""
+    ended = subprocess.run(
+        [sys.executable, "-c", START_BADLY],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "the service cannot start" in ended.stderr
+    assert "no such page" in ended.stderr
+
+
 def test_the_log_as_json(tmp_path: Path) -> None:
     """Each line is an object; so is the reason why there is no start."""
     with Process(tmp_path, "--log-format", "json") as service:

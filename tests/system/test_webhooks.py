@@ -8,11 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.helpers import PATIENCE, ROOT, Process, enter, free_port
+from service.listeners import visitors
+from tests.support.helpers import PATIENCE, ROOT, Process, enter, free_port, until
 from tests.support.hooks import SECRET, add_hook
 from tests.support.storage import stored
 from tests.support.web import Reply, ask, running_web
@@ -120,6 +123,29 @@ def test_a_secret_is_nowhere_but_where_it_was_printed(tmp_path: Path) -> None:
     assert "/hook/" in "".join(service.log)
     assert secret not in "".join(service.log)
     assert secret.encode() not in files
+
+
+def test_a_stop_answers_what_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A monitor whose text is on its way to the disk when the service stops does not send it again."""
+    monkeypatch.setattr(visitors, "ANSWERED_BY", PATIENCE)
+    waits, go = threading.Event(), threading.Event()
+
+    def stand_still(_: object) -> None:
+        waits.set()
+        go.wait(PATIENCE)
+
+    with running_web(tmp_path) as web, ThreadPoolExecutor(2) as both:
+        storage = web.server.services.storage
+        add_hook(storage)
+        storage.submit(stand_still)  # type: ignore[attr-defined]
+        assert waits.wait(PATIENCE)
+        reply = both.submit(post, web.port, b"the last word", *PLAIN)
+        until(lambda: storage.figures().queued)
+        stop = both.submit(web.server.stop)
+        until(lambda: web.server.visitors._stopping)
+        go.set()
+        assert reply.result().status == 200
+        stop.result()
 
 
 @pytest.mark.parametrize("moment", range(6))

@@ -8,6 +8,7 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from service.errors import ConfigError
 from service.listeners.web.answer import Answer
 from service.listeners.web.pack import pack, pack_styles
 
@@ -27,7 +28,7 @@ _TYPES: Final = {
     "webmanifest": "application/manifest+json",
 }
 _INDEX: Final = "index.html"
-_STYLE: Final = "style.css"  # all style sheets in one
+_STYLE: Final = "style.css"  # the style sheets that the page names, in one
 _MAIN: Final = "main.js"  # the page's script: what it does not lead to is not handed out
 _NO_GZIP: Final = re.compile(r"q=0(\.0{0,3})?")
 
@@ -43,12 +44,15 @@ class Files:
     """What is at / and /NAME."""
 
     def __init__(self, folder: Traversable | None = None) -> None:
-        """Reads the files in `folder`, by default the page's own."""
+        """Reads the files in `folder`, by default the page's own. Raises ConfigError if one is missing."""
         folder = folder if folder is not None else files(__package__).joinpath("page")
-        contents = {item.name: item.read_bytes() for item in folder.iterdir() if _type_of(item.name)}
+        try:
+            contents = {item.name: item.read_bytes() for item in folder.iterdir() if _type_of(item.name)}
+            sent = _packed(contents)
+        except (OSError, KeyError) as error:
+            raise ConfigError(f"the page's files are not all there ({error}); install the program again") from error
         self._files = {
-            "/" if name == _INDEX else f"/{name}": _load(content, _type_of(name))
-            for name, content in _packed(contents).items()
+            "/" if name == _INDEX else f"/{name}": _load(content, _type_of(name)) for name, content in sent.items()
         }
 
     def answer(self, request: Request) -> Answer | None:
@@ -74,10 +78,13 @@ def _packed(contents: Mapping[str, bytes]) -> dict[str, bytes]:
     """Returns the files as they are sent: few and small, as each costs a connection."""
     texts = {name: content.decode() for name, content in contents.items() if name.endswith((".js", ".css", ".html"))}
     sent = {name: content for name, content in contents.items() if name not in texts}
-    page, style = pack_styles(texts[_INDEX], texts, _STYLE)
-    modules = {name: text for name, text in texts.items() if name.endswith(".js")}
-    packed = {_INDEX: page, _STYLE: style} | pack(modules, _MAIN)
+    page, styles = pack_styles(texts[_INDEX], _some(texts, ".css"), _STYLE)
+    packed = {_INDEX: page} | styles | pack(_some(texts, ".js"), _MAIN)
     return sent | {name: text.encode() for name, text in packed.items()}
+
+
+def _some(texts: Mapping[str, str], end: str) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if name.endswith(end)}
 
 
 def _load(content: bytes, content_type: str) -> _File:

@@ -28,7 +28,7 @@ _QUOTES: Final = "'\"`"
 _INDENT: Final = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
 # Lines that go on behind their end; one in which a comment is left ends where it does.
 _GOES_ON: Final = re.compile(r"^((?:(?!//).)*[;,{(])\n", re.MULTILINE)
-_STYLE: Final = re.compile(r'^<link rel="stylesheet" href="/([\w-]+\.css)">\n', re.MULTILINE)
+_STYLE: Final = re.compile(r'^[ \t]*<link rel="stylesheet" href="/([\w-]+\.css)">\n', re.MULTILINE)
 _STYLE_COMMENT: Final = re.compile(r"[ \t]*/\*.*?\*/", re.DOTALL)
 
 
@@ -137,9 +137,21 @@ def _is_outside_texts(code: str) -> bool:
     return all(code.count(quote) % 2 == 0 for quote in _QUOTES)
 
 
-def pack_styles(page: str, styles: Mapping[str, str], name: str) -> tuple[str, str]:
-    """Returns the page with one style sheet, called `name`, in place of those that it names, and what is in it."""
-    text = "".join(styles[found] for found in _STYLE.findall(page))
-    page = _STYLE.sub(f'<link rel="stylesheet" href="/{name}">\n', page, count=1)
-    head, link, rest = page.partition(f'href="/{name}">\n')
-    return head + link + _STYLE.sub("", rest), _INDENT.sub("", _STYLE_COMMENT.sub("", text)).lstrip()
+def pack_styles(page: str, styles: Mapping[str, str], main: str) -> tuple[str, dict[str, str]]:
+    """Returns the page with one style sheet, `main`, in place of those that it names, and the sheets by name.
+
+    Those that the page does not name are loaded later; all are without comments and indentation.
+    """
+    names = _STYLE.findall(page)
+    one = f'<link rel="stylesheet" href="/{main}">\n'
+    begin, link, rest = _STYLE.sub(one, page, count=1).partition(one)
+    page = begin + link + _STYLE.sub("", rest)
+    if page.count("stylesheet") > len(names[:1]):
+        raise ValueError("The page names a style sheet in another form than a link on a line of its own.")
+    later = {name: text for name, text in styles.items() if name not in names}
+    sheets = {main: "".join(styles[name] for name in names)} | later
+    return _INDENT.sub("", page), {name: _bare_style(text) for name, text in sheets.items()}
+
+
+def _bare_style(text: str) -> str:
+    return _INDENT.sub("", _STYLE_COMMENT.sub("", text)).lstrip()

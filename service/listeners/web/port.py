@@ -39,6 +39,7 @@ class WebPort:
         admission: Admission,
         visitors: Visitors,
         health: Health,
+        files: Files,
         tls_context: Callable[[], ssl.SSLContext | None],
         names: Callable[[], Container[str]],
     ) -> None:
@@ -54,7 +55,7 @@ class WebPort:
         )
         hooks = Hooks(admission.services)
         self._routes = Routes(
-            admission, visitors.proxies, health, Files(), hooks, names, on_client=self._acceptor.look_again
+            admission, visitors.proxies, health, files, hooks, names, on_client=self._acceptor.look_again
         )
         address: tuple[object, ...] = listening.getsockname()
         if self._tls_context() is None and not is_loopback(address) and not settings.trusted_proxy:
@@ -89,6 +90,11 @@ class WebPort:
         """For one that finds no room. In TLS there is none before the handshake."""
         answer = tell(503, "too many ask at once; try again later", (("Retry-After", "5"),))
         return serialize(answer, ()) if self._tls_context() is None else b""
+
+
+def read_page() -> Files:
+    """Returns the page's files, before any port is open. Raises ConfigError."""
+    return Files()
 
 
 def own_names(settings: Settings) -> frozenset[str]:

@@ -293,7 +293,7 @@ class SqliteStorage(Orders):
         refused: Failed = None,
     ) -> Write[list[Stored]]:
         write: SqlWrite[list[Stored]] = SqlWrite(
-            self._if_space(hooks.post), (secret_hash, posts, beyond), done, refused, size=len(posts)
+            hooks.post, (secret_hash, posts, beyond, self._check_space), done, refused, size=len(posts)
         )
         self._writer.submit(write, may_wait=False)
         return write

@@ -12,7 +12,7 @@ from service.storage.sqlite import posting, rooms, users
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from service.storage.records import Post
 
@@ -28,7 +28,14 @@ def find(connection: sqlite3.Connection, secret_hash: bytes) -> Hook | None:
     return None if row is None else Hook(*row)
 
 
-def post(connection: sqlite3.Connection, secret_hash: bytes, posts: Sequence[Post], beyond: str | None) -> list[Stored]:
+def post(
+    connection: sqlite3.Connection,
+    secret_hash: bytes,
+    posts: Sequence[Post],
+    beyond: str | None,
+    check_space: Callable[[sqlite3.Connection], None],
+) -> list[Stored]:
+    """`check_space` raises StorageFull. It is not asked for a retry, which takes no space."""
     hook = find(connection, secret_hash)
     if hook is None:
         raise UnknownHook
@@ -38,6 +45,7 @@ def post(connection: sqlite3.Connection, secret_hash: bytes, posts: Sequence[Pos
         if len(stored) < len(posts) or posting.is_used(connection, hook.user_id, beyond):
             raise NonceReused
         return stored
+    check_space(connection)
     if hook.is_gone:
         raise UnknownRoom(hook.room or "")
     fresh = posting.store_together(connection, hook.user_id, hook.room_id, posts)

@@ -12,6 +12,8 @@ from tests.support.wires import read_users
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
 
 def test_one_connection_too_many_is_refused(tmp_path: Path) -> None:
     """At the limit a client gets a fatal error and the end; when another goes there is a place again."""
@@ -68,6 +70,17 @@ def test_a_refusal_for_want_of_a_place_does_not_count_for_the_address(tmp_path: 
         until(lambda: not server.places.connections())
         with Wire(server.port) as bob:
             assert bob.hello["type"] == "hello"
+
+
+def test_who_could_not_be_served_takes_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the memory for it a client goes, and the place and its address are free for the next."""
+    with running_server(tmp_path, max_connections=1, max_per_address=1) as server:
+        with monkeypatch.context() as exhausted:
+            exhausted.setattr(server.delivery, "open_outbox", lambda *_: (_ for _ in ()).throw(MemoryError))
+            with Wire(server.port, greet=False) as victim:
+                assert victim.read_to_end() == []
+        with Wire(server.port) as wire:
+            assert wire.hello["type"] == "hello"
 
 
 def test_each_client_has_its_own_time_to_log_in(tmp_path: Path) -> None:

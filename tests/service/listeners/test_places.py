@@ -200,6 +200,15 @@ def test_only_so_many_are_on_their_way_out() -> None:
     assert house.come("A") is not None
 
 
+def test_a_place_is_given_once() -> None:
+    """However many ask before the first of them has taken it; one that does not come gives it back."""
+    house = House(1)
+    network = origin_of(address_of("a")).network
+    assert [house.places.make_place(network) for _ in range(3)] == [True, False, False]
+    house.places.give_back()
+    assert house.come("b") is not None
+
+
 @pytest.mark.parametrize(("then", "goes_next"), [("fails", True), ("logs in", False), ("is gone", False)])
 def test_a_client_that_has_just_begun_to_log_in_is_spared(then: str, *, goes_next: bool) -> None:
     """Its login may have begun after it was chosen. If that fails it is a stranger as before."""

@@ -133,6 +133,23 @@ def test_an_answer_that_nobody_takes_is_given_up() -> None:
     assert tried == ["it took too long"]
 
 
+def test_a_last_word_is_not_waited_for() -> None:
+    """Nor is the end, in TLS: a peer that reads nothing would hold its visit as long again."""
+    done: list[bool] = []
+
+    def shout(visit: Visit) -> None:
+        visit.receive()
+        for _ in range(2):
+            visit.say_at_once(b"x" * 10_000_000)
+        done.append(True)
+
+    with open_house(seconds=3_600.0) as house:
+        far = house.come(serve=shout)
+        assert far is not None
+        far.sendall(b"hello")
+        until(lambda: done)
+
+
 def test_a_large_answer_arrives_whole(house: House) -> None:
     """More than the kernel takes at once waits until the peer has read."""
     far = house.come(serve=lambda visit: visit.send(b"x" * 3_000_000))
@@ -360,6 +377,26 @@ def test_a_stop_ends_every_visit(monkeypatch: pytest.MonkeyPatch) -> None:
         assert all(map(is_over, (waits, lingers, owes)))
 
 
+def test_a_stop_leaves_behind_who_waits_for_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A webhook's request at a disk that has stopped; it ends by itself, once that or the storage does."""
+    monkeypatch.setattr(module, "ANSWERED_BY", 0.01)
+    monkeypatch.setattr(module, "LINGER", 0.01)
+    stands, go = threading.Event(), threading.Event()
+
+    def wait(_: Visit) -> None:
+        stands.set()
+        go.wait(PATIENCE)
+
+    with open_house() as house:
+        house.come(serve=wait)
+        assert stands.wait(PATIENCE)
+        (thread,) = house.visitors._staying.values()
+        house.visitors.stop()
+        assert thread.is_alive()
+        go.set()
+        thread.join()
+
+
 # -- shares and proxies -----------------------------------------------------------------------------------------------
 def test_a_visit_is_charged_to_its_address() -> None:
     """Beyond its share an address waits, and up to its deadline only; another one does not."""
@@ -387,6 +424,23 @@ def test_behind_a_proxy_the_client_is_charged() -> None:
             far.sendall(host.encode())
             assert far.recv(100) == heard
     assert shares.knock(origin_of("10.0.0.1"), VISIT_COST) == 0.0
+
+
+def test_what_comes_through_a_proxy_is_never_its_own_debt() -> None:
+    """Bytes that came before it is known who sends them are that client's, too: else one held up all that follow."""
+    shares = Shares(Settings(address_share=0.01), seconds)
+
+    def serve(visit: Visit) -> None:
+        visit.charge(KNOCK_BURST)  # as many bytes would
+        visit.comes_from(visit.receive().decode())
+
+    with open_house(seconds=0.2, shares=shares) as house:
+        far = house.come("10.0.0.1", serve)
+        assert far is not None
+        far.sendall(b"192.0.2.1")
+        assert is_over(far)
+    assert shares.knock(origin_of("10.0.0.1"), VISIT_COST) == 0.0
+    assert shares.knock(origin_of("192.0.2.1"), VISIT_COST) > 0.0
 
 
 def test_behind_a_proxy_the_clients_are_told_apart(house: House) -> None:

@@ -6,8 +6,10 @@ import socket
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
+from cryptography import x509
 
 from service.admin import __main__ as admin
 from service.errors import ConfigError
@@ -80,3 +82,13 @@ def test_a_certificate_whose_names_cannot_be_read(tmp_path: Path) -> None:
     for name in ("bad.pem", "none.pem"):
         with pytest.raises(ConfigError, match="cannot read the names in the certificate"):
             read_names(tmp_path / name)
+
+
+def test_a_certificate_that_is_read_by_openssl_alone(
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is told as well: a SIGHUP must not end the service for it."""
+    malformed = Mock(side_effect=x509.DuplicateExtension("twice", x509.SubjectAlternativeName.oid))
+    monkeypatch.setattr(x509, "load_pem_x509_certificate", malformed)
+    with pytest.raises(ConfigError, match="cannot read the names in the certificate"):
+        read_names(Path(authority.issue().cert))

@@ -200,7 +200,7 @@ export class Composer {
       return;
     }
     event.preventDefault();
-    import('./paste.js').then(({ openPaste }) => openPaste(this, text, isLong ? most : Infinity), this.app.complain);
+    this.app.dialogs.paste(text, isLong ? most : Infinity);
   }
 
   /** Puts a text where the cursor is. @param {string} text */

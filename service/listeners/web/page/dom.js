@@ -42,6 +42,16 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
+/** Loads a style sheet once. @param {string} name @returns {Promise<unknown>} done or not: what it styles is shown */
+export function style(name) {
+  styles[name] ??= new Promise((done) => {
+    document.head.append(h('link', { rel: 'stylesheet', href: `/${name}`, onload: done, onerror: done }));
+  });
+  return styles[name];
+}
+/** @type {Record<string, Promise<unknown>>} */
+const styles = {};
+
 const SVG = 'http://www.w3.org/2000/svg';
 const PATHS = {
   back: 'M12 4 6 10l6 6',

@@ -46,8 +46,8 @@ export function readElsewhere(store, event) {
         : name !== undefined
         ? conversation.target === `@${name}`
         : conversation.kind !== 'room';
-      // Beyond the newest is the newest; the cursor knows no own ones.
-      if (isMeant) conversation.read(Math.min(id, Math.max(store.cursor, conversation.newestId)));
+      const newest = Math.max(store.cursor, conversation.newestId); // an id beyond it counts as it
+      if (isMeant) conversation.read(Math.min(id, newest));
     }
   }
   store.tell({ kind: 'list' });

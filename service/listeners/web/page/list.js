@@ -45,6 +45,7 @@ export class List {
     this.drawn.clear();
     this.list.replaceChildren();
     this.isAtEnd = !key;
+    this.hadOldest = this.hadNewest = false;
     this.first = this.last = '';
     const at = key ? source.find(key) : -1;
     if (at >= 0) {
@@ -69,6 +70,9 @@ export class List {
     if (start < 0) {
       start = Math.max(0, (end || count) - START);
     }
+    if (this.hadOldest && end <= MOST) {
+      start = 0; // what came in above the first entry, where there may be nothing to scroll
+    }
     if (this.isAtEnd || end <= start || (this.hadNewest && end < count && count - start <= MOST)) {
       end = count;
     }
@@ -89,6 +93,7 @@ export class List {
     }
     this.first = end > start ? source.keyAt(start) : '';
     this.last = end > start ? source.keyAt(end - 1) : '';
+    this.hadOldest = start === 0;
     this.hadNewest = end === source.count();
     const anchor = this.isAtEnd ? null : this.anchor(new Set(rows.map((row) => row.key)));
     this.reconcile(rows);
@@ -107,9 +112,11 @@ export class List {
     /** @type {ChildNode | null} */
     let next = this.list.firstChild;
     const keys = new Set(rows.map((row) => row.key));
+    let isFocusLost = false;
     for (const [key, { element }] of before) {
       if (!keys.has(key)) {
         next = next === element ? next.nextSibling : next;
+        isFocusLost ||= element === document.activeElement;
         element.remove();
       }
     }
@@ -133,6 +140,9 @@ export class List {
         this.list.insertBefore(element, next);
       }
       this.drawn.set(key, { element, sign });
+    }
+    if (isFocusLost) { // what waited is stored: the same message, in another row
+      /** @type {HTMLElement | null} */ (this.list.lastElementChild)?.focus({ preventScroll: true });
     }
   }
 

@@ -2,7 +2,7 @@
  * Starts the page: the session, the views, and the address that says what is open. It shows nothing by itself.
  */
 import { Composer } from './composer.js';
-import { byId, h, iconButton, soon } from './dom.js';
+import { byId, h, iconButton, soon, style } from './dom.js';
 import { browserEnvironment } from './environment.js';
 import { Head } from './head.js';
 import { bindKeys } from './keys.js';
@@ -17,6 +17,7 @@ import { oneLine } from './text.js';
 
 const PHONE = matchMedia('(max-width: 700px)');
 const ROOMY = matchMedia('(min-width: 1000.1px)');
+const LATER = 'dialogs.css';
 const AGAIN = 5000; // ms to the next try to load the rest
 const PATIENCE = 1500; // ms for a login by token, before there is a word about it
 const COMPLAINT = 10_000; // ms that a complaint stays, if nobody puts it away
@@ -40,19 +41,27 @@ export class App {
     this.composer = new Composer(this);
     /** @type {import('./members.js').Members | null} */
     this.members = null;
-    // Rarely needed, so loaded once the page stands: what is on the way to the talk comes first.
+    /**
+     * Rarely needed, so loaded once the page stands: what is on the way to the talk comes first.
+     * @template M @template {unknown[]} A
+     * @param {() => Promise<M>} load @param {(module: M, ...given: A) => void} deed
+     */
+    const late = (load, deed) => (/** @type {A} */ ...given) =>
+      Promise.all([load(), style(LATER)]).then(([module]) => deed(module, ...given)).catch(this.complain);
+    const rooms = () => import('./rooms.js');
     this.dialogs = {
-      rooms: () => import('./rooms.js').then(({ openRooms }) => openRooms(this), this.complain),
-      talk: () => import('./rooms.js').then(({ openTalk }) => openTalk(this), this.complain),
-      person: (/** @type {string} */ name) =>
-        import('./person.js').then(({ openPerson }) => openPerson(this, name), this.complain),
-      remove: (/** @type {string} */ target, /** @type {number} */ id) =>
-        import('./rooms.js').then(({ openRemoval }) => openRemoval(this, target, id), this.complain),
-      room: (/** @type {string} */ target) =>
-        import('./rooms.js').then(({ openRoom }) => openRoom(this, target), this.complain),
-      search: () => import('./search.js').then(({ openSearch }) => openSearch(this), this.complain),
-      shortcuts: () => import('./shortcuts.js').then(({ openKeys }) => openKeys(), this.complain),
-      account: () => import('./account.js').then(({ openAccount }) => openAccount(this), this.complain),
+      rooms: late(rooms, ({ openRooms }) => openRooms(this)),
+      talk: late(rooms, ({ openTalk }) => openTalk(this)),
+      room: late(rooms, ({ openRoom }, /** @type {string} */ target) => openRoom(this, target)),
+      remove: late(rooms, ({ openRemoval }, /** @type {number} */ id) => openRemoval(this, id)),
+      person: late(() => import('./person.js'), ({ openPerson }, /** @type {string} */ name) => openPerson(this, name)),
+      search: late(() => import('./search.js'), ({ openSearch }) => openSearch(this)),
+      shortcuts: late(() => import('./shortcuts.js'), ({ openKeys }) => openKeys()),
+      account: late(() => import('./account.js'), ({ openAccount }) => openAccount(this)),
+      paste: late(
+        () => import('./paste.js'),
+        ({ openPaste }, /** @type {string} */ text, /** @type {number} */ most) => openPaste(this.composer, text, most),
+      ),
     };
     this.session.subscribe((change) => this.change(change));
     addEventListener('hashchange', () => this.follow());
@@ -156,7 +165,7 @@ export class App {
   }
 
   async openDoor() {
-    const { Door } = await import('./door.js');
+    const [{ Door }] = await Promise.all([import('./door.js'), style(LATER)]);
     this.door ??= new Door(this.session);
     this.session.phase === 'out' && this.door.show();
   }
@@ -188,6 +197,7 @@ export class App {
       this.notifier ??= new Notifier(this);
       this.draw();
       await Promise.all([
+        style(LATER),
         import('./rooms.js'),
         import('./search.js'),
         import('./account.js'),

@@ -77,7 +77,7 @@ export const prompts = {
 
   // Rooms
   roomsTitle: 'Rooms',
-  noneFound: 'There is no room yet. You can make one.',
+  noneFound: 'No room to show. You can make one.',
   makeRoom: 'Make a room',
   roomName: 'Name',
   roomHint: 'A letter first, then letters, digits, - and _',

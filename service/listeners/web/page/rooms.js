@@ -232,7 +232,7 @@ function openBans(app, target) {
   app.perform(load());
 }
 
-/** Asks before a message is deleted. @param {App} app @param {string} target @param {number} id */
-export function openRemoval({ session }, target, id) {
-  confirm(prompts.removeTitle, prompts.removeText, labels.remove, () => session.remove(target, id));
+/** Asks before a message is deleted. @param {App} app @param {number} id */
+export function openRemoval({ session }, id) {
+  confirm(prompts.removeTitle, prompts.removeText, labels.remove, () => session.remove(id));
 }

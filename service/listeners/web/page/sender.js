@@ -87,8 +87,6 @@ export class Sender {
     const target = this.outbox.get(nonce)?.target ?? '';
     this.outbox.remove(nonce);
     this.show(target);
-    const conversation = this.store.get(target);
-    if (conversation?.isLost && !conversation.pending.length && this.store.open !== target) this.store.lose(target);
   }
 
   /**
@@ -133,6 +131,8 @@ export class Sender {
     if (!conversation) return;
     conversation.pending = this.outbox.of(target);
     this.store.tell({ kind: 'pending', target });
+    const isDone = conversation.isLost && !conversation.pending.length; // it was kept for them
+    if (isDone && this.store.open !== target) this.store.lose(target);
   }
 
   /** @private */

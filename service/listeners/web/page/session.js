@@ -184,14 +184,13 @@ export class Session extends Lobby {
 
   /**
    * Deletes a message.
-   * @param {string} target
    * @param {number} id
    * @param {string} [reason]
    */
-  async remove(target, id, reason) {
-    const erase = () => this.store.erase(id, new Date(this.environment.now()).toISOString());
-    await this.ask({ command: 'delete', id, reason: reason || undefined }, erase);
-    this.changed({ kind: 'messages', target });
+  async remove(id, reason) {
+    await this.ask({ command: 'delete', id, reason: reason || undefined }, () => {
+      this.store.erase(id, new Date(this.environment.now()).toISOString());
+    });
   }
 
   /**

@@ -157,7 +157,8 @@ export class Store {
     if (ack.id === undefined || ack.time === undefined) return;
     const target = ack.to === undefined ? sent.target : `@${ack.to}`;
     const conversation = ack.to === undefined ? this.all.get(target) : this.begin(target);
-    if (!conversation || (sent.created && sent.created !== conversation.created)) return; // it was another room
+    // It may have been said in a room that is gone meanwhile, before there was another one of its name.
+    if (!conversation || sent.created && sent.created !== conversation.created) return;
     const { id, time } = ack;
     const row = { id, time, from: this.me, to: ack.to, message: sent.text, kind: sent.kind };
     const place = this.put(conversation, row);

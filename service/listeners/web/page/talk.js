@@ -299,10 +299,10 @@ export class Talk {
   }
 
   remove() {
-    const [row, target] = [this.chosen, this.target];
+    const row = this.chosen;
     const message = row && this.messageOf(row);
     if (message && this.mayDelete(row)) {
-      this.app.dialogs.remove(target, message.id);
+      this.app.dialogs.remove(message.id);
     }
   }
 

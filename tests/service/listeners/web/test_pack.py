@@ -91,17 +91,23 @@ def test_a_circle_is_refused() -> None:
 
 
 def test_style_sheets_become_one() -> None:
-    """In the order of the page, without comments and indentation."""
+    """In the order of the page, without comments and indentation; those that it does not name are beside it."""
     link = '<link rel="stylesheet" href="/{}.css">\n'
-    page = f"<head>\n{link.format('b')}{link.format('a')}<title>x</title>\n"
+    page = f"<head>\n  {link.format('b')}  {link.format('a')}<title>x</title>\n"
     sheets = {
         "a.css": "/* Why. */\na {\n  color: red; /* as blood */\n}\n",
         "b.css": "b {\n  top: 0;\n}\n",
-        "c.css": "c {}",
+        "c.css": "c {}\n",
     }
-    packed, style = pack_styles(page, sheets, "all.css")
+    packed, styles = pack_styles(page, sheets, "all.css")
     assert packed == f"<head>\n{link.format('all')}<title>x</title>\n"
-    assert style == "b {\ntop: 0;\n}\na {\ncolor: red;\n}\n"
+    assert styles == {"all.css": "b {\ntop: 0;\n}\na {\ncolor: red;\n}\n", "c.css": "c {}\n"}
+
+
+def test_a_style_sheet_in_another_form_is_refused() -> None:
+    """It would be missing, as it is not sent by its name."""
+    with pytest.raises(ValueError, match="another form"):
+        pack_styles('<link href="/a.css" rel="stylesheet">\n', {"a.css": ""}, "all.css")
 
 
 def test_the_page_is_small() -> None:
@@ -109,6 +115,9 @@ def test_the_page_is_small() -> None:
     page = files("service.listeners.web").joinpath("page")
     texts = {item.name: item.read_text() for item in page.iterdir() if item.name.endswith((".js", ".css", ".html"))}
     modules = {name: text for name, text in texts.items() if name.endswith(".js")}
-    sent = [*pack_styles(texts["index.html"], texts, "style.css"), pack(modules, "main.js")["main.js"]]
+    sheets = {name: text for name, text in texts.items() if name.endswith(".css")}
+    index, styles = pack_styles(texts["index.html"], sheets, "style.css")
+    assert set(styles) == {"style.css", "dialogs.css"}
+    sent = [index, styles["style.css"], pack(modules, "main.js")["main.js"]]
     sent += [page.joinpath(name).read_text() for name in ("icon.svg", "manifest.webmanifest")]
     assert sum(len(gzip.compress(text.encode())) for text in sent) <= 40 * 1024

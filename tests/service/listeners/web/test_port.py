@@ -8,11 +8,13 @@ import socket
 from contextlib import ExitStack
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 
 from service.config import Settings
 from service.errors import ConfigError
+from service.listeners.web import files, port
 from service.listeners.web.port import own_names
 from tests.support.helpers import PATIENCE, enter
 from tests.support.web import UPGRADE, ask, running_web, send
@@ -64,6 +66,26 @@ def test_the_names_of_the_certificate_come_in(tmp_path: Path, authority: Authori
             tls = authority.trusting()
             hosts = ("old.example", "new.example", "own.example")
             assert [ask(web.port, "/", host=host, tls=tls).status for host in hosts] == [*known, 200]
+
+
+def test_a_certificate_without_readable_names_is_not_taken(
+    tmp_path: Path, pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At a SIGHUP: the old one stays, with its names, as the log says."""
+    with running_web(tmp_path, tls_cert=pair.cert, tls_key=pair.key) as web:
+        old = web.server._tls
+        monkeypatch.setattr(port, "read_names", Mock(side_effect=ConfigError("no names")))
+        web.server.reload()
+        assert web.server._tls is old
+    assert "the certificate stays as it was: no names" in caplog.text
+
+
+def test_without_its_files_nothing_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any thread runs, and any port is open: else the process would stay, and serve nobody."""
+    monkeypatch.setattr(files, "_MAIN", "gone.js")
+    with pytest.raises(ConfigError, match=r"the page's files are not all there \('gone.js'\)"), running_web(tmp_path):
+        pass
+    assert not (tmp_path / "chat.db").exists()
 
 
 def test_names_are_those_of_the_operator_and_of_the_certificate(authority: Authority) -> None:

@@ -119,7 +119,7 @@ PLANS: list[tuple[Callable[..., object], tuple[Any, ...], list[str]]] = [
     (hooks.find, (HASH,), ["h USING INDEX hook_hash (hash=?)", "u USING INTEGER PRIMARY KEY"]),
     (
         hooks.post,
-        (HASH, [Post(None, "x", "k0"), Post(None, "y", "k1")], "k2"),
+        (HASH, [Post(None, "x", "k0"), Post(None, "y", "k1")], "k2", lambda _: None),
         ["message_nonce (nonce=? AND sender_id=?)", "hook USING INTEGER PRIMARY KEY"],
     ),
     (

@@ -77,13 +77,16 @@ def test_the_counts_of_a_room_fit(tmp_path: Path) -> None:
 
 
 def test_nothing_is_stored_of_what_is_refused(tmp_path: Path) -> None:
-    """On a full disk all pieces are refused."""
+    """On a full disk all pieces are refused, but a retry of what is there gets its answer."""
+    known = pieces("one", "two", key="k")
     with open_storage(tmp_path / "chat.db") as storage:
         add_hook(storage)
+        storage.result(storage.post_by_hook(HASH, known))
     with open_storage(tmp_path / "chat.db", max_db=1) as storage:
         with pytest.raises(StorageFull):
             storage.result(storage.post_by_hook(HASH, pieces("one", "two")))
-        assert run(storage, "SELECT count(*) FROM message") == [(0,)]
+        assert [stored.id for stored in storage.result(storage.post_by_hook(HASH, known))] == [1, 2]
+        assert run(storage, "SELECT count(*) FROM message") == [(2,)]
 
 
 def test_it_does_not_wait_for_a_full_queue(tmp_path: Path) -> None:
