@@ -94,7 +94,7 @@ def test_a_private_room_is_for_whom_it_invites(visit: Callable[..., Person]) -> 
     bob.register("bob")
     alice.make_room("den", private=True)
     bob.button("Join or make a room").click()
-    bob.is_told("There is no room yet")
+    bob.is_told("No room to show")
     bob.page.keyboard.press("Escape")
     alice.button("About this room").click()
     alice.dialog.get_by_label("Invite somebody").fill("bob")
