@@ -24,7 +24,7 @@ def test_what_is_written_without_a_service_is_sent_later(visit: Callable[..., Pe
     alice = visit()
     alice.register("alice")
     alice.say("before")
-    alice.reads("before")
+    alice.has_sent("before")
     chat.kill()
     for text in ("one", "two", "three"):
         alice.say(text)

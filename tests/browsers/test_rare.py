@@ -103,6 +103,21 @@ def test_who_logs_in_next_finds_nothing_of_the_one_before(visit: Callable[..., P
     expect(alice.conversation("bob")).to_have_count(0)
 
 
+def test_a_jump_to_the_top_goes_on_to_the_beginning(visit: Callable[..., Person], chat: Chat) -> None:
+    """At the very top there is no scrolling further up, and so nothing that asks for more."""
+    bob, alice = chat.enter("bob"), visit()
+    for number in range(500):
+        bob.ask("pm", message=f"message {number}.")
+    alice.register("alice")
+    alice.sees("message 499.")
+    while not alice.row("message 0.").count():
+        before = alice.rows.first.get_attribute("data-id") or ""
+        alice.talk.evaluate("talk => { talk.scrollTop = 0; }")
+        expect(alice.rows.first).not_to_have_attribute("data-id", before)
+    alice.talk.evaluate("talk => { talk.scrollTop = 0; }")
+    alice.sees("message 0.")
+
+
 def test_a_button_that_is_pressed_twice_opens_one_dialog(visit: Callable[..., Person]) -> None:
     """A second press comes while the first is on its way."""
     alice = visit()

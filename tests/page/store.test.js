@@ -217,3 +217,16 @@ test('a text that a room has taken which is gone does not stand in the one that 
   store.sent(ack, { target: '#ops', created: TIME, text: 'new', kind: '' });
   assert.equal(store.get('#ops')?.messages.length, 1);
 });
+
+test('after a backup was put back, what is said anew is shown, though its ids were those of other messages', () => {
+  const { store } = setUp({ last_id: 5, read_id: 5 });
+  const say = (/** @type {number} */ id, /** @type {string} */ message) =>
+    store.take({ type: 'broadcast', id, time: TIME, from: 'bob', message });
+  say(6, 'kept');
+  say(7, 'lost');
+  store.read(MAIN, 7);
+  store.start(/** @type {any} */ (loginOk({ last_id: 6, read_id: 5, unread: 1 })), 'all');
+  say(7, 'anew');
+  assert.deepEqual(store.get(MAIN)?.messages.map(({ text }) => text), ['kept', 'anew']);
+  assert.equal(store.get(MAIN)?.unread, 1);
+});

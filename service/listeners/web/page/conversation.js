@@ -215,6 +215,18 @@ export class Conversation {
   }
 
   /**
+   * The service has nothing behind this id: a backup was put in the place of its database. Other messages will have the
+   * ids of those that are lost.
+   * @param {number} last
+   */
+  rewind(last) {
+    this.messages.splice(this.indexOf(last + 1));
+    this.notes = this.notes.filter((note) => note.after <= last);
+    this.marker = Math.min(this.marker, last);
+    for (const id of [...this.unseen, ...this.calls].filter((id) => id > last)) this.erase(id, '');
+  }
+
+  /**
    * @param {string} time
    * @param {string} text
    */

@@ -214,7 +214,8 @@ export class List {
       return;
     }
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    const isUp = scrollTop < this.top;
+    // At the very top there is no way further up, and so no event: what was loaded meanwhile is drawn all the same.
+    const isUp = scrollTop < this.top || scrollTop <= 0;
     this.top = scrollTop;
     this.judge();
     const start = source.find(this.first);

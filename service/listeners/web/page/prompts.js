@@ -77,7 +77,7 @@ export const prompts = {
 
   // Rooms
   roomsTitle: 'Rooms',
-  noneFound: 'There is no room yet. You can make one.',
+  noneFound: 'There is no room to join yet. You can make one.',
   makeRoom: 'Make a room',
   roomName: 'Name',
   roomHint: 'A letter first, then letters, digits, - and _',

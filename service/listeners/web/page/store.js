@@ -119,6 +119,13 @@ export class Store {
   start(login, mainRoom) {
     this.me = login.username;
     this.seam = login.last_id;
+    if (this.cursor > login.last_id) {
+      for (const conversation of this.all.values()) {
+        conversation.rewind(login.last_id);
+        this.tell({ kind: 'messages', target: conversation.target });
+      }
+      this.cursor = login.last_id;
+    }
     this.mainRoom = mainRoom;
     this.finder = finderOf(login.username);
     for (const spans of [this.base, ...[...this.all.values()].map((one) => one.spans)]) {
