@@ -459,6 +459,7 @@ ROWS: Final[dict[str, How]] = {
         (
             *("make lint test", "make format", "make soak MINUTES=10", "make fuzz SECONDS=600", "make screens"),
             *("make lock", "make bench", "make profile", "make attacks"),
+            *("make test-browsers", "make soak-web", "make pictures"),
         ),
         is_known,
     ),
