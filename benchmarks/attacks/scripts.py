@@ -79,6 +79,11 @@ def knock(link: Link) -> Generator[Wait, None, None]:
 def stay(link: Link) -> Generator[Wait, None, None]:
     """Takes a place and stays silent; counts the places it holds."""
     yield from link.greet()
+    yield from hold(link)
+
+
+def hold(link: Link) -> Generator[Wait, None, None]:
+    """Counts a place as held, until it is lost; drops all input."""
     link.tally.done += 1
     try:
         while True:

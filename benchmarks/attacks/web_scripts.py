@@ -10,7 +10,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.attacks.links import EITHER, Gone, Wait
-from benchmarks.attacks.scripts import keep_silent
+from benchmarks.attacks.scripts import hold, keep_silent
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -91,13 +91,7 @@ def guess(link: Link) -> Generator[Wait, None, None]:
 def stay(link: Link) -> Generator[Wait, None, None]:
     """Takes a place and stays silent; counts the places it holds."""
     yield from upgrade(link)
-    link.tally.done += 1
-    try:
-        while True:
-            yield from link.receive()
-    except Exception:
-        link.tally.done -= 1
-        raise
+    yield from hold(link)
 
 
 def send_frames(link: Link, first: bytes, frames: bytes) -> Generator[Wait, None, None]:
