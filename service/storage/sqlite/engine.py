@@ -211,6 +211,9 @@ class SqliteStorage(Orders):
         arguments = (name, look, password_hash, token_hash, now, lifetime)
         return self.submit(users.register, *arguments, done=done, refused=refused)
 
+    def set_present(self, user_id: int, present: bool) -> None:  # noqa: FBT001
+        """There is no other service over a file."""
+
     def probe(self, *, done: Done[None] = None, refused: Failed = None) -> None:
         self._writer.submit(SqlWrite(self._probe, (), done, refused), may_wait=False)
 
