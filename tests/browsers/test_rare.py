@@ -180,6 +180,28 @@ def test_a_pull_out_of_a_dialog_leaves_it_open(visit: Callable[..., Person]) -> 
     expect(words).to_have_value("chosen")
 
 
+@pytest.mark.parametrize("place", ["head", "side", "members"])
+def test_a_press_outlives_what_changes_meanwhile(visit: Callable[..., Person], chat: Chat, place: str) -> None:
+    """While the mouse is down somebody comes and writes: what is pressed stays, and is drawn anew behind the press."""
+    bob, alice = chat.enter("bob"), visit()
+    alice.register("alice")
+    people, carol = alice.page.locator("#people"), alice.member("carol")
+    buttons = {"head": alice.button("Search"), "side": alice.button("Your account"), "members": alice.member("bob")}
+    buttons[place].hover()
+    alice.page.mouse.down()
+    chat.enter("carol")
+    bob.ask("dm", to="alice", message="for you alone")
+    bob.ask("pm", message="for all")
+    alice.sees("for all")
+    expect(people.filter(has_text="3").or_(carol).first).to_be_visible()  # that of the two which is not held
+    alice.page.mouse.up()
+    expect(alice.dialog).to_have_count(1)
+    alice.page.keyboard.press("Escape")
+    expect(people).to_have_text("3")
+    expect(alice.conversation("bob")).to_contain_text("1 unread")
+    expect(carol).to_have_count(1)
+
+
 def test_a_full_storage_costs_no_draft(visit: Callable[..., Person]) -> None:
     """Over a turn to another conversation and back; that one is not logged in for long is said."""
     alice = visit()
