@@ -35,7 +35,7 @@ from service.storage.sqlite.orders import Orders
 from service.storage.sqlite.space import Space
 from service.storage.sqlite.upkeep import ChatUpkeep
 from service.storage.sqlite.writer import Limits, Writer
-from service.storage.sqlite.writes import GroupWrite, SqlWrite
+from service.storage.writes import GroupWrite, SqlWrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
