@@ -20,7 +20,10 @@ from service.storage.sqlite.integrity import REPAIR
 from service.storage.sqlite.orders import OfflineStorage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from service.storage.contract import AccountStorage, HandOver, Storage
+    from service.storage.news import TakeNews
     from service.storage.records import Contents
 
 __all__ = [
@@ -43,11 +46,22 @@ __all__ = [
 _MISSING_ENGINES: Final = ("postgresql://", "postgres://")
 
 
-def open_storage(db: str | Path, hand_over: HandOver, *, max_db: int = 0, keep_free: int = 0) -> Storage:
+def open_storage(
+    db: str | Path,
+    hand_over: HandOver,
+    *,
+    max_db: int = 0,
+    keep_free: int = 0,
+    take_news: TakeNews | None = None,  # noqa: ARG001 (for an engine that several services share)
+    node_name: str = "",  # noqa: ARG001
+    figures: Callable[[], Mapping[str, float]] | None = None,  # noqa: ARG001
+) -> Storage:
     """Opens the database for a service; creates or upgrades it first if needed.
 
     `hand_over` gets the callbacks of writes with their arguments, in commit order. `max_db`: bytes that the database
-    may use; `keep_free`: bytes to leave free on its disk; 0 for no limit. Raises ConfigError, SchemaError, FileError.
+    may use; `keep_free`: bytes to leave free on its disk; 0 for no limit. Where several services share a database,
+    `hand_over` also gets `take_news` with each News, in the same order; `node_name` and `figures` are for NodeView,
+    and `figures` is called on the writer thread. Raises ConfigError, SchemaError, FileError.
     """
     return SqliteStorage(_path_of(db), hand_over, max_db=max_db, keep_free=keep_free)
 
