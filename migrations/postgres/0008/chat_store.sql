@@ -1,5 +1,6 @@
--- Stores posts of several senders in order, each once; the storage's posting.py has it called. It takes the lock,
--- judges, stores, notes the batch of its node, and wakes the other nodes: all in one round trip.
+-- Stores posts of several senders in order, each once: takes the lock, judges, stores, notes the batch of its node, and
+-- wakes the other nodes, all in one round trip. A node_id of 0 is that of a program that is no service; it is NULL within
+-- a transaction that notes the batch and wakes others itself.
 -- outcomes is NULL where all are new; else it has, in JSON, one entry for each:
 --     id                              stored; room_ids has its room
 --     [id, time, seen, room's id]     stored before
@@ -55,9 +56,10 @@ BEGIN
             last_id := chat_put(last_id, now, senders, recipients, room_ids, kinds, nonces, bodies);
         END IF;
     END IF;
-    UPDATE node SET batch = number, outcome = done WHERE id = node_id;
-    IF NOT FOUND AND node_id IS NOT NULL THEN
-        RAISE EXCEPTION 'the other services take this one for dead' USING ERRCODE = 'CHAT1';
+    -- A lost session of this service may still be at work here when its next one repeats the batch.
+    UPDATE node SET batch = number, outcome = done WHERE id = node_id AND batch < number;
+    IF NOT FOUND AND node_id <> 0 THEN
+        RAISE EXCEPTION 'this batch was done, or other services take this one for dead' USING ERRCODE = 'CHAT1';
     END IF;
     IF is_heard AND pg_notify('chat_$CHANNEL', '') IS NULL THEN
         NULL;

@@ -240,8 +240,8 @@ STATEMENTS = (
         at      timestamptz NOT NULL DEFAULT clock_timestamp()
     )
     """,
-    # The server's timeline that the sequences fit: another one may have lost the newest commits.
-    "CREATE TABLE timeline (number bigint NOT NULL)",
+    # The server's timeline, and the newest message with which it began: another one may have lost the newest commits.
+    "CREATE TABLE timeline (number bigint NOT NULL, newest bigint NOT NULL)",
     """
     CREATE VIEW history (id, time, sender, recipient, message, kind, room) AS
         SELECT m.id, m.sent_at, s.name, coalesce(r.name, '#' || o.name), m.body, coalesce(m.kind, 'text'), o.name
@@ -249,13 +249,17 @@ STATEMENTS = (
         JOIN "user" AS s ON s.id = m.sender_id
         LEFT JOIN "user" AS r ON r.id = m.recipient_id
         LEFT JOIN room AS o ON o.id = m.room_id
+        ORDER BY m.id
     """,
     """
     CREATE VIEW users (name, created, last_seen) AS
         SELECT u.name, u.created_at, m.last_seen_at FROM "user" AS u JOIN marker AS m ON m.user_id = u.id
-        WHERE u.password_hash <> ''
+        WHERE u.password_hash <> '' ORDER BY u.name
     """,
-    "CREATE VIEW rooms (name, topic, private, members) AS SELECT name, topic, private::int, members FROM room",
+    """
+    CREATE VIEW rooms (name, topic, private, members) AS
+        SELECT name, topic, private::int, members FROM room ORDER BY name
+    """,
 )
 
 
