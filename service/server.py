@@ -49,7 +49,7 @@ from service.listeners.visitors import Visitors
 from service.motd import Motd
 from service.net import tls
 from service.net.transport import format_address, is_loopback, listen
-from service.storage import open_storage
+from service.storage import is_url, open_storage
 from service.storage.records import DELETED
 from service.ticker import Ticker
 from service.turns import UNLIMITED, QueueLimits, Turns
@@ -144,9 +144,8 @@ class Server:
         self._stopping = False
         self.places = Places(most_clients, self.delivery, now)
         self.admission = Admission(self.services, self.places)
-        self._control = Control(Path(settings.db), Desk(storage, LiveService(self.services, self.places.connections)))
         self.ticker.start()
-        self._control.start()
+        self._control = _start_control(self.services, self.places)
         self._metrics = (
             None if metrics is None else metrics.Metrics(for_metrics, self.services, self.places, self.health)
         )
@@ -230,7 +229,8 @@ class Server:
         self._listener.stop()
         if self._page is not None:
             self._page.stop()
-        self._control.stop()
+        if self._control is not None:
+            self._control.stop()
         if self._metrics is not None:
             self._metrics.stop()
         self.ticker.stop()
@@ -253,6 +253,16 @@ class Server:
 
     def _purge_tokens(self) -> None:
         self.services.storage.delete_expired_tokens(format_time(utcnow()))
+
+
+def _start_control(services: Services, places: Places) -> Control | None:
+    """Returns where operators' orders come in; None over PostgreSQL, where they come through the database."""
+    db = services.settings.db
+    if is_url(db):
+        return None
+    control = Control(Path(db), Desk(services.storage, LiveService(services, places.connections)))
+    control.start()
+    return control
 
 
 def _check_main_room(name: str) -> None:
