@@ -34,6 +34,7 @@ __all__ = [
     "exists",
     "init_db",
     "is_older",
+    "is_shared",
     "open_offline",
     "open_storage",
     "refuse_older",
@@ -64,6 +65,11 @@ def open_storage(
     and `figures` is called on the writer thread. Raises ConfigError, SchemaError, FileError.
     """
     return SqliteStorage(_path_of(db), hand_over, max_db=max_db, keep_free=keep_free)
+
+
+def is_shared(db: str | Path) -> bool:
+    """Returns whether several services can have the database open, as it is no file."""
+    return str(db).startswith(_MISSING_ENGINES)
 
 
 def open_offline(db: str | Path) -> AccountStorage:
