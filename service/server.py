@@ -53,7 +53,7 @@ from service.listeners.visitors import Visitors
 from service.motd import Motd
 from service.net import tls
 from service.net.transport import format_address, is_loopback, listen
-from service.storage import is_shared, open_storage
+from service.storage import is_url, open_storage
 from service.storage.records import DELETED
 from service.ticker import Ticker
 from service.turns import UNLIMITED, QueueLimits, Turns
@@ -295,7 +295,7 @@ def _make_services(
 
 def _open_control(settings: Settings, desk: Desk) -> Control | None:
     """Takes orders beside a file. Where several services share a database, orders are carried out there."""
-    if is_shared(settings.db):
+    if is_url(settings.db):
         return None
     control = Control(Path(settings.db), desk)
     control.start()

@@ -458,6 +458,7 @@ ROWS: Final[dict[str, How]] = {
     **dict.fromkeys(
         (
             *("make lint test", "make format", "make soak MINUTES=10", "make fuzz SECONDS=600", "make screens"),
+            "make soak-postgres",
             *("make lock", "make bench", "make profile", "make attacks"),
             *("make test-browsers", "make soak-web", "make pictures"),
         ),
