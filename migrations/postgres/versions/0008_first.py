@@ -240,8 +240,8 @@ STATEMENTS = (
         at      timestamptz NOT NULL DEFAULT clock_timestamp()
     )
     """,
-    # The server's timeline that the sequences fit: another one may have lost the newest commits.
-    "CREATE TABLE timeline (number bigint NOT NULL)",
+    # The server's timeline that the sequences fit, and the newest message with which it began: commits may be lost there.
+    "CREATE TABLE timeline (number bigint NOT NULL, newest bigint NOT NULL)",
     """
     CREATE VIEW history (id, time, sender, recipient, message, kind, room) AS
         SELECT m.id, m.sent_at, s.name, coalesce(r.name, '#' || o.name), m.body, coalesce(m.kind, 'text'), o.name
@@ -265,7 +265,7 @@ def upgrade() -> None:
     for statement in STATEMENTS:
         bind.exec_driver_sql(statement)
     (schema,) = bind.exec_driver_sql("SELECT current_schema()").one()
-    for number in ("chat_key", "chat_now"):
+    for number in ("chat_key", "chat_now", "chat_begin", "chat_finish"):
         create(number, schema)
 
 
