@@ -23,7 +23,7 @@ BEGIN
             FROM unnest(bodies, places) WITH ORDINALITY AS told (body, place, number);
     END IF;
     IF end_event > place_event OR end_message > place_message THEN
-        PERFORM pg_notify(chat_channel(), '') FROM node WHERE id <> my_node LIMIT 1;
+        PERFORM pg_notify('chat_$CHANNEL', '') FROM node WHERE id <> my_node LIMIT 1;
     END IF;
 END
 $$;
