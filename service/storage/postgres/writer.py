@@ -1,19 +1,19 @@
-"""The writer thread: the one connection that writes, and the one that hears of others' writes. Knows no statement.
+"""The writer thread: the one connection that writes, and the one that hears of others' writes.
 
 It stores all that waits in its queue in one transaction, reads what other services have committed meanwhile, and hands
-both over in the order of the commits. What does the writes, and takes the news, are arguments.
+both over in the order of the commits. Messages alone are one call of `chat_store`; whatever else, a transaction.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
 from service.errors import ChatError, ConfigError, StorageUnavailable
-from service.storage.postgres import transaction
+from service.storage.postgres import posting, transaction
 from service.storage.postgres.bell import Bell
 from service.storage.postgres.connection import Places, is_unavailable
 from service.storage.postgres.feed import Feed, Own
@@ -42,13 +42,6 @@ _QUIET: Final = 1.0  # seconds without any commit before upkeep, so that no conv
 _COMMIT_BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
-class Posting(NamedTuple):
-    """The work that is a whole transaction by itself: it calls `chat_store`, and sets `answer` of its connection."""
-
-    work: Callable[..., Any]
-    outcomes_of: Callable[[Sequence[Any], Sequence[Any]], list[Any]]  # the results, of such an answer and the calls
-
-
 class Writer(WriteQueue):
     """Owns the thread `chat-writer`.
 
@@ -62,11 +55,10 @@ class Writer(WriteQueue):
         self,
         place: Address,
         hand_over: HandOver,
-        take_news: TakeNews,
-        posting: Posting,
+        take_news: TakeNews | None = None,
         *,
-        name: str = "",
-        figures: Callable[[], Mapping[str, float]] = dict,
+        node_name: str = "",
+        figures: Callable[[], Mapping[str, float]] | None = None,
         upkeep: Callable[[Connection], bool] = lambda _: False,
         capacity: int = QUEUE,
         batch: int = BATCH,
@@ -76,11 +68,10 @@ class Writer(WriteQueue):
         Raises ConfigError, StorageUnavailable.
         """
         super().__init__(hand_over, capacity, batch, self._hang_bell)
-        self._take_news = take_news
-        self._posting = posting
+        self._take_news = take_news or _ignore
         self._upkeep = upkeep
         self._feed = Feed()
-        self._node = Node(name, figures)
+        self._node = Node(node_name, figures or dict)
         self._link = Link(place, self._node, self._feed, self._bell, self._tell)
         self._changes: dict[int, bool] = {}  # who has come or left, to be stored; guarded by the queue's lock
         self._given_up: StorageUnavailable | None = None  # while hurrying: why no more attempts are made
@@ -202,7 +193,7 @@ class Writer(WriteQueue):
         """As `_attempt`, by one connection."""
         self._is_sent = False
         pieces = list(cut_into_pieces(batch))
-        if len(pieces) == 1 and batch[0].work is self._posting.work:
+        if len(pieces) == 1 and batch[0].work is posting.store_posts:
             connection.place = None
             self._is_sent = True
             broken = _run(connection, batch)
@@ -245,7 +236,7 @@ class Writer(WriteQueue):
         if connection.place is not None:
             place, told = connection.place, len(connection.told)
             return Own(place, Places(found.outcome[3], place.event + told))
-        results = self._posting.outcomes_of(found.outcome, [write.arguments for write in batch])
+        results = posting.outcomes_of(found.outcome, [write.arguments for write in batch])
         for write, result in zip(batch, results, strict=True):
             write.result = result
         return _own_posts(found.outcome, batch)
@@ -365,6 +356,10 @@ class Writer(WriteQueue):
     def _put_back(self, changes: dict[int, bool]) -> None:
         with self._lock:
             self._changes = changes | self._changes
+
+
+def _ignore(news: News) -> None:
+    """Takes news where nobody wants them."""
 
 
 def _run(connection: Connection, writes: Batch) -> Batch:
