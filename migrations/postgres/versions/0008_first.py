@@ -213,6 +213,12 @@ STATEMENTS = (
     )
     """,
     'CREATE TABLE seen (id bigint PRIMARY KEY, seen_at text COLLATE "C" NOT NULL)',
+    # The words of messages, with their owner, for the search. A word with many messages is one run in the index, in the
+    # order of the ids. Without statistics: plans must not depend on what others have written.
+    'CREATE TABLE search_word (word text COLLATE "C", id bigint, PRIMARY KEY (word, id))',
+    "ALTER TABLE search_word ALTER word SET STATISTICS 0, ALTER id SET STATISTICS 0",
+    "CREATE TABLE search_cursor (id bigint NOT NULL)",  # the newest message whose words are there
+    "INSERT INTO search_cursor VALUES (0)",
     # What chat_store returns. outcomes is NULL where all messages are new, with ids from first_id on.
     """
     CREATE TYPE posted AS (
