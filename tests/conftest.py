@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.delivery import Peer, StillDelivery, still_delivery
 from tests.support.doors import Door, open_door
+from tests.support.engines import POSTGRES, on_postgres
 from tests.support.postgres import Cluster, MissingError
 from tests.support.tls import Authority, Pair
 
@@ -59,6 +60,16 @@ def no_thread_left() -> Iterator[None]:
     yield
     left = [thread.name for thread in threading.enumerate() if thread not in before]
     assert not left, f"threads left running: {left}"
+
+
+@pytest.fixture(autouse=True)
+def engine_under_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With ENGINE=postgres the databases of a test that is marked `engines` are on PostgreSQL."""
+    if not POSTGRES or request.node.get_closest_marker("engines") is None:
+        yield
+        return
+    with on_postgres(request.getfixturevalue("cluster")):
+        yield
 
 
 @pytest.fixture(autouse=True)

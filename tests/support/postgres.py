@@ -13,17 +13,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
-from service.clock import format_time, utcnow
 from tests.support.helpers import free_port, until
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from freezegun.api import FrozenDateTimeFactory
 NEED: Final = "Debian, Ubuntu: apt install postgresql"
 ROLE: Final = "chat"  # the service's: no superuser; it owns the databases
 _PLACES: Final = "/usr/lib/postgresql"  # Debian keeps them there, by version, and not on PATH
@@ -41,6 +36,18 @@ _SETTINGS: Final = {
     "shared_buffers": "32MB",
     "wal_level": "minimal",
 }
+# Time in these databases: that of the clock, until `chat.stop_time` is told one.
+_STOPPABLE: Final = f"""
+CREATE TABLE chat.stopped (now text);
+ALTER FUNCTION chat.chat_now() RENAME TO moving_now;
+CREATE FUNCTION chat.chat_now() RETURNS text LANGUAGE sql VOLATILE SET search_path = chat, pg_temp
+    AS $$ SELECT coalesce((SELECT now FROM stopped), moving_now()) $$;
+CREATE FUNCTION chat.stop_time(time text) RETURNS void LANGUAGE sql VOLATILE SET search_path = chat, pg_temp
+    AS $$ DELETE FROM stopped; INSERT INTO stopped SELECT time WHERE time IS NOT NULL $$;
+ALTER TABLE chat.stopped OWNER TO {ROLE};
+ALTER FUNCTION chat.chat_now() OWNER TO {ROLE};
+ALTER FUNCTION chat.stop_time(text) OWNER TO {ROLE};
+"""
 _GUARD: Final = 'read -r _; "$1" stop -s -D "$2/data" -m immediate; rm -rf "$2"'
 
 
@@ -189,48 +196,12 @@ class Cluster:
 
         self.execute(f"CREATE DATABASE chat_template OWNER {ROLE}")
         storage.init_db(self.url("chat_template"))
+        self.execute(_STOPPABLE, "chat_template")
         self._has_template = True
 
     def drop(self, url: str) -> None:
         """Drops a database, also under those that are connected."""
         self.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
-
-
-class StoppedClock:
-    """Stopped time, for this process and for a database: what the tests use of freezegun's."""
-
-    def __init__(self, clock: FrozenDateTimeFactory, follow: Callable[[str], object] = lambda _: None) -> None:
-        """`follow` is told the time at each move."""
-        self._clock, self._follow = clock, follow
-        follow(format_time(utcnow()))
-
-    def move_to(self, time: str) -> None:
-        self._clock.move_to(time)
-        self._follow(format_time(utcnow()))
-
-    def tick(self, delta: float = 1.0) -> None:
-        """Moves it by so many seconds."""
-        self._clock.tick(delta)
-        self._follow(format_time(utcnow()))
-
-
-@contextmanager
-def stop_time(url: str) -> Iterator[Callable[[str], None]]:
-    """Has a database take its time from what the yielded function is told, instead of the clock."""
-    import psycopg
-
-    with closing(psycopg.connect(url, autocommit=True)) as connection:
-        connection.execute("CREATE TABLE chat.stopped (now text)")
-        connection.execute("INSERT INTO chat.stopped VALUES ('')")
-        connection.execute(
-            "CREATE OR REPLACE FUNCTION chat.chat_now() RETURNS text LANGUAGE sql VOLATILE "
-            "SET search_path = chat, pg_temp AS 'SELECT now FROM stopped'"
-        )
-
-        def follow(time: str) -> None:
-            connection.execute("UPDATE chat.stopped SET now = %s", (time,))
-
-        yield follow
 
 
 def find_programs() -> Path:
