@@ -121,10 +121,13 @@ class PresenceKnown(Struct, frozen=True, tag="known"):
 
 
 class HistoryCut(Struct, frozen=True, tag="cut"):
-    """The database has lost commits, and with them the messages from one id to another: what clients hold is wrong."""
+    """What clients hold may be wrong: the database has lost commits, and with them the messages from one id to another.
 
-    lost_from: int
-    lost_to: int
+    Both are 0 where none was lost, but this service was away from it for so long that it has missed events.
+    """
+
+    lost_from: int = 0
+    lost_to: int = 0
 
 
 Event = (  # what lies in the table `event`

@@ -161,11 +161,6 @@ class Person:
         """The line of somebody in the list of members."""
         return self.page.get_by_role("complementary", name="Members").get_by_role("button").filter(has_text=name)
 
-    def texts(self) -> list[str]:
-        """Returns what the messages say that stand there."""
-        texts: list[str] = self.rows.locator(".body").all_inner_texts()
-        return texts
-
     def reads(self, *texts: str) -> None:
         """Waits until exactly these messages stand there."""
         expect(self.rows.locator(".body")).to_have_text(list(texts), use_inner_text=True)
