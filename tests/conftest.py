@@ -7,8 +7,9 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import freezegun
 import pytest
@@ -29,6 +30,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests start programs by the hundred. Where nothing is kept compiled, each start takes half as long again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+BUDGET: Final = 360  # seconds that those on PostgreSQL may take, two at a time on two cores; it decides nothing
+_BEGAN: Final = time.monotonic()
 
 # Clients started by a test must neither find nor leave logins and profiles of the person at this machine.
 _HOME = tempfile.TemporaryDirectory()
@@ -51,6 +55,13 @@ def lack(what: str) -> NoReturn:
     if os.environ.get("CHAT_TEST_ALL"):
         pytest.fail(what)
     pytest.skip(what)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how long the tests on PostgreSQL took."""
+    if POSTGRES:
+        spent = time.monotonic() - _BEGAN
+        terminalreporter.write_line(f"Tests on PostgreSQL: {spent:.0f} s of the {BUDGET} s they may take")
 
 
 @pytest.fixture(autouse=True)
