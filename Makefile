@@ -17,6 +17,7 @@ SERVER = 127.0.0.1
 USERNAME =
 PROFILE =
 MINUTES = 10
+SERVICES = 2
 SEED =
 CERT =
 KEY =
@@ -105,6 +106,9 @@ screens: $(VENV)/dev.stamp ## write tests/system/screens anew: what people see; 
 soak: $(VENV)/dev.stamp ## let 200 clients come, drop and return, and kill the service meanwhile [MINUTES=10] [SEED=1]
 	@$(BIN)/python -m tests.system.soak '$(MINUTES)' $(if $(SEED),'$(SEED)')
 
+soak-postgres: $(VENV)/dev.stamp ## the same with several services, and PostgreSQL killed, too [SERVICES=2] [MINUTES=10]
+	@$(BIN)/python -m tests.system.soak '$(MINUTES)' $(if $(SEED),'$(SEED)') --services '$(SERVICES)'
+
 lint: $(VENV)/dev.stamp ## check style (ruff), types (mypy), imports (import-linter) and the page (deno)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -192,4 +196,4 @@ $(VENV)/fuzz.stamp: requirements-fuzz.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
 		echo "atheris does not install here ($(VENV)/fuzz.log says why); it needs Linux and CPython 3.11 to 3.14" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help install run_server run_client init-db backup certs test test-browsers soak-web pictures screens soak lint format bench attacks profile fuzz dist lock clean
+.PHONY: help install run_server run_client init-db backup certs test test-browsers soak-web pictures screens soak soak-postgres lint format bench attacks profile fuzz dist lock clean

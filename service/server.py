@@ -21,7 +21,10 @@ import time
 from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
+from socket import gethostname
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import asdict
 
 from service import programs
 from service.accounts.authentication import Accounts
@@ -31,6 +34,7 @@ from service.accounts.shares import Shares
 from service.admin.control import Control
 from service.admin.desk import Desk
 from service.admin.live import LiveService
+from service.chat.elsewhere import Elsewhere
 from service.chat.presence import Roster, take_snapshot
 from service.chat.receipts import Receipts
 from service.chat.retention import Retention
@@ -49,7 +53,7 @@ from service.listeners.visitors import Visitors
 from service.motd import Motd
 from service.net import tls
 from service.net.transport import format_address, is_loopback, listen
-from service.storage import open_storage
+from service.storage import is_url, open_storage
 from service.storage.records import DELETED
 from service.ticker import Ticker
 from service.turns import UNLIMITED, QueueLimits, Turns
@@ -92,6 +96,7 @@ class Server:
         most_clients = count_places(settings.max_connections, visitors=self._by_proxy or settings.web_port > 0)
         self._web = _load("service.listeners.web.port", "--web-port", "h11 websockets") if settings.web_port else None
         page = None if self._web is None else self._web.read_page()
+        self._live: LiveService | None = None
         self._tls: ssl.SSLContext | None = None
         self._names: frozenset[str] = frozenset()  # by which browsers may call the web port
         self._load_certificate(settings)
@@ -110,49 +115,48 @@ class Server:
                 undo.callback(for_web.close)
             self.delivery = Delivery(partial(take_snapshot, roster), ByeReply(reason="shutdown"))
             undo.callback(self.delivery.stop, 0)
+            elsewhere = Elsewhere()
             storage = open_storage(
-                settings.db, self.delivery.hand_over, max_db=settings.max_db, keep_free=settings.keep_free
+                settings.db,
+                self.delivery.hand_over,
+                max_db=settings.max_db,
+                keep_free=settings.keep_free,
+                take_news=elsewhere.take,
+                node_name=f"{gethostname()}:{listening.getsockname()[1]}",
+                figures=self._figures,
             )
             undo.callback(storage.close)
             _check_no_room(storage, settings.main_room)
             _tell_reserved(storage, settings.main_room)
             undo.pop_all()
-        self.services = Services(
-            settings=settings,
-            motd=motd,
-            storage=storage,
-            logins=Turns(LOGINS_AT_ONCE, QueueLimits(UNLIMITED)),
-            pages=Turns(PAGES_AT_ONCE, QueueLimits(UNLIMITED)),
-            searches=Turns(search_places() if settings.rate else READERS, QueueLimits(UNLIMITED)),
-            indexing=Turns(1, QueueLimits(UNLIMITED)),
-            accounts=Accounts(storage, settings),
-            limiter=Limiter(settings, now),
-            shares=Shares(settings, now) if settings.rate else None,
-            receipts=Receipts(storage),
-            delivery=self.delivery,
-            roster=roster,
-            now=now,
-        )
+        self.services = _make_services(settings, motd, storage, self.delivery, roster, now)
+        roster.note_here = storage.set_present
+        self.delivery.post(elsewhere.begin, self.services)
         self.health = Health(storage)
-        self.ticker = Ticker()
-        self.ticker.every(settings.users_interval, self.delivery.announce)
-        self.ticker.every(RECEIPTS_INTERVAL, self.services.receipts.flush)
-        self.ticker.every(RECEIPTS_PACE, self.services.receipts.flush_many)
-        self.ticker.every(PURGE_INTERVAL, self._purge_tokens)
-        self.ticker.every(RETENTION_PACE, Retention(storage, settings).run_some)
+        self.ticker = self._make_ticker()
         self._lock = threading.Lock()  # guards _stopping
         self._stopping = False
         self.places = Places(most_clients, self.delivery, now)
         self.admission = Admission(self.services, self.places)
-        self._control = Control(Path(settings.db), Desk(storage, LiveService(self.services, self.places.connections)))
+        self._live = LiveService(self.services, self.places.connections)
         self.ticker.start()
-        self._control.start()
+        self._control = _open_control(settings, Desk(storage, self._live))
         self._metrics = (
             None if metrics is None else metrics.Metrics(for_metrics, self.services, self.places, self.health)
         )
         if self._metrics is not None:
             _log.info("metrics at http://%s:%d/metrics, and /healthz", _LOOPBACK, settings.metrics)
         self._accept(listening, for_web, page)
+
+    def _make_ticker(self) -> Ticker:
+        services, ticker = self.services, Ticker()
+        ticker.every(services.settings.users_interval, services.delivery.announce)
+        ticker.every(RECEIPTS_INTERVAL, services.receipts.flush)
+        ticker.every(RECEIPTS_PACE, services.receipts.flush_many)
+        # Where several services share a database each does the next two: what one has removed the others do not find.
+        ticker.every(PURGE_INTERVAL, self._purge_tokens)
+        ticker.every(RETENTION_PACE, Retention(services.storage, services.settings).run_some)
+        return ticker
 
     def _accept(self, listening: socket.socket, for_web: socket.socket | None, page: Files | None) -> None:
         """Opens the ports."""
@@ -230,7 +234,8 @@ class Server:
         self._listener.stop()
         if self._page is not None:
             self._page.stop()
-        self._control.stop()
+        if self._control is not None:
+            self._control.stop()
         if self._metrics is not None:
             self._metrics.stop()
         self.ticker.stop()
@@ -253,6 +258,48 @@ class Server:
 
     def _purge_tokens(self) -> None:
         self.services.storage.delete_expired_tokens(format_time(utcnow()))
+
+    def _figures(self) -> dict[str, float]:
+        """Returns what this service has to do, for who asks for the status of all; nothing before it accepts."""
+        if self._live is None:
+            return {}
+        load = self._live.load()
+        return {name: value for name, value in asdict(load).items() if isinstance(value, int)}
+
+
+def _make_services(
+    settings: Settings,
+    motd: Motd,
+    storage: Storage,
+    delivery: Delivery,
+    roster: Roster[Session],
+    now: Callable[[], float],
+) -> Services:
+    return Services(
+        settings=settings,
+        motd=motd,
+        storage=storage,
+        logins=Turns(LOGINS_AT_ONCE, QueueLimits(UNLIMITED)),
+        pages=Turns(PAGES_AT_ONCE, QueueLimits(UNLIMITED)),
+        searches=Turns(search_places() if settings.rate else READERS, QueueLimits(UNLIMITED)),
+        indexing=Turns(1, QueueLimits(UNLIMITED)),
+        accounts=Accounts(storage, settings),
+        limiter=Limiter(settings, now),
+        shares=Shares(settings, now) if settings.rate else None,
+        receipts=Receipts(storage),
+        delivery=delivery,
+        roster=roster,
+        now=now,
+    )
+
+
+def _open_control(settings: Settings, desk: Desk) -> Control | None:
+    """Takes orders beside a file. Where several services share a database, orders are carried out there."""
+    if is_url(settings.db):
+        return None
+    control = Control(Path(settings.db), desk)
+    control.start()
+    return control
 
 
 def _check_main_room(name: str) -> None:

@@ -8,7 +8,7 @@ import signal
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import freezegun
 import pytest
@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.delivery import Peer, StillDelivery, still_delivery
 from tests.support.doors import Door, open_door
+from tests.support.postgres import Cluster, MissingError
 from tests.support.tls import Authority, Pair
 
 if TYPE_CHECKING:
@@ -44,6 +45,13 @@ settings.register_profile("chat", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("chat")
 
 
+def lack(what: str) -> NoReturn:
+    """Skips a test for what this machine lacks; where CHAT_TEST_ALL is set, as in CI, it fails."""
+    if os.environ.get("CHAT_TEST_ALL"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
 @pytest.fixture(autouse=True)
 def no_thread_left() -> Iterator[None]:
     """Every test ends with the threads that it began with: what starts one also stops it."""
@@ -67,6 +75,25 @@ def clock() -> Iterator[FrozenDateTimeFactory]:
     with freezegun.freeze_time("2026-11-21 09:30:00") as clock:
         assert isinstance(clock, FrozenDateTimeFactory)
         yield clock
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL of this process's tests. Where there is none they are skipped; with CHAT_TEST_ALL=1 they fail."""
+    try:
+        cluster = Cluster()
+    except MissingError as missing:
+        lack(str(missing))
+    with cluster:
+        yield cluster
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[str]:
+    """The URL of an empty database of a chat, on PostgreSQL."""
+    url = cluster.create()
+    yield url
+    cluster.drop(url)
 
 
 @pytest.fixture

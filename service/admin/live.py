@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from service.admin.desk import Load, Online
-from service.chat import deletion, telling
+from service.chat import deletion, endings, telling
 from service.clock import format_time, utcnow
 from service.errors import StorageUnavailable
 from service.net.transport import format_address
-from service.wire.protocol import RenamedEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -77,6 +76,9 @@ class LiveService:
             bcrypt_queue=services.accounts.waiting,
         )
 
+    def nodes(self) -> None:
+        """Orders come to a service only where the database is its own."""
+
     # -- on the delivery thread ---------------------------------------------------------------------------------------
     def count_sessions(self, user_id: int) -> int:
         return len(self._services.roster.sessions_of(user_id))
@@ -85,28 +87,20 @@ class LiveService:
         return self._services.roster.is_listed(user_id)
 
     def end_sessions(self, reason: Reason, user_id: int) -> None:
-        for session in list(self._services.roster.sessions_of(user_id)):
-            session.kick(reason)
+        endings.end_sessions(self._services, user_id, reason)
 
     def broadcast(self, event: BroadcastEvent) -> None:
         self._services.stored["public"] += 1
         self._services.delivery.broadcast(event, event.id)
 
     def tell_renamed(self, old: str, time: str, user: User) -> None:
-        self._services.accounts.forget_ids()
-        self._services.roster.rename(user.id, user.name)
-        self._services.delivery.broadcast(RenamedEvent(old, user.name, time), 0)
-        self.end_sessions("kicked", user.id)
+        endings.tell_renamed(self._services, user.id, old, user.name, time)
 
     def tell_deleted(self, deleted: Deleted) -> None:
         deletion.tell(self._services, deleted)
 
     def tell_closed(self, closed: Closed) -> None:
-        self._services.accounts.forget_ids()
-        self._services.roster.rename(closed.user.id, closed.user.name)
-        for change in closed.rooms:
-            self.tell_room(change)
-        self.end_sessions("kicked", closed.user.id)
+        endings.tell_closed(self._services, closed.user.id, closed.user.name, closed.rooms)
 
     def tell_room(self, change: RoomChange) -> None:
         telling.tell(self._services, change)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET
 
 from service.chat.addressing import known_name, known_room
+from service.chat.endings import end_sessions
 from service.chat.fanout import Posted, direct_ack
 from service.chat.presence import users_reply
 from service.clock import format_time, utcnow
@@ -25,7 +26,7 @@ from service.wire.protocol import AckReply
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from service.chat.session import Account, Session
+    from service.chat.session import Session
 
 _log: Final = logging.getLogger("chat.session")
 
@@ -107,16 +108,10 @@ def change_password(session: Session, command: protocol.Password) -> AckReply:
         raise PeerError("bad_credentials", "this account is gone")
     new_hash = accounts.hash(password, account.name, session.origin)
     storage = session.services.storage
-    storage.result(storage.change_password(user, new_hash, done=partial(_end_others, session, account.id)))
+    end_others = partial(end_sessions, session.services, account.id, "password_changed", besides=session)
+    storage.result(storage.change_password(user, new_hash, done=lambda _: end_others()))
     _log.info("password changed %s %s", account.name, session.peer)
     return AckReply(command="password")
-
-
-def _end_others(session: Session, user_id: int, _: None) -> None:
-    """Runs on the delivery thread, after the commit."""
-    for other in list(session.services.roster.sessions_of(user_id)):
-        if other is not session:
-            other.kick("password_changed")
 
 
 def ping(_session: Session, _: protocol.Ping) -> protocol.PongReply:
@@ -131,12 +126,7 @@ def log_out(session: Session, command: protocol.Logout) -> None:
     """Ends the session and its token, and every session that came by that token."""
     account, storage = session.logged_in_account(), session.services.storage
     if account.token_hash is not None:
-        storage.result(storage.log_out(account.token_hash, done=partial(_end_alike, session, account)))
+        token = account.token_hash
+        end_alike = partial(end_sessions, session.services, account.id, "logout", besides=session, token_hash=token)
+        storage.result(storage.log_out(token, done=lambda _: end_alike()))
     session.end("logout", command.ref)
-
-
-def _end_alike(session: Session, account: Account, _: None) -> None:
-    """Runs on the delivery thread, after the commit."""
-    for other in list(session.services.roster.sessions_of(account.id)):
-        if other is not session and other.logged_in_account().token_hash == account.token_hash:
-            other.kick("logout")

@@ -13,7 +13,7 @@ from service.errors import PeerError
 from service.wire.protocol import AckReply, ReadEvent
 
 if TYPE_CHECKING:
-    from service.chat.session import Session
+    from service.chat.session import Services, Session
     from service.wire.protocol import Seen
 
 
@@ -48,9 +48,13 @@ def _acknowledge(session: Session, ack: AckReply, read: ReadEvent, changed: int)
     """Runs on the delivery thread, after the commit. `changed`: 0 if nothing has; of an id, where the marker is now."""
     session.outbox.append(ack)
     if changed:
-        services = session.services
         if read.id is not UNSET:
             read.id = changed
-        others = services.roster.sessions_of(session.logged_in_account().id)
-        receivers = [other.outbox for other in others if other.knows_rooms and other is not session]
-        services.delivery.send(read, receivers)
+        tell(session.services, session.logged_in_account().id, read, session)
+
+
+def tell(services: Services, user_id: int, read: ReadEvent, asker: Session | None = None) -> None:
+    """Tells the user's other sessions that know rooms. On the delivery thread."""
+    others = services.roster.sessions_of(user_id)
+    receivers = [other.outbox for other in others if other.knows_rooms and other is not asker]
+    services.delivery.send(read, receivers)

@@ -1,16 +1,20 @@
 """Opens the engine that the database's name selects. Nothing else in the service imports an engine.
 
-A path names a SQLite file; there is no other engine yet. contract.py describes what an engine does.
+A path names a SQLite file, a URL a database of PostgreSQL, whose packages are imported only then. contract.py describes
+what an engine does.
 """
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from service import programs
 from service.errors import ConfigError, SchemaError
+from service.storage.postgres.advice import advise
 from service.storage.sqlite import backup as copies
 from service.storage.sqlite import integrity, schema
 from service.storage.sqlite import repair as repairs
@@ -18,9 +22,14 @@ from service.storage.sqlite.backup import Task, time_stamp
 from service.storage.sqlite.engine import SqliteStorage
 from service.storage.sqlite.integrity import REPAIR
 from service.storage.sqlite.orders import OfflineStorage
+from service.storage.url import is_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
     from service.storage.contract import AccountStorage, HandOver, Storage
+    from service.storage.news import TakeNews
     from service.storage.records import Contents
 
 __all__ = [
@@ -31,40 +40,65 @@ __all__ = [
     "exists",
     "init_db",
     "is_older",
+    "is_url",
     "open_offline",
     "open_storage",
     "refuse_older",
+    "refuse_url",
     "repair",
     "restore",
     "time_stamp",
     "verify",
 ]
 
-_MISSING_ENGINES: Final = ("postgresql://", "postgres://")
 
-
-def open_storage(db: str | Path, hand_over: HandOver, *, max_db: int = 0, keep_free: int = 0) -> Storage:
+def open_storage(
+    db: str | Path,
+    hand_over: HandOver,
+    *,
+    max_db: int = 0,
+    keep_free: int = 0,
+    take_news: TakeNews | None = None,
+    node_name: str = "",
+    figures: Callable[[], Mapping[str, float]] | None = None,
+) -> Storage:
     """Opens the database for a service; creates or upgrades it first if needed.
 
     `hand_over` gets the callbacks of writes with their arguments, in commit order. `max_db`: bytes that the database
-    may use; `keep_free`: bytes to leave free on its disk; 0 for no limit. Raises ConfigError, SchemaError, FileError.
+    may use; `keep_free`: bytes to leave free on its disk; 0 for no limit. Where several services share a database,
+    `hand_over` also gets `take_news` with each News, in the same order; `node_name` and `figures` are for NodeView,
+    and `figures` is called on the writer thread. Raises ConfigError, SchemaError, FileError, StorageUnavailable.
     """
-    return SqliteStorage(_path_of(db), hand_over, max_db=max_db, keep_free=keep_free)
+    if is_url(db):
+        shared: Storage = _postgres("engine").PostgresStorage(
+            db, hand_over, max_db=max_db, keep_free=keep_free, take_news=take_news, node_name=node_name, figures=figures
+        )
+        return shared
+    return SqliteStorage(Path(db), hand_over, max_db=max_db, keep_free=keep_free)
 
 
 def open_offline(db: str | Path) -> AccountStorage:
-    """Opens the database for an operator's orders while no service runs. Raises ConfigError, SchemaError, FileError."""
-    return OfflineStorage(_path_of(db))
+    """Opens the database for an operator's orders: a file while no service runs.
+
+    Raises ConfigError, SchemaError, FileError, StorageUnavailable.
+    """
+    if is_url(db):
+        shared: AccountStorage = _postgres("orders").OfflineStorage(db)
+        return shared
+    return OfflineStorage(Path(db))
 
 
 def exists(db: str | Path) -> bool:
-    """Returns whether the database, or something in its place, exists. Raises ConfigError."""
-    return _path_of(db).exists()
+    """Returns whether the database, or something in its place, exists. Raises ConfigError, StorageUnavailable."""
+    if is_url(db):
+        return _postgres("schema").read_revision(db) is not None
+    return Path(db).exists()
 
 
 def is_older(db: str | Path) -> bool:
     """Returns whether the database needs an upgrade. Changes nothing. Raises ConfigError, SchemaError, FileError."""
-    return schema.read_revision(_path_of(db)) not in {None, schema.revisions()[-1]}
+    engine, place = _schema_of(db)
+    return engine.read_revision(place) not in {None, engine.revisions()[-1]}
 
 
 def refuse_older(db: str | Path) -> None:
@@ -73,7 +107,8 @@ def refuse_older(db: str | Path) -> None:
     Raises SchemaError with what to type; ConfigError, FileError.
     """
     if is_older(db):
-        raise SchemaError(f"{db} is of an older version. Type: {programs.ADMIN} init-db {quote(str(db))} --backup")
+        backup = "" if is_url(db) else " --backup"
+        raise SchemaError(f"{db} is of an older version. Type: {programs.ADMIN} init-db {quote(str(db))}{backup}")
 
 
 def init_db(db: str | Path) -> tuple[str, str]:
@@ -82,7 +117,8 @@ def init_db(db: str | Path) -> tuple[str, str]:
     It does not touch a current database, because a service may have it open. Raises ConfigError, SchemaError,
     FileError.
     """
-    return schema.init_db(_path_of(db)), schema.revisions()[-1]
+    engine, place = _schema_of(db)
+    return engine.init_db(place), engine.revisions()[-1]
 
 
 def backup(db: str | Path, target: Path, task: Task, *, overwrite: bool = False) -> Contents:
@@ -90,7 +126,7 @@ def backup(db: str | Path, target: Path, task: Task, *, overwrite: bool = False)
 
     Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; `target` is unchanged then.
     """
-    return copies.backup(_path_of(db), target, task, overwrite=overwrite)
+    return copies.backup(Path(db), target, task, overwrite=overwrite)
 
 
 def restore(source: Path, db: str | Path, task: Task) -> tuple[Contents, Path | None]:
@@ -98,7 +134,7 @@ def restore(source: Path, db: str | Path, task: Task) -> tuple[Contents, Path | 
 
     Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; the database is unchanged then.
     """
-    return copies.restore(source, _path_of(db), task)
+    return copies.restore(source, Path(db), task)
 
 
 def verify(db: str | Path, task: Task) -> Contents:
@@ -106,7 +142,7 @@ def verify(db: str | Path, task: Task) -> Contents:
 
     Raises ConfigError, SchemaError, FileError if it is damaged, StorageUnavailable.
     """
-    return integrity.verify(_path_of(db), task.watch)
+    return integrity.verify(Path(db), task.watch)
 
 
 def repair(db: str | Path, task: Task) -> Contents:
@@ -114,7 +150,7 @@ def repair(db: str | Path, task: Task) -> Contents:
 
     Raises ConfigError, SchemaError, FileError, StorageUnavailable; the database is unchanged then.
     """
-    return repairs.repair(_path_of(db), task)
+    return repairs.repair(Path(db), task)
 
 
 def compact(db: str | Path, task: Task) -> tuple[Contents, int, int]:
@@ -122,12 +158,27 @@ def compact(db: str | Path, task: Task) -> tuple[Contents, int, int]:
 
     Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; the database is unchanged then.
     """
-    return repairs.compact(_path_of(db), task)
+    return repairs.compact(Path(db), task)
 
 
-def _path_of(db: str | Path) -> Path:
-    if str(db).startswith(_MISSING_ENGINES):
+def refuse_url(command: str, db: str | Path) -> None:
+    """For an operator's command that needs a file. Raises ConfigError for a URL, with what to type instead."""
+    if is_url(db):
+        raise ConfigError(advise(command, str(db)))
+
+
+def _postgres(module: str) -> ModuleType:
+    """Returns a module of the engine. Raises ConfigError where its package is missing."""
+    try:
+        return import_module(f"{__name__}.postgres.{module}")
+    except ImportError as error:  # of psycopg either the package can be missing, or its library of C
+        if (error.name or "psycopg").partition(".")[0] != "psycopg":
+            raise
         raise ConfigError(
-            f"this service has no such engine yet: {str(db).partition(':')[0]}. Name a file: --db chat.db"
-        )
-    return Path(db)
+            f"a database of PostgreSQL needs a package: {sys.executable} -m pip install 'psycopg[binary]'"
+        ) from error
+
+
+def _schema_of(db: str | Path) -> tuple[ModuleType, str | Path]:
+    """Returns the module that makes and upgrades such databases, and what it takes for the name. Raises ConfigError."""
+    return (_postgres("schema"), str(db)) if is_url(db) else (schema, Path(db))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Figures,
         KeptPage,
         Login,
+        NodeView,
         NonceReused,
         Outcome,
         Overview,
@@ -76,6 +77,12 @@ class AccountStorage(RoomOrders, HookOrders, Protocol):
 
     def newest_backup(self) -> BackupNote | None:
         """Returns the newest backup of this database, if one is known."""
+
+    def nodes(self) -> list[NodeView]:
+        """Returns the services over this database, by name; none where only one can be."""
+
+    def count_present(self, user_id: int) -> int:
+        """Returns on how many services the account is online, by `set_present`; 0 where only one can be."""
 
     def add_user(
         self, name: str, look: str, password_hash: str, now: str, *, done: Done[int] = None, refused: Failed = None
@@ -244,6 +251,12 @@ class Storage(AccountStorage, RoomStorage, HookStorage, Protocol):
         """Returns what was done so far; does not read the database."""
 
     # writes
+    def set_present(self, user_id: int, present: bool) -> None:  # noqa: FBT001 (the two states of one thing)
+        """Notes for other services that the account is in this one's list of users online, or no longer.
+
+        It never waits, and fails at nothing: what cannot be written now is written later, and of several the last.
+        """
+
     def probe(self, *, done: Done[None] = None, refused: Failed = None) -> None:
         """Stores something that changes nothing, to find out whether messages can be stored.
 

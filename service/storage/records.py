@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence  # noqa: TC003 (news.py decodes these records, by their annotations)
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from msgspec import Struct
@@ -9,7 +10,7 @@ from msgspec import Struct
 from service.errors import ChatError, StorageFull
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from service.tally import Histogram
 
@@ -430,6 +431,17 @@ class Figures(NamedTuple):
     commits: Histogram  # seconds of each transaction that was stored
     database_bytes: int
     wal_bytes: int  # of what is stored beside the file, and not in it yet
+
+
+class NodeView(NamedTuple):
+    """One of the services over a database that several share."""
+
+    id: int
+    name: str
+    started: str
+    beat_age: float  # seconds since it was last heard of
+    users: int  # that are in its own list of users online
+    figures: Mapping[str, float]  # what it had to do then, by the names of the fields of `Load` in admin/desk.py
 
 
 class Closed(NamedTuple):

@@ -157,10 +157,9 @@ class Person:
         conversations = self.page.get_by_role("navigation", name="Conversations")
         return conversations.get_by_role("link").filter(has=self.page.get_by_text(name, exact=True))
 
-    def texts(self) -> list[str]:
-        """Returns what the messages say that stand there."""
-        texts: list[str] = self.rows.locator(".body").all_inner_texts()
-        return texts
+    def member(self, name: str) -> Locator:
+        """The line of somebody in the list of members."""
+        return self.page.get_by_role("complementary", name="Members").get_by_role("button").filter(has_text=name)
 
     def reads(self, *texts: str) -> None:
         """Waits until exactly these messages stand there."""
@@ -224,8 +223,7 @@ class Person:
 
     def moderate(self, name: str, deed: str) -> None:
         """Does that to a member of the room that is open."""
-        members = self.page.get_by_role("complementary", name="Members")
-        members.get_by_role("button").filter(has_text=name).click()
+        self.member(name).click()
         self.dialog.get_by_role("button", name=deed).click()
         self.dialog.get_by_role("button", name=deed).click()
         expect(self.dialog).to_have_count(0)

@@ -37,6 +37,7 @@ def test_axe_finds_nothing_serious(
 ) -> None:
     """At the door, in a talk with all that can stand there, and in each dialog."""
     alice = visit(chat.url, color_scheme=colours, **size)
+    alice.is_out()
     found = {"the door": grave(alice)}
     alice.offer_name("alice")
     expect(alice.field("The same again")).to_be_visible()

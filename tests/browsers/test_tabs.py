@@ -109,7 +109,8 @@ def test_one_tab_calls(alice: Person, chat: Chat) -> None:
     bob.ask("dm", to="alice", message="for you alone")
     until(lambda: len(calls(alice)) == 2)
     assert calls(alice, beside) == [["bob, #all", "have a look, alice"], ["bob", "for you alone"]]
-    assert [tab.page.title().startswith("(2)") for tab in (alice, beside)] == [True, False]
+    expect(alice.page).to_have_title(re.compile(r"^\(2\) "))
+    expect(beside.page).to_have_title(re.compile("^#all"))
     alice.page.evaluate("window.last.onclick()")
     alice.is_at("bob")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,11 +11,14 @@ import pytest
 from tests.support.helpers import open_storage
 from tests.support.hooks import HASH, add_hook, pieces
 from tests.support.storage import add, say
-from tests.system.soak.client import Client, Visit, World, fingerprint
+from tests.system.soak.client import Client, Visit
+from tests.system.soak.fleet import ENDINGS, at_random, at_times
 from tests.system.soak.monitor import Monitor
 from tests.system.soak.program import MIB, Level
 from tests.system.soak.rooms import make_client
+from tests.system.soak.stores import Sqlite
 from tests.system.soak.verdict import compare_hook, compare_levels, compare_views
+from tests.system.soak.world import World, fingerprint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +29,7 @@ LEVEL = Level(memory=50 * MIB, threads=200, descriptors=220, wal=16 * MIB, datab
 @pytest.fixture
 def world() -> World:
     """Three clients: the first has written to all and to the second."""
-    world = World(port=0, seed=1)
+    world = World([], seed=1)
     world.clients += [Client(world, number, []) for number in range(3)]
     for client in world.clients:
         client.since = 0
@@ -44,7 +49,7 @@ def tell_all(world: World, path: Path, *, untold: str = "") -> list[str]:
             for client in world.clients[1:]:
                 if client.name != untold and command.get("to") in {None, client.name}:
                     client.show({"id": message_id, "from": first.name, **command})
-    return list(compare_views(path, world.clients))
+    return list(compare_views(Sqlite(path.parent).read, world.clients))
 
 
 def test_equal_views_are_equal(world: World, tmp_path: Path) -> None:
@@ -72,7 +77,9 @@ def test_a_lost_ack_is_found(world: World, tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     tell_all(world, path)
     world.clients[0].acked[1] = 7
-    assert list(compare_views(path, world.clients)) == ["client000's message 1 has the ack 7, but the database has 2"]
+    assert list(compare_views(Sqlite(path.parent).read, world.clients)) == [
+        "client000's message 1 has the ack 7, but the database has 2"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +101,7 @@ def test_a_webhook_that_says_otherwise_is_found(
         for texts in (("00000000.0", "00000000.1"), ("00000001.0",)):
             storage.result(storage.post_by_hook(HASH, pieces(*(f"monitor {text}|xx" for text in texts))))
     monitor.answered.update(answered)
-    assert bool(list(compare_hook(path, monitor))) == is_fault
+    assert bool(list(compare_hook(Sqlite(path.parent).read, monitor))) == is_fault
 
 
 @pytest.mark.parametrize(("ids", "is_fault"), [([5, 6, 9], False), ([5, 5], True), ([6, 5], True), ([4], True)])
@@ -132,10 +139,10 @@ def test_a_deleted_text_that_is_still_held_is_found(world: World, tmp_path: Path
     for client in (keeper, other):
         client.show({"id": message_id, "from": keeper.name, "message": "client000 00000000|hi"})
     keeper.final = {message_id: fingerprint(message_id, keeper.name, None, "deleted")}
-    (difference,) = compare_views(tmp_path / "chat.db", [keeper, other])
+    (difference,) = compare_views(Sqlite(tmp_path).read, [keeper, other])
     assert "0 messages missing [], 0 too many [], 1 otherwise [1]" in difference
     keeper.forget(message_id)
-    assert list(compare_views(tmp_path / "chat.db", [keeper, other])) == []
+    assert list(compare_views(Sqlite(tmp_path).read, [keeper, other])) == []
 
 
 @pytest.mark.parametrize(
@@ -150,3 +157,21 @@ def test_a_deleted_text_that_is_still_held_is_found(world: World, tmp_path: Path
 def test_levels_that_grow_are_found(later: Level, names: list[str]) -> None:
     """Beyond chance; but a database may grow."""
     assert [text.split()[0] for text in compare_levels([LEVEL] * 20 + [later] * 10)] == names
+
+
+def test_strokes_fall_in_any_order_and_not_while_it_is_quiet() -> None:
+    """Each kind once in every round, some seconds after the one before."""
+    now, seen = 0.0, []
+    plan = at_random("abc", (20.0, 30.0), random.Random(1), lambda: now)
+    for _ in range(9):
+        now, name = next(plan)
+        assert not 20.0 <= now < 30.0
+        seen.append(name)
+    assert [sorted(seen[n : n + 3]) for n in (0, 3, 6)] == [["a", "b", "c"]] * 3
+    assert now > 30.0
+
+
+def test_the_strokes_on_one_service_are_those_of_its_plan() -> None:
+    """Then none."""
+    plan = at_times(100.0)
+    assert [next(plan) for _ in range(6)] == [*((100 * share, name) for share, name in ENDINGS), (inf, "")]

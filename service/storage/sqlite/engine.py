@@ -30,8 +30,8 @@ from service.storage.sqlite.orders import Orders
 from service.storage.sqlite.space import Space
 from service.storage.sqlite.upkeep import ChatUpkeep
 from service.storage.sqlite.writer import Limits, Writer
-from service.storage.sqlite.writes import GroupWrite, SqlWrite
 from service.storage.statements import accounts, hooks, membership, names, retries, room_lists
+from service.storage.writes import GroupWrite, SqlWrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -206,6 +206,9 @@ class SqliteStorage(Orders):
     ) -> Write[Login]:
         arguments = (name, look, password_hash, token_hash, now, lifetime)
         return self.submit(users.register, *arguments, done=done, refused=refused)
+
+    def set_present(self, user_id: int, present: bool) -> None:  # noqa: FBT001
+        """There is no other service over a file."""
 
     def probe(self, *, done: Done[None] = None, refused: Failed = None) -> None:
         self._writer.submit(SqlWrite(self._probe, (), done, refused), may_wait=False)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         KeptHook,
         KeptPage,
         KeptRoom,
+        NodeView,
         Outcome,
         Overview,
         Person,
@@ -95,6 +96,12 @@ class Orders:
 
     def newest_backup(self) -> BackupNote | None:
         return backup.read_note(self._path)
+
+    def nodes(self) -> list[NodeView]:
+        return []
+
+    def count_present(self, user_id: int) -> int:  # noqa: ARG002 (there is no other service over a file)
+        return 0
 
     def erasing(self, work: Callable[[sqlite3.Connection, *Ts], T]) -> Callable[[sqlite3.Connection, *Ts], T]:
         """Returns a work whose erasure becomes due with it."""

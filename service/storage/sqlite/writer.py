@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 import time
-from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from service.errors import ChatError, StorageDamaged, StorageUnavailable
+from service.storage.queue import BATCH, QUEUE, WriteQueue
 from service.storage.sqlite import database
-from service.storage.sqlite.writes import cut_into_pieces
+from service.storage.writes import cut_into_pieces
 from service.tally import Histogram
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
-    from service.storage.contract import HandOver, Write
-    from service.storage.sqlite.writes import SqlWrite
+    from service.storage.contract import HandOver
+    from service.storage.writes import SqlWrite
 
 _log: Final = logging.getLogger("chat.storage")
 _RETRY: Final = 5.0  # seconds until failed upkeep is tried again while writes wait
@@ -36,8 +35,8 @@ _COMMIT_BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 class Limits(NamedTuple):
     """How much may wait for the writer, how much it takes at once, and how its connection is set up."""
 
-    queue: int = 10_000  # waiting messages and other writes; beyond it connection threads, and so their clients, wait
-    batch: int = 1_000  # of these in one transaction: 2 ms with FULL; a larger batch gains nothing and delays acks
+    queue: int = QUEUE
+    batch: int = BATCH
     quiet: float = 0.2  # seconds without a write before upkeep, so that a conversation does not wait for upkeep
     piece_pace: float = 0.05  # seconds between pieces of 2 ms that are due anyway; ten million messages: half an hour
     lock_timeout: float = database.STORAGE_TIMEOUT
@@ -62,7 +61,7 @@ class Upkeep(Protocol):
         """Notes that the -wal was emptied, after `do_piece` asked for it; returns whether more is due `soon`."""
 
 
-class Writer:
+class Writer(WriteQueue):
     """Owns the thread `chat-writer`.
 
     A work runs inside the transaction and must not begin or end one. It must raise a refusal (ChatError) before its
@@ -81,23 +80,16 @@ class Writer:
         limits: Limits | None = None,
     ) -> None:
         """After each commit `hand_over` gets the callbacks of its writes, in order, and `note` the newest ids."""
-        self._note = note
         self._limits = limits or Limits()
+        super().__init__(hand_over, self._limits.queue, self._limits.batch)
+        self._note = note
         self._path = path
-        self._hand_over = hand_over
         self._upkeep = upkeep
         self._connection: sqlite3.Connection | None = None  # the thread opens it, again after each failure
         self._failed: sqlite3.Connection | None = None  # the failed connection, until a new one is open
         self._trouble = ""  # the error of the last attempt, so that it is logged once, not for each batch
         self._refused = 0  # writes refused since that log line
         self._damage = ""  # why nothing more is stored; empty if the file is sound
-        self._lock = threading.Lock()
-        self._arrived = threading.Condition(self._lock)
-        self._space = threading.Condition(self._lock)
-        self._queue: deque[SqlWrite[Any]] = deque()
-        self._queued = 0  # the sum of their sizes
-        self._idle = False  # whether the thread waits for a write
-        self._closing = False
         self._hurrying = False
         self._owing = False  # whether there is upkeep that is due even if something always waits
         self._piece_at = 0.0  # monotonic; when to do its next piece
@@ -107,37 +99,6 @@ class Writer:
         self.commits = Histogram(_COMMIT_BOUNDS)  # seconds
 
     # -- from any thread ----------------------------------------------------------------------------------------------
-    @property
-    def queued(self) -> int:
-        """The sum of the sizes of the waiting writes."""
-        return self._queued
-
-    def submit(self, write: SqlWrite[Any], *, may_wait: bool = True) -> None:
-        """Queues a write; waits while the queue is full, or then raises StorageUnavailable unless it `may_wait`.
-
-        After the end of the writer the write fails at once with StorageUnavailable.
-        """
-        with self._lock:
-            while self._queued >= self._limits.queue and not self._closing:
-                if not may_wait:
-                    raise StorageUnavailable("too much waits to be stored")
-                self._space.wait()
-            if not self._closing:
-                self._queue.append(write)
-                self._queued += write.size
-                if self._idle:  # a notify takes a microsecond even if no thread waits
-                    self._arrived.notify()
-                return
-        write.error = StorageUnavailable("the service is stopping")
-        self._finish([write])
-
-    def wait(self, write: Write[Any]) -> None:
-        """Returns once the write has ended and its outcome is handed over."""
-        with self._lock:
-            finished = None if write.ended else write.waiting_event()
-        if finished is not None:
-            finished.wait()
-
     def hurry(self) -> None:
         """Stops waiting for locks, because the service stops. After the first failure all other writes fail at once."""
         self._hurrying = True
@@ -149,19 +110,12 @@ class Writer:
         if not known:
             _log.critical("nothing more is stored: %s", database.describe_damage(self._path, damage))
 
-    def close(self) -> None:
-        """Refuses further writes; the thread ends after the queued ones."""
-        with self._lock:
-            self._closing = True
-            self._arrived.notify_all()
-            self._space.notify_all()
-
     # -- the thread ---------------------------------------------------------------------------------------------------
     def run(self) -> None:
         """The thread's loop; ends after `close`. If it fails, threads that wait for a write are released."""
         batch: list[SqlWrite[Any]] | None = []
         try:
-            while (batch := self._take()) is not None:
+            while (batch := self._next()) is not None:
                 if batch:
                     self._commit(batch)
                     self._finish(batch)
@@ -173,51 +127,12 @@ class Writer:
             self.close()
             self._abandon(batch or [])
 
-    def _abandon(self, batch: list[SqlWrite[Any]]) -> None:
-        """Ends the remaining writes as unavailable: each may or may not be stored, and clients send them again."""
-        with self._lock:
-            left = [write for write in (*batch, *self._queue) if not write.ended]
-            self._queue.clear()
-        for write in left:
-            write.error = StorageUnavailable("the writer thread has ended")
-        if left:
-            self._finish(left)
-
-    def _take(self) -> list[SqlWrite[Any]] | None:
-        """Returns the waiting writes, at most a batch; empty when upkeep is due; None at the end."""
-        with self._lock:
-            if self._queue and self._owing and time.monotonic() >= self._piece_at:
-                return []
-            while not self._queue:
-                if self._closing:
-                    return None
-                self._idle = True
-                quiet = self._limits.piece_pace if self._owing else self._limits.quiet
-                arrived = self._arrived.wait(quiet if self._upkeep_due else None)
-                self._idle = False
-                if not arrived and self._upkeep_due:
-                    break
-            batch: list[SqlWrite[Any]] = []
-            taken = 0
-            while self._queue and taken < self._limits.batch:
-                batch.append(self._queue.popleft())
-                taken += batch[-1].size
-            self._queued -= taken
-            self._space.notify_all()
-            return batch
-
-    def _finish(self, batch: Sequence[SqlWrite[Any]]) -> None:
-        told: list[tuple[Callable[[Any], None], Any]] = []
-        for write in batch:
-            if write.error is None:
-                if write.done is not None:
-                    told.append((write.done, write.result))
-            elif write.refused is not None:
-                told.append((write.refused, write.error))
-        self._hand_over(told)
-        with self._lock:
-            for write in batch:
-                write.finish()
+    def _next(self) -> list[SqlWrite[Any]] | None:
+        """Returns the next batch; empty when upkeep is due; None at the end."""
+        if self._queue and self._owing and time.monotonic() >= self._piece_at:
+            return []
+        quiet = self._limits.piece_pace if self._owing else self._limits.quiet
+        return self._take(quiet if self._upkeep_due else None)
 
     def _commit(self, batch: list[SqlWrite[Any]]) -> None:
         """Gives each write of the batch its result or its error."""

@@ -45,6 +45,54 @@ def test_roster_agrees_with_a_list_of_logins(steps: list[tuple[str, int]]) -> No
             assert list(roster.sessions_of(one)) == [other for other in inside if other // 10 == one]
 
 
+ELSEWHERE = st.lists(
+    st.tuples(st.sampled_from(["add", "remove", "arrive", "leave", "end"]), st.sampled_from([11, 12, 21, 22, 31]))
+)
+
+
+@settings(deadline=None)
+@given(ELSEWHERE)
+def test_who_is_online_anywhere_is_listed_once(steps: list[tuple[str, int]]) -> None:
+    """However sessions here, and services elsewhere, come and go; other services hear of those here alone."""
+    roster: Roster[int] = Roster()
+    here: set[int] = set()
+    roster.note_here = lambda user, is_here: here.add(user) if is_here else here.remove(user)
+    inside: set[int] = set()
+    there: set[tuple[int, int]] = set()  # service, account
+    listed: set[str] = set()
+    for step, number in steps:
+        user, node = divmod(number, 10)
+        if step == "add":
+            inside.add(number)
+            changed = roster.add(user, NAMES[user], number)
+        elif step == "remove":
+            inside.discard(number)
+            changed = roster.remove(user, number)
+        elif step == "arrive":
+            there.add((node, user))
+            changed = roster.add_elsewhere(node, user, NAMES[user])
+        elif step == "leave":
+            there.discard((node, user))
+            changed = roster.remove_elsewhere(node, user)
+        else:
+            there = {pair for pair in there if pair[0] != node}
+            changed = roster.remove_all_elsewhere(node)
+        before, listed = listed, {NAMES[one // 10] for one in inside} | {NAMES[one] for _, one in there}
+        assert roster.names() == sorted(listed)
+        assert changed == (before != listed)
+        assert here == {one // 10 for one in inside}
+
+
+def test_a_name_that_changes_is_listed_once() -> None:
+    """After a rename the account can be here with one name and elsewhere with the other, until all sessions ended."""
+    roster: Roster[str] = Roster()
+    roster.add_elsewhere(7, 1, "bob")
+    assert roster.add(1, "bobby", "laptop")
+    assert roster.names() == ["bobby"]
+    assert not roster.remove_elsewhere(7, 1)
+    assert roster.take_changes() == (["bobby"], ["bob"])
+
+
 def test_two_sessions_are_one_name_until_both_are_gone() -> None:
     """An account's second session neither adds its name again nor takes it away."""
     roster: Roster[str] = Roster()

@@ -752,3 +752,10 @@ def test_a_purged_nonce_is_forgotten(storage: Storage) -> None:
     said = say(storage, alice, "text", nonce="n")
     purge(storage)
     assert say(storage, alice, "text", nonce="n") == said + 1
+
+
+def test_presence_is_noted_without_a_wait(storage: Storage) -> None:
+    """Whatever the state was before, and for accounts that are not there."""
+    for present in (True, True, False, False):
+        storage.set_present(1, present)
+        storage.set_present(MAX_ID, present)

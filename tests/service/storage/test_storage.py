@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -53,16 +54,17 @@ def test_a_backup_is_verified_and_comes_back(tmp_path: Path) -> None:
         lambda _: storage.open_offline(URL),
         lambda _: storage.exists(URL),
         lambda _: storage.init_db(URL.replace("postgresql", "postgres")),
-        lambda folder: storage.backup(URL, folder / "copy.db", storage.Task()),
-        lambda folder: storage.restore(folder / "copy.db", URL, storage.Task()),
-        lambda _: storage.verify(URL, storage.Task()),
     ],
 )
-def test_an_engine_that_is_missing_is_a_bad_setting(
+def test_postgresql_needs_its_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Callable[[Path], object]
 ) -> None:
-    """It is said, and no file of that name is made."""
+    """Where it is missing that is a bad setting, with what to type. No file of that name is made."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=r"this service has no such engine yet: postgres(ql)?\. Name a file"):
+    for name in [*sys.modules]:
+        if name.startswith("service.storage.postgres."):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigError, match=r"needs a package: .* -m pip install 'psycopg\[binary\]'"):
         work(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,6 @@
-"""``python -m tests.system.soak MINUTES [SEED]``: 200 clients come, drop, lag and return; the service is killed.
+"""``python -m tests.system.soak MINUTES``: 200 clients come, drop, lag and return; the services are killed.
+
+One service over SQLite, or with --services over PostgreSQL as many as that, which loses connections and is killed, too.
 
 Prints what goes on, and a verdict: status 0 if every client has exactly what the database has for it, and memory,
 threads, descriptors and the -wal are flat; 1 if not, with what differs; 2 for a wrong command line.
@@ -6,59 +8,63 @@ threads, descriptors and the -wal are flat; 1 if not, with what differs; 2 for a
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import random
 import secrets
-import signal
+import shutil
 import sys
 import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from service.config import READERS
-from tests.system.soak.client import Act, Visit, World
+from tests.system.soak.client import Act, Visit
+from tests.system.soak.fleet import ENDINGS, QUIET, Fleet, at_random, at_times
+from tests.system.soak.gathering import be_alone, meet
 from tests.system.soak.monitor import Monitor
-from tests.system.soak.program import MIB, Level, Program
+from tests.system.soak.program import MIB
 from tests.system.soak.rooms import make_client
+from tests.system.soak.stores import Postgres, Sqlite
 from tests.system.soak.verdict import compare_hook, compare_levels, compare_views
+from tests.system.soak.world import World
+
+if TYPE_CHECKING:
+    from tests.system.soak.client import Client
+    from tests.system.soak.program import Level
+    from tests.system.soak.stores import Store
 
 CLIENTS: Final = 200
 NEIGHBOURS: Final = (1, 2, 3)  # on either side: with them one exchanges direct messages
 STORM_INTERVAL: Final = 20.0  # seconds; none while levels are compared: the writer keeps up to 64 MiB of new pages
 END_TIME: Final = 120.0  # seconds for all of them to do one of the last things
 TABLE_INTERVAL: Final = 10.0  # seconds
-# When the service is ended, as shares of the time. Between the third and the fourth its levels are compared.
 SLACK: Final = READERS + 4  # descriptors: of closed read connections SQLite keeps some for the next ones
-ENDINGS: Final = (
-    (0.08, signal.SIGKILL),
-    (0.16, signal.SIGTERM),
-    (0.24, signal.SIGKILL),
-    (0.90, signal.SIGKILL),
-    (0.95, signal.SIGTERM),
-)
 _COLUMNS: Final = "  time online messages     shown  drops slow retries  memory threads files   wal    db"
 
 
 class Soak:
     """One run."""
 
-    def __init__(self, folder: Path, seconds: float, seed: int) -> None:
-        self.program = Program(folder)
-        self.world = World(self.program.port, seed, self.program.web_port)
+    def __init__(self, folder: Path, store: Store, services: int, seconds: float, seed: int) -> None:
+        self.world = World([], seed)
+        self._fleet = Fleet(folder, store, services, self.world)
         self._monitor = Monitor(self.world)
         self._seconds = seconds
         self._storms: list[asyncio.Task[None]] = []
-        self._levels: list[Level] = []  # while the service runs longest, one a second
+        self._levels: list[Level] = []  # while nothing is ended, one a second
         self._base: Level
 
     async def run(self) -> list[str]:
         """Gives what went wrong."""
+        store, fleet = self._fleet.store, self._fleet
         self.world.clients += (make_client(self.world, n, _friends(n)) for n in range(CLIENTS))
-        self.program.start()
+        fleet.start()
         try:
-            self._base = self.program.measure()
-            self._monitor.make_hook(self.program.path)
+            self._base = fleet.measure()
+            self._monitor.make_hook(store.db)
             await self._all(Visit.acknowledged)  # so that everyone has an account
             lives = [asyncio.create_task(client.live()) for client in self.world.clients]
             lives.append(asyncio.create_task(self._monitor.live()))
@@ -66,53 +72,61 @@ class Soak:
             for task in (*lives, *self._storms):
                 task.cancel()
             await asyncio.gather(*lives, *self._storms, return_exceptions=True)
-            await self._monitor.finish()
-            for last in (Visit.acknowledged, Visit.take_leave, _look_back):
-                await self._all(last)
-            await self._check_end()
-            self._end(signal.SIGTERM)
+            with store.calm():
+                await self._end_in_quiet()
+                fleet.end()
         finally:
-            self.program.close()
+            fleet.close()
         return [
             *self.world.faults,
-            *compare_views(self.program.path, self.world.clients),
-            *compare_hook(self.program.path, self._monitor),
+            *filter(None, [store.damage()]),
+            *compare_views(store.read, self.world.clients),
+            *compare_hook(store.read, self._monitor),
             *compare_levels(self._levels),
         ]
 
-    async def _all(self, act: Act) -> None:
+    async def _end_in_quiet(self) -> None:
+        """Has everyone do the last things, and sees that the services are as large as they began."""
+        await self._monitor.finish()
+        for last in (Visit.acknowledged, meet, Visit.take_leave, _look_back):
+            await self._all(last)
+        await self._all(be_alone, self.world.clients[:1])
+        await self._check_end()
+
+    async def _all(self, act: Act, clients: list[Client] | None = None) -> None:
         try:
             async with asyncio.timeout(END_TIME):
-                await asyncio.gather(*(client.insist(act) for client in self.world.clients))
+                await asyncio.gather(*(client.insist(act) for client in clients or self.world.clients))
         except TimeoutError:
             self.world.fault(f"not all clients could do this within {END_TIME:g} seconds: {act.__name__}")
 
     async def _watch(self) -> None:
-        """Ends the service when it is time, raises storms, measures."""
+        """Strikes when it is time, raises storms, measures."""
         began = time.monotonic()
-        endings, next_row, next_storm = list(ENDINGS), 0.0, STORM_INTERVAL / 2
+        next_row, next_storm = 0.0, STORM_INTERVAL / 2
+        if self._fleet.store.strokes:
+            quiet = QUIET[0] * self._seconds, QUIET[1] * self._seconds
+            chance = random.Random(f"{self.world.seed} plan")
+            plan = at_random(self._fleet.strokes, quiet, chance, lambda: time.monotonic() - began)
+        else:
+            quiet = ENDINGS[2][0] * self._seconds, ENDINGS[3][0] * self._seconds
+            plan = at_times(self._seconds)
+        due, stroke = next(plan)
         print(_COLUMNS)
         while (passed := time.monotonic() - began) < self._seconds:
-            if endings and passed >= endings[0][0] * self._seconds:
-                await asyncio.to_thread(self._restart, endings.pop(0)[1])
-            if len(endings) == 2:
-                self._levels.append(self.program.measure())
+            if passed >= due:
+                self.world.counts[stroke] += 1
+                await asyncio.to_thread(self._fleet.strokes[stroke])
+                due, stroke = next(plan)
+            if quiet[0] <= passed < quiet[1]:
+                self._levels.append(await asyncio.to_thread(self._fleet.measure))
             elif passed >= next_storm:
                 next_storm = passed + STORM_INTERVAL
                 self._raise_storm()
             if passed >= next_row:
                 next_row += TABLE_INTERVAL
-                self._print_row(passed)
+                self._print_row(passed, await asyncio.to_thread(self._fleet.measure))
             await asyncio.sleep(1)
-
-    def _restart(self, number: signal.Signals) -> None:
-        self._end(number)
-        self.program.start()
-
-    def _end(self, number: signal.Signals) -> None:
-        status = self.program.end(number)
-        if status != (0 if number == signal.SIGTERM else -number):
-            self.world.fault(f"after {number.name} the service ended with status {status}")
 
     def _raise_storm(self) -> None:
         """Has two neighbours who are here begin one."""
@@ -123,16 +137,16 @@ class Soak:
                 return
 
     async def _check_end(self) -> None:
-        """When everyone has gone the service is as large as it began."""
+        """When everyone has gone the services are as large as they began."""
         for _ in range(100):
-            level = self.program.measure()
+            level = self._fleet.measure()
             if level.threads <= self._base.threads and level.descriptors <= self._base.descriptors + SLACK:
                 return
             await asyncio.sleep(0.1)
-        self.world.fault(f"after the last client the service has {level}, and began with {self._base}")
+        self.world.fault(f"after the last client there is {level}, and at the beginning {self._base}")
 
-    def _print_row(self, passed: float) -> None:
-        level, counts = self.program.measure(), self.world.counts
+    def _print_row(self, passed: float, level: Level) -> None:
+        counts = self.world.counts
         online = sum(client.visit is not None for client in self.world.clients)
         said = sum(len(client.acked) for client in self.world.clients)
         print(
@@ -153,24 +167,28 @@ def _friends(number: int) -> list[str]:
 
 def main() -> int:
     """Runs it in a folder of its own, which stays if something went wrong."""
-    try:
-        minutes, seed = float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else secrets.randbelow(1 << 32)
-    except (IndexError, ValueError):
-        sys.stderr.write("python -m tests.system.soak MINUTES [SEED]\n")
-        return 2
+    parser = argparse.ArgumentParser(prog="python -m tests.system.soak", description=__doc__.partition("\n")[0])
+    parser.add_argument("minutes", type=float)
+    parser.add_argument("seed", type=int, nargs="?", default=secrets.randbelow(1 << 32))
+    parser.add_argument("--services", type=int, default=0, help="so many, over PostgreSQL; else one over SQLite")
+    asked = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="chat-soak-"))
-    print(f"soak: {CLIENTS} clients, {minutes:g} minutes, seed {seed}, in {folder}", flush=True)
-    soak = Soak(folder, minutes * 60, seed)
-    faults = asyncio.run(soak.run())
-    print(", ".join(f"{name} {count:,}" for name, count in sorted(soak.world.counts.items())))
+    where = f"{asked.services} services over PostgreSQL, " if asked.services else ""
+    print(f"soak: {where}{CLIENTS} clients, {asked.minutes:g} minutes, seed {asked.seed}, in {folder}", flush=True)
+    store: Store = Postgres(asked.seed, folder / "postgres.log") if asked.services else Sqlite(folder)
+    try:
+        soak = Soak(folder, store, asked.services or 1, asked.minutes * 60, asked.seed)
+        faults = asyncio.run(soak.run())
+        counts = soak.world.counts + store.counts()
+    finally:
+        store.close()
+    print(", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())))
     for fault in faults:
         print(f"FAULT {fault}")
     if faults:
-        print(f"soak: {len(faults)} faults, seed {seed}; the database and the log are in {folder}")
+        print(f"soak: {len(faults)} faults, seed {asked.seed}; what is left is in {folder}")
         return 1
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
+    shutil.rmtree(folder)
     print("soak: every client's view equals the database, and the levels are flat")
     return 0
 

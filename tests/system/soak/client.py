@@ -1,6 +1,6 @@
 """One client of the soak: what it has been shown, and how it comes, talks, drops, lags and returns.
 
-It holds the service to PROTOCOL.md's words while it lives; what it has at the end is compared in verdict.py.
+It holds the service to docs/protocol.txt while it lives; what it has at the end is compared in verdict.py.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ import asyncio
 import json
 import random
 from array import array
-from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Final, Self
-from zlib import crc32
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from tests.system.soak.link import Link, WebLink
+from tests.system.soak.world import DELETED, Line, fingerprint
+
+if TYPE_CHECKING:
+    from tests.system.soak.world import World
 
 PASSWORD: Final = "correct horse"
 FRIENDS: Final = 6  # with whom one exchanges direct messages
@@ -30,34 +31,7 @@ STEP: Final = 5  # every fifth client comes by WebSocket
 WEIGHTS: Final = {"talk": 60, "whisper": 25, "look": 5, "confirm": 8, "lag": 2, "drop": 5, "leave": 3}
 RETRIED: Final = frozenset({"storage_unavailable", "rate_limited", "too_many_connections", "login_timeout"})
 
-Line = dict[str, Any]
 Act = Callable[["Visit"], Coroutine[Any, Any, None]]  # what is done in a visit, after login and catching up
-
-
-@dataclass
-class World:
-    """What all clients share."""
-
-    port: int
-    seed: int
-    web_port: int = 0
-    clients: list[Client] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def fault(self, text: str) -> None:
-        """Notes what must not be; only the first of many."""
-        self.counts["faults"] += 1
-        if len(self.faults) < 50:
-            self.faults.append(text)
-
-
-def fingerprint(message_id: int, sender: str, recipient: str | None, text: str) -> int:
-    """A number for a message with all that it says; `recipient` is # and a name for a message to a room."""
-    return crc32(f"{message_id} {sender} {recipient} {text}".encode()) or 1
-
-
-DELETED: Final = 2  # in place of the fingerprint of what was deleted
 
 
 class Client:
@@ -180,9 +154,10 @@ class Visit:
     @classmethod
     async def begin(cls, client: Client) -> Self:
         """A new connection. Raises OSError."""
+        door = client.random.choice(client.world.doors)
         if client.is_on_the_web:
-            return cls(client, await WebLink.open(client.world.web_port))
-        return cls(client, await Link.open(client.world.port))
+            return cls(client, await WebLink.open(door.web_port))
+        return cls(client, await Link.open(door.port))
 
     async def run(self, act: Act) -> bool:
         """Logs in, catches up, acts; ends without a word unless `act` took leave."""

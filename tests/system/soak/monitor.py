@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tests.support.helpers import ROOT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.system.soak.client import World
+    from tests.system.soak.world import World
 
 NAME: Final = "monitor"
 PAUSE: Final = 0.5  # seconds between two texts, on average
@@ -45,9 +43,9 @@ class Monitor:
         self._path = ""
         self._present = self._write(0)
 
-    def make_hook(self, db: Path) -> None:
+    def make_hook(self, db: str) -> None:
         """Beside the running service."""
-        command = [sys.executable, "-m", "service.admin", "hook", "add", NAME, "--json", "--db", str(db)]
+        command = [sys.executable, "-m", "service.admin", "hook", "add", NAME, "--json", "--db", db]
         told = subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
         self._path = "/hook/" + json.loads(told.stdout)["url"].rpartition("/")[2]
 
@@ -90,9 +88,10 @@ class Monitor:
             f"POST {self._path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n"
             f"Idempotency-Key: {text.number}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
+        door = self._random.choice(self._world.doors)
         try:
             async with asyncio.timeout(_ANSWER_TIME):
-                reader, writer = await asyncio.open_connection("127.0.0.1", self._world.web_port)
+                reader, writer = await asyncio.open_connection("127.0.0.1", door.web_port)
                 try:
                     writer.write(head.encode() + body)
                     received = await reader.read()

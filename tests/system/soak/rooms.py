@@ -8,12 +8,13 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.system.soak.client import PAGE, WEIGHTS, Client, Visit, fingerprint
+from tests.system.soak.client import PAGE, WEIGHTS, Client, Visit
+from tests.system.soak.world import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
-    from tests.system.soak.client import Line, World
+    from tests.system.soak.world import Line, World
 
 ROOMS: Final = ("club", "dev", "lab", "ops")  # each has a keeper, who made it and never leaves
 STEP: Final = 3  # every third client knows rooms

@@ -2,6 +2,7 @@
  * Dialogs, and the forms in them: what is asked for, done once, and what went wrong.
  */
 import { h, iconButton } from './dom.js';
+import { Presses } from './press.js';
 
 /** @typedef {import('./dom.js').Child} Child */
 
@@ -23,11 +24,20 @@ export function dialog(title, ...children) {
       tabindex: '-1',
       'aria-labelledby': id,
       onclose: () => root.remove(),
-      onclick: (/** @type {Event} */ event) => event.target === root && close(),
+      onpointerdown: (/** @type {Event} */ event) => presses.down(event),
     },
     h('header', {}, h('h2', { id }, title), iconButton('close', 'Close', close)),
     inside,
   );
+  const presses = new Presses(root);
+  root.addEventListener('click', (/** @type {MouseEvent} */ event) => {
+    const meaning = presses.click(event);
+    if (meaning === 'nothing') {
+      event.preventDefault();
+      event.stopPropagation();
+    }
+    meaning === 'beside' && close();
+  }, true);
   document.body.append(root);
   root.showModal();
   (inside.querySelector('[autofocus]') ?? root).focus(); // a field that is not the point would bring up a phone's keyboard

@@ -35,7 +35,7 @@ export class Head {
     const topic = state || presence || oneLine(conversation.topic);
     const sign = JSON.stringify([target, title, people, topic, state, session.link, this.app.isPhone()]);
     this.warn();
-    if (sign === this.sign) {
+    if (sign === this.sign || this.app.hold.has(this.root, this.update)) {
       return;
     }
     this.sign = sign;

@@ -5,6 +5,7 @@ import { Composer } from './composer.js';
 import { byId, h, iconButton, soon, style } from './dom.js';
 import { browserEnvironment } from './environment.js';
 import { Head } from './head.js';
+import { Hold } from './hold.js';
 import { bindKeys } from './keys.js';
 import { labels } from './labels.js';
 import { read, write } from './route.js';
@@ -35,6 +36,7 @@ export class App {
     this.at = location.hash;
     this.view = '';
     this.patience = 0;
+    this.hold = new Hold(window, (deed) => setTimeout(deed, 0));
     this.talk = new Talk(this);
     this.side = new Sidebar(this);
     this.head = new Head(this);

@@ -80,7 +80,7 @@ export class Members {
     const isMore = Boolean(conversation?.members?.more);
     const rows = all.slice(0, MOST);
     const sign = JSON.stringify([rows, all.length, isMore, store.me]);
-    if (sign === this.sign) {
+    if (sign === this.sign || this.app.hold.has(this.list, this.update)) {
       return;
     }
     this.sign = sign;

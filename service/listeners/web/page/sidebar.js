@@ -34,7 +34,7 @@ export class Sidebar {
     const entries = all.map((conversation) => this.entry(conversation, target));
     // Drawn anew only where something differs, so that the focus and a finger on a row stay.
     const signs = JSON.stringify([store.me, ...entries.map(({ sign }) => sign)]);
-    if (signs === this.signs) {
+    if (signs === this.signs || this.app.hold.has(byId('side'), this.update)) {
       return;
     }
     this.signs = signs;

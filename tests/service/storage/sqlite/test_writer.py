@@ -16,7 +16,7 @@ from service.storage.sqlite import database, schema, writer
 from service.storage.sqlite.engine import SqliteStorage
 from service.storage.sqlite.upkeep import ChatUpkeep
 from service.storage.sqlite.writer import Limits
-from service.storage.sqlite.writes import GroupWrite
+from service.storage.writes import GroupWrite
 from tests.support.helpers import call_back
 from tests.support.storage import add
 

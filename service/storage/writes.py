@@ -1,4 +1,4 @@
-"""Writes of this engine: what the writer thread runs for one, or for several together. Opens and commits nothing."""
+"""Writes: what an engine's writer thread runs for one, or for several together. Opens and commits nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 from service.storage.contract import Write
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from service.storage.contract import Done, Failed
@@ -46,7 +45,7 @@ class SqlWrite(Write[T]):
         self.size = size
 
     @classmethod
-    def run(cls, connection: sqlite3.Connection, writes: Sequence[Self]) -> None:
+    def run(cls, connection: Any, writes: Sequence[Self]) -> None:
         """Runs one group, and sets the result of each write. An exception is the error of all of them."""
         for write in writes:
             write.result = write.work(connection, *write.arguments)
@@ -62,7 +61,7 @@ class GroupWrite(SqlWrite[T]):
     goes_together = True
 
     @classmethod
-    def run(cls, connection: sqlite3.Connection, writes: Sequence[Self]) -> None:
+    def run(cls, connection: Any, writes: Sequence[Self]) -> None:
         results = writes[0].work(connection, [write.arguments for write in writes])
         for write, result in zip(writes, results, strict=True):
             write.result = result

@@ -1,4 +1,4 @@
-"""service/storage/sqlite/writes.py: what is run at once, and whose result is whose."""
+"""service/storage/writes.py: what is run at once, and whose result is whose."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from service.storage.sqlite.writes import GroupWrite, SqlWrite, cut_into_pieces
+from service.storage.writes import GroupWrite, SqlWrite, cut_into_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
