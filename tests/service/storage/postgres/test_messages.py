@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.storage.postgres import messages, posting, users
-from service.storage.records import Post
+from service.storage.postgres import messages
 from tests.service.storage.postgres.conftest import MESSAGES, USERS
+from tests.support.pg_statements import add, say
 from tests.support.storage import LATER, NOW, ids_of
 
 if TYPE_CHECKING:
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
     from service.storage.postgres.connection import Connection
 
     Count = Callable[[Callable[[Connection], object]], int]
-
-
-def add(connection: Connection, *names: str) -> list[int]:
-    """Makes accounts; returns their ids."""
-    return [users.add(connection, name, name, "hash", NOW) for name in names]
-
-
-def say(connection: Connection, sender: int, *texts: str, to: int | None = None) -> None:
-    posting.store_posts(connection, [(sender, [Post(to, text, None) for text in texts])])
 
 
 def test_pages_go_either_way(connection: Connection) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.storage.postgres import deletion, posting, since, users
+from service.storage.postgres import deletion, messages, posting, since
 from service.storage.records import MAX_DELETED, NotAMember, Post, UnknownRoom
 from tests.service.storage.postgres.conftest import MESSAGES, ROOMS
+from tests.support.pg_statements import add, make_room
 from tests.support.storage import NOW, ids_of
 
 if TYPE_CHECKING:
@@ -18,22 +19,6 @@ if TYPE_CHECKING:
     from service.storage.postgres.connection import Connection
 
     Count = Callable[[Callable[[Connection], object]], int]
-
-
-def add(connection: Connection, *names: str) -> list[int]:
-    """Makes accounts; returns their ids."""
-    return [users.add(connection, name, name, "hash", NOW) for name in names]
-
-
-def make_room(connection: Connection, name: str, *members: int) -> int:
-    ((room_id,),) = connection.run(
-        "INSERT INTO room (name, look, topic, private, created_at, members) VALUES (%s, %s, '', false, %s, %s) "
-        "RETURNING id",
-        (name, name, NOW, len(members)),
-    ).fetchall()
-    for user_id in members:
-        connection.run("INSERT INTO member VALUES (%s, %s, 'member', %s, NULL, 0, 0)", (room_id, user_id, NOW))
-    return int(room_id)
 
 
 def read_on(connection: Connection, user: int, limit: int, *, rooms: bool = True) -> list[int]:
@@ -76,8 +61,8 @@ def test_pages_of_all_conversations_leave_nothing_out(connection: Connection, se
     for number in range(1, 500):
         sender = chance.choice((alice, bob))
         busy = rooms[: chance.choice((2, 4, 30))]
-        place, to = chance.choice(((None, None), (chance.choice(busy), None), (None, alice), (None, carol)))
-        room = None if place is None else place
+        places: list[tuple[str | None, int | None]] = [(None, None), (chance.choice(busy), None), (None, alice)]
+        room, to = chance.choice([*places, (None, carol)])
         if room is not None and rooms.index(room) % 3 == 0:
             sender = bob
         posting.store_posts(connection, [(sender, [Post(to, "x", None, room=room)])])
@@ -137,5 +122,5 @@ def test_a_page_of_a_room_looks_at_its_own_messages(looked_at: Count, before: in
     # A transaction is under way already, so the page is read without one_state's.
     order = "DESC" if after is None else "ASC"
     values = {"room": 3, "after": after or 0, "before": before or MESSAGES}
-    work = lambda connection: since.messages.read_page(connection, since._ROOM.format(order), values, 50, order)  # noqa: E731
+    work = lambda connection: messages.read_page(connection, since._ROOM.format(order), values, 50, order)  # noqa: E731
     assert looked_at(work) <= 51
