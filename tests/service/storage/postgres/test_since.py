@@ -54,8 +54,8 @@ def test_pages_of_all_conversations_leave_nothing_out(connection: Connection, se
     chance = Random(seed)
     alice, bob, carol = add(connection, "alice", "bob", "carol")
     rooms = [f"room{number}" for number in range(30)]
-    for number, room in enumerate(rooms):
-        make_room(connection, room, *((alice, bob) if number % 3 else (bob,)))
+    for number, name in enumerate(rooms):
+        make_room(connection, name, *((alice, bob) if number % 3 else (bob,)))
     readable: list[int] = []
     in_rooms: list[int] = []
     for number in range(1, 500):
