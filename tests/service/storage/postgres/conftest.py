@@ -1,17 +1,21 @@
-"""A database for tests of writers: with a scratch table, and an account of the id 1."""
+"""What the tests of the engine over PostgreSQL are run by: `make test-postgres`, or by name. And services for them."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from tests.support.writers import Service, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.postgres import Cluster
+    from tests.support.writers import Service
+
+if find_spec("psycopg") is None:
+    collect_ignore_glob = ["test_*.py"]
 
 _MADE = (
     "CREATE TABLE chat.scratch (n bigint PRIMARY KEY)",
@@ -21,9 +25,16 @@ _MADE = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks those in this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.postgres)
+
+
 @pytest.fixture
 def url(database: str, cluster: Cluster) -> str:
-    """The database."""
+    """A database with a scratch table, and an account of the id 1."""
     for statement in _MADE:
         cluster.execute(statement, database.rpartition("/")[2])
     return database
@@ -32,6 +43,8 @@ def url(database: str, cluster: Cluster) -> str:
 @pytest.fixture
 def service(url: str) -> Iterator[Service]:
     """One service over it."""
+    from tests.support.writers import serving
+
     with serving(url) as (service,):
         yield service
 
@@ -39,5 +52,7 @@ def service(url: str) -> Iterator[Service]:
 @pytest.fixture
 def pair(url: str) -> Iterator[list[Service]]:
     """Two services over it."""
+    from tests.support.writers import serving
+
     with serving(url, url) as services:
         yield services

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.storage.records import LooksAlike, NameTaken
-from service.storage.sqlite import names, users
+from service.storage.sqlite import users
+from service.storage.statements import accounts, names
 from tests.support.rooms import create
 from tests.support.storage import LATER, NOW, add
 
@@ -50,7 +51,7 @@ def test_looks_of_rooms_are_compared_alike(storage: SqliteStorage) -> None:
 def test_a_former_name_is_as_taken_as_a_present_one(storage: SqliteStorage) -> None:
     """It is refused, and so is what looks like it, though the account has another name now."""
     add(storage, "will")
-    storage.call(users.rename, "will", "bert", "bert", LATER)
+    storage.call(accounts.rename, "will", "bert", "bert", LATER)
     with pytest.raises(NameTaken):
         storage.read(names.check_free, "will", "vvill")
     with pytest.raises(LooksAlike):
@@ -74,6 +75,6 @@ def test_accounts_with_some_looks_are_found(storage: SqliteStorage) -> None:
         )
     )
     add(storage, "zoe")
-    storage.call(users.delete, "zoe", LATER)
+    storage.call(accounts.delete, "zoe", LATER)
     found = storage.read(names.find_alike, ["all", "server"], "deleted")
     assert found == ["al1", "all", "de1eted-7", "deleted"]

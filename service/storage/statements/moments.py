@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 from service.clock import format_time, utcnow
 
 if TYPE_CHECKING:
-    import sqlite3
+    from service.storage.statements.connection import Connection
 
 
-def note(connection: sqlite3.Connection, moment: str) -> None:
+def note(connection: Connection, moment: str) -> None:
     """Notes a time that a client is told."""
-    connection.execute("UPDATE moment SET time = ?1 WHERE time < ?1", (moment,))
+    connection.execute("UPDATE moment SET time = :time WHERE time < :time", {"time": moment})
 
 
-def newest(connection: sqlite3.Connection) -> str:
+def newest(connection: Connection) -> str:
     """Returns the newest of them; a deletion that is committed later has no earlier time."""
     (moment,) = connection.execute("SELECT time FROM moment").fetchone()
     return str(moment)
 
 
-def take(connection: sqlite3.Connection) -> str:
+def take(connection: Connection) -> str:
     """Returns the time for a deletion, and notes it."""
     note(connection, format_time(utcnow()))
     return newest(connection)

@@ -1,4 +1,4 @@
-"""service/storage/sqlite/moments.py: a deletion is not before what a client was told."""
+"""service/storage/statements/moments.py: a deletion is not before what a client was told."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from freezegun import freeze_time
 
-from service.storage.sqlite import moments
+from service.storage.statements import moments
 from tests.support.storage import NOW, add, say
 
 if TYPE_CHECKING:

@@ -22,18 +22,21 @@ from service.storage.records import (
     RoomPage,
     RoomView,
 )
-from service.storage.sqlite import database, rooms
+from service.storage.statements import rooms
+from service.storage.statements.connection import one_state
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Sequence
 
     from service.storage.records import Role, RoomRef
+    from service.storage.statements.connection import Connection
 
 # Unread messages are counted without looking at them: migration 0007 says how.
 _VIEW: Final = """
     SELECT r.id, r.name, r.created_at, r.topic, r.private, r.members, r.last_id, m.role,
-        max(0, coalesce(r.messages - m.read_position - m.own_unread, 0)), coalesce(m.read_id, 0),
+        CASE WHEN r.messages > m.read_position + m.own_unread THEN r.messages - m.read_position - m.own_unread
+            ELSE 0 END,
+        coalesce(m.read_id, 0),
         CASE WHEN m.muted_until > :now THEN m.muted_until END, i.user_id IS NOT NULL
     FROM {}
 """
@@ -48,7 +51,7 @@ _INVITED: Final = """
 """
 
 
-def own_rooms(connection: sqlite3.Connection, user_id: int, now: str) -> list[RoomView]:
+def own_rooms(connection: Connection, user_id: int, now: str) -> list[RoomView]:
     """Returns the user's rooms, and those that the user is invited to, by name."""
     values = {"user": user_id, "now": now}
     own = connection.execute(f"{_OWN} WHERE m.user_id = :user", values).fetchall()
@@ -56,7 +59,7 @@ def own_rooms(connection: sqlite3.Connection, user_id: int, now: str) -> list[Ro
     return sorted(map(_to_view, own), key=attrgetter("name"))
 
 
-def view_of(connection: sqlite3.Connection, room_id: int, user_id: int, now: str) -> RoomView:
+def view_of(connection: Connection, room_id: int, user_id: int, now: str) -> RoomView:
     """Returns a room, which there is, as the user sees it."""
     row = connection.execute(
         f"{_VIEW.format('room AS r')} {_OF_USER} WHERE r.id = :room", {"user": user_id, "now": now, "room": room_id}
@@ -64,10 +67,10 @@ def view_of(connection: sqlite3.Connection, room_id: int, user_id: int, now: str
     return _to_view(row)
 
 
-def rooms_page(connection: sqlite3.Connection, user_id: int, after: str, limit: int) -> RoomPage:
+def rooms_page(connection: Connection, user_id: int, after: str, limit: int) -> RoomPage:
     rows = connection.execute(
         f"{_VIEW.format('room AS r INDEXED BY room_name')} {_OF_USER} "
-        "WHERE r.gone_at IS NULL AND r.name > :after AND (NOT r.private OR m.user_id OR i.user_id) "
+        "WHERE r.gone_at IS NULL AND r.name > :after AND (NOT r.private OR coalesce(m.user_id, i.user_id) IS NOT NULL) "
         "ORDER BY r.name LIMIT :limit",
         {"user": user_id, "now": format_time(utcnow()), "after": after, "limit": limit + 1},
     ).fetchall()
@@ -77,14 +80,25 @@ def rooms_page(connection: sqlite3.Connection, user_id: int, after: str, limit: 
 def _to_view(row: Sequence[Any]) -> RoomView:
     room_id, name, created, topic, private, members, last_id, role, unread, read_id, muted_until, invited = row
     return RoomView(
-        room_id, name, created, topic, private == 1, members, last_id, role, unread, read_id, muted_until, invited == 1
+        room_id,
+        name,
+        created,
+        topic,
+        bool(private),
+        members,
+        last_id,
+        role,
+        unread,
+        read_id,
+        muted_until,
+        bool(invited),
     )
 
 
 def members_page(
-    connection: sqlite3.Connection, user_id: int, room: str | None, after: str, limit: int, online: Sequence[str]
+    connection: Connection, user_id: int, room: str | None, after: str, limit: int, online: Sequence[str]
 ) -> MemberPage:
-    with database.one_state(connection):  # or it could tell who came after the asker's membership has ended
+    with one_state(connection):  # or it could tell who came after the asker's membership has ended
         ref, rank = _find_rank(connection, user_id, room, "member")
         if ref is not None:
             members = _members(connection, ref.id, after, limit + 1)
@@ -95,9 +109,7 @@ def members_page(
     return MemberPage(rank, members[:limit], more=len(members) > limit)
 
 
-def _find_rank(
-    connection: sqlite3.Connection, user_id: int, room: str | None, least: Role
-) -> tuple[RoomRef | None, Role]:
+def _find_rank(connection: Connection, user_id: int, room: str | None, least: Role) -> tuple[RoomRef | None, Role]:
     """Returns the room and the user's rank there. Raises UnknownRoom, NotAMember, NotAllowed."""
     if room is not None:
         standing = rooms.known_standing(connection, user_id, room)
@@ -109,7 +121,7 @@ def _find_rank(
     return None, role
 
 
-def _members(connection: sqlite3.Connection, room_id: int, after: str, limit: int) -> list[MemberView]:
+def _members(connection: Connection, room_id: int, after: str, limit: int) -> list[MemberView]:
     # Names can change, so no index has a room's members by name: a room has some thousands at most, read in 5 ms.
     rows = connection.execute(
         "SELECT u.id, u.name, m.role, m.muted_until FROM member AS m CROSS JOIN user AS u ON u.id = m.user_id "
@@ -122,14 +134,14 @@ def _members(connection: sqlite3.Connection, room_id: int, after: str, limit: in
 _PERSON: Final = "SELECT id, name, role, muted_until FROM user"
 
 
-def _accounts(connection: sqlite3.Connection, after: str, limit: int) -> list[MemberView]:
+def _accounts(connection: Connection, after: str, limit: int) -> list[MemberView]:
     rows = connection.execute(
         f"{_PERSON} WHERE name > ? AND password_hash <> '' ORDER BY name LIMIT ?", (after, limit)
     ).fetchall()
     return [MemberView(*row) for row in rows]
 
 
-def _present(connection: sqlite3.Connection, after: str, limit: int, online: Sequence[str]) -> list[MemberView]:
+def _present(connection: Connection, after: str, limit: int, online: Sequence[str]) -> list[MemberView]:
     """Returns who of the main room is online or has a role, without walking all accounts."""
     ranked = connection.execute(
         f"{_PERSON} INDEXED BY user_rank WHERE role <> 'member' AND name > ? ORDER BY name LIMIT ?", (after, limit)
@@ -145,15 +157,15 @@ def _present(connection: sqlite3.Connection, after: str, limit: int, online: Seq
     return list(islice(both, limit))
 
 
-def bans_page(connection: sqlite3.Connection, user_id: int, room: str | None, after: str, limit: int) -> BanPage:
-    with database.one_state(connection):
+def bans_page(connection: Connection, user_id: int, room: str | None, after: str, limit: int) -> BanPage:
+    with one_state(connection):
         ref, _ = _find_rank(connection, user_id, room, "moderator")
         # The names are sorted without the reasons: of 10,000 bans in 2 ms, not in 10.
         rows = connection.execute(
             "SELECT named.whom, a.name, b.reason, b.time, b.until FROM ("
             "SELECT b.id, coalesce(u.name, b.name) AS whom FROM ban AS b INDEXED BY ban_in_room "
             "LEFT JOIN user AS u ON u.id = b.user_id "
-            "WHERE coalesce(b.room_id, 0) = ? AND b.until > ? AND whom > ? ORDER BY whom LIMIT ?"
+            "WHERE coalesce(b.room_id, 0) = ? AND b.until > ? AND coalesce(u.name, b.name) > ? ORDER BY whom LIMIT ?"
             ") AS named CROSS JOIN ban AS b ON b.id = named.id LEFT JOIN user AS a ON a.id = b.by_id "
             "ORDER BY named.whom",
             (0 if ref is None else ref.id, format_time(utcnow()), after, limit + 1),
@@ -161,10 +173,10 @@ def bans_page(connection: sqlite3.Connection, user_id: int, room: str | None, af
     return BanPage([BanView(*row) for row in rows[:limit]], more=len(rows) > limit)
 
 
-def all_rooms(connection: sqlite3.Connection, after: tuple[str, str], limit: int, *, gone: bool) -> list[KeptRoom]:
+def all_rooms(connection: Connection, after: tuple[str, str], limit: int, *, gone: bool) -> list[KeptRoom]:
     rows = connection.execute(
         "SELECT name, created_at, topic, private, members, messages, gone_at FROM room INDEXED BY room_names "
         "WHERE (name, created_at) > (?, ?) AND (gone_at IS NULL OR ?) ORDER BY name, created_at LIMIT ?",
         (*after, gone, limit),
     ).fetchall()
-    return [KeptRoom(*row)._replace(private=row[3] == 1) for row in rows]
+    return [KeptRoom(*row)._replace(private=bool(row[3])) for row in rows]

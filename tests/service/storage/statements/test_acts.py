@@ -1,4 +1,4 @@
-"""service/storage/sqlite/acts.py: the log of moderation, by pages and by what is asked for."""
+"""service/storage/statements/acts.py: the log of moderation, by pages and by what is asked for."""
 
 from __future__ import annotations
 

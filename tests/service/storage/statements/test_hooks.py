@@ -1,4 +1,4 @@
-"""service/storage/sqlite/hooks.py: what is stored of webhooks, and that the file stays whole with what they say."""
+"""service/storage/statements/hooks.py: what is stored of webhooks, and that the file stays whole with what they say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""service/storage/sqlite/membership.py: rooms that are made, entered, left, changed and ended."""
+"""service/storage/statements/membership.py: rooms that are made, entered, left, changed and ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.storage.records import (
     UnknownRoom,
     UnknownUser,
 )
-from service.storage.sqlite import membership
+from service.storage.statements import membership
 from tests.support.rooms import LIMITS, act, create, join, make_ops, roles_of
 from tests.support.storage import LATER, NOW, add, run, say, store_posts
 

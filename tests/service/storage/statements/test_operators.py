@@ -1,4 +1,4 @@
-"""service/storage/sqlite/operators.py: statements for operators."""
+"""service/storage/statements/operators.py: statements for operators."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.storage.sqlite import operators
+from service.storage.statements import operators
 from tests.support.helpers import open_storage
 from tests.support.storage import add, explain, say, skip_ids
 

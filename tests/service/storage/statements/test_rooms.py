@@ -1,4 +1,4 @@
-"""service/storage/sqlite/rooms.py: what a user is in a room; and that a private one cannot be told from none."""
+"""service/storage/statements/rooms.py: what a user is in a room; and that a private one cannot be told from none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.storage.records import NotAllowed, NotAMember, Post, Refused, RoomRef, UnknownRoom
-from service.storage.sqlite import fulltext, markers, membership, moderation, posting, room_lists, rooms, since
+from service.storage.sqlite import fulltext, markers, posting, since
+from service.storage.statements import membership, moderation, room_lists, rooms
 from tests.support.rooms import LIMITS, act, make_ops
 from tests.support.storage import NOW, add, run
 

@@ -5,15 +5,13 @@ Room 0 is the main one. A ban that has ended has no effect, and goes when anothe
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.clock import format_time, utcnow
 from service.storage.records import Banned
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection
+    from service.storage.statements.connection import Connection
 
 
 class Ban(NamedTuple):
@@ -23,19 +21,19 @@ class Ban(NamedTuple):
     reason: str | None
 
 
-def check(connection: sqlite3.Connection, room_id: int, user_id: int, now: str, name: str = "") -> None:
+def check(connection: Connection, room_id: int, user_id: int, now: str, name: str = "") -> None:
     """Raises Banned, with that name, if the user is banned from the room."""
     ban = find(connection, room_id, user_id)
     if ban is not None and ban.until > now:
         raise Banned(ban.until, name)
 
 
-def check_main(connection: sqlite3.Connection, user_id: int) -> None:
+def check_main(connection: Connection, user_id: int) -> None:
     """Raises Banned if the user is banned from the main room: commands can be under way while the sessions end."""
     check(connection, 0, user_id, format_time(utcnow()))
 
 
-def find(connection: sqlite3.Connection, room_id: int, whom: int | str) -> Ban | None:
+def find(connection: Connection, room_id: int, whom: int | str) -> Ban | None:
     """Returns the ban of an account, by its id, or of a name, also one that has ended."""
     row = connection.execute(
         f"SELECT until, reason FROM ban WHERE {_column(whom)} = ? AND coalesce(room_id, 0) = ?",  # noqa: S608
@@ -44,17 +42,7 @@ def find(connection: sqlite3.Connection, room_id: int, whom: int | str) -> Ban |
     return None if row is None else Ban(*row)
 
 
-def find_all(connection: sqlite3.Connection, user_ids: Collection[int]) -> dict[int, Banned]:
-    """Returns which of these accounts are banned from the main room now, as what refuses them."""
-    rows = connection.execute(
-        "SELECT user_id, until FROM ban INDEXED BY ban_of_user WHERE user_id IN (SELECT value FROM json_each(?)) "
-        "AND coalesce(room_id, 0) = 0 AND until > ?",
-        (json.dumps(list(user_ids)), format_time(utcnow())),
-    ).fetchall()
-    return {user_id: Banned(until) for user_id, until in rows}
-
-
-def put(connection: sqlite3.Connection, room_id: int, whom: int | str, ban: Ban, by_id: int | None, now: str) -> None:
+def put(connection: Connection, room_id: int, whom: int | str, ban: Ban, by_id: int | None, now: str) -> None:
     """Stores a ban, in place of an earlier one; those that have ended go."""
     delete(connection, room_id, whom)
     connection.execute("DELETE FROM ban WHERE coalesce(room_id, 0) = ? AND until <= ?", (room_id, now))
@@ -64,7 +52,7 @@ def put(connection: sqlite3.Connection, room_id: int, whom: int | str, ban: Ban,
     )
 
 
-def count(connection: sqlite3.Connection, room_id: int, now: str) -> int:
+def count(connection: Connection, room_id: int, now: str) -> int:
     """Returns how many bans from a room hold."""
     (found,) = connection.execute(
         "SELECT count(*) FROM ban WHERE coalesce(room_id, 0) = ? AND until > ?", (room_id, now)
@@ -72,7 +60,7 @@ def count(connection: sqlite3.Connection, room_id: int, now: str) -> int:
     return int(found)
 
 
-def delete(connection: sqlite3.Connection, room_id: int, whom: int | str) -> None:
+def delete(connection: Connection, room_id: int, whom: int | str) -> None:
     connection.execute(
         f"DELETE FROM ban WHERE {_column(whom)} = ? AND coalesce(room_id, 0) = ?",  # noqa: S608
         (whom, room_id),
@@ -84,14 +72,14 @@ def _column(whom: int | str) -> str:
 
 
 # -- a name that was nobody's ------------------------------------------------------------------------------------------
-def check_name(connection: sqlite3.Connection, name: str) -> None:
+def check_name(connection: Connection, name: str) -> None:
     """Raises Banned if the name, which nobody has, is banned from the main room."""
     ban = find(connection, 0, name)
     if ban is not None and ban.until > format_time(utcnow()):
         raise Banned(ban.until, name)
 
 
-def take_over(connection: sqlite3.Connection, user_id: int, name: str) -> None:
+def take_over(connection: Connection, user_id: int, name: str) -> None:
     """Makes the bans of a name those of the account that has it from now on; where it is a member it stays one."""
     values = {"user": user_id, "name": name}
     connection.execute(

@@ -1,4 +1,4 @@
-"""service/storage/sqlite/moderation.py: who may do what to whom, from a table of its own; and what that changes."""
+"""service/storage/statements/moderation.py: who may do what to whom, from a table of its own; and what that changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from service.storage.records import (
     UnknownRoom,
     UnknownUser,
 )
-from service.storage.sqlite import database, moderation, schema
+from service.storage.sqlite import database, schema
+from service.storage.statements import moderation
 from tests.support.rooms import LIMITS, SOON, act, join, make_ops, roles_of
 from tests.support.storage import NOW, add, run
 

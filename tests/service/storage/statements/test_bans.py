@@ -1,4 +1,4 @@
-"""service/storage/sqlite/bans.py: a ban of a name that nobody has, and who gets that name."""
+"""service/storage/statements/bans.py: a ban of a name that nobody has, and who gets that name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from freezegun import freeze_time
 
 from service.storage.records import Banned
-from service.storage.sqlite import bans
+from service.storage.statements import bans
 from tests.support.rooms import SOON, act, create, join, make_ops
 from tests.support.storage import LATER, NOW, add, run
 

@@ -1,4 +1,4 @@
-"""service/storage/sqlite/room_lists.py: which rooms, members and bans somebody may see, a page at a time."""
+"""service/storage/statements/room_lists.py: which rooms, members and bans somebody may see, a page at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from freezegun import freeze_time
 
 from service.storage.records import FOREVER, BanView, KeptRoom, NotAllowed, NotAMember, Post, UnknownRoom
-from service.storage.sqlite import room_lists
+from service.storage.statements import room_lists
 from tests.support.rooms import SOON, act, create, join, make_ops
 from tests.support.storage import LATER, NOW, add, run, store_posts, token_of
 

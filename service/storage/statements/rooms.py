@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 from service.storage.records import NotAllowed, NotAMember, Role, RoomRef, UnknownRoom
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
+
+    from service.storage.statements.connection import Connection
 
 _RANKS: Final = get_args(Role)
 
@@ -60,7 +61,7 @@ def outranks(one: Role, other: Role) -> bool:
     return _RANKS.index(one) > _RANKS.index(other)
 
 
-def find_standing(connection: sqlite3.Connection, user_id: int, room: str) -> Standing | None:
+def find_standing(connection: Connection, user_id: int, room: str) -> Standing | None:
     """Returns what the user is in the room of that name; None if there is none that the user may know of."""
     row = connection.execute(_STANDING, {"user": user_id, "room": room}).fetchone()
     if row is None:
@@ -72,7 +73,7 @@ def find_standing(connection: sqlite3.Connection, user_id: int, room: str) -> St
     return Standing(ref, role, muted_until, bool(invited), main_role, user)
 
 
-def known_standing(connection: sqlite3.Connection, user_id: int, room: str) -> Standing:
+def known_standing(connection: Connection, user_id: int, room: str) -> Standing:
     """As `find_standing`; raises UnknownRoom."""
     standing = find_standing(connection, user_id, room)
     if standing is None:
@@ -80,7 +81,7 @@ def known_standing(connection: sqlite3.Connection, user_id: int, room: str) -> S
     return standing
 
 
-def find_room(connection: sqlite3.Connection, name: str) -> RoomRef | None:
+def find_room(connection: Connection, name: str) -> RoomRef | None:
     """Returns the room of that name that is not gone."""
     row = connection.execute(
         "SELECT id, name, created_at, private FROM room WHERE name = ? AND gone_at IS NULL", (name,)
@@ -91,10 +92,10 @@ def find_room(connection: sqlite3.Connection, name: str) -> RoomRef | None:
 def to_ref(row: Sequence[Any]) -> RoomRef:
     """Makes it of the columns id, name, created_at and private."""
     room_id, name, created, private = row
-    return RoomRef(room_id, name, created, private == 1)
+    return RoomRef(room_id, name, created, bool(private))
 
 
-def known_room(connection: sqlite3.Connection, name: str) -> RoomRef:
+def known_room(connection: Connection, name: str) -> RoomRef:
     """As `find_room`; raises UnknownRoom."""
     room = find_room(connection, name)
     if room is None:
@@ -102,7 +103,7 @@ def known_room(connection: sqlite3.Connection, name: str) -> RoomRef:
     return room
 
 
-def membership(connection: sqlite3.Connection, user_id: int, room: str) -> Standing:
+def membership(connection: Connection, user_id: int, room: str) -> Standing:
     """As `known_standing`; raises NotAMember, too."""
     standing = known_standing(connection, user_id, room)
     if standing.role is None:

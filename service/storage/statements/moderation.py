@@ -17,14 +17,14 @@ from service.storage.records import (
     RoomChange,
     UnknownUser,
 )
-from service.storage.sqlite import acts, bans, membership, rooms
-from service.storage.sqlite.room_lists import view_of
+from service.storage.statements import acts, bans, membership, rooms
+from service.storage.statements.room_lists import view_of
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Mapping
 
     from service.storage.records import Action, Role, RoomLimits, RoomRef
+    from service.storage.statements.connection import Connection
 
 
 class Rule(NamedTuple):
@@ -98,7 +98,7 @@ class _Act(NamedTuple):
 
 
 def moderate(
-    connection: sqlite3.Connection,
+    connection: Connection,
     actor_id: int | None,
     room: str | None,
     username: str,
@@ -134,7 +134,7 @@ def moderate(
 
 
 # -- who may -----------------------------------------------------------------------------------------------------------
-def _find_actor(connection: sqlite3.Connection, actor_id: int | None, room: str | None) -> _Actor:
+def _find_actor(connection: Connection, actor_id: int | None, room: str | None) -> _Actor:
     """Raises UnknownRoom, and Banned for who is banned from the main room."""
     if actor_id is None:
         return _Actor(None if room is None else rooms.known_room(connection, room))
@@ -146,18 +146,18 @@ def _find_actor(connection: sqlite3.Connection, actor_id: int | None, room: str 
     return _Actor(standing.room, actor_id, standing.name, standing.rank, standing.role is not None)
 
 
-def _find_target(connection: sqlite3.Connection, room_id: int, username: str, rule: Rule) -> _Target | None:
+def _find_target(connection: Connection, room_id: int, username: str, rule: Rule) -> _Target | None:
     """Returns whom the name means in the room; None if nobody, or a name that was somebody's."""
     row = connection.execute(
-        "SELECT u.id, u.name, u.role, CASE WHEN :room THEN m.role ELSE u.role END, "
-        "CASE WHEN :room THEN m.muted_until ELSE u.muted_until END, i.user_id IS NOT NULL, u.password_hash = '' "
+        "SELECT u.id, u.name, u.role, CASE WHEN :room > 0 THEN m.role ELSE u.role END, "
+        "CASE WHEN :room > 0 THEN m.muted_until ELSE u.muted_until END, i.user_id IS NOT NULL, u.password_hash = '' "
         "FROM user AS u LEFT JOIN member AS m ON m.room_id = :room AND m.user_id = u.id "
         "LEFT JOIN invitation AS i ON i.room_id = :room AND i.user_id = u.id WHERE u.name = :name",
         {"room": room_id, "name": username},
     ).fetchone()
     if row is not None:
         user_id, name, main_role, role, muted_until, is_invited, is_closed = row
-        return None if is_closed else _Target(user_id, name, main_role, role, muted_until, is_invited == 1)
+        return None if is_closed else _Target(user_id, name, main_role, role, muted_until, bool(is_invited))
     former = connection.execute("SELECT 1 FROM former_name WHERE name = ?", (username,)).fetchone()
     return _Target(0, username) if rule.on_whom == "name" and former is None else None
 
@@ -199,7 +199,7 @@ def _check_target(actor: _Actor, target: _Target, action: Action, role: Role | N
 
 
 # -- what is done; None: nothing has changed ---------------------------------------------------------------------------
-def _invite(connection: sqlite3.Connection, act: _Act) -> RoomChange | None:
+def _invite(connection: Connection, act: _Act) -> RoomChange | None:
     room, target = act.actor.room, act.target
     if room is None or target.role is not None or target.is_invited:
         return None
@@ -220,11 +220,11 @@ def _invite(connection: sqlite3.Connection, act: _Act) -> RoomChange | None:
     return RoomChange(room, [act.change], view_of(connection, room.id, target.user_id, act.now))
 
 
-def _kick(connection: sqlite3.Connection, act: _Act) -> RoomChange | None:
+def _kick(connection: Connection, act: _Act) -> RoomChange | None:
     return _remove(connection, act, act.change)
 
 
-def _remove(connection: sqlite3.Connection, act: _Act, change: MemberChange) -> RoomChange:
+def _remove(connection: Connection, act: _Act, change: MemberChange) -> RoomChange:
     """Ends a membership or an invitation; in the main room the sessions end with the change."""
     room = act.actor.room
     if room is None:
@@ -235,7 +235,7 @@ def _remove(connection: sqlite3.Connection, act: _Act, change: MemberChange) -> 
     return RoomChange(room, [change], ended=[change.user_id] if act.action == "kick" and change.was_invited else ())
 
 
-def _ban(connection: sqlite3.Connection, act: _Act) -> RoomChange | None:
+def _ban(connection: Connection, act: _Act) -> RoomChange | None:
     actor, target = act.actor, act.target
     whom = target.user_id or target.name
     ban = bans.Ban(act.until, act.reason)
@@ -251,14 +251,14 @@ def _ban(connection: sqlite3.Connection, act: _Act) -> RoomChange | None:
     return _remove(connection, act, act.change._replace(until=until))
 
 
-def _unban(connection: sqlite3.Connection, act: _Act) -> RoomChange | None:
+def _unban(connection: Connection, act: _Act) -> RoomChange | None:
     whom = act.target.user_id or act.target.name
     present = bans.find(connection, act.actor.room_id, whom)
     bans.delete(connection, act.actor.room_id, whom)
     return None if present is None or present.until <= act.now else RoomChange(act.actor.room, [act.change])
 
 
-def _mute(connection: sqlite3.Connection, act: _Act) -> RoomChange | None:
+def _mute(connection: Connection, act: _Act) -> RoomChange | None:
     if act.target.muted_until == act.until:
         return None
     _set_muted(connection, act, act.until)
@@ -266,14 +266,14 @@ def _mute(connection: sqlite3.Connection, act: _Act) -> RoomChange | None:
     return RoomChange(act.actor.room, [act.change._replace(until=until)])
 
 
-def _unmute(connection: sqlite3.Connection, act: _Act) -> RoomChange | None:
+def _unmute(connection: Connection, act: _Act) -> RoomChange | None:
     if act.target.muted_until is None or act.target.muted_until <= act.now:
         return None
     _set_muted(connection, act, None)
     return RoomChange(act.actor.room, [act.change])
 
 
-def _set_muted(connection: sqlite3.Connection, act: _Act, until: str | None) -> None:
+def _set_muted(connection: Connection, act: _Act, until: str | None) -> None:
     if act.actor.room is None:
         # Whoever stores messages looks at all mutes of the main room, so those that have ended do not pile up.
         connection.execute(
@@ -287,7 +287,7 @@ def _set_muted(connection: sqlite3.Connection, act: _Act, until: str | None) -> 
         )
 
 
-def _set_role(connection: sqlite3.Connection, act: _Act) -> RoomChange | None:
+def _set_role(connection: Connection, act: _Act) -> RoomChange | None:
     room, target, role = act.actor.room, act.target, act.role
     if role is None or target.role == role:
         return None
@@ -307,7 +307,7 @@ def _set_role(connection: sqlite3.Connection, act: _Act) -> RoomChange | None:
     return RoomChange(room, changes)
 
 
-def _check_main_owner(connection: sqlite3.Connection, act: _Act) -> None:
+def _check_main_owner(connection: Connection, act: _Act) -> None:
     """Raises NotAllowed for the last owner who steps down; the operator may have none."""
     if act.target.user_id != act.actor.user_id or act.target.role != "owner":
         return
@@ -319,7 +319,7 @@ def _check_main_owner(connection: sqlite3.Connection, act: _Act) -> None:
         raise NotAllowed("the main room keeps an owner; make somebody else one first")
 
 
-_WORKS: Final[Mapping[Action, Callable[[sqlite3.Connection, _Act], RoomChange | None]]] = {
+_WORKS: Final[Mapping[Action, Callable[[Connection, _Act], RoomChange | None]]] = {
     "invite": _invite,
     "kick": _kick,
     "ban": _ban,

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 from service.storage.records import Act
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from service.storage.records import Role
+    from service.storage.statements.connection import Connection
 
 SELECT: Final = """
     SELECT m.id, m.time, a.name, m.action, coalesce(u.name, m.name), m.message_id, m.role, m.reason, r.name, m.until
@@ -21,7 +20,7 @@ SELECT: Final = """
 
 
 def note(
-    connection: sqlite3.Connection,
+    connection: Connection,
     time: str,
     actor_id: int | None,
     action: str,
@@ -43,7 +42,7 @@ def note(
 
 
 def moderation_page(
-    connection: sqlite3.Connection,
+    connection: Connection,
     after_id: int,
     limit: int,
     *,

@@ -20,32 +20,38 @@ from service.storage.records import (
     Overview,
     Person,
 )
-from service.storage.sqlite import acts
+from service.storage.statements import acts, ids
 
 if TYPE_CHECKING:
-    import sqlite3
+    from service.storage.statements.connection import Connection
 
 
 MOST_KEPT: Final = 500  # messages with their texts that are held at once: 2 MB, of 4,096 characters each
-_PERSON: Final = "SELECT id, name, created_at, last_seen_at, disabled_at, role FROM user"
+# These read what the engines keep in different tables: postgres/dialect.py has their other form.
+PERSON: Final = "SELECT id, name, created_at, last_seen_at, disabled_at, role FROM user"
+MARKER: Final = "SELECT read_id, muted_until FROM user WHERE id = :id"
+STORED: Final = """
+    SELECT m.id, m.sent_at, s.name, r.name, m.body, m.kind, m.deleted_at, o.name, m.nonce, m.seen_at
+    FROM message AS m NOT INDEXED JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id
+    LEFT JOIN room AS o ON o.id = m.room_id
+"""
 
 
-def users_page(connection: sqlite3.Connection, after: str, limit: int, *, disabled: bool) -> list[Person]:
+def users_page(connection: Connection, after: str, limit: int, *, disabled: bool) -> list[Person]:
     rows = connection.execute(
-        f"{_PERSON} WHERE name > ? AND password_hash <> '' AND (disabled_at IS NOT NULL OR NOT ?) "
-        "ORDER BY name LIMIT ?",
+        f"{PERSON} WHERE name > ? AND password_hash <> '' AND (disabled_at IS NOT NULL OR NOT ?) ORDER BY name LIMIT ?",
         (after, disabled, limit),
     ).fetchall()
     return [Person(*row) for row in rows]
 
 
-def find_dossier(connection: sqlite3.Connection, name: str) -> Dossier | None:
-    row = connection.execute(f"{_PERSON} WHERE name = ?", (name,)).fetchone()
+def find_dossier(connection: Connection, name: str) -> Dossier | None:
+    row = connection.execute(f"{PERSON} WHERE name = ?", (name,)).fetchone()
     if row is None:
         return None
     person = Person(*row)
     values = {"id": person.id}
-    read_id, muted_until = connection.execute("SELECT read_id, muted_until FROM user WHERE id = :id", values).fetchone()
+    read_id, muted_until = connection.execute(MARKER, values).fetchone()
     names = "SELECT name, ended_at FROM former_name WHERE user_id = :id ORDER BY ended_at"
     tokens = "SELECT created_at, expires_at FROM token WHERE user_id = :id ORDER BY created_at"
     memberships = """
@@ -79,19 +85,14 @@ def find_dossier(connection: sqlite3.Connection, name: str) -> Dossier | None:
     )
 
 
-def messages_of(connection: sqlite3.Connection, user_id: int, after: int, limit: int) -> KeptPage:
+def messages_of(connection: Connection, user_id: int, after: int, limit: int) -> KeptPage:
     (up_to,) = connection.execute(
-        "SELECT coalesce(max(id), 0) FROM (SELECT id FROM message NOT INDEXED WHERE id > ? ORDER BY id LIMIT ?)",
+        "SELECT coalesce(max(id), 0) FROM (SELECT id FROM message NOT INDEXED WHERE id > ? ORDER BY id LIMIT ?) AS p",
         (after, limit),
     ).fetchone()
     rows = connection.execute(
-        """
-        SELECT m.id, m.sent_at, s.name, r.name, m.body, m.kind, m.deleted_at, o.name, m.nonce, m.seen_at
-        FROM message AS m NOT INDEXED JOIN user AS s ON s.id = m.sender_id LEFT JOIN user AS r ON r.id = m.recipient_id
-        LEFT JOIN room AS o ON o.id = m.room_id
-        WHERE m.id > :after AND m.id <= :up_to AND (m.sender_id = :user OR m.recipient_id = :user) ORDER BY m.id
-        LIMIT :most
-        """,
+        f"{STORED} WHERE m.id > :after AND m.id <= :up_to AND (m.sender_id = :user OR m.recipient_id = :user) "
+        "ORDER BY m.id LIMIT :most",
         {"after": after, "up_to": up_to, "user": user_id, "most": MOST_KEPT},
     ).fetchall()
     if len(rows) == MOST_KEPT:
@@ -99,19 +100,18 @@ def messages_of(connection: sqlite3.Connection, user_id: int, after: int, limit:
     return KeptPage([KeptMessage(Message(*row[:-2]), *row[-2:]) for row in rows], up_to)
 
 
-def overview(connection: sqlite3.Connection, since: str) -> Overview:
+def overview(connection: Connection, since: str) -> Overview:
     users, disabled = connection.execute(
         "SELECT count(*), count(disabled_at) FROM user WHERE password_hash <> ''"
     ).fetchone()
-    given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'message'").fetchone()
     (schema,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     before = last_before(connection, since)
     (recent,) = connection.execute("SELECT count(*) FROM message WHERE id > ?", (before,)).fetchone()
     (rooms,) = connection.execute("SELECT count(*) FROM room WHERE gone_at IS NULL").fetchone()
-    return Overview(users, disabled, 0 if given is None else given[0], recent, rooms, schema)
+    return Overview(users, disabled, ids.newest_given(connection), recent, rooms, schema)
 
 
-def last_before(connection: sqlite3.Connection, moment: str) -> int:
+def last_before(connection: Connection, moment: str) -> int:
     """Returns the id of the last message before that moment, by halving: times grow with ids, and have no index."""
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
     low, high = 0, last  # ids up to `low` are before it; those beyond `high` are not

@@ -20,22 +20,22 @@ from service.storage.records import (
     RoomView,
     UnknownUser,
 )
-from service.storage.sqlite import acts, bans, messages, names, rooms
-from service.storage.sqlite.room_lists import view_of
+from service.storage.statements import acts, bans, ids, names, rooms
+from service.storage.statements.room_lists import view_of
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
     from service.storage.records import Role, RoomLimits
-    from service.storage.sqlite.rooms import Standing
+    from service.storage.statements.connection import Connection
+    from service.storage.statements.rooms import Standing
 
 _TICK: Final = 0.001  # seconds; times have milliseconds
 
 
 # -- a user's own membership ------------------------------------------------------------------------------------------
 def create_room(
-    connection: sqlite3.Connection,
+    connection: Connection,
     user_id: int,
     name: str,
     look: str,
@@ -60,35 +60,34 @@ def create_room(
         raise LimitReached("rooms")
     _check_memberships(connection, user_id, limits)
     created = _next_time(connection, name)
-    room_id = connection.execute(
+    connection.execute(
         "INSERT INTO room (name, look, topic, private, created_at) VALUES (?, ?, ?, ?, ?)",
         (name, look, topic, private, created),
-    ).lastrowid
-    assert room_id is not None  # noqa: S101 (an INSERT that did not raise has added a row)
-    room = RoomRef(room_id, name, created, private)
+    )
+    room = rooms.known_room(connection, name)
     return _enter(connection, room, MemberChange("join", user_id, username, created, "owner", by=username))
 
 
-def _next_time(connection: sqlite3.Connection, name: str) -> str:
+def _next_time(connection: Connection, name: str) -> str:
     """Returns the time now, or what follows the making of the room that had the name before: it tells them apart."""
     (newest,) = connection.execute("SELECT max(created_at) FROM room WHERE name = ?", (name,)).fetchone()
     now = format_time(utcnow())
     return now if newest is None else max(now, add_seconds(newest, _TICK))
 
 
-def _check_memberships(connection: sqlite3.Connection, user_id: int, limits: RoomLimits) -> None:
+def _check_memberships(connection: Connection, user_id: int, limits: RoomLimits) -> None:
     (count,) = connection.execute("SELECT count(*) FROM member WHERE user_id = ?", (user_id,)).fetchone()
     if count >= limits.per_account:
         raise LimitReached("rooms of one account")
 
 
-def join_room(connection: sqlite3.Connection, user_id: int, room: str, limits: RoomLimits) -> RoomChange:
+def join_room(connection: Connection, user_id: int, room: str, limits: RoomLimits) -> RoomChange:
     bans.check_main(connection, user_id)
     standing = rooms.known_standing(connection, user_id, room)
     now = format_time(utcnow())
     ref = standing.room
     if standing.role is not None:
-        view, newest = view_of(connection, ref.id, user_id, now), messages.newest_given(connection)
+        view, newest = view_of(connection, ref.id, user_id, now), ids.newest_given(connection)
         return RoomChange(ref, view=view, last_id=newest, fresh=False)
     bans.check(connection, ref.id, user_id, now)
     (members,) = connection.execute("SELECT members FROM room WHERE id = ?", (ref.id,)).fetchone()
@@ -99,9 +98,9 @@ def join_room(connection: sqlite3.Connection, user_id: int, room: str, limits: R
     return _enter(connection, ref, joined._replace(was_invited=standing.is_invited))
 
 
-def _enter(connection: sqlite3.Connection, room: RoomRef, joined: MemberChange) -> RoomChange:
+def _enter(connection: Connection, room: RoomRef, joined: MemberChange) -> RoomChange:
     """Makes the user a member, who has read all that is there. A mute from before goes on."""
-    newest = messages.newest_given(connection)
+    newest = ids.newest_given(connection)
     key = (room.id, joined.user_id)
     mute = connection.execute("SELECT until FROM kept_mute WHERE room_id = ? AND user_id = ?", key).fetchone()
     connection.execute(
@@ -116,14 +115,14 @@ def _enter(connection: sqlite3.Connection, room: RoomRef, joined: MemberChange) 
     return RoomChange(room, [joined], view, newest)
 
 
-def leave_room(connection: sqlite3.Connection, user_id: int, room: str) -> RoomChange:
+def leave_room(connection: Connection, user_id: int, room: str) -> RoomChange:
     standing = rooms.membership(connection, user_id, room)
     now = format_time(utcnow())
     left = MemberChange("leave", user_id, standing.name, now, by=standing.name, was_member=True)
     return end_membership(connection, standing.room, left)
 
 
-def leave_all(connection: sqlite3.Connection, user_id: int, name: str) -> list[RoomChange]:
+def leave_all(connection: Connection, user_id: int, name: str) -> list[RoomChange]:
     """Has an account that is deleted leave its rooms; invitations to it, and bans and mutes of it, end."""
     now = format_time(utcnow())
     found = connection.execute(
@@ -140,14 +139,14 @@ def leave_all(connection: sqlite3.Connection, user_id: int, name: str) -> list[R
 
 
 # -- the end of a membership ------------------------------------------------------------------------------------------
-def end_membership(connection: sqlite3.Connection, room: RoomRef, change: MemberChange) -> RoomChange:
+def end_membership(connection: Connection, room: RoomRef, change: MemberChange) -> RoomChange:
     """Removes a member, as the change says; the last owner hands over, and after the last member the room is gone.
 
     A mute that holds is kept: or to leave and join again would undo it.
     """
     key = (room.id, change.user_id)
     connection.execute(
-        "INSERT INTO kept_mute SELECT room_id, user_id, muted_until FROM member "
+        "INSERT INTO kept_mute (room_id, user_id, until) SELECT room_id, user_id, muted_until FROM member "
         "WHERE room_id = ? AND user_id = ? AND muted_until > ?",
         (*key, change.time),
     )
@@ -160,7 +159,7 @@ def end_membership(connection: sqlite3.Connection, room: RoomRef, change: Member
     return RoomChange(room, [change], gone=True, ended=_end_room(connection, room.id, change.time))
 
 
-def _end_room(connection: sqlite3.Connection, room_id: int, now: str) -> Sequence[int]:
+def _end_room(connection: Connection, room_id: int, now: str) -> Sequence[int]:
     """Makes a room gone that has no members any more; returns whose invitations end with it."""
     connection.execute("UPDATE room SET members = 0, gone_at = ? WHERE id = ?", (now, room_id))
     connection.execute("DELETE FROM kept_mute WHERE room_id = ?", (room_id,))
@@ -174,14 +173,14 @@ class Heir(NamedTuple):
     name: str
 
 
-def has_other_owner(connection: sqlite3.Connection, room_id: int, user_id: int) -> bool:
+def has_other_owner(connection: Connection, room_id: int, user_id: int) -> bool:
     row = connection.execute(
         "SELECT 1 FROM member WHERE room_id = ? AND role = 'owner' AND user_id <> ? LIMIT 1", (room_id, user_id)
     ).fetchone()
     return row is not None
 
 
-def find_heir(connection: sqlite3.Connection, room_id: int, but_for: int = 0) -> Heir | None:
+def find_heir(connection: Connection, room_id: int, but_for: int = 0) -> Heir | None:
     """Returns the moderator who has been there longest, else the member, other than the user `but_for`."""
     for role in ("moderator", "member"):
         row = connection.execute(
@@ -194,16 +193,16 @@ def find_heir(connection: sqlite3.Connection, room_id: int, but_for: int = 0) ->
     return None
 
 
-def hand_over(connection: sqlite3.Connection, room: RoomRef, heir: Heir, now: str) -> MemberChange:
+def hand_over(connection: Connection, room: RoomRef, heir: Heir, now: str) -> MemberChange:
     set_role(connection, room.id, heir.user_id, "owner")
     return MemberChange("role", heir.user_id, heir.name, now, "owner", was_member=True)
 
 
-def set_role(connection: sqlite3.Connection, room_id: int, user_id: int, role: Role) -> None:
+def set_role(connection: Connection, room_id: int, user_id: int, role: Role) -> None:
     connection.execute("UPDATE member SET role = ? WHERE room_id = ? AND user_id = ?", (role, room_id, user_id))
 
 
-def end_invitations(connection: sqlite3.Connection, room_id: int) -> Sequence[int]:
+def end_invitations(connection: Connection, room_id: int) -> Sequence[int]:
     """Removes the invitations to a room; returns whose they were."""
     invited = connection.execute("SELECT user_id FROM invitation WHERE room_id = ?", (room_id,)).fetchall()
     connection.execute("DELETE FROM invitation WHERE room_id = ?", (room_id,))
@@ -212,7 +211,7 @@ def end_invitations(connection: sqlite3.Connection, room_id: int) -> Sequence[in
 
 # -- the room itself --------------------------------------------------------------------------------------------------
 def set_room(
-    connection: sqlite3.Connection,
+    connection: Connection,
     user_id: int,
     room: str | None,
     topic: str | None,
@@ -234,7 +233,7 @@ def _check_fields(standing: Standing, private: bool | None) -> None:  # noqa: FB
 
 
 def _set_fields(
-    connection: sqlite3.Connection,
+    connection: Connection,
     ref: RoomRef,
     user_id: int,
     topic: str | None,
@@ -251,7 +250,7 @@ def _set_fields(
         acts.note(connection, now, user_id, "topic", room_id=ref.id, reason=topic)
     if private and not ref.private:
         fresh = True
-        connection.execute("UPDATE room SET private = 1 WHERE id = ?", (ref.id,))
+        connection.execute("UPDATE room SET private = ? WHERE id = ?", (True, ref.id))
         acts.note(connection, now, user_id, "private", room_id=ref.id)
         ended = end_invitations(connection, ref.id)
         ref = ref._replace(private=True)
@@ -259,7 +258,7 @@ def _set_fields(
 
 
 def _set_main_topic(
-    connection: sqlite3.Connection,
+    connection: Connection,
     user_id: int,
     topic: str | None,
     private: bool | None,  # noqa: FBT001
@@ -277,7 +276,7 @@ def _set_main_topic(
     return RoomChange(None, view=view, fresh=fresh)
 
 
-def delete_room(connection: sqlite3.Connection, room: str) -> RoomChange:
+def delete_room(connection: Connection, room: str) -> RoomChange:
     ref = rooms.known_room(connection, room)
     now = format_time(utcnow())
     members = connection.execute("SELECT user_id FROM member WHERE room_id = ?", (ref.id,)).fetchall()
