@@ -81,7 +81,7 @@ def _log_in(
     ((refusal, *found, rooms),) = connection.run(
         _LOG_IN, (*user, token_hash, now, lifetime, TOKENS_PER_USER)
     ).fetchall()
-    login = Login(*found, rooms=() if rooms is None else [RoomView(*row) for row in msgspec.json.decode(rooms)])
+    login = Login(*found)
     match refusal:
         case "token":
             raise UnknownToken
@@ -91,7 +91,7 @@ def _log_in(
             raise AccountDisabled(user[1] or "")
         case "banned":
             raise Banned(login.muted_until or "")
-    return login
+    return login if rooms is None else login._replace(rooms=[RoomView(*row) for row in msgspec.json.decode(rooms)])
 
 
 def note_presence(connection: Connection, user_id: int, now: str) -> None:
