@@ -1,18 +1,22 @@
-"""What the tests of the engine over PostgreSQL are run by: `make test-postgres`, or by name."""
+"""A connection to an empty chat on PostgreSQL, for tests of its statements."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
 
-if find_spec("psycopg") is None:
-    collect_ignore_glob = ["test_*.py"]
+from service.storage.postgres import address
+from service.storage.postgres.connection import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from service.storage.postgres.connection import Connection
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks those in this folder."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.postgres)
+@pytest.fixture
+def connection(database: str) -> Iterator[Connection]:
+    with closing(connect(address.parse(database))) as connection:
+        yield connection
