@@ -125,7 +125,9 @@ class Settings:
 
     port: int = _setting(12_000, _number(0, _PORT_MAX), "PORT", "TCP port to listen on; 0 takes a free one")
     host: str = _setting("127.0.0.1", _text, "ADDRESS", "address to listen on; 0.0.0.0 for every network")
-    db: str = _setting("chat.db", _text, "FILE", "the SQLite file; made or upgraded when needed")
+    db: str = _setting(
+        "chat.db", _text, "FILE", "the SQLite file, or postgresql://user@host/name; made or upgraded when needed"
+    )
     name: str = _setting("chat", _text, "NAME", "the server's name, as clients are greeted")
     main_room: str = _setting("all", _text, "NAME", "the name of the room that everyone is in")
     contact: str = _setting("", _text, "TEXT", "whom users may ask, such as for a forgotten password")

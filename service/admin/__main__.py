@@ -15,6 +15,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from service import storage
 from service.admin.commands import COMMANDS
 from service.admin.show import show
 from service.config import Settings, parse_settings
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str]) -> int:
         settings = parse_settings([], os.environ)
         given = make_parser(settings).parse_args(arguments)
         command = COMMANDS[given.command]
+        if command.needs_file:
+            storage.refuse_url(given.command, given.db)
         show(command.work(given, settings), "json" if given.json else command.layout)
         sys.stdout.flush()
     except BrokenPipeError:  # who reads has had enough, such as `head`

@@ -14,12 +14,13 @@ from service.wire.limits import MAX_ID, MAX_MINUTES, MAX_REASON
 if TYPE_CHECKING:
     from service.config import Settings
 
+_DB: Final = "the SQLite file, or postgresql://user@host/name (default %(default)s)"
 # What the log of moderation has; joins and leaves are no acts.
 _ACTS: Final = sorted({*get_args(Action), "delete", "topic", "private", "delete_room"} - {"join", "leave"})
 
 
 def add_db(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    parser.add_argument("--db", default=settings.db, help="the SQLite file (default %(default)s)")
+    parser.add_argument("--db", default=settings.db, help=_DB)
 
 
 def add_name(parser: argparse.ArgumentParser, settings: Settings) -> None:
@@ -43,7 +44,7 @@ def add_file_to_look_at(parser: argparse.ArgumentParser, settings: Settings) -> 
 
 
 def add_for_init_db(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    add_file_to_look_at(parser, settings)
+    parser.add_argument("db", metavar="FILE", nargs="?", default=settings.db, help=_DB)
     parser.add_argument("--backup", action="store_true", help="before an upgrade, copy it to the folder backups")
 
 

@@ -1,4 +1,7 @@
-"""The operator's side of an order: the running service carries it out, or this process where none runs."""
+"""The operator's side of an order: the running service carries it out, or this process where none runs.
+
+Over PostgreSQL it is always this process: the services hear of it from the database.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import msgspec
 from service import storage
 from service.admin.control import socket_path
 from service.admin.desk import Desk, Done, Failed, NoService, Note, Progress, Row
+from service.admin.fleet import Fleet
 from service.admin.handlers import carry_out
 from service.errors import PeerError, ServiceError
 from service.wire.framing import LineDecoder
@@ -40,6 +44,9 @@ def ask(db: str, order: Order) -> Work:
 
 
 def _ask(db: str, order: Order) -> Work:
+    if storage.is_url(db):
+        yield from _carry_out_here(db, order)
+        return
     with socket.socket(socket.AF_UNIX) as connected:
         try:
             connected.connect(str(socket_path(Path(db))))
@@ -60,10 +67,11 @@ def _ask(db: str, order: Order) -> Work:
 
 def _carry_out_here(db: str, order: Order) -> Work:
     if not storage.exists(db):
-        raise PeerError("bad_request", f"there is no database {Path(db)}; name it with --db")
+        raise PeerError("bad_request", f"there is no database {db}; name it with --db")
     storage.refuse_older(db)
     with closing(storage.open_offline(db)) as opened:
-        yield from carry_out(order, Desk(opened, NoService()))
+        service = Fleet(opened) if storage.is_url(db) else NoService()
+        yield from carry_out(order, Desk(opened, service))
 
 
 def _relay(connected: socket.socket, order: Order) -> Work:

@@ -38,6 +38,7 @@ class Command(NamedTuple):
     work: Callable[[argparse.Namespace, Settings], Work]
     add_arguments: Callable[[argparse.ArgumentParser, Settings], None]
     layout: Layout = "text"  # without --json
+    needs_file: bool = False  # over PostgreSQL its own programs do it
 
 
 # -- orders -----------------------------------------------------------------------------------------------------------
@@ -185,13 +186,22 @@ def _ask_password(name: str) -> str:
 COMMANDS: Final[Mapping[str, Command]] = {
     "init-db": Command("make the database, or upgrade an older one", files.init_db, arguments.add_for_init_db),
     "backup": Command(
-        "copy the database to a file, also while the service runs", files.backup, arguments.add_for_backup
+        "copy the database to a file, also while the service runs",
+        files.backup,
+        arguments.add_for_backup,
+        needs_file=True,
     ),
     "restore": Command(
-        "put a backup in the database's place; the service must not run", files.restore, arguments.add_for_restore
+        "put a backup in the database's place; the service must not run",
+        files.restore,
+        arguments.add_for_restore,
+        needs_file=True,
     ),
     "verify": Command(
-        "check a database or a backup, also while the service runs", files.verify, arguments.add_file_to_look_at
+        "check a database or a backup, also while the service runs",
+        files.verify,
+        arguments.add_file_to_look_at,
+        needs_file=True,
     ),
     "status": Command("say how the service does, and who is connected", _status, arguments.add_db),
     "users": Command("list the accounts", _users, arguments.add_for_users),
@@ -236,14 +246,23 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
     "delete-message": Command("delete the text of a message", _delete_message, arguments.add_for_delete_message),
     "purge": Command("remove the messages of before a day, rows and all", _purge, arguments.add_for_purge),
-    "erase": Command("remove what was deleted from the files now, and say when it is done", _erase, arguments.add_db),
+    "erase": Command(
+        "remove what was deleted from the files now, and say when it is done",
+        _erase,
+        arguments.add_db,
+        needs_file=True,
+    ),
     "repair": Command(
         "make counts and search index anew, after a row was changed by hand; the service must not run",
         files.repair,
         arguments.add_db,
+        needs_file=True,
     ),
     "compact": Command(
-        "make the file smaller after a purge; the service must not run", files.compact, arguments.add_db
+        "make the file smaller after a purge; the service must not run",
+        files.compact,
+        arguments.add_db,
+        needs_file=True,
     ),
     "certs": Command(
         "make a self-signed certificate and its key, to speak TLS with", files.certs, arguments.add_for_certs

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from service.storage.contract import AccountStorage
-    from service.storage.records import Closed, Deleted, RoomChange, User
+    from service.storage.records import Closed, Deleted, NodeView, RoomChange, User
     from service.wire.protocol import BroadcastEvent
 
 T = TypeVar("T")
@@ -107,9 +107,12 @@ class Service(Protocol):
     def load(self) -> Load | None:
         """Returns None where none runs."""
 
+    def nodes(self) -> list[NodeView] | None:
+        """Returns the services that run over a database that several can share; None over one's own."""
+
     # on the delivery thread
-    def count_sessions(self, user_id: int) -> int:
-        """How many sessions the account has."""
+    def count_sessions(self, user_id: int) -> int | None:
+        """How many sessions the account has; None where nobody knows."""
 
     def is_online(self, user_id: int) -> bool:
         """Whether the account is in the list of users online: a quiet session is not enough."""
@@ -163,7 +166,10 @@ class NoService:
     def load(self) -> Load | None:
         return None
 
-    def count_sessions(self, user_id: int) -> int:  # noqa: ARG002 (as in Service)
+    def nodes(self) -> list[NodeView] | None:
+        return None
+
+    def count_sessions(self, user_id: int) -> int | None:  # noqa: ARG002 (as in Service)
         return 0
 
     def is_online(self, user_id: int) -> bool:  # noqa: ARG002

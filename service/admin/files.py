@@ -29,9 +29,11 @@ _T = TypeVar("_T")
 
 def init_db(given: argparse.Namespace, _: Settings) -> Work:
     if given.backup and storage.is_older(given.db):
+        storage.refuse_url("backup", given.db)
         yield from _copy(given.db, name_backup(given.db), overwrite=False)
     what, revision = storage.init_db(given.db)
-    yield Row({"file": given.db, "done": what, "schema": revision}, [f"{Path(given.db)}: {what}, schema {revision}"])
+    name = given.db if storage.is_url(given.db) else Path(given.db)
+    yield Row({"file": given.db, "done": what, "schema": revision}, [f"{name}: {what}, schema {revision}"])
 
 
 def backup(given: argparse.Namespace, _: Settings) -> Work:

@@ -76,6 +76,9 @@ class LiveService:
             bcrypt_queue=services.accounts.waiting,
         )
 
+    def nodes(self) -> None:
+        """Orders come to a service only where the database is its own."""
+
     # -- on the delivery thread ---------------------------------------------------------------------------------------
     def count_sessions(self, user_id: int) -> int:
         return len(self._services.roster.sessions_of(user_id))

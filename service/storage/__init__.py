@@ -44,6 +44,7 @@ __all__ = [
     "open_offline",
     "open_storage",
     "refuse_older",
+    "refuse_url",
     "repair",
     "restore",
     "time_stamp",
@@ -125,7 +126,6 @@ def backup(db: str | Path, target: Path, task: Task, *, overwrite: bool = False)
 
     Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; `target` is unchanged then.
     """
-    refuse_url("backup", db)
     return copies.backup(Path(db), target, task, overwrite=overwrite)
 
 
@@ -134,7 +134,6 @@ def restore(source: Path, db: str | Path, task: Task) -> tuple[Contents, Path | 
 
     Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; the database is unchanged then.
     """
-    refuse_url("restore", db)
     return copies.restore(source, Path(db), task)
 
 
@@ -143,7 +142,6 @@ def verify(db: str | Path, task: Task) -> Contents:
 
     Raises ConfigError, SchemaError, FileError if it is damaged, StorageUnavailable.
     """
-    refuse_url("verify", db)
     return integrity.verify(Path(db), task.watch)
 
 
@@ -152,7 +150,6 @@ def repair(db: str | Path, task: Task) -> Contents:
 
     Raises ConfigError, SchemaError, FileError, StorageUnavailable; the database is unchanged then.
     """
-    refuse_url("repair", db)
     return repairs.repair(Path(db), task)
 
 
@@ -161,12 +158,11 @@ def compact(db: str | Path, task: Task) -> tuple[Contents, int, int]:
 
     Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; the database is unchanged then.
     """
-    refuse_url("compact", db)
     return repairs.compact(Path(db), task)
 
 
 def refuse_url(command: str, db: str | Path) -> None:
-    """For what needs the file. Raises ConfigError for a URL, with what to type instead."""
+    """For an operator's command that needs a file. Raises ConfigError for a URL, with what to type instead."""
     if is_url(db):
         raise ConfigError(advise(command, str(db)))
 

@@ -161,11 +161,6 @@ class Person:
         """The line of somebody in the list of members."""
         return self.page.get_by_role("complementary", name="Members").get_by_role("button").filter(has_text=name)
 
-    def texts(self) -> list[str]:
-        """Returns what the messages say that stand there."""
-        texts: list[str] = self.rows.locator(".body").all_inner_texts()
-        return texts
-
     def reads(self, *texts: str) -> None:
         """Waits until exactly these messages stand there."""
         expect(self.rows.locator(".body")).to_have_text(list(texts), use_inner_text=True)
@@ -186,6 +181,11 @@ class Person:
         """Waits until a message of theirs is said to be stored."""
         expect(self.row(text)).to_have_attribute("data-id", re.compile("[0-9]+"))
         expect(self.row(text).locator(".late")).to_have_count(0)
+
+    @property
+    def spoken(self) -> Locator:
+        """What is read out: it is there before it is drawn."""
+        return self.page.get_by_role("log", name="New messages")
 
     @property
     def divider(self) -> Locator:

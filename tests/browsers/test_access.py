@@ -37,6 +37,7 @@ def test_axe_finds_nothing_serious(
 ) -> None:
     """At the door, in a talk with all that can stand there, and in each dialog."""
     alice = visit(chat.url, color_scheme=colours, **size)
+    alice.is_out()
     found = {"the door": grave(alice)}
     alice.offer_name("alice")
     expect(alice.field("The same again")).to_be_visible()
@@ -75,10 +76,9 @@ def test_only_what_is_new_is_read_out(visit: Callable[..., Person], chat: Chat) 
     alice = visit()
     alice.register("alice")
     alice.sees("from before")
-    log = alice.page.get_by_role("log", name="New messages")
     alice.say("mine")
     bob.ask("pm", message="something new")
-    expect(log).to_have_text("bob: something new")
+    expect(alice.spoken).to_have_text("bob: something new")
 
 
 def test_there_are_landmarks_and_a_way_round_them(visit: Callable[..., Person]) -> None:

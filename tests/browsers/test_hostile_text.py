@@ -71,6 +71,7 @@ def test_names_and_topics_are_as_harmless(visit: Callable[..., Person], chat: Ch
     alice = visit()
     alice.register("alice")
     alice.join_room("ops")
+    expect(alice.page.locator("#topic")).to_contain_text("<b>")
     assert alice.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert "\u202e" not in alice.page.inner_text("body")
     expect(alice.page.locator("#head b")).to_have_count(0)
@@ -86,5 +87,6 @@ def test_a_link_opens_without_a_hold_on_the_page(visit: Callable[..., Person], c
     expect(link).to_have_text(f"{chat.url}style.css")
     with alice.page.expect_popup() as opened:
         link.click()
+    opened.value.wait_for_url(f"{chat.url}style.css")
     assert opened.value.evaluate("window.opener === null")
     assert opened.value.evaluate("document.referrer") == ""

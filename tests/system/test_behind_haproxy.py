@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
-import subprocess
 from contextlib import ExitStack, contextmanager
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from tests.support.haproxy import HAPROXY, running_haproxy
 from tests.support.helpers import PASSWORD, PATIENCE, Wire, enter, running_server, until
 from tests.support.papers import PAPERS, block
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from service.server import Server
     from tests.support.tls import Authority, Pair
 
-HAPROXY: Final = shutil.which("haproxy", path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin") or ""
 PAPER: Final = block(PAPERS["docs/operating.txt"], "For HAProxy:")
 PROXIED: Final[dict[str, Any]] = {"proxy_protocol": "yes", "trusted_proxy": (ip_network("127.0.0.9"),)}
 
@@ -34,15 +32,8 @@ def haproxy(folder: Path, server: Server, send: str = "send-proxy-v2", host: str
     with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
         here = PAPER.replace("bind :12000", f"bind fd@{listening.fileno()}").replace("send-proxy-v2", send)
         here = here.replace("10.0.0.5:12000", f"127.0.0.1:{server.port} source 127.0.0.9")
-        (folder / "haproxy.cfg").write_text("\n".join(line.removeprefix("    ") for line in here.splitlines()) + "\n")
-        program = subprocess.Popen(
-            [HAPROXY, "-db", "-q", "-f", str(folder / "haproxy.cfg")], pass_fds=[listening.fileno()]
-        )
-        try:
+        with running_haproxy(folder, here, listening.fileno()):
             yield listening.getsockname()[1]
-        finally:
-            program.terminate()
-            program.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("send", ["send-proxy", "send-proxy-v2", "send-proxy-v2-ssl"])

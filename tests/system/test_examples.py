@@ -454,6 +454,11 @@ ROWS: Final[dict[str, How]] = {
         "monitor: speaks in ops; ", "https://localhost:8443/hook/"
     ),
     **dict.fromkeys(re.findall(r"^    ((?:df .*)?curl --config hook.conf .*)", WEB, re.MULTILINE), sends_to_a_hook),
+    # docs/scaling.txt
+    **dict.fromkeys(
+        re.findall(r"^    (export CHAT.*|chat-service --host 10.0.0.5)$", PAPERS["docs/scaling.txt"], re.MULTILINE),
+        is_elsewhere("test_rolling_restart.py runs these"),
+    ),
     # docs/contributing.txt, docs/security.txt
     **dict.fromkeys(
         (

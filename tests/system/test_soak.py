@@ -49,7 +49,7 @@ def tell_all(world: World, path: Path, *, untold: str = "") -> list[str]:
             for client in world.clients[1:]:
                 if client.name != untold and command.get("to") in {None, client.name}:
                     client.show({"id": message_id, "from": first.name, **command})
-    return list(compare_views(Sqlite(path.parent), world.clients))
+    return list(compare_views(Sqlite(path.parent).read, world.clients))
 
 
 def test_equal_views_are_equal(world: World, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_lost_ack_is_found(world: World, tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     tell_all(world, path)
     world.clients[0].acked[1] = 7
-    assert list(compare_views(Sqlite(path.parent), world.clients)) == [
+    assert list(compare_views(Sqlite(path.parent).read, world.clients)) == [
         "client000's message 1 has the ack 7, but the database has 2"
     ]
 
@@ -101,7 +101,7 @@ def test_a_webhook_that_says_otherwise_is_found(
         for texts in (("00000000.0", "00000000.1"), ("00000001.0",)):
             storage.result(storage.post_by_hook(HASH, pieces(*(f"monitor {text}|xx" for text in texts))))
     monitor.answered.update(answered)
-    assert bool(list(compare_hook(Sqlite(path.parent), monitor))) == is_fault
+    assert bool(list(compare_hook(Sqlite(path.parent).read, monitor))) == is_fault
 
 
 @pytest.mark.parametrize(("ids", "is_fault"), [([5, 6, 9], False), ([5, 5], True), ([6, 5], True), ([4], True)])
@@ -139,10 +139,10 @@ def test_a_deleted_text_that_is_still_held_is_found(world: World, tmp_path: Path
     for client in (keeper, other):
         client.show({"id": message_id, "from": keeper.name, "message": "client000 00000000|hi"})
     keeper.final = {message_id: fingerprint(message_id, keeper.name, None, "deleted")}
-    (difference,) = compare_views(Sqlite(tmp_path), [keeper, other])
+    (difference,) = compare_views(Sqlite(tmp_path).read, [keeper, other])
     assert "0 messages missing [], 0 too many [], 1 otherwise [1]" in difference
     keeper.forget(message_id)
-    assert list(compare_views(Sqlite(tmp_path), [keeper, other])) == []
+    assert list(compare_views(Sqlite(tmp_path).read, [keeper, other])) == []
 
 
 @pytest.mark.parametrize(

@@ -43,15 +43,17 @@ STATEMENTS = (
     INSERT INTO "user" (id, name, look, password_hash, created_at)
         VALUES (-1, 'server', 'server', '', '1970-01-01T00:00:00.000Z')
     """,
-    # The read marker in the main room, and when the user was last here.
+    # The read marker in the main room, with the same numbers as member has; and when the user was last here.
     """
     CREATE TABLE marker (
-        user_id      bigint PRIMARY KEY,
-        read_id      bigint NOT NULL,
-        last_seen_at text COLLATE "C" NOT NULL
+        user_id       bigint PRIMARY KEY,
+        read_id       bigint NOT NULL,
+        read_position bigint NOT NULL,
+        own_unread    bigint NOT NULL DEFAULT 0,
+        last_seen_at  text COLLATE "C" NOT NULL
     ) WITH (fillfactor = 50)
     """,
-    "INSERT INTO marker VALUES (-1, 0, '1970-01-01T00:00:00.000Z')",
+    "INSERT INTO marker VALUES (-1, 0, 0, 0, '1970-01-01T00:00:00.000Z')",
     """
     CREATE TABLE former_name (
         name     text COLLATE "C" PRIMARY KEY,
@@ -154,10 +156,11 @@ STATEMENTS = (
         name       text COLLATE "C"
     )
     """,
-    'CREATE TABLE main_room (topic text COLLATE "C" NOT NULL)',
+    # removed: the number of the newest message of the main room that was removed.
+    'CREATE TABLE main_room (topic text COLLATE "C" NOT NULL, removed bigint NOT NULL DEFAULT 0)',
     "INSERT INTO main_room VALUES ('')",
-    'CREATE TABLE moment (time text COLLATE "C" NOT NULL)',
-    "INSERT INTO moment VALUES ('1970-01-01T00:00:00.000Z')",
+    "CREATE SEQUENCE moment MINVALUE 0 START 0",  # chat_moment says of what
+    "SELECT setval('moment', 0)",
     """
     CREATE TABLE hook (
         user_id    bigint PRIMARY KEY REFERENCES "user" (id),
@@ -168,9 +171,8 @@ STATEMENTS = (
     )
     """,
     "CREATE UNIQUE INDEX hook_hash ON hook (hash) WHERE hash IS NOT NULL",
-    # position numbers the messages of each room from 1 on, those of the main room too. own_position numbers those of
-    # each sender in the main room. So unread messages are counted by differences, without looking at them. No foreign
-    # keys: each would look up and lock a row for each message.
+    # position numbers the messages of each room from 1 on, those of the main room too, so that unread ones are counted
+    # without looking at them. No foreign keys: each would look up and lock a row for each message.
     """
     CREATE TABLE message (
         id           bigint PRIMARY KEY,
@@ -178,7 +180,6 @@ STATEMENTS = (
         recipient_id bigint,
         room_id      bigint,
         position     bigint,
-        own_position bigint,
         sent_at      text COLLATE "C" NOT NULL,
         kind         text COLLATE "C",
         nonce        text COLLATE "C",
@@ -189,8 +190,9 @@ STATEMENTS = (
     # Begins with the nonce, which grows with the time as our clients make it: so it grows at its end.
     "CREATE UNIQUE INDEX message_nonce ON message (nonce, sender_id) WHERE nonce IS NOT NULL",
     "CREATE INDEX message_public ON message (id) WHERE recipient_id IS NULL AND room_id IS NULL",
-    "CREATE INDEX message_own ON message (sender_id, id) WHERE recipient_id IS NULL AND room_id IS NULL",
-    "CREATE INDEX message_room ON message (room_id, id, sender_id, position) WHERE room_id IS NOT NULL",
+    "CREATE INDEX message_room ON message (room_id, id) WHERE room_id IS NOT NULL",
+    # Where a marker moves, a user's own messages are counted that it passes.
+    "CREATE INDEX message_own ON message (sender_id, id) WHERE recipient_id IS NULL",
     """
     CREATE INDEX message_talk ON message (least(sender_id, recipient_id), greatest(sender_id, recipient_id), id)
         WHERE recipient_id IS NOT NULL
@@ -211,6 +213,12 @@ STATEMENTS = (
     )
     """,
     'CREATE TABLE seen (id bigint PRIMARY KEY, seen_at text COLLATE "C" NOT NULL)',
+    # The words of messages, with their owner, for the search. A word with many messages is one run in the index, in the
+    # order of the ids. Without statistics: plans must not depend on what others have written.
+    'CREATE TABLE search_word (word text COLLATE "C", id bigint, PRIMARY KEY (word, id))',
+    "ALTER TABLE search_word ALTER word SET STATISTICS 0, ALTER id SET STATISTICS 0",
+    "CREATE TABLE search_cursor (id bigint NOT NULL)",  # the newest message whose words are there
+    "INSERT INTO search_cursor VALUES (0)",
     # What chat_store returns. outcomes is NULL where all messages are new, with ids from first_id on.
     """
     CREATE TYPE posted AS (
@@ -240,8 +248,8 @@ STATEMENTS = (
         at      timestamptz NOT NULL DEFAULT clock_timestamp()
     )
     """,
-    # The server's timeline that the sequences fit: another one may have lost the newest commits.
-    "CREATE TABLE timeline (number bigint NOT NULL)",
+    # The server's timeline, and the newest message with which it began: another one may have lost the newest commits.
+    "CREATE TABLE timeline (number bigint NOT NULL, newest bigint NOT NULL)",
     """
     CREATE VIEW history (id, time, sender, recipient, message, kind, room) AS
         SELECT m.id, m.sent_at, s.name, coalesce(r.name, '#' || o.name), m.body, coalesce(m.kind, 'text'), o.name
@@ -249,14 +257,25 @@ STATEMENTS = (
         JOIN "user" AS s ON s.id = m.sender_id
         LEFT JOIN "user" AS r ON r.id = m.recipient_id
         LEFT JOIN room AS o ON o.id = m.room_id
+        ORDER BY m.id
     """,
     """
     CREATE VIEW users (name, created, last_seen) AS
         SELECT u.name, u.created_at, m.last_seen_at FROM "user" AS u JOIN marker AS m ON m.user_id = u.id
-        WHERE u.password_hash <> ''
+        WHERE u.password_hash <> '' ORDER BY u.name
     """,
-    "CREATE VIEW rooms (name, topic, private, members) AS SELECT name, topic, private::int, members FROM room",
+    """
+    CREATE VIEW rooms (name, topic, private, members) AS
+        SELECT name, topic, private::int, members FROM room ORDER BY name
+    """,
 )
+
+
+# Written into functions, as a function of its own would take longer than what it does.
+HEAD = """coalesce(
+    (SELECT h.position FROM message AS h WHERE h.recipient_id IS NULL AND h.room_id IS NULL ORDER BY h.id DESC LIMIT 1),
+    (SELECT r.removed FROM main_room AS r)
+)"""
 
 
 def upgrade() -> None:
@@ -265,13 +284,9 @@ def upgrade() -> None:
     for statement in STATEMENTS:
         bind.exec_driver_sql(statement)
     (schema,) = bind.exec_driver_sql("SELECT current_schema()").one()
-    for number in ("chat_key", "chat_now"):
-        create(number, schema)
-
-
-def create(name: str, schema: str) -> None:
-    """Makes a function. The key of the lock, and the channel, are written into it: they follow from the schema."""
-    digest = hashlib.sha256(f"chat {schema}".encode()).digest()[:8]
-    text = (FUNCTIONS / f"{name}.sql").read_text()
-    text = text.replace("$KEY", str(int.from_bytes(digest, "big", signed=True))).replace("$CHANNEL", digest.hex())
-    op.get_bind().exec_driver_sql(text.replace("%", "%%"))
+    key = hashlib.sha256(f"chat {schema}".encode()).digest()[:8]  # of the lock, and of the channel
+    for path in sorted(FUNCTIONS.glob("*.sql")):
+        text = path.read_text(encoding="utf-8").replace("$KEY", str(int.from_bytes(key, "big", signed=True)))
+        text = text.replace("$CHANNEL", key.hex()).replace("$HEAD", HEAD)
+        bind.exec_driver_sql(text.replace("%", "%%"))
+    bind.exec_driver_sql(f'REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA "{schema}" FROM PUBLIC')

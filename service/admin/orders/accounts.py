@@ -98,11 +98,17 @@ def check_name(order: CheckName, desk: Desk) -> Work:
 def kick(order: Kick, desk: Desk) -> Work:
     user = find_user(desk, order.name)
     count = desk.service.run(partial(desk.service.count_sessions, user.id))
-    if count:  # in the main room that is what a kick does
+    if count != 0:  # in the main room that is what a kick does
         act = desk.storage.moderate(None, None, order.name, "kick", limits=NO_ROOMS, done=desk.service.tell_room)
         desk.storage.result(act)
         desk.await_delivery()
-    told = f"{counted(count, 'session')} ended" if count else "is not online"
+    told = (
+        "its sessions have ended, on every service"
+        if count is None
+        else f"{counted(count, 'session')} ended"
+        if count
+        else "is not online"
+    )
     yield Row({"name": order.name, "sessions": count}, [f"{order.name}: {told}"])
 
 

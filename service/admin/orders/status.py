@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+
+from msgspec.structs import fields
 
 from service import __version__
-from service.admin.desk import Desk, Order, Row
+from service.admin.desk import Desk, Load, Order, Row, counted
 from service.clock import format_time, to_minute, utcnow
 
 if TYPE_CHECKING:
     from service.admin.desk import Online, Service, Work
-    from service.storage.records import Person
+    from service.storage.records import NodeView, Person
 
 RECENT: Final = timedelta(minutes=1)  # in which messages count as recent
+_FIGURES: Final = [field.name for field in fields(Load) if field.name != "started"]  # that a service tells of itself
 PAGE: Final = 500  # accounts that are read at once, some milliseconds
 
 
 class Status(Order, frozen=True, tag="status"):
-    """How the service does: a row for the whole, then one for each session."""
+    """How the service does: a row for the whole, then one for each session.
+
+    Where several can share the database, it is one for each service instead.
+    """
 
     changes: ClassVar[bool] = False
 
@@ -32,15 +38,19 @@ class Users(Order, frozen=True, tag="users"):
 
 
 def status(_: Status, desk: Desk) -> Work:
-    now = utcnow()
+    whole = _measure(desk, utcnow())
+    nodes = desk.service.nodes()
+    if nodes is not None:
+        yield Row(whole, _describe(whole, _describe_shared(whole, nodes)))
+        yield from map(_node, nodes)
+        return
     online = desk.service.online()
-    whole = _measure(desk, now) | {
+    whole |= {
         "online": len({each.name for each in online if not each.quiet}),
         "sessions": len(online),
     }
-    yield Row(whole, _describe(whole))
-    for each in online:
-        yield _session(each)
+    yield Row(whole, _describe(whole, _describe_own(whole)))
+    yield from map(_session, online)
 
 
 def users(order: Users, desk: Desk) -> Work:
@@ -92,30 +102,64 @@ def _measure(desk: Desk, now: datetime) -> dict[str, Any]:
     }
 
 
-def _describe(whole: dict[str, Any]) -> list[str]:
-    """Returns the lines for people."""
-    running = (
-        f"running since {to_minute(whole['started'])} ({_duration(whole['uptime'])})"
-        if whole["running"]
-        else "not running"
-    )
+class _Words(NamedTuple):
+    """What the lines for people say of what differs between the engines."""
+
+    running: str
+    files: str
+    erasure: str
+    online: str
+    logged_in: str
+    backup: str
+
+
+def _describe_own(whole: dict[str, Any]) -> _Words:
+    """Of a file, which one service has for itself."""
+    sizes = tuple(whole[f"{part}_bytes"] / 1_000_000 for part in ("database", "wal", "free"))
     backup = (
         f"{to_minute(whole['last_backup'])} to {whole['last_backup_file']}" if whole["last_backup"] else "none known"
     )
-    sizes = tuple(whole[f"{part}_bytes"] / 1_000_000 for part in ("database", "wal", "free"))
-    files = "{:,.1f} MB, its -wal {:,.1f}; {:,.0f} MB free on its disk".format(*sizes)
+    return _Words(
+        running=f"running since {_since(whole)}" if whole["running"] else "not running",
+        files="{:,.1f} MB, its -wal {:,.1f}; {:,.0f} MB free on its disk".format(*sizes),
+        erasure=_describe_erasure(whole["erasures_pending"]),
+        online=f"; {whole['online']:,} online",
+        logged_in=f", {whole['sessions']:,} of them logged in",
+        backup=backup,
+    )
+
+
+def _describe_shared(whole: dict[str, Any], nodes: list[NodeView]) -> _Words:
+    """Of a database of PostgreSQL; it knows of no session, and of no backup."""
+    running = f"{counted(len(nodes), 'service')} running, the first since {_since(whole)}" if nodes else "none running"
+    return _Words(
+        running=running,
+        files=f"{whole['database_bytes'] / 1_000_000:,.1f} MB",
+        erasure="out of every answer; from the files with VACUUM, see docs/security.txt",
+        online="",
+        logged_in="",
+        backup="by pg_dump, which notes nothing",
+    )
+
+
+def _since(whole: dict[str, Any]) -> str:
+    return f"{to_minute(whole['started'])} ({_duration(whole['uptime'])})"
+
+
+def _describe(whole: dict[str, Any], words: _Words) -> list[str]:
+    """Returns the lines for people."""
     waiting = tuple(whole[f"{queue}_queue"] for queue in ("writer", "delivery", "bcrypt"))
     queues = "{:,} for the writer, {:,} for the delivery, {:,} for bcrypt".format(*waiting)
     return [
-        f"service      version {whole['version']}, {running}",
-        f"database     {files}; schema {whole['schema']}",
+        f"service      version {whole['version']}, {words.running}",
+        f"database     {words.files}; schema {whole['schema']}",
         f"messages     newest id {whole['newest_id']}; {whole['messages_last_minute']:,} in the last minute",
-        f"deleted      {_describe_erasure(whole['erasures_pending'])}",
-        f"users        {whole['users']:,}, {whole['disabled']:,} of them disabled; {whole['online']:,} online",
+        f"deleted      {words.erasure}",
+        f"users        {whole['users']:,}, {whole['disabled']:,} of them disabled{words.online}",
         f"rooms        {whole['rooms']:,}, besides the main room",
-        f"connections  {whole['connections']:,}, {whole['sessions']:,} of them logged in",
+        f"connections  {whole['connections']:,}{words.logged_in}",
         f"waiting      {queues}",
-        f"last backup  {backup}",
+        f"last backup  {words.backup}",
     ]
 
 
@@ -141,5 +185,18 @@ def _session(online: Online) -> Row:
             "how": online.way,
             "quiet": online.quiet,
             "waiting_bytes": online.waiting_bytes,
+        }
+    )
+
+
+def _node(node: NodeView) -> Row:
+    figures = {name: int(node.figures.get(name, 0)) for name in _FIGURES}
+    return Row(
+        {
+            "service": node.name,
+            "started": node.started,
+            "heard_of": f"{node.beat_age:.1f} s ago",
+            "users": node.users,
+            **figures,
         }
     )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from service.admin.desk import Desk, Work
 
+URL = "postgresql://localhost/chat"
 ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
 
@@ -305,3 +306,24 @@ def test_no_progress_is_shown_in_a_pipe(path: Path) -> None:
     )
     assert ended.stderr == ""
     assert len(ended.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (["backup", "--db", URL], f"pg_dump .* {URL}"),
+        (["restore", "copy.db", "--db", URL], f"pg_restore .*--dbname={URL} "),
+        (["verify", URL], f"pg_amcheck .* {URL}"),
+        (["repair", "--db", URL], f"change no rows .* psql {URL} "),
+        (["compact", "--db", URL], f"psql {URL} --command='VACUUM "),
+        (["erase", "--db", URL], f"psql {URL} --command=VACUUM "),
+    ],
+)
+def test_what_needs_a_file_says_what_to_type_for_postgresql(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str], line: str
+) -> None:
+    """Its own programs do it. Nothing is done, and no file of that name is made."""
+    monkeypatch.chdir(tmp_path)
+    assert admin.main(command) == 1
+    assert re.search(line, capsys.readouterr().err)
+    assert list(tmp_path.iterdir()) == []

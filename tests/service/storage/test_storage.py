@@ -68,23 +68,3 @@ def test_postgresql_needs_its_package(
     with pytest.raises(ConfigError, match=r"needs a package: .* -m pip install 'psycopg\[binary\]'"):
         work(tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("work", "line"),
-    [
-        (lambda folder: storage.backup(URL, folder / "copy.db", storage.Task()), f"pg_dump .* {URL}"),
-        (lambda folder: storage.restore(folder / "copy.db", URL, storage.Task()), f"pg_restore .*--dbname={URL} "),
-        (lambda _: storage.verify(URL, storage.Task()), f"pg_amcheck .* {URL}"),
-        (lambda _: storage.repair(URL, storage.Task()), "change no rows by hand"),
-        (lambda _: storage.compact(URL, storage.Task()), f"psql {URL} --command='VACUUM "),
-    ],
-)
-def test_what_needs_a_file_says_what_to_type_instead(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Callable[[Path], object], line: str
-) -> None:
-    """PostgreSQL's own programs do it."""
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=line):
-        work(tmp_path)
-    assert list(tmp_path.iterdir()) == []

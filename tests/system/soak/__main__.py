@@ -79,8 +79,9 @@ class Soak:
             fleet.close()
         return [
             *self.world.faults,
-            *compare_views(store, self.world.clients),
-            *compare_hook(store, self._monitor),
+            *filter(None, [store.damage()]),
+            *compare_views(store.read, self.world.clients),
+            *compare_hook(store.read, self._monitor),
             *compare_levels(self._levels),
         ]
 

@@ -104,10 +104,7 @@ class Postgres:
 
     def read(self, statement: str) -> list[Any]:
         """All rows of a query, which is not cut."""
-        import psycopg
-
-        with psycopg.connect(self._direct, options="-c search_path=chat") as connection:
-            return connection.execute(statement.encode()).fetchall()
+        return read_postgres(self._direct, statement)
 
     def counts(self) -> Counter[str]:
         """What the proxy has done to commits."""
@@ -133,6 +130,14 @@ class Postgres:
         self.proxy.close()
         self._log.write_text(self._cluster.log())
         self._cluster.close()
+
+
+def read_postgres(url: str, statement: str) -> list[Any]:
+    """All rows of a query."""
+    import psycopg
+
+    with psycopg.connect(url, options="-c search_path=chat") as connection:
+        return connection.execute(statement.encode()).fetchall()
 
 
 Store = Sqlite | Postgres
