@@ -226,6 +226,14 @@ def test_a_webhook_that_was_removed_is_none(tmp_path: Path, monkeypatch: pytest.
         assert sender.send("hi").status == 401
 
 
+def test_what_may_be_stored_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends it again without a key might double it."""
+    with sending(tmp_path) as sender:
+        monkeypatch.setattr(statements, "post", Mock(side_effect=StorageUnavailable("lost", maybe=True)))
+        answer = sender.send("hi")
+    assert (answer.status, b"it may still be" in answer.body) == (503, True)
+
+
 @pytest.mark.parametrize("error", [StorageFull("full"), StorageUnavailable("locked")])
 @pytest.mark.parametrize("where", ["find", "post"])
 def test_what_the_storage_cannot_do_is_put_off(
