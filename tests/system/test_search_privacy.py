@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from service.storage.contract import Storage
 
+pytestmark = pytest.mark.engines
 ASKER: Final = 1
 USERS: Final = 12  # so that one's id begins as another's does
 FEW: Final = 3  # endings, in place of MAX_ENDINGS
