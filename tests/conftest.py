@@ -57,6 +57,14 @@ def lack(what: str) -> NoReturn:
     pytest.skip(what)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs a PostgreSQL on any engine: `make test` runs without."""
+    for item in items:
+        given = getattr(item, "callspec", None)  # a case's own `cluster` is one of characters
+        if "cluster" in getattr(item, "fixturenames", ()) and not (given and "cluster" in given.params):
+            item.add_marker(pytest.mark.postgres)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says how long the tests on PostgreSQL took."""
     if POSTGRES:
