@@ -17,7 +17,6 @@ from tests.support.helpers import PASSWORD, PATIENCE, ROOT, enter, running_serve
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.engines
 VERSION: Final = "22cd64a"  # the commit that was 0.1.0
 TYPED: Final = ["pm hello, everyone", "dm bob hello", "missed", "history", "history bob", "search hello", "users", "ex"]
 
