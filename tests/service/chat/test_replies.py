@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.support.wires import Wires
 
+pytestmark = pytest.mark.engines
+
 
 def test_the_greeting_says_what_the_service_allows(wires: Wires) -> None:
     """The first line tells the protocol, the name, the version, whether one may register, and the limits."""

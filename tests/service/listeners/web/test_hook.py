@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from service.listeners.web.answer import Answer
     from service.server import Server
 
+pytestmark = pytest.mark.engines
 TEXT, JSON, FORM = "text/plain", "application/json", "application/x-www-form-urlencoded"
 
 
