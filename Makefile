@@ -26,6 +26,7 @@ CA =
 CERTS = certs
 NAMES =
 CELL = all
+BENCH =
 PEER = ngircd
 SECONDS = 60
 PYTHON ?= python3
@@ -124,8 +125,8 @@ format: $(VENV)/dev.stamp ## put the code into the house's format
 	@$(BIN)/ruff format .
 	@$(DENO) fmt --quiet
 
-bench: $(VENV)/bench.stamp ## measure all, beside ngircd where it is installed [CELL=fan100] [PEER=none]
-	@$(BIN)/python -m benchmarks '$(CELL)' '$(PEER)'
+bench: $(VENV)/bench.stamp ## measure all, beside ngircd where it is installed [CELL=fan100] [PEER=none] [BENCH=all]
+	@$(BIN)/python -m benchmarks '$(CELL)' '$(PEER)' $(if $(BENCH),'$(BENCH)')
 
 attacks: $(VENV)/run.stamp ## attack a service of our own within this machine, and time what others suffer [CELL=pages]
 	@$(BIN)/python -m benchmarks.attacks '$(CELL)'
