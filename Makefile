@@ -43,6 +43,8 @@ TERMINAL = $(shell [ -t 0 ] && [ -t 2 ] && stty -g)
 RESTORE = [ "$$(stty -g)" = '$(TERMINAL)' ] || { \
 	stty '$(TERMINAL)'; [ "$$TERM" = dumb ] || printf '\033[?2004l\033[?1l\033[?25h\033[0m\n\033[J' >&2; \
 	echo 'The client was killed. The terminal is again as it was before.' >&2; exit 1; }
+# A database of PostgreSQL needs a package more.
+FOR_DB = $(VENV)/$(if $(filter postgresql://% postgres://%,$(DB)),postgres,run).stamp
 # For the shell, such as O'Hara.
 quote = '$(subst ','\'',$(1))'
 
@@ -62,7 +64,7 @@ install: $(VENV)/run.stamp ## set up .venv with what the service and the client 
 # without a terminal, their status is not 0, and so is make's. See service/exits.py.
 run_server run_client: export CHAT_UNDER_MAKE = 1
 
-run_server: $(VENV)/run.stamp ## start the chat service (Ctrl-C stops it)
+run_server: $(FOR_DB) ## start the chat service (Ctrl-C stops it)
 	@exec $(BIN)/python -m service '$(PORT)' --host '$(HOST)' --db '$(DB)' \
 		$(if $(NAME),--name $(call quote,$(NAME))) $(if $(CONTACT),--contact $(call quote,$(CONTACT))) \
 		$(if $(REGISTRATION),--registration $(call quote,$(REGISTRATION))) \
@@ -78,7 +80,7 @@ run_client: $(VENV)/run.stamp ## chat in this terminal
 		$(if $(USERNAME),'$(USERNAME)') $(if $(TLS),--tls) $(if $(CA),--tls-ca '$(CA)')
 	$(if $(TERMINAL),@$(RESTORE))
 
-init-db: $(VENV)/run.stamp ## make the database, or upgrade an older one
+init-db: $(FOR_DB) ## make the database, or upgrade an older one
 	@exec $(BIN)/python -m service.admin init-db '$(DB)'
 
 backup: $(VENV)/run.stamp ## copy the database to a file, also while the service runs
@@ -89,8 +91,14 @@ certs: $(VENV)/run.stamp ## make a certificate and its key, to speak TLS [CERTS=
 
 # Two at a time, as most of them wait for programs that they start; those of a file together, for what they share.
 test: $(VENV)/dev.stamp ## run the tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not postgres'
 	@$(DENO) test --quiet --no-remote --no-prompt
+
+test-postgres: $(VENV)/dev.stamp ## run those that concern the storage on PostgreSQL (Debian: apt install postgresql)
+	@ENGINE=postgres $(BIN)/python -m pytest -rs --numprocesses 2 --dist loadfile -m '(engines and not sqlite) or postgres'
+
+postgres: $(VENV)/postgres.stamp ## start a PostgreSQL to try things with, in the folder .postgres (Ctrl-C stops it)
+	@exec $(BIN)/python -m tests.support.postgres
 
 test-browsers: $(VENV)/browsers.stamp ## test the page in Chromium and Firefox (Debian: apt install chromium firefox-esr)
 	@$(BIN)/python -m pytest -rs --numprocesses 2 --dist loadfile tests/browsers
@@ -147,6 +155,8 @@ lock: $(VENV)/dev.stamp ## pin the newest allowed packages with their hashes
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--upgrade --quiet --extra web pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--upgrade --quiet --extra web --extra postgres -c requirements.txt pyproject.toml -o requirements-postgres.txt
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--upgrade --quiet requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--upgrade --quiet requirements-bench.in -o requirements-bench.txt
@@ -175,7 +185,12 @@ $(VENV)/run.stamp: requirements.txt | $(VENV)/venv.stamp
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
+$(VENV)/postgres.stamp: requirements-postgres.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
+	@echo 'Adding what speaks to PostgreSQL to $(VENV) (once; needs the network) ...'
+	@$(PIP) -r requirements-postgres.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/postgres.stamp | $(VENV)/venv.stamp
 	@echo 'Adding the test tools to $(VENV) (once; needs the network) ...'
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
@@ -197,4 +212,4 @@ $(VENV)/fuzz.stamp: requirements-fuzz.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
 		echo "atheris does not install here ($(VENV)/fuzz.log says why); it needs Linux and CPython 3.11 to 3.14" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help install run_server run_client init-db backup certs test test-browsers soak-web pictures screens soak soak-postgres lint format bench attacks profile fuzz dist lock clean
+.PHONY: help install run_server run_client init-db backup certs test test-postgres postgres test-browsers soak-web pictures screens soak soak-postgres lint format bench attacks profile fuzz dist lock clean

@@ -29,6 +29,7 @@ from service.storage.records import DEFAULT_LIFETIME, FOREVER, MAX_SEARCH_WORDS,
 from service.storage.sqlite import database, posting, schema, users
 from service.storage.sqlite import since as since_statements
 from service.storage.sqlite.engine import SqliteStorage
+from service.storage.statements import accounts
 from service.wire.limits import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def logins(path: Path) -> dict[str, float]:
     figures: dict[str, float] = {}
     with _opened(path), closing(database.connect_writer(path)) as connection:
         for user_id, unread in ((1, "0 unread"), (generate.USERS, "8M unread")):
-            user = users.find_user(connection, f"user{user_id}")
+            user = accounts.find_user(connection, f"user{user_id}")
             assert user is not None
             token = user.name.encode().ljust(32)
             now = format_time(utcnow())

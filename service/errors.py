@@ -97,7 +97,9 @@ class FileError(ServiceError):
 
 
 class StorageUnavailable(ServiceError):  # noqa: N818 (named as its code on the wire)
-    """The database is locked, full, read-only or gone. Nothing was stored; another attempt is safe."""
+    """The database is locked, full, read-only or gone. Nothing was stored, unless `maybe`; another attempt is safe."""
+
+    maybe = False  # whether it may have been stored all the same: an answer was lost
 
 
 class StorageFull(StorageUnavailable):

@@ -7,8 +7,9 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import freezegun
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.delivery import Peer, StillDelivery, still_delivery
 from tests.support.doors import Door, open_door
+from tests.support.engines import POSTGRES, on_postgres
 from tests.support.postgres import Cluster, MissingError
 from tests.support.tls import Authority, Pair
 
@@ -28,6 +30,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests start programs by the hundred. Where nothing is kept compiled, each start takes half as long again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+BUDGET: Final = 360  # seconds that those on PostgreSQL may take, two at a time on two cores; it decides nothing
+_BEGAN: Final = time.monotonic()
 
 # Clients started by a test must neither find nor leave logins and profiles of the person at this machine.
 _HOME = tempfile.TemporaryDirectory()
@@ -52,6 +57,13 @@ def lack(what: str) -> NoReturn:
     pytest.skip(what)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how long the tests on PostgreSQL took."""
+    if POSTGRES:
+        spent = time.monotonic() - _BEGAN
+        terminalreporter.write_line(f"Tests on PostgreSQL: {spent:.0f} s of the {BUDGET} s they may take")
+
+
 @pytest.fixture(autouse=True)
 def no_thread_left() -> Iterator[None]:
     """Every test ends with the threads that it began with: what starts one also stops it."""
@@ -59,6 +71,16 @@ def no_thread_left() -> Iterator[None]:
     yield
     left = [thread.name for thread in threading.enumerate() if thread not in before]
     assert not left, f"threads left running: {left}"
+
+
+@pytest.fixture(autouse=True)
+def engine_under_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With ENGINE=postgres the databases of a test that is marked `engines` are on PostgreSQL."""
+    if not POSTGRES or request.node.get_closest_marker("engines") is None:
+        yield
+        return
+    with on_postgres(request.getfixturevalue("cluster")):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -50,7 +50,7 @@ class Firefox:
         until(self._has_port)
         self._open = ExitStack()
         self._socket = self._open.enter_context(
-            connect(f"{self._address}/session", max_size=None, compression=None, proxy=None)
+            connect(f"{self._address}/session", open_timeout=PATIENCE, max_size=None, compression=None, proxy=None)
         )
         self._number = 0
         self.call("session.new", capabilities={})

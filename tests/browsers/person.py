@@ -183,6 +183,11 @@ class Person:
         expect(self.row(text).locator(".late")).to_have_count(0)
 
     @property
+    def spoken(self) -> Locator:
+        """What is read out: it is there before it is drawn."""
+        return self.page.get_by_role("log", name="New messages")
+
+    @property
     def divider(self) -> Locator:
         """The line above what is unread."""
         return self.talk.locator("#divider")

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import signal
-import socket
 import sqlite3
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.support.helpers import Process, enter
+from tests.support.helpers import Process, enter, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.helpers import Wire
-
-
-def free_port() -> int:
-    """Returns a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class Chat:
@@ -29,7 +21,9 @@ class Chat:
     def __init__(self, folder: Path, *options: str) -> None:
         self.database = folder / "chat.db"
         self._options = options
-        self.port, self.web_port = free_port(), free_port()
+        self.port = self.web_port = free_port()
+        while self.web_port == self.port:
+            self.web_port = free_port()
         self._wires = ExitStack()
         self.program = self._start()
 

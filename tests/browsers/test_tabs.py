@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.browsers.person import Person
     from tests.browsers.service import Chat
 
+HOUR = 3_600  # seconds
 NOTE_CALLS = """
     window.calls = [];
     window.Notification = class extends EventTarget {
@@ -117,16 +118,29 @@ def test_one_tab_calls(alice: Person, chat: Chat) -> None:
 
 def test_nothing_calls_for_what_is_looked_at(alice: Person, chat: Chat) -> None:
     """In this tab or in another one; what comes after it does."""
+    clock = alice.page.clock  # of both tabs: the other one says in time that it shows the message
+    clock.install(time=0)
     enter_and_ask_for_calls(alice, chat.url)
     beside = open_beside(alice)
+    clock.pause_at(HOUR)
     alice.look_away()
     bob = chat.enter("bob")
     bob.ask("pm", message="have a look, alice")
-    beside.sees("have a look, alice")
-    expect(alice.conversation("all")).not_to_contain_text("unread")
+    for tab in (alice, beside):
+        expect(tab.spoken).to_contain_text("have a look, alice")
+    clock.run_for(400)
+
+    def is_read() -> bool:
+        clock.run_for(0)  # what is to be drawn is drawn
+        return "unread" not in alice.conversation("all").inner_text()
+
+    until(is_read)
+    clock.run_for(1_000)
+    assert calls(alice, beside) == []
     beside.look_away()
     bob.ask("pm", message="alice, once more")
-    until(lambda: calls(alice))
+    expect(alice.spoken).to_contain_text("alice, once more")
+    clock.run_for(1_000)
     assert calls(alice, beside) == [["bob, #all", "alice, once more"]]
 
 

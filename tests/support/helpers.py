@@ -12,12 +12,14 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
+from service import storage as storages
 from service.clock import utcnow
 from service.config import Settings
 from service.server import Server
 from service.storage.sqlite.engine import SqliteStorage
+from tests.support.engines import name_database
 
 if TYPE_CHECKING:
     import ssl
@@ -39,9 +41,9 @@ def seconds() -> float:
 
 
 def make_settings(folder: Path, **more: Any) -> Settings:
-    """Returns settings for a test: a free port, a database in `folder`, the cheapest bcrypt, hardly any limits."""
+    """Returns settings for a test: a free port, the database of `folder`, the cheapest bcrypt, hardly any limits."""
     unlimited = {"max_per_address": 0, "login_rate": 0, "rate": 0}
-    return Settings(**{"port": 0, "db": str(folder / "chat.db"), "bcrypt_cost": 4, **unlimited, **more})
+    return Settings(**{"port": 0, "db": name_database(folder / "chat.db"), "bcrypt_cost": 4, **unlimited, **more})
 
 
 @contextmanager
@@ -62,8 +64,16 @@ def call_back(told: Iterable[tuple[Callable[[Any], None], Any]]) -> None:
 
 @contextmanager
 def open_storage(path: Path, **more: Any) -> Iterator[SqliteStorage]:
-    """Yields a storage without a service."""
-    storage = SqliteStorage(path, call_back, **more)
+    """Yields a storage without a service.
+
+    On PostgreSQL it is that engine's. What its type has beyond the contract only tests of SQLite use.
+    """
+    db = name_database(path)
+    storage = (
+        cast("SqliteStorage", storages.open_storage(db, call_back))
+        if storages.is_url(db)
+        else (SqliteStorage(path, call_back, **more))
+    )
     try:
         yield storage
     finally:
@@ -94,7 +104,7 @@ class Process:
         """Starts it, after the Python statements `prelude`, and waits until it listens."""
         main = f"{prelude}\nimport sys, service.__main__\nsys.exit(service.__main__.main())"
         self.program = subprocess.Popen(
-            [sys.executable, "-c", main, str(port), "--db", str(folder / "chat.db"), *FAST, *options],
+            [sys.executable, "-c", main, str(port), "--db", name_database(folder / "chat.db"), *FAST, *options],
             cwd=ROOT,
             stderr=subprocess.PIPE,
             text=True,

@@ -12,18 +12,14 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
-from service.clock import format_time, utcnow
 from tests.support.helpers import free_port, until
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from freezegun.api import FrozenDateTimeFactory
 NEED: Final = "Debian, Ubuntu: apt install postgresql"
 ROLE: Final = "chat"  # the service's: no superuser; it owns the databases
 _PLACES: Final = "/usr/lib/postgresql"  # Debian keeps them there, by version, and not on PATH
@@ -41,7 +37,20 @@ _SETTINGS: Final = {
     "shared_buffers": "32MB",
     "wal_level": "minimal",
 }
-_GUARD: Final = 'read -r _; "$1" stop -s -D "$2/data" -m immediate; rm -rf "$2"'
+# Time in these databases: that of the clock, until `chat.stop_time` is told one.
+_STOPPABLE: Final = f"""
+CREATE TABLE chat.stopped (now text);
+ALTER FUNCTION chat.chat_now() RENAME TO moving_now;
+CREATE FUNCTION chat.chat_now() RETURNS text LANGUAGE sql VOLATILE SET search_path = chat, pg_temp
+    AS $$ SELECT coalesce((SELECT now FROM stopped), moving_now()) $$;
+CREATE FUNCTION chat.stop_time(time text) RETURNS void LANGUAGE sql VOLATILE SET search_path = chat, pg_temp
+    AS $$ DELETE FROM stopped; INSERT INTO stopped SELECT time WHERE time IS NOT NULL $$;
+ALTER TABLE chat.stopped OWNER TO {ROLE};
+ALTER FUNCTION chat.chat_now() OWNER TO {ROLE};
+ALTER FUNCTION chat.stop_time(text) OWNER TO {ROLE};
+"""
+_GUARD: Final = 'read -r _; "$1" stop -s -D "$2/data" -m "$3"; if [ "$3" = immediate ]; then rm -rf "$2"; fi'
+_STANDING_PORT: Final = 54_320  # of `make postgres`: always the same, so that its URL stays good
 
 
 class MissingError(Exception):
@@ -55,21 +64,23 @@ class ProgramError(Exception):
 class Cluster:
     """A server with its folder, running until `close`."""
 
-    def __init__(self, place: Path | None = None, **settings: str) -> None:
+    def __init__(self, place: Path | None = None, *, keep: Path | None = None, **settings: str) -> None:
         """Makes and starts it, with these settings of postgresql.conf beside those for tests.
 
-        Its folder is made in `place`: figures need a disk, tests are quicker in memory. Raises MissingError.
+        Its folder is made in `place`: figures need a disk, tests are quicker in memory. With `keep` it is that one,
+        which stays, and may be there already; nothing is set then. Raises MissingError, ProgramError.
         """
         self._programs = find_programs()
         self._as_user = _find_user()
-        self.folder = Path(tempfile.mkdtemp(prefix="chat-pg-", dir=place or _find_place()))
+        self.folder = keep or Path(tempfile.mkdtemp(prefix="chat-pg-", dir=place or _find_place()))
+        self.folder.mkdir(exist_ok=True)
         self._numbers = itertools.count(1)
-        self.port = 5_432  # until there is a free one
+        self.port = _STANDING_PORT
         self._has_template = False
         if self._as_user:
             shutil.chown(self.folder, self._as_user["user"], self._as_user["group"])
         self._guard = subprocess.Popen(
-            ["sh", "-c", _GUARD, "guard", self._programs / "pg_ctl", self.folder],
+            ["sh", "-c", _GUARD, "guard", self._programs / "pg_ctl", self.folder, "fast" if keep else "immediate"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -78,18 +89,25 @@ class Cluster:
             **self._as_user,
         )
         try:
-            self._make({**_SETTINGS, **settings})
+            if keep is None:
+                self._make({**_SETTINGS, **settings, "unix_socket_directories": str(self.folder)})
+                self._start_somewhere()
+            else:
+                if not (self.folder / "data").exists():
+                    self._make({"unix_socket_directories": ""})  # a path that is too long for a socket is no matter
+                self.start()
+            if not self.execute(f"SELECT 1 FROM pg_roles WHERE rolname = '{ROLE}'"):
+                self.execute(f"CREATE ROLE {ROLE} LOGIN")
         except BaseException:
             self.close()
             raise
 
     def _make(self, settings: dict[str, str]) -> None:
         self.run("initdb", "-D", "data", "-E", "UTF8", "--locale=C", "-A", "trust", "-U", "postgres", "--no-sync")
-        lines = [f"{name} = '{value}'\n" for name, value in settings.items()]
         with (self.folder / "data" / "postgresql.conf").open("a") as file:
-            file.writelines(
-                [*lines, "listen_addresses = '127.0.0.1'\n", f"unix_socket_directories = '{self.folder}'\n"]
-            )
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+
+    def _start_somewhere(self) -> None:
         for attempt in range(_TRIES):
             self.port = free_port()
             try:
@@ -98,11 +116,10 @@ class Cluster:
             except ProgramError:
                 if attempt == _TRIES - 1:
                     raise
-        self.execute(f"CREATE ROLE {ROLE} LOGIN")
 
     def run(self, program: str, *arguments: str) -> str:
         """Runs one of PostgreSQL's programs in the cluster's folder; returns what it says. Raises ProgramError."""
-        environment = {**os.environ, "PGHOST": str(self.folder), "PGPORT": str(self.port)}
+        environment = {**os.environ, "PGHOST": "127.0.0.1", "PGPORT": str(self.port)}
         done: subprocess.CompletedProcess[str] = subprocess.run(
             [self._programs / program, *arguments],
             check=False,
@@ -189,48 +206,12 @@ class Cluster:
 
         self.execute(f"CREATE DATABASE chat_template OWNER {ROLE}")
         storage.init_db(self.url("chat_template"))
+        self.execute(_STOPPABLE, "chat_template")
         self._has_template = True
 
     def drop(self, url: str) -> None:
         """Drops a database, also under those that are connected."""
         self.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
-
-
-class StoppedClock:
-    """Stopped time, for this process and for a database: what the tests use of freezegun's."""
-
-    def __init__(self, clock: FrozenDateTimeFactory, follow: Callable[[str], object] = lambda _: None) -> None:
-        """`follow` is told the time at each move."""
-        self._clock, self._follow = clock, follow
-        follow(format_time(utcnow()))
-
-    def move_to(self, time: str) -> None:
-        self._clock.move_to(time)
-        self._follow(format_time(utcnow()))
-
-    def tick(self, delta: float = 1.0) -> None:
-        """Moves it by so many seconds."""
-        self._clock.tick(delta)
-        self._follow(format_time(utcnow()))
-
-
-@contextmanager
-def stop_time(url: str) -> Iterator[Callable[[str], None]]:
-    """Has a database take its time from what the yielded function is told, instead of the clock."""
-    import psycopg
-
-    with closing(psycopg.connect(url, autocommit=True)) as connection:
-        connection.execute("CREATE TABLE chat.stopped (now text)")
-        connection.execute("INSERT INTO chat.stopped VALUES ('')")
-        connection.execute(
-            "CREATE OR REPLACE FUNCTION chat.chat_now() RETURNS text LANGUAGE sql VOLATILE "
-            "SET search_path = chat, pg_temp AS 'SELECT now FROM stopped'"
-        )
-
-        def follow(time: str) -> None:
-            connection.execute("UPDATE chat.stopped SET now = %s", (time,))
-
-        yield follow
 
 
 def find_programs() -> Path:
@@ -267,3 +248,23 @@ def _find_place() -> Path:
     """Returns where clusters go: into memory, where there is space."""
     roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _SPACE
     return _MEMORY if roomy else Path(tempfile.gettempdir())
+
+
+def serve(folder: Path) -> None:
+    """Runs a cluster for a developer until Ctrl-C, with a database for the chat. It stays in the folder."""
+    with Cluster(keep=folder) as cluster:
+        if not cluster.execute("SELECT 1 FROM pg_database WHERE datname = 'chat'"):
+            cluster.execute(f"CREATE DATABASE chat OWNER {ROLE}")
+        line = f"PostgreSQL runs; Ctrl-C stops it. For example: make run_server DB={cluster.url('chat')}"
+        print(line, flush=True)  # noqa: T201
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+
+
+if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        serve(Path(".postgres").resolve())
+    except PermissionError as error:
+        sys.exit(f"PostgreSQL does not run as root, and its own user cannot use this folder ({error}); be another user")
+    except (MissingError, ProgramError) as error:
+        sys.exit(f"{error}")

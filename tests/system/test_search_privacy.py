@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
@@ -12,21 +10,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.storage.records import Post, Refused, UnknownRoom
+from service.storage.records import Post, UnknownRoom
 from service.storage.sqlite import fulltext
 from service.storage.sqlite.fulltext import MAX_ENDINGS
 from tests.support.helpers import open_storage
-from tests.support.storage import NOW, add, make_room, say, store_posts
+from tests.support.search import ASKER, DEV, OPS, SECRET, USERS, answer, open_postgres, open_sqlite
+from tests.support.storage import add, make_room, say, store_posts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from service.storage.contract import Storage
-
-ASKER: Final = 1
-USERS: Final = 12  # so that one's id begins as another's does
-FEW: Final = 3  # endings, in place of MAX_ENDINGS
+    from tests.support.search import Answer, Index, Question, Row, Said
 
 
 def flood(beginning: str, count: int = MAX_ENDINGS) -> str:
@@ -70,21 +66,17 @@ def test_no_word_tells_who_talks_with_whom(tmp_path: Path, query: str) -> None:
 
 
 # -- the model --------------------------------------------------------------------------------------------------------
-Said = tuple[int, int | None, int | None, str]  # sender, recipient, room, text
-Row = tuple[int, int, int | None, int | None, str]  # id and the same
-Question = tuple[str, int | None, str | None, bool, int | None, int]  # words, with whom, room, rooms, before, limit
-Answer = tuple[list[tuple[int, str]], bool] | str
+FEW: Final = 3  # endings, in place of MAX_ENDINGS
 
 # Few words, so that they meet, and begin as each other do; and what the indexes, these and older ones, have as marks.
 pieces = st.sampled_from(
-    ["a", "ab", "aba", "b", "\u00e0b", "a-b", "1", "1x2", "1\u00b7a", "2\u00b7ab", "\ue000", "\0", "!"]
+    ["a", "ab", "aba", "b", "\u00e0b", "a-b", "1", "1x2", "1\u00b7a", "2\u00b7ab", "\u00b72", "\ue000", "\0", "!"]
 )
-lines = st.lists(pieces, min_size=1, max_size=4).map(" ".join)
+lines = st.lists(pieces.filter("\0".__ne__), min_size=1, max_size=4).map(" ".join)
 floods = st.builds(flood, st.sampled_from(["a", "b", "ab", "1", "\ue000"]), st.integers(FEW - 1, FEW + 1))
 texts = lines | floods
 others = st.integers(2, USERS)
 anyone = st.integers(1, USERS)
-OPS, DEV, SECRET = 1, 2, 3  # rooms: the asker is in the first two, and not in the last, which is private
 hidden = st.none() | st.one_of(
     st.tuples(others, others, st.none(), texts),
     st.tuples(anyone, st.none(), st.just(SECRET), texts),
@@ -105,44 +97,15 @@ questions: st.SearchStrategy[Question] = st.tuples(
 )
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    """A database with users and no messages."""
-    path = tmp_path_factory.mktemp("template") / "chat.db"
-    with open_storage(path) as storage:
-        for n in range(1, USERS + 1):
-            add(storage, f"user{n}")
-        for name, asker in (("ops", ASKER), ("dev", ASKER), ("secret", 2)):
-            make_room(storage, name, asker, private=name == "secret")
-    with closing(sqlite3.connect(path)) as connection:
-        yield connection
-
-
-def answer_all(template: sqlite3.Connection, rows: Sequence[Row], asked: Sequence[Question], step: int) -> list[Answer]:
-    """What the asker is told where these messages are stored, and indexed so many at a time."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        template.backup(connection)
-        connection.executemany(
-            "INSERT INTO message (id, sent_at, sender_id, recipient_id, room_id, body) VALUES (?, ?, ?, ?, ?, ?)",
-            [(row[0], NOW, *row[1:]) for row in rows],
-        )
-        connection.execute(
-            "UPDATE room SET last_id = coalesce((SELECT max(id) FROM message WHERE room_id = room.id), 0)"
-        )
-        while fulltext.index_some(connection, step):
-            pass
-        return [answer(connection, question) for question in asked]
-
-
-def answer(connection: sqlite3.Connection, question: Question) -> Answer:
-    """What the asker is told."""
-    query, partner, room, rooms, before, limit = question
-    search = partial(fulltext.search_page, room=room, rooms=rooms, endings=FEW)
-    try:
-        page = search(connection, query, ASKER, partner, before, limit)
-    except Refused as refused:
-        return repr(refused)
-    return [(message.id, message.body) for message in page.messages], page.more
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    """The search of an engine, over users and rooms."""
+    if request.param == "sqlite":
+        with open_sqlite(tmp_path_factory.mktemp("index")) as sqlite:
+            yield sqlite
+    else:
+        with open_postgres(request.getfixturevalue("cluster")) as postgres:
+            yield postgres
 
 
 def expect(rows: Sequence[Row], question: Question) -> Answer:
@@ -185,7 +148,7 @@ def select(rows: Sequence[Row], words: Sequence[tuple[str, ...]]) -> list[Row]:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(histories, st.lists(questions, min_size=1, max_size=8), st.integers(1, 9))
 def test_others_messages_change_no_answer(
-    template: sqlite3.Connection,
+    index: Index,
     history: list[tuple[Said | None, Said | None]],
     asked: list[Question],
     step: int,
@@ -198,7 +161,8 @@ def test_others_messages_change_no_answer(
     readable = [row for row in worlds[0] if row[3] != SECRET and (row[2] is None or ASKER in row[1:3])]
     expected = [expect(readable, question) for question in asked]
     for world in worlds:
-        assert answer_all(template, world, asked, step) == expected
+        index.fill(world, step)
+        assert [answer(index, question, endings=FEW) for question in asked] == expected
 
 
 # -- the work ---------------------------------------------------------------------------------------------------------

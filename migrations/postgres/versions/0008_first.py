@@ -159,8 +159,8 @@ STATEMENTS = (
     # removed: the number of the newest message of the main room that was removed.
     'CREATE TABLE main_room (topic text COLLATE "C" NOT NULL, removed bigint NOT NULL DEFAULT 0)',
     "INSERT INTO main_room VALUES ('')",
-    'CREATE TABLE moment (time text COLLATE "C" NOT NULL)',
-    "INSERT INTO moment VALUES ('1970-01-01T00:00:00.000Z')",
+    "CREATE SEQUENCE moment MINVALUE 0 START 0",  # chat_moment says of what
+    "SELECT setval('moment', 0)",
     """
     CREATE TABLE hook (
         user_id    bigint PRIMARY KEY REFERENCES "user" (id),
@@ -190,7 +190,9 @@ STATEMENTS = (
     # Begins with the nonce, which grows with the time as our clients make it: so it grows at its end.
     "CREATE UNIQUE INDEX message_nonce ON message (nonce, sender_id) WHERE nonce IS NOT NULL",
     "CREATE INDEX message_public ON message (id) WHERE recipient_id IS NULL AND room_id IS NULL",
-    "CREATE INDEX message_room ON message (room_id, id, sender_id, position) WHERE room_id IS NOT NULL",
+    "CREATE INDEX message_room ON message (room_id, id) WHERE room_id IS NOT NULL",
+    # Where a marker moves, a user's own messages are counted that it passes.
+    "CREATE INDEX message_own ON message (sender_id, id) WHERE recipient_id IS NULL",
     """
     CREATE INDEX message_talk ON message (least(sender_id, recipient_id), greatest(sender_id, recipient_id), id)
         WHERE recipient_id IS NOT NULL
@@ -211,6 +213,12 @@ STATEMENTS = (
     )
     """,
     'CREATE TABLE seen (id bigint PRIMARY KEY, seen_at text COLLATE "C" NOT NULL)',
+    # The words of messages, with their owner, for the search. A word with many messages is one run in the index, in the
+    # order of the ids. Without statistics: plans must not depend on what others have written.
+    'CREATE TABLE search_word (word text COLLATE "C", id bigint, PRIMARY KEY (word, id))',
+    "ALTER TABLE search_word ALTER word SET STATISTICS 0, ALTER id SET STATISTICS 0",
+    "CREATE TABLE search_cursor (id bigint NOT NULL)",  # the newest message whose words are there
+    "INSERT INTO search_cursor VALUES (0)",
     # What chat_store returns. outcomes is NULL where all messages are new, with ids from first_id on.
     """
     CREATE TYPE posted AS (
@@ -265,8 +273,8 @@ STATEMENTS = (
 
 # Written into functions, as a function of its own would take longer than what it does.
 HEAD = """coalesce(
-    (SELECT position FROM message WHERE recipient_id IS NULL AND room_id IS NULL ORDER BY id DESC LIMIT 1),
-    (SELECT removed FROM main_room)
+    (SELECT h.position FROM message AS h WHERE h.recipient_id IS NULL AND h.room_id IS NULL ORDER BY h.id DESC LIMIT 1),
+    (SELECT r.removed FROM main_room AS r)
 )"""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import errors
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from psycopg.abc import PQGen
 
+    from service.storage.news import Event
+
     Values = Sequence[Any] | Mapping[str, Any]
 
 T = TypeVar("T")
@@ -28,10 +30,11 @@ T = TypeVar("T")
 _log: Final = logging.getLogger("chat.storage")
 LEAST_VERSION: Final = 150_000  # as PostgreSQL numbers itself: 15
 IDLE_TIMEOUT: Final = 1.5  # seconds a transaction may do nothing: a stopped service holds the lock of all that long
-LOCK_TIMEOUT: Final = 4.0  # seconds to wait for a lock: longer than IDLE_TIMEOUT
-STATEMENT_TIMEOUT: Final = 5.0  # seconds a statement may take, with its wait for a lock
+LOCK_TIMEOUT: Final = 3.0  # seconds to wait for a lock: longer than IDLE_TIMEOUT
+STATEMENT_TIMEOUT: Final = 4.0  # seconds a statement may take, with its wait for a lock
 # Seconds to wait for an answer. Then the host is taken for dead: PostgreSQL itself would have said no by now.
-ANSWER_TIMEOUT: Final = 6.0
+ANSWER_TIMEOUT: Final = 5.0
+_SLICE: Final = 0.25  # seconds of a wait that are counted at once: a process that was stopped loses one, not all
 _SETTINGS: Final = {
     "default_transaction_isolation": "read committed",  # a snapshot from before the lock would show too little
     "synchronous_commit": "on",
@@ -56,17 +59,29 @@ _UNAVAILABLE: Final = (
 )
 
 
+class Places(NamedTuple):
+    """How far messages and events have come: the newest ids that were given."""
+
+    message: int
+    event: int
+
+
 class _Raw(psycopg.Connection[Any]):
     """psycopg's connection, whose waits end."""
 
     answer_timeout = ANSWER_TIMEOUT
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        try:
-            return super().wait(gen, interval, self.answer_timeout if timeout is None else timeout)
-        except errors._WaitTimeout:  # noqa: SLF001 (psycopg names it in the docstring of `wait`)
-            self.pgconn.finish()  # its answer may come yet, and would be taken for another's
-            raise psycopg.OperationalError("the database does not answer") from None
+        waited = 0.0
+        while True:
+            limit = self.answer_timeout if timeout is None else timeout
+            try:
+                return super().wait(gen, interval, min(_SLICE, limit))
+            except errors._WaitTimeout:  # noqa: SLF001 (psycopg names it in the docstring of `wait`)
+                waited += _SLICE
+                if waited >= limit:
+                    self.pgconn.finish()  # its answer may come yet, and would be taken for another's
+                    raise psycopg.OperationalError("the database does not answer") from None
 
 
 class Connection:
@@ -74,7 +89,11 @@ class Connection:
 
     def __init__(self, raw: _Raw) -> None:
         self.raw = raw
-        self.news: list[Any] = []  # what `tell` was given in this transaction
+        self.node = 0  # the service whose writes these are; 0 for an order without a service
+        self.batch = 0  # the number of the transaction that is under way, of those of this service
+        self.told: list[tuple[Event, int | None]] = []  # in this transaction, with the newest message before it
+        self.answer: Sequence[Any] = ()  # the row of the last chat_store
+        self.place: Places | None = None  # where the transaction that is under way began, if it is no chat_store
 
     def execute(self, statement: str, values: Values = ()) -> psycopg.Cursor[Any]:
         """Runs a statement that both engines share: in SQLite's SQL, its values put in here.
@@ -112,13 +131,21 @@ class Connection:
             cursor.execute(statements.encode(), values or None)
         return cursor
 
-    def tell(self, news: Any) -> None:
+    def tell(self, news: Event) -> None:
         """Has the other services told of it, with the commit of the transaction that is under way."""
-        self.news.append(news)
+        self.told.append((news, None))
 
     def set_answer_timeout(self, seconds: float) -> None:
-        """Sets how long each wait for the server may take."""
+        """Sets how long each wait for the server may take, the present one, too. For any thread."""
         self.raw.answer_timeout = seconds
+
+    def take_notices(self) -> None:
+        """Takes what the socket has brought while nothing was asked. Raises psycopg.OperationalError at its end."""
+        pgconn = self.raw.pgconn
+        pgconn.consume_input()
+        while (notice := pgconn.notifies()) is not None:
+            if pgconn.notify_handler is not None:
+                pgconn.notify_handler(notice)
 
     @property
     def is_lost(self) -> bool:

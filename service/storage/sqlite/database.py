@@ -190,16 +190,6 @@ def set_timeout(connection: sqlite3.Connection, seconds: float) -> None:
     connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}").fetchall()
 
 
-@contextmanager
-def one_state(connection: sqlite3.Connection) -> Iterator[None]:
-    """Reads all inside from one state of the database, in which nothing is committed meanwhile."""
-    connection.execute("SAVEPOINT one_state")
-    try:
-        yield
-    finally:
-        connection.execute("RELEASE one_state")
-
-
 def newest_ids(connection: sqlite3.Connection) -> str:
     """Returns the newest id ever given in each table, as lines of its name and the id."""
     (lines,) = connection.execute(_NEWEST_IDS).fetchone()

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from service.storage.records import Deleted, NotAllowed, Role, RoomRef, UnknownMessage
-from service.storage.sqlite import acts, erasure, fulltext, messages, moments
-from service.storage.sqlite.rooms import higher, outranks
+from service.storage.sqlite import erasure, fulltext, messages
+from service.storage.statements import acts, moments
+from service.storage.statements.rooms import higher, outranks
 
 if TYPE_CHECKING:
     import sqlite3

@@ -15,17 +15,12 @@ from service.config import READERS
 from service.errors import StorageDamaged, StorageUnavailable
 from service.storage.records import DEFAULT_LIFETIME, Figures
 from service.storage.sqlite import (
-    bans,
     database,
     fulltext,
-    hooks,
     integrity,
     markers,
-    membership,
     messages,
-    names,
     posting,
-    room_lists,
     schema,
     since,
     users,
@@ -35,6 +30,7 @@ from service.storage.sqlite.orders import Orders
 from service.storage.sqlite.space import Space
 from service.storage.sqlite.upkeep import ChatUpkeep
 from service.storage.sqlite.writer import Limits, Writer
+from service.storage.statements import accounts, hooks, membership, names, retries, room_lists
 from service.storage.writes import GroupWrite, SqlWrite
 
 if TYPE_CHECKING:
@@ -113,7 +109,7 @@ class SqliteStorage(Orders):
 
     # -- reads --------------------------------------------------------------------------------------------------------
     def find_login(self, name: str) -> User | None:
-        return self.read(users.find_login, name)
+        return self.read(accounts.find_login, name)
 
     def find_alike(self, looks: Sequence[str], beginning: str) -> list[str]:
         return self.read(names.find_alike, looks, beginning)
@@ -237,23 +233,23 @@ class SqliteStorage(Orders):
         return self.submit(users.resume, token_hash, now, done=done, refused=refused)
 
     def log_out(self, token_hash: bytes, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
-        return self.submit(users.log_out, token_hash, done=done, refused=refused)
+        return self.submit(accounts.log_out, token_hash, done=done, refused=refused)
 
     def find_token_owner(
         self, token_hash: bytes, *, done: Done[int | None] = None, refused: Failed = None
     ) -> Write[int | None]:
-        return self.submit(users.find_token_owner, token_hash, done=done, refused=refused)
+        return self.submit(accounts.find_token_owner, token_hash, done=done, refused=refused)
 
     def change_password(
         self, user: User, password_hash: str, *, done: Done[None] = None, refused: Failed = None
     ) -> Write[None]:
-        return self.submit(users.change_password, user, password_hash, done=done, refused=refused)
+        return self.submit(accounts.change_password, user, password_hash, done=done, refused=refused)
 
     def note_presence(self, user_id: int, now: str, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
         return self.submit(users.note_presence, user_id, now, done=done, refused=refused)
 
     def delete_expired_tokens(self, now: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
-        return self.submit(users.delete_expired_tokens, now, done=done, refused=refused)
+        return self.submit(accounts.delete_expired_tokens, now, done=done, refused=refused)
 
     def store_posts(
         self,
@@ -274,15 +270,15 @@ class SqliteStorage(Orders):
     ) -> list[list[Outcome]]:
         full = self._disk_space.check(connection)
         if full is not None:
-            return posting.refuse_new(connection, calls, full)
+            return retries.refuse_new(connection, calls, full)
         # A sender looked its receiver up before this write. So only who was deleted since the start can be closed here.
         closed = users.find_closed(connection, self._perhaps_closed) if self._perhaps_closed else ()
-        banned = bans.find_all(connection, self._perhaps_banned) if self._perhaps_banned else {}
+        banned = users.find_banned(connection, self._perhaps_banned) if self._perhaps_banned else {}
         if not banned:
             return posting.store_all(connection, calls, closed)
         stored = iter(posting.store_all(connection, [call for call in calls if call[0] not in banned], closed))
         return [
-            posting.refuse_new(connection, [call], banned[call[0]])[0] if call[0] in banned else next(stored)
+            retries.refuse_new(connection, [call], banned[call[0]])[0] if call[0] in banned else next(stored)
             for call in calls
         ]
 
@@ -296,7 +292,11 @@ class SqliteStorage(Orders):
         refused: Failed = None,
     ) -> Write[list[Stored]]:
         write: SqlWrite[list[Stored]] = SqlWrite(
-            hooks.post, (secret_hash, posts, beyond, self._check_space), done, refused, size=len(posts)
+            hooks.post,
+            (secret_hash, posts, beyond, self._if_space(posting.store_together)),
+            done,
+            refused,
+            size=len(posts),
         )
         self._writer.submit(write, may_wait=False)
         return write
@@ -327,7 +327,7 @@ class SqliteStorage(Orders):
         return self.submit(self._delete_user, name, now, done=done, refused=refused)
 
     def _delete_user(self, connection: sqlite3.Connection, name: str, now: str) -> Closed:
-        closed = users.delete(connection, name, now)
+        closed = accounts.delete(connection, name, now)
         self._perhaps_closed.add(closed.user.id)  # only perhaps, as the commit can fail
         return closed
 
@@ -380,7 +380,7 @@ class SqliteStorage(Orders):
     def find_stored(
         self, sender_id: int, post: Post, *, done: Done[Stored | NonceReused | None] = None, refused: Failed = None
     ) -> Write[Stored | NonceReused | None]:
-        return self.submit(posting.find_stored, sender_id, post, done=done, refused=refused)
+        return self.submit(retries.find_stored, sender_id, post, done=done, refused=refused)
 
     def see_up_to(
         self, user_id: int, message_id: int, now: str, *, done: Done[int] = None, refused: Failed = None

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from service.storage.records import MAX_ID, MAX_SEARCH_WORDS, SearchTooSlow, TooManyWords
 from service.storage.sqlite import database, messages
-from service.storage.sqlite.rooms import membership
+from service.storage.statements.connection import one_state
+from service.storage.statements.rooms import membership
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,7 +105,7 @@ def search_page(
         raise TooManyWords
     ids: list[int] = []  # the newest so far, and one more than asked for
     # In one state: or it could find what was said in a room after the membership there has ended.
-    with database.one_state(connection), _bounded(connection, seconds, check_every):
+    with one_state(connection), _bounded(connection, seconds, check_every):
         for scope in _scopes(connection, user_id, with_id, room, rooms=rooms):
             values = {
                 "after": ids[-1] if len(ids) > limit else 0,

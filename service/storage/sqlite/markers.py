@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from service.storage.records import MAX_ID
-from service.storage.sqlite import messages, rooms, users
+from service.storage.sqlite import messages, users
+from service.storage.statements import ids, rooms
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,7 +25,7 @@ OWN_UNREAD: Final = """
 
 
 def see_room_up_to(connection: sqlite3.Connection, user_id: int, room: str | None, message_id: int) -> int:
-    message_id = min(message_id, messages.newest_given(connection))
+    message_id = min(message_id, ids.newest_given(connection))
     if room is None:
         return message_id if users.move_read_markers(connection, [user_id], message_id) else 0
     room_id = rooms.membership(connection, user_id, room).room.id
@@ -65,7 +66,7 @@ def _count_own(connection: sqlite3.Connection, values: dict[str, int]) -> int:
 
 
 def see_talk_up_to(connection: sqlite3.Connection, user_id: int, other_id: int, message_id: int, now: str) -> int:
-    message_id = min(message_id, messages.newest_given(connection))
+    message_id = min(message_id, ids.newest_given(connection))
     return message_id if messages.mark_seen_up_to(connection, user_id, message_id, now, from_id=other_id) else 0
 
 

@@ -89,12 +89,6 @@ def count_waiting(connection: sqlite3.Connection, user_id: int) -> tuple[int, in
     return missed, unread.count_public(connection, read_id, user_id)
 
 
-def newest_given(connection: sqlite3.Connection) -> int:
-    """Returns the newest id that was ever given; its message may have been removed."""
-    given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'message'").fetchone()
-    return 0 if given is None else int(given[0])
-
-
 def newest_id(connection: sqlite3.Connection, user_id: int) -> int:
     """Returns the newest id that the user may read in the main room and the own talks; 0 if none."""
     (newest,) = connection.execute(

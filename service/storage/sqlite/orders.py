@@ -8,26 +8,20 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from service.errors import ChatError
 from service.storage.contract import Write
-from service.storage.sqlite import (
+from service.storage.sqlite import backup, database, deletion, erasure, posting, purging, schema, users
+from service.storage.sqlite.lock import FileLock
+from service.storage.sqlite.space import measure_files
+from service.storage.statements import (
+    accounts,
     acts,
-    backup,
-    database,
-    deletion,
-    erasure,
     hooks,
     membership,
     moderation,
     names,
     operators,
-    posting,
-    purging,
     room_lists,
     rooms,
-    schema,
-    users,
 )
-from service.storage.sqlite.lock import FileLock
-from service.storage.sqlite.space import measure_files
 
 if TYPE_CHECKING:
     import sqlite3
@@ -80,7 +74,7 @@ class Orders:
         raise NotImplementedError
 
     def find_user(self, name: str) -> User | None:
-        return self.read(users.find_user, name)
+        return self.read(accounts.find_user, name)
 
     def check_free(self, name: str, look: str) -> None:
         self.read(names.check_free, name, look)
@@ -159,13 +153,13 @@ class Orders:
     def set_password(
         self, name: str, password_hash: str, *, done: Done[int] = None, refused: Failed = None
     ) -> Write[int]:
-        return self.submit(users.set_password, name, password_hash, done=done, refused=refused)
+        return self.submit(accounts.set_password, name, password_hash, done=done, refused=refused)
 
     def disable(self, name: str, now: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
-        return self.submit(users.disable, name, now, done=done, refused=refused)
+        return self.submit(accounts.disable, name, now, done=done, refused=refused)
 
     def enable(self, name: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
-        return self.submit(users.enable, name, done=done, refused=refused)
+        return self.submit(accounts.enable, name, done=done, refused=refused)
 
     def ensure_server(self, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
         return self.submit(users.ensure_server, done=done, refused=refused)
@@ -173,10 +167,10 @@ class Orders:
     def rename_user(
         self, name: str, new_name: str, look: str, now: str, *, done: Done[User] = None, refused: Failed = None
     ) -> Write[User]:
-        return self.submit(users.rename, name, new_name, look, now, done=done, refused=refused)
+        return self.submit(accounts.rename, name, new_name, look, now, done=done, refused=refused)
 
     def delete_user(self, name: str, now: str, *, done: Done[Closed] = None, refused: Failed = None) -> Write[Closed]:
-        return self.submit(users.delete, name, now, done=done, refused=refused)
+        return self.submit(accounts.delete, name, now, done=done, refused=refused)
 
     # -- webhooks -----------------------------------------------------------------------------------------------------
     def hooks_page(self, after: str, limit: int) -> list[KeptHook]:
@@ -193,7 +187,7 @@ class Orders:
         done: Done[None] = None,
         refused: Failed = None,
     ) -> Write[None]:
-        return self.submit(hooks.add, name, look, room, secret_hash, now, done=done, refused=refused)
+        return self.submit(hooks.add, name, look, room, secret_hash, now, users.add, done=done, refused=refused)
 
     def remove_hook(self, name: str, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
         return self.submit(hooks.remove, name, done=done, refused=refused)

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from service.clock import format_time, utcnow
 from service.config import POSTS_AT_ONCE
-from service.storage.records import Banned, Muted, NonceReused, NotAMember, Post, Stored, UnknownRoom, UnknownUser
-from service.storage.sqlite import messages, rooms, unread
+from service.storage.records import Muted, NonceReused, NotAMember, Post, Stored, UnknownRoom, UnknownUser
+from service.storage.sqlite import messages, unread
 from service.storage.sqlite.blocks import ERA_BITS
+from service.storage.statements import retries, rooms
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable, Sequence
 
-    from service.errors import StorageFull
     from service.storage.records import Outcome
 
     Calls = Sequence[tuple[int, Sequence[Post]]]  # the senders' ids with their messages
@@ -55,31 +55,6 @@ def store_all(connection: sqlite3.Connection, calls: Calls, closed: Collection[i
     return [list(islice(each, len(posts))) for _, posts in calls]
 
 
-def refuse_new(connection: sqlite3.Connection, calls: Calls, reason: StorageFull | Banned) -> list[list[Outcome]]:
-    """As `store_all`, but stores nothing: a retry gets its stored message, a new message the `reason`."""
-    return [[find_stored(connection, sender, post) or reason for post in posts] for sender, posts in calls]
-
-
-def find_stored(connection: sqlite3.Connection, sender_id: int, post: Post) -> Stored | NonceReused | None:
-    """Returns a retry's result: the first message with that nonce, or a refusal if it differs; None if none.
-
-    Of a deleted message nobody can tell any more what it said. Its room may be gone.
-    """
-    first = connection.execute(
-        "SELECT m.id, m.sent_at, m.seen_at, m.deleted_at, m.room_id, r.created_at, m.recipient_id, r.name, "
-        "m.body, m.kind "
-        "FROM message AS m LEFT JOIN room AS r ON r.id = m.room_id WHERE m.sender_id = ? AND m.nonce = ?",
-        (sender_id, post.nonce),
-    ).fetchone()
-    if first is None:
-        return None
-    message_id, sent_at, seen_at, deleted_at, room_id, created, recipient_id, room, *said = first
-    is_same_target = (recipient_id, room) == (post.recipient_id, post.room) and post.created in (None, created)
-    if not is_same_target or (deleted_at is None and said != [post.body, post.kind]):
-        return NonceReused()
-    return Stored(message_id, sent_at, fresh=False, seen=seen_at is not None, room_id=room_id)
-
-
 def store_together(
     connection: sqlite3.Connection, sender_id: int, room_id: int | None, posts: Sequence[Post]
 ) -> list[Stored]:
@@ -91,12 +66,6 @@ def store_together(
     else:
         outcomes = _store_rows(connection, [(*row, room_id, None) for row in rows], posts)
     return [outcome for outcome in outcomes if isinstance(outcome, Stored)]
-
-
-def is_used(connection: sqlite3.Connection, sender_id: int, nonce: str | None) -> bool:
-    """Whether the sender has a message with that nonce."""
-    found = "SELECT 1 FROM message WHERE sender_id = ? AND nonce = ?"
-    return connection.execute(found, (sender_id, nonce)).fetchone() is not None
 
 
 # -- who may write where ----------------------------------------------------------------------------------------------
@@ -112,7 +81,9 @@ def _store_allowed(connection: sqlite3.Connection, calls: Calls, closed: Collect
             allowed.append(post)
     stored = iter(_store_rows(connection, rows, allowed))
     return [
-        (find_stored(connection, sender_id, post) or verdict) if isinstance(verdict, Exception) else next(stored)
+        (retries.find_stored(connection, sender_id, post) or verdict)
+        if isinstance(verdict, Exception)
+        else next(stored)
         for (sender_id, post), verdict in zip(posts, verdicts, strict=True)
     ]
 
@@ -265,7 +236,7 @@ def _store(connection: sqlite3.Connection, row: Row, heads: dict[int, int], post
         return Stored(cursor.lastrowid or 0, now, fresh=True, seen=False, room_id=room_id)
     if room_id is not None:
         heads[room_id] -= 1
-    stored = find_stored(connection, sender_id, post or Post(recipient_id, body, nonce, kind))
+    stored = retries.find_stored(connection, sender_id, post or Post(recipient_id, body, nonce, kind))
     assert stored is not None  # noqa: S101 (its nonce prevented the INSERT)
     return stored
 

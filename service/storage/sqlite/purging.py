@@ -12,7 +12,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from service.storage.records import Purged, UnknownRoom
-from service.storage.sqlite import erasure, fulltext, markers, operators, posting, talks, unread
+from service.storage.sqlite import erasure, fulltext, markers, posting, talks, unread
+from service.storage.statements import operators
 
 if TYPE_CHECKING:
     import sqlite3

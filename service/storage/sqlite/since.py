@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from service.storage.records import MAX_DELETED, MAX_ID, SinceNews
-from service.storage.sqlite import database, messages, moments, talks
-from service.storage.sqlite.rooms import membership
+from service.storage.sqlite import messages, talks
+from service.storage.statements import moments
+from service.storage.statements.connection import one_state
+from service.storage.statements.rooms import membership
 
 if TYPE_CHECKING:
     import sqlite3
@@ -60,7 +62,7 @@ def room_page(
     order = "DESC" if after is None else "ASC"
     statement = f"{_ROOM} WHERE m.room_id = :room AND {messages.BETWEEN} ORDER BY m.id {order} LIMIT :limit"
     values: dict[str, object] = {"after": after or 0, "before": MAX_ID if before is None else before}
-    with database.one_state(connection):  # or it could have what was said after the membership has ended
+    with one_state(connection):  # or it could have what was said after the membership has ended
         values["room"] = membership(connection, user_id, room).room.id
         return messages.read_page(connection, statement, values, limit)
 
@@ -68,7 +70,7 @@ def room_page(
 def since_page(
     connection: sqlite3.Connection, user_id: int, after: int, limit: int, *, rooms: bool, deleted_after: str | None
 ) -> SinceNews:
-    with database.one_state(connection):  # or a cursor could pass over what is committed meanwhile
+    with one_state(connection):  # or a cursor could pass over what is committed meanwhile
         ids = _find_ids(connection, user_id, after, limit + 1, rooms=rooms)
         page = messages.page_of(connection, ids, limit)
         moment = moments.newest(connection)

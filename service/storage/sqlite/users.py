@@ -1,30 +1,27 @@
-"""Statements about accounts and their tokens. Each takes a connection; none begins or ends a transaction.
+"""Statements that make accounts, log in, and move what an account has read. None begins or ends a transaction.
 
-contract.py describes those that are one of its methods.
+contract.py describes those that are one of its methods; statements/accounts.py has the others about accounts.
 """
 
 from __future__ import annotations
 
 import json
-from itertools import chain, count
 from typing import TYPE_CHECKING, Final
 
-from service.clock import add_seconds
+from service.clock import add_seconds, format_time, utcnow
 from service.storage.records import (
-    DELETED,
     SERVER_ID,
     SERVER_NAME,
     TOKENS_PER_USER,
     Banned,
-    Closed,
     Login,
     NameTaken,
     PasswordChanged,
     UnknownToken,
-    UnknownUser,
     User,
 )
-from service.storage.sqlite import bans, membership, messages, moments, names, room_lists
+from service.storage.sqlite import messages
+from service.storage.statements import accounts, bans, ids, moments, names, room_lists
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,25 +32,10 @@ if TYPE_CHECKING:
 _EPOCH: Final = "1970-01-01T00:00:00.000Z"  # when the service's own account was made, and last seen
 
 
-def find_user(connection: sqlite3.Connection, name: str) -> User | None:
-    row = connection.execute("SELECT id, name, password_hash, disabled_at FROM user WHERE name = ?", (name,)).fetchone()
-    return None if row is None else User(*row)
-
-
-def find_login(connection: sqlite3.Connection, name: str) -> User | None:
-    # One statement for every name, so that the time does not tell a former one from one that is somebody's.
-    row = connection.execute(
-        "SELECT id, name, password_hash, disabled_at FROM user WHERE name = :name "
-        "UNION ALL SELECT user_id, name, '', NULL FROM former_name WHERE name = :name LIMIT 1",
-        {"name": name},
-    ).fetchone()
-    return None if row is None else User(*row)
-
-
 def add(connection: sqlite3.Connection, name: str, look: str, password_hash: str, now: str) -> int:
     names.check_free(connection, name, look)
     bans.check_name(connection, name)
-    newest = messages.newest_given(connection)
+    newest = ids.newest_given(connection)
     user_id = connection.execute(
         "INSERT INTO user (name, look, password_hash, created_at, last_seen_at, read_id, direct_id) "
         "VALUES (?, ?, ?, ?, ?, ?, 0)",
@@ -78,7 +60,7 @@ def register(
 
 
 def log_in(connection: sqlite3.Connection, user: User, token_hash: bytes | None, now: str, lifetime: int) -> Login:
-    current = find_user(connection, user.name)
+    current = accounts.find_user(connection, user.name)
     (current or user).check_enabled()
     if current != user:
         raise PasswordChanged(user.name)
@@ -134,15 +116,6 @@ def _keep_token(connection: sqlite3.Connection, user_id: int, token_hash: bytes,
         )
 
 
-def log_out(connection: sqlite3.Connection, token_hash: bytes) -> None:
-    connection.execute("DELETE FROM token WHERE hash = ?", (token_hash,))
-
-
-def find_token_owner(connection: sqlite3.Connection, token_hash: bytes) -> int | None:
-    row = connection.execute("SELECT user_id FROM token WHERE hash = ?", (token_hash,)).fetchone()
-    return None if row is None else int(row[0])
-
-
 def note_presence(connection: sqlite3.Connection, user_id: int, now: str) -> None:
     connection.execute("UPDATE user SET last_seen_at = ? WHERE id = ?", (now, user_id))
 
@@ -154,13 +127,13 @@ def move_read_markers(connection: sqlite3.Connection, user_ids: Sequence[int], m
     """
     moved = connection.execute(
         "UPDATE user SET read_id = :id WHERE id IN (SELECT value FROM json_each(:users)) AND read_id < :id",
-        {"id": min(message_id, messages.newest_given(connection)), "users": json.dumps(user_ids)},
+        {"id": min(message_id, ids.newest_given(connection)), "users": json.dumps(user_ids)},
     ).rowcount
     return bool(moved)
 
 
 def see_up_to(connection: sqlite3.Connection, user_id: int, message_id: int, now: str) -> int:
-    message_id = min(message_id, messages.newest_given(connection))
+    message_id = min(message_id, ids.newest_given(connection))
     was_unseen = messages.mark_seen_up_to(connection, user_id, message_id, now)
     has_moved = move_read_markers(connection, [user_id], message_id)
     return message_id if was_unseen or has_moved else 0
@@ -177,76 +150,17 @@ def store_receipts(connection: sqlite3.Connection, shown: Sequence[Shown], now: 
         move_read_markers(connection, user_ids, public_id)
 
 
-def change_password(connection: sqlite3.Connection, user: User, password_hash: str) -> None:
-    changed = connection.execute(
-        "UPDATE user SET password_hash = ? WHERE id = ? AND password_hash = ?",
-        (password_hash, user.id, user.password_hash),
-    ).rowcount
-    if not changed:
-        raise PasswordChanged(user.name)
-    connection.execute("DELETE FROM token WHERE user_id = ?", (user.id,))
-
-
-def delete_expired_tokens(connection: sqlite3.Connection, now: str) -> int:
-    return connection.execute("DELETE FROM token WHERE expires_at <= ?", (now,)).rowcount
-
-
-# -- for the operator: by name, and giving the account's id -----------------------------------------------------------
-def set_password(connection: sqlite3.Connection, name: str, password_hash: str) -> int:
-    user = _known_user(connection, name)
-    change_password(connection, user, password_hash)
-    return user.id
-
-
-def disable(connection: sqlite3.Connection, name: str, now: str) -> int:
-    user_id = _known_user(connection, name).id
-    connection.execute("UPDATE user SET disabled_at = ? WHERE id = ?", (now, user_id))
-    connection.execute("DELETE FROM token WHERE user_id = ?", (user_id,))
-    return user_id
-
-
-def enable(connection: sqlite3.Connection, name: str) -> int:
-    user_id = _known_user(connection, name).id
-    connection.execute("UPDATE user SET disabled_at = NULL WHERE id = ?", (user_id,))
-    return user_id
-
-
 def ensure_server(connection: sqlite3.Connection) -> None:
     """The migration has made it, unless the name was a user's then, who may have been renamed since."""
     if connection.execute("SELECT 1 FROM user WHERE id = ?", (SERVER_ID,)).fetchone() is not None:
         return
-    if find_user(connection, SERVER_NAME) is not None:
+    if accounts.find_user(connection, SERVER_NAME) is not None:
         raise NameTaken(SERVER_NAME)
     connection.execute(
         "INSERT INTO user (id, name, look, password_hash, created_at, last_seen_at, read_id, direct_id) "
         "VALUES (?1, ?2, ?2, '', ?3, ?3, 0, 0)",
         (SERVER_ID, SERVER_NAME, _EPOCH),
     )
-
-
-def rename(connection: sqlite3.Connection, name: str, new_name: str, look: str, now: str) -> User:
-    user = _known_user(connection, name)
-    names.check_free(connection, new_name, look)
-    bans.check_name(connection, new_name)
-    names.replace_name(connection, user.id, new_name, look, now)
-    bans.take_over(connection, user.id, new_name)
-    return user._replace(name=new_name)
-
-
-def delete(connection: sqlite3.Connection, name: str, now: str) -> Closed:
-    user = _known_user(connection, name)
-    left = membership.leave_all(connection, user.id, name)
-    first = f"{DELETED}-{user.id}"
-    new_names = chain([first], (f"{first}-{number}" for number in count(2)))
-    new_name = next(new for new in new_names if find_login(connection, new) is None)
-    # It is its own look: whatever begins so is refused to others by its name.
-    names.replace_name(connection, user.id, new_name, new_name, now)
-    connection.execute(
-        "UPDATE user SET password_hash = '', role = 'member', muted_until = NULL, disabled_at = NULL WHERE id = ?",
-        (user.id,),
-    )
-    connection.execute("DELETE FROM token WHERE user_id = ?", (user.id,))
-    return Closed(User(user.id, new_name, "", None), left)
 
 
 def find_closed(connection: sqlite3.Connection, user_ids: Collection[int]) -> set[int]:
@@ -258,8 +172,11 @@ def find_closed(connection: sqlite3.Connection, user_ids: Collection[int]) -> se
     return {user_id for (user_id,) in rows.fetchall()}
 
 
-def _known_user(connection: sqlite3.Connection, name: str) -> User:
-    user = find_user(connection, name)
-    if user is None or user.is_closed:  # a closed account gets no password, and no other name
-        raise UnknownUser(name)
-    return user
+def find_banned(connection: sqlite3.Connection, user_ids: Collection[int]) -> dict[int, Banned]:
+    """Returns which of these accounts are banned from the main room now, as what refuses them."""
+    rows = connection.execute(
+        "SELECT user_id, until FROM ban INDEXED BY ban_of_user WHERE user_id IN (SELECT value FROM json_each(?)) "
+        "AND coalesce(room_id, 0) = 0 AND until > ?",
+        (json.dumps(list(user_ids)), format_time(utcnow())),
+    ).fetchall()
+    return {user_id: Banned(until) for user_id, until in rows}

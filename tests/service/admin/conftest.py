@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.admin import __main__ as admin
+from tests.support.engines import name_database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def run(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO(f"{stdin}\n"))
         monkeypatch.setenv("CHAT_BCRYPT_COST", "4")
-        status = admin.main([*arguments, "--db", str(tmp_path / "chat.db")])
+        status = admin.main([*arguments, "--db", name_database(tmp_path / "chat.db")])
         return status, *capsys.readouterr()
 
     return run

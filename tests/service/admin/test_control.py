@@ -142,7 +142,7 @@ def test_a_bug_in_an_order_ends_only_that_one(tmp_path: Path, monkeypatch: pytes
     """The operator is sent to the log, and the next order is done."""
     with controlled(tmp_path):
         with monkeypatch.context() as broken:
-            broken.setattr("service.storage.sqlite.users.enable", lambda *_: 1 // 0)
+            broken.setattr("service.storage.statements.accounts.enable", lambda *_: 1 // 0)
             with pytest.raises(ServiceError, match="look into its log"):
                 enable(tmp_path)
         assert enable(tmp_path)

@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 Engine = Callable[[Path], AbstractContextManager[Storage]]
 
 
-@pytest.fixture(params=[pytest.param(open_storage, id="sqlite")])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """Opens a storage in a folder, or the one that is there."""
-    opener: Engine = request.param
-    return lambda folder: opener(folder / "chat.db")
+@pytest.fixture
+def engine() -> Engine:
+    """Opens a storage in a folder, or the one that is there, of the engine that the tests run on."""
+    return lambda folder: open_storage(folder / "chat.db")
 
 
 @pytest.fixture

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from service.storage.records import Login, Role, User
     from tests.service.storage.conftest import Engine
 
+pytestmark = pytest.mark.engines
+
 
 def look(storage: Storage, name: str) -> Login:
     """What waits for the user with the token that the account was made with."""

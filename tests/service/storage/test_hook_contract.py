@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from service.storage.contract import Storage, Write
     from service.storage.records import Post, Stored
 
+pytestmark = pytest.mark.engines
+
 
 def post(storage: Storage, *posts: Post, beyond: str | None = None) -> list[Stored]:
     """What is stored of a text."""

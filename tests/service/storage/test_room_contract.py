@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from service.storage.records import Login, MemberChange
     from tests.service.storage.conftest import Engine
 
+pytestmark = pytest.mark.engines
+
 
 def told(changes: Any) -> list[tuple[str, str, str | None, str | None]]:
     """What is told of changes: action, whom, the role after it, by whom."""

@@ -21,7 +21,7 @@ from service.listeners.web.answer import HookRequest
 from service.listeners.web.hook import RETRY_AFTER, Hooks
 from service.origin import origin_of
 from service.storage.records import UnknownHook
-from service.storage.sqlite import hooks as statements
+from service.storage.statements import hooks as statements
 from tests.support.helpers import PATIENCE, enter, running_server
 from tests.support.hooks import SECRET, add_hook
 

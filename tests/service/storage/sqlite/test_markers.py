@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from service.storage.records import MAX_ID, NotAMember, Post, UnknownRoom
 from service.storage.sqlite import integrity, markers, messages, posting, purging, schema
+from service.storage.statements import ids
 from tests.support.storage import LATER, NOW, add, make_room, run, say, store_posts, unread_in
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def test_what_is_noted_is_what_walking_gives(connection: sqlite3.Connection, ste
     """For every member, after any posts, sights and purges; `verify` finds no fault, and counting anew the same."""
     connection.execute("SAVEPOINT example")
     for kind, what in steps:
-        newest = messages.newest_given(connection)
+        newest = ids.newest_given(connection)
         if kind == "post":
             calls = [(sender, [Post(None, "x", None, room=name)]) for sender, name in what]
             posting.store_all(connection, calls)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from freezegun import freeze_time
 
-from service.errors import StorageFull
 from service.storage.records import FOREVER, Muted, NonceReused, NotAMember, Post, Stored, UnknownRoom, UnknownUser
 from service.storage.sqlite import posting
 from tests.support.storage import LATER, NOW, add, ids_of, make_room, run, say, store_posts, unread_in
@@ -29,18 +28,6 @@ def test_any_number_is_stored_in_order(storage: SqliteStorage, reused: int | Non
     rows = storage.call(lambda c: c.execute("SELECT id, body FROM message WHERE id > 1 ORDER BY id").fetchall())
     assert rows == list(zip([outcome.id for outcome in stored], texts, strict=True))
     assert len({outcome.time for outcome in stored}) == 1
-
-
-def test_a_full_storage_knows_its_retries(storage: SqliteStorage) -> None:
-    """What is stored already is acknowledged again; the new and the changed are refused, each with its reason."""
-    alice, full = add(storage, "alice"), StorageFull("full")
-    say(storage, alice, "hi", nonce="n")
-    posts = [Post(None, "hi", "n"), Post(None, "ho", "n"), Post(None, "new", "m"), Post(None, "new", None)]
-    ((again, changed, *others),) = storage.call(posting.refuse_new, [(alice, posts)], full)
-    assert isinstance(again, Stored)
-    assert (again.id, again.fresh) == (1, False)
-    assert isinstance(changed, NonceReused)
-    assert others == [full, full]
 
 
 def to(room: str | None, nonce: str | None = None, created: str | None = None, text: str = "x") -> Post:

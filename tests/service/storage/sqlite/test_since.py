@@ -9,7 +9,8 @@ import pytest
 from freezegun import freeze_time
 
 from service.storage.records import NotAMember, Post, UnknownRoom
-from service.storage.sqlite import blocks, rooms, since
+from service.storage.sqlite import blocks, since
+from service.storage.statements import rooms
 from tests.support.rooms import act, join, make_ops
 from tests.support.storage import NOW, add, ids_of, make_room, run, say, skip_ids, store_posts
 

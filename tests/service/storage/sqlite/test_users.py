@@ -10,13 +10,12 @@ from service.storage.records import (
     DEFAULT_LIFETIME,
     MAX_ID,
     TOKENS_PER_USER,
-    PasswordChanged,
     Shown,
     UnknownToken,
     User,
 )
 from service.storage.sqlite import users
-from tests.support.storage import EXPIRY, LATER, NOW, add, say, token_of
+from tests.support.storage import LATER, NOW, add, say, token_of
 
 if TYPE_CHECKING:
     from service.storage.sqlite.engine import SqliteStorage
@@ -88,26 +87,6 @@ def test_a_login_without_a_token_pushes_none_out(storage: SqliteStorage) -> None
     assert columns(storage, "last_seen_at") == [LATER, LATER]
 
 
-def test_a_logout_ends_its_token_alone(storage: SqliteStorage) -> None:
-    """Another one of the account stays; one that is unknown changes nothing."""
-    alice = add(storage, "alice")
-    storage.call(users.log_in, User(alice, "alice", "hash of alice", None), b"l" * 32, NOW, 60)
-    for _ in range(2):
-        storage.call(users.log_out, b"l" * 32)
-    assert tokens(storage) == [(alice, token_of("alice"))]
-
-
-def test_a_change_of_password_is_done_once(storage: SqliteStorage) -> None:
-    """Of two that checked the same old password the second is refused, and changes neither hash nor tokens."""
-    user = User(add(storage, "alice"), "alice", "hash of alice", None)
-    storage.call(users.change_password, user, "first")
-    storage.call(users.log_in, user._replace(password_hash="first"), b"n" * 32, NOW, 60)
-    with pytest.raises(PasswordChanged):
-        storage.call(users.change_password, user, "second")
-    assert columns(storage, "password_hash") == ["first"]
-    assert tokens(storage) == [(1, b"n" * 32)]
-
-
 def test_markers_of_many_move_at_once(storage: SqliteStorage) -> None:
     """Each to its own id, none back, none beyond the newest message, and nobody else's."""
     ids = [add(storage, name) for name in ("alice", "bob", "carol", "dora")]
@@ -116,12 +95,3 @@ def test_markers_of_many_move_at_once(storage: SqliteStorage) -> None:
     storage.call(users.move_read_markers, [ids[1]], 3)
     storage.call(users.store_receipts, [Shown(user, 2, []) for user in ids[:2]] + [Shown(ids[2], MAX_ID, [])], NOW)
     assert columns(storage, "read_id") == [2, 3, 3, 0]
-
-
-def test_expired_tokens_are_counted(storage: SqliteStorage) -> None:
-    """What ends at this very moment goes as well."""
-    for name in ("alice", "bob"):
-        add(storage, name)
-    assert storage.call(users.delete_expired_tokens, NOW) == 0
-    assert storage.call(users.delete_expired_tokens, EXPIRY) == 2
-    assert tokens(storage) == []

@@ -1,0 +1,153 @@
+"""service/storage/postgres/writer.py: group commit, order among services, and what a failure costs whom."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from service.errors import StorageUnavailable
+from service.storage.news import Posted
+from service.storage.records import Stored, UnknownUser
+from tests.support.writers import Service, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from service.storage.postgres.connection import Connection
+    from tests.support.postgres import Cluster
+
+
+@pytest.fixture
+def url(database: str, cluster: Cluster) -> str:
+    """A database with a scratch table, and an account 1."""
+    name = database.rpartition("/")[2]
+    cluster.execute("CREATE TABLE chat.scratch (n bigint PRIMARY KEY)", name)
+    cluster.execute("GRANT ALL ON chat.scratch TO chat", name)
+    add_user(cluster, name, "alice")
+    return database
+
+
+def add_user(cluster: Cluster, database: str, name: str) -> None:
+    cluster.execute(
+        'WITH made AS (INSERT INTO chat."user" (name, look, password_hash, created_at) '
+        f"VALUES ('{name}', '{name}', 'x', '2026-11-21T09:30:00.000Z') RETURNING id) "
+        "INSERT INTO chat.marker (user_id, read_id, read_position, last_seen_at) SELECT id, 0, 0, '' FROM made",
+        database,
+    )
+
+
+@pytest.fixture
+def service(url: str) -> Iterator[Service]:
+    """One service."""
+    with serving(url) as (service,):
+        yield service
+
+
+@pytest.fixture
+def pair(url: str) -> Iterator[list[Service]]:
+    """Two services over one database."""
+    with serving(url, url) as services:
+        yield services
+
+
+def insert(connection: Connection, n: int) -> int:
+    connection.execute("INSERT INTO scratch VALUES (?)", (n,))
+    return n
+
+
+def refuse(connection: Connection) -> None:
+    raise UnknownUser("no")
+
+
+def stored(cluster: Cluster, url: str) -> list[int]:
+    return [n for (n,) in cluster.execute("SELECT n FROM chat.scratch ORDER BY n", url.rpartition("/")[2])]
+
+
+def outcomes(service: Service, kind: type | tuple[type, ...] = int) -> list[Any]:
+    return [item for item in service.told if isinstance(item, kind)]
+
+
+def test_outcomes_come_in_the_order_of_the_writes(service: Service, cluster: Cluster, url: str) -> None:
+    """Whatever the batches, each write's outcome is handed on once, in order."""
+    writes = [service.submit(insert, n) for n in range(1500)]
+    service.writer.wait(writes[-1])
+    assert outcomes(service) == list(range(1500)) == stored(cluster, url)
+
+
+def test_messages_alone_are_one_statement(service: Service) -> None:
+    """They are stored in order, with ids that follow each other."""
+    released = service.hold()
+    writes = [service.post(1, f"a{n}", f"b{n}") for n in range(3)]
+    released.set()
+    ids = [outcome.id for write in writes for outcome in service.result(write)]
+    assert ids == [1, 2, 3, 4, 5, 6]
+    assert service.say(1, "c") == 7
+
+
+def test_a_refusal_concerns_only_its_own_write(service: Service, cluster: Cluster, url: str) -> None:
+    """A write that is refused leaves the others of its batch alone."""
+    released = service.hold()
+    writes = [service.submit(insert, 1), service.submit(refuse), service.submit(insert, 2)]
+    released.set()
+    service.writer.wait(writes[-1])
+    assert [type(write.error) for write in writes] == [type(None), UnknownUser, type(None)]
+    assert stored(cluster, url) == [1, 2]
+
+
+@pytest.mark.parametrize("bug", [lambda _: 1 / 0, lambda connection: insert(connection, 1)])
+def test_a_bug_in_one_write_spares_the_others(
+    service: Service, cluster: Cluster, url: str, bug: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A write that raises is logged and undone; its batch is stored without it, each once."""
+    released = service.hold()
+    writes = [service.submit(insert, 1), service.submit(bug), service.post(1, "a"), service.submit(insert, 2)]
+    released.set()
+    service.writer.wait(writes[-1])
+    assert isinstance(writes[1].error, ZeroDivisionError | psycopg.errors.UniqueViolation)
+    assert [write.error for write in writes if write is not writes[1]] == [None] * 3
+    assert stored(cluster, url) == [1, 2]
+    assert "a write failed" in caplog.text
+
+
+def test_each_service_hears_of_the_other_once_in_order(pair: list[Service]) -> None:
+    """Under load each sees all messages, its own as outcomes and the other's as news, in the order of their ids."""
+
+    def talk(service: Service, name: str) -> None:
+        for n in range(150):
+            service.post(1, f"{name}{n}")
+            if n % 10 == 0:
+                service.submit(lambda _: None)
+
+    talkers = [threading.Thread(target=talk, args=(service, name)) for service, name in zip(pair, "ab", strict=True)]
+    for talker in talkers:
+        talker.start()
+    for talker in talkers:
+        talker.join()
+    for service in pair:
+        service.wait_for(lambda told: len(ids_of(told)) >= 300)
+        assert ids_of(service.told) == list(range(1, 301))
+
+
+def ids_of(told: list[Any]) -> list[int]:
+    """The ids of the messages that a service was told of, as they came."""
+    ids: list[int] = []
+    for item in told:
+        if isinstance(item, Posted):
+            ids.append(item.id)
+        elif isinstance(item, list):
+            ids += [each.id for each in item if isinstance(each, Stored)]
+    return ids
+
+
+def test_closing_stores_what_was_submitted_and_refuses_the_rest(url: str, cluster: Cluster) -> None:
+    """The end drains the queue; a later write ends at once, and says that nothing was stored."""
+    service = Service(url)
+    for n in range(50):
+        service.submit(insert, n)
+    service.close()
+    assert stored(cluster, url) == list(range(50))
+    with pytest.raises(StorageUnavailable, match="stopping"):
+        service.call(insert, 99)
