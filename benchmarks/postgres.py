@@ -15,14 +15,14 @@ import threading
 import time
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.cells import RUNS, Cell, Target
 from benchmarks.load import TEXT, Crowd, Meter, Reader, Span, fan_out, ping_pong
 from benchmarks.peers import CORES, ROOT, CellError, Chat, Client, Skipped
 from service.accounts.authentication import new_token
 from service.clock import format_time, utcnow
-from service.storage import open_storage
+from service.storage import init_db, open_storage
 from tests.support.postgres import Cluster, MissingError
 
 if TYPE_CHECKING:
@@ -50,10 +50,11 @@ SETTINGS: Final = {
 @contextmanager
 def running_postgres(**settings: str) -> Iterator[Cluster]:
     """Yields a cluster on the disk, where SQLite's files are, too, and on the service's core. Raises Skipped."""
+    options: dict[str, Any] = SETTINGS | settings
     own = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {CORES[0]})  # its processes inherit that
     try:
-        cluster = Cluster(Path(tempfile.gettempdir()), **{**SETTINGS, **settings})
+        cluster = Cluster(Path(tempfile.gettempdir()), **options)
     except MissingError as error:
         raise Skipped(str(error)) from None
     finally:
@@ -62,12 +63,19 @@ def running_postgres(**settings: str) -> Iterator[Cluster]:
         yield cluster
 
 
+def new_database(cluster: Cluster) -> str:
+    """Makes one with the chat's schema, as it is outside tests; returns its URL."""
+    url = cluster.create(empty=True)
+    init_db(url)
+    return url
+
+
 def beside_sqlite(span: Span, runs: int = RUNS) -> dict[str, float]:
     """Measures each load over PostgreSQL and over SQLite in turn; gives the one, and its share of the other."""
     figures: dict[str, float] = {}
     with running_postgres() as cluster:
         for name, measure in LOADS.items():
-            rounds = [[_measure_once(measure, span, db) for db in (cluster.create(), "")] for _ in range(runs)]
+            rounds = [[_measure_once(measure, span, db) for db in (new_database(cluster), "")] for _ in range(runs)]
             figures[f"{name} /s"] = statistics.median(over for over, _ in rounds)
             figures[f"{name} ratio"] = statistics.median(over / beside for over, beside in rounds)
     return figures
@@ -85,7 +93,7 @@ def _measure_once(measure: Callable[[Peer, Span], dict[str, float]], span: Span,
 def two_services(span: Span, login_seconds: float, listeners: int = LISTENERS) -> dict[str, float]:
     """Measures how soon a message is at clients of its sender's service, and of the other; and logins at both."""
     with running_postgres() as cluster:
-        return _across(cluster.create(), span, listeners) | _logins(cluster.create(), login_seconds)
+        return _across(new_database(cluster), span, listeners) | _logins(new_database(cluster), login_seconds)
 
 
 def _across(url: str, span: Span, listeners: int) -> dict[str, float]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks import generate
 from benchmarks.cells import Cell, Target
 from benchmarks.history import TIMES, p99, read_pages, time_each
-from benchmarks.postgres import call_back, running_postgres
+from benchmarks.postgres import call_back, new_database, running_postgres
 from service.accounts.authentication import new_token
 from service.clock import format_time, utcnow
 from service.storage import open_storage
@@ -113,7 +113,7 @@ def make(cluster: Cluster, count: int) -> str:
     """Makes a database with `count` messages, and returns its URL. Reports its progress on stderr."""
     import psycopg  # noqa: PLC0415 (not everybody has it)
 
-    url, started_at = cluster.create(), time.perf_counter()
+    url, started_at = new_database(cluster), time.perf_counter()
     pool = random.Random(1).choices(generate.make_words(), k=500)  # noqa: S311
     values = {
         "count": count, "users": generate.USERS, "rooms": generate.ROOMS, "talks": generate.TALKS,
