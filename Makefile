@@ -198,7 +198,7 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/postgres.stamp | $(VENV)/venv.st
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
-$(VENV)/bench.stamp: requirements-bench.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
+$(VENV)/bench.stamp: requirements-bench.txt $(VENV)/postgres.stamp | $(VENV)/venv.stamp
 	@echo 'Adding the benchmark tools to $(VENV) (once; needs the network) ...'
 	@$(PIP) -r requirements-bench.txt
 	@touch $@
