@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from service.storage.postgres.connection import Connection
     from tests.support.postgres import Cluster
     from tests.support.writers import Service
 
@@ -56,3 +58,13 @@ def pair(url: str) -> Iterator[list[Service]]:
 
     with serving(url, url) as services:
         yield services
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[Connection]:
+    """A connection to an empty chat."""
+    from service.storage.postgres import address
+    from service.storage.postgres.connection import connect
+
+    with closing(connect(address.parse(database))) as connection:
+        yield connection
