@@ -97,7 +97,7 @@ questions: st.SearchStrategy[Question] = st.tuples(
 )
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     """The search of an engine, over users and rooms."""
     if request.param == "sqlite":
