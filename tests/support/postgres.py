@@ -43,8 +43,8 @@ CREATE TABLE chat.stopped (now text);
 ALTER FUNCTION chat.chat_now() RENAME TO moving_now;
 CREATE FUNCTION chat.chat_now() RETURNS text LANGUAGE sql VOLATILE SET search_path = chat, pg_temp
     AS $$ SELECT coalesce((SELECT now FROM stopped), moving_now()) $$;
-CREATE FUNCTION chat.stop_time(time text) RETURNS void LANGUAGE sql VOLATILE SET search_path = chat, pg_temp
-    AS $$ DELETE FROM stopped; INSERT INTO stopped SELECT time WHERE time IS NOT NULL $$;
+CREATE FUNCTION chat.stop_time(moment text) RETURNS void LANGUAGE sql VOLATILE SET search_path = chat, pg_temp
+    AS $$ DELETE FROM stopped; INSERT INTO stopped SELECT moment WHERE moment IS NOT NULL $$;
 ALTER TABLE chat.stopped OWNER TO {ROLE};
 ALTER FUNCTION chat.chat_now() OWNER TO {ROLE};
 ALTER FUNCTION chat.stop_time(text) OWNER TO {ROLE};

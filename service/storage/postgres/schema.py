@@ -104,7 +104,7 @@ def prepare(url: str, migrations: Path = MIGRATIONS) -> str:
         if found == known[-1]:
             _check_fit(connection, place)
             return "current"
-        return _upgrade(connection, place, migrations)
+        return _upgrade(connection, place, migrations, known)
 
 
 def read_revision(url: str) -> str | None:
@@ -134,7 +134,7 @@ def _read_revision(connection: Connection, schema: str, known: Sequence[str]) ->
         )
     try:
         row = connection.run("SELECT version_num FROM alembic_version").fetchone()
-    except psycopg.errors.InsufficientPrivilege:
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable):  # no USAGE: no table is found
         raise SchemaError(_lacks_rights(connection, schema)) from None
     if row is not None and row[0] not in known:
         raise SchemaError(
@@ -162,7 +162,7 @@ def _check_fit(connection: Connection, place: address.Address) -> None:
 
 
 # -- creation and upgrade ---------------------------------------------------------------------------------------------
-def _upgrade(connection: Connection, place: address.Address, migrations: Path) -> str:
+def _upgrade(connection: Connection, place: address.Address, migrations: Path, known: Sequence[str]) -> str:
     """Runs the missing migrations in one transaction. Of two programs at once the second finds nothing to do."""
     import alembic.command  # noqa: PLC0415 (see the module's first lines)
     import alembic.config  # noqa: PLC0415
@@ -188,14 +188,14 @@ def _upgrade(connection: Connection, place: address.Address, migrations: Path) -
     try:
         with engine.begin() as bound:
             config.attributes["connection"] = bound
-            before = _make_ready(connection, place.schema, revisions(migrations))
+            before = _make_ready(connection, place.schema, known)
             rights = Rights() if before is None else _find_rights(connection, place.schema)
             alembic.command.upgrade(config, "head")
             _grant(connection, place.schema, rights)
     except (psycopg.Error, sqlalchemy.exc.DBAPIError) as error:
         cause = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
         raise SchemaError(f"cannot make the schema {place.schema}: {_say(cause)}; it was left as it was") from error
-    return "created" if before is None else "upgraded"
+    return "created" if before is None else "current" if before == known[-1] else "upgraded"
 
 
 def _make_ready(connection: Connection, schema: str, known: Sequence[str]) -> str | None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _EPOCH: Final = "1970-01-01T00:00:00.000Z"  # when the service's own account was made, and last seen
 _LOG_IN: Final = "SELECT * FROM chat_log_in(%s, %s, %s, %s, %s, %s, %s)"
-_ADD: Final = """
+ADD: Final = """
     WITH added AS (
         INSERT INTO "user" (name, look, password_hash, created_at) VALUES (%s, %s, %s, %s) RETURNING id, created_at
     )
@@ -45,7 +45,7 @@ _ADD: Final = """
 def add(connection: Connection, name: str, look: str, password_hash: str, now: str) -> int:
     names.check_free(connection, name, look)
     bans.check_name(connection, name)
-    ((user_id,),) = connection.run(_ADD, (name, look, password_hash, now)).fetchall()
+    ((user_id,),) = connection.run(ADD, (name, look, password_hash, now)).fetchall()
     bans.take_over(connection, user_id, name)
     return int(user_id)
 
@@ -81,7 +81,7 @@ def _log_in(
     ((refusal, *found, rooms),) = connection.run(
         _LOG_IN, (*user, token_hash, now, lifetime, TOKENS_PER_USER)
     ).fetchall()
-    login = Login(*found, rooms=() if rooms is None else [RoomView(*row) for row in msgspec.json.decode(rooms)])
+    login = Login(*found)
     match refusal:
         case "token":
             raise UnknownToken
@@ -91,7 +91,7 @@ def _log_in(
             raise AccountDisabled(user[1] or "")
         case "banned":
             raise Banned(login.muted_until or "")
-    return login
+    return login if rooms is None else login._replace(rooms=[RoomView(*row) for row in msgspec.json.decode(rooms)])
 
 
 def note_presence(connection: Connection, user_id: int, now: str) -> None:

@@ -59,7 +59,7 @@ class Writer(WriteQueue):
         *,
         node_name: str = "",
         figures: Callable[[], Mapping[str, float]] | None = None,
-        upkeep: Callable[[Connection], bool] = lambda _: False,
+        upkeep: Callable[[Connection], bool] | None = None,
         capacity: int = QUEUE,
         batch: int = BATCH,
     ) -> None:
@@ -78,7 +78,7 @@ class Writer(WriteQueue):
         self._hurrying = False
         self._is_sent = False  # whether the server may have committed the batch
         self._quiet_at = 0.0  # monotonic; when upkeep holds nobody up
-        self._upkeep_due = True
+        self._upkeep_due = upkeep is not None
         self._trouble = ""  # the error of the last attempt, so that it is logged once, not for each batch
         self._refused = 0  # writes refused since that log line
         self.written = 0  # writes that were stored
@@ -134,7 +134,8 @@ class Writer(WriteQueue):
             self._link.leave()
             self.close()
             self._abandon(batch or [])
-            self._bell.close()
+            with self._lock:
+                self._bell.close()
 
     def _pause(self) -> float:
         """Returns how long the thread may wait for a write, in seconds."""
@@ -335,13 +336,14 @@ class Writer(WriteQueue):
             self._commit([SqlWrite(self._node.clear_away, ())])
 
     def _keep_house(self) -> None:
-        piece: SqlWrite[bool] = SqlWrite(self._upkeep, ())
-        self._commit([piece])
-        self._upkeep_due = piece.error is None and piece.result
-        self._quiet_at = 0.0
+        if self._upkeep is not None:
+            piece: SqlWrite[bool] = SqlWrite(self._upkeep, ())
+            self._commit([piece])
+            self._upkeep_due = piece.error is None and piece.result
+            self._quiet_at = 0.0
 
     def _put_upkeep_off(self) -> None:
-        self._upkeep_due = True
+        self._upkeep_due = self._upkeep is not None
         self._quiet_at = time.monotonic() + _QUIET
 
     # -- who is present -----------------------------------------------------------------------------------------------
