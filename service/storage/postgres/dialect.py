@@ -19,7 +19,7 @@ _SEEN: Final = ("m.seen_at", "(SELECT seen_at FROM seen WHERE seen.id = m.id)")
 FORMS: Final[Mapping[str, str]] = {
     connection.BEGIN_STATE: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     connection.END_STATE: "COMMIT",
-    ids.NEWEST: "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM message_id",
+    ids.NEWEST: "SELECT last_value FROM message_id",
     operators.PERSON: operators.PERSON.replace(
         "last_seen_at", "(SELECT last_seen_at FROM marker WHERE user_id = user.id)"
     ),
