@@ -26,6 +26,7 @@ CA =
 CERTS = certs
 NAMES =
 CELL = all
+BENCH =
 PEER = ngircd
 SECONDS = 60
 PYTHON ?= python3
@@ -132,8 +133,11 @@ format: $(VENV)/dev.stamp ## put the code into the house's format
 	@$(BIN)/ruff format .
 	@$(DENO) fmt --quiet
 
-bench: $(VENV)/bench.stamp ## measure all, beside ngircd where it is installed [CELL=fan100] [PEER=none]
-	@$(BIN)/python -m benchmarks '$(CELL)' '$(PEER)'
+bench: $(VENV)/bench.stamp ## measure all, beside ngircd where it is installed [CELL=fan100] [PEER=none] [BENCH=all]
+	@$(BIN)/python -m benchmarks '$(CELL)' '$(PEER)' $(if $(BENCH),'$(BENCH)')
+
+scale-model: $(VENV)/bench.stamp ## say what breaks first with many services over one PostgreSQL, from figures of this machine
+	@$(BIN)/python -m benchmarks.scale
 
 attacks: $(VENV)/run.stamp ## attack a service of our own within this machine, and time what others suffer [CELL=pages]
 	@$(BIN)/python -m benchmarks.attacks '$(CELL)'
@@ -194,7 +198,7 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/postgres.stamp | $(VENV)/venv.st
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
-$(VENV)/bench.stamp: requirements-bench.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
+$(VENV)/bench.stamp: requirements-bench.txt $(VENV)/postgres.stamp | $(VENV)/venv.stamp
 	@echo 'Adding the benchmark tools to $(VENV) (once; needs the network) ...'
 	@$(PIP) -r requirements-bench.txt
 	@touch $@
@@ -211,4 +215,4 @@ $(VENV)/fuzz.stamp: requirements-fuzz.txt $(VENV)/run.stamp | $(VENV)/venv.stamp
 		echo "atheris does not install here ($(VENV)/fuzz.log says why); it needs Linux and CPython 3.11 to 3.14" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help install run_server run_client init-db backup certs test test-postgres postgres test-browsers soak-web pictures screens soak soak-postgres lint format bench attacks profile fuzz dist lock clean
+.PHONY: help install run_server run_client init-db backup certs test test-postgres postgres test-browsers soak-web pictures screens soak soak-postgres lint format bench scale-model attacks profile fuzz dist lock clean

@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
@@ -35,9 +34,10 @@ from service.wire.limits import DEFAULT_PAGE, DEFAULT_SEARCH_PAGE, MAX_ID
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from benchmarks.peers import Peer
+    from service.storage.contract import Storage
 
 TIMES: Final = 300  # reads of each page, and logins of each user
 SEARCHES: Final = 40  # of each kind
@@ -60,7 +60,7 @@ def _opened(path: Path) -> Iterator[SqliteStorage]:
         storage.close()
 
 
-def _time(count: int, work: Callable[[], object]) -> list[float]:
+def time_each(count: int, work: Callable[[], object]) -> list[float]:
     """Returns how long each of `count` calls took, in milliseconds."""
     times = []
     for _ in range(count):
@@ -70,7 +70,7 @@ def _time(count: int, work: Callable[[], object]) -> list[float]:
     return times
 
 
-def _p99(times: list[float]) -> float:
+def p99(times: list[float]) -> float:
     return sorted(times)[len(times) * 99 // 100]
 
 
@@ -85,47 +85,55 @@ def _draw_talk(connection: sqlite3.Connection, choose: random.Random) -> tuple[i
 
 
 def pages(path: Path) -> dict[str, float]:
-    """Measures pages of 50: the newest and any other of the main room and of a talk; unseen messages; and `since`.
-
-    That is read by who is in all rooms, from any id: as it is, and with the main room silent; and by somebody new, from
-    0 on, who finds nothing.
-    """
+    """Measures pages of 50 as `read_pages` does, and `since` with the main room silent, and by who finds nothing."""
     choose = random.Random(1)  # noqa: S311
     with _opened(path) as storage:
         (newest,) = storage.read(lambda c: c.execute("SELECT max(id) FROM message").fetchone())
-        talks = [storage.read(_draw_talk, choose) for _ in range(TIMES)]
-
-        def read(query: Callable[..., object], *arguments: object) -> None:
-            query(*arguments)
-            storage.release()  # as a session does before it waits for its client
-
-        def before() -> int | None:
-            return choose.choice((None, choose.randrange(newest)))
-
-        def since(user_id: int, after: int) -> None:
-            read(partial(storage.since_page, rooms=True, deleted_after=FOREVER), user_id, after, DEFAULT_PAGE)
-
-        room = _time(TIMES, lambda: read(storage.history_page, None, before(), None, DEFAULT_PAGE))
-        talk = _time(TIMES, lambda: read(storage.history_page, choose.choice(talks), before(), None, DEFAULT_PAGE))
-        missed = _time(
-            TIMES, lambda: read(storage.missed_page, choose.randint(1, generate.USERS), MAX_ID, DEFAULT_PAGE)
-        )
-        busy = _time(TIMES, lambda: since(1, choose.randrange(newest)))
+        figures = read_pages(storage, newest, [storage.read(_draw_talk, choose) for _ in range(TIMES)])
         with patch.object(since_statements, "_IN_MAIN", "SELECT 1 LIMIT 0"):
-            quiet = _time(TIMES, lambda: since(1, choose.randrange(newest)))
-            empty = _time(TIMES, lambda: since(generate.USERS + 1, 0))
-    return {
-        "room p50 ms": statistics.median(room),
-        "room p99 ms": _p99(room),
-        "talk p50 ms": statistics.median(talk),
-        "talk p99 ms": _p99(talk),
-        "missed p50 ms": statistics.median(missed),
-        "since p50 ms": statistics.median(busy),
-        "since p99 ms": _p99(busy),
+            quiet = time_each(TIMES, lambda: _read_since(storage, 1, choose.randrange(newest)))
+            empty = time_each(TIMES, lambda: _read_since(storage, generate.USERS + 1, 0))
+    return figures | {
         "main silent p50 ms": statistics.median(quiet),
-        "main silent p99 ms": _p99(quiet),
+        "main silent p99 ms": p99(quiet),
         "none found p50 ms": statistics.median(empty),
     }
+
+
+def read_pages(storage: Storage, newest: int, talks: Sequence[tuple[int, int]]) -> dict[str, float]:
+    """Measures pages of 50: the newest and any other of the main room and of a talk; unseen messages; and `since`.
+
+    That is read by who is in all rooms, from any id.
+    """
+    choose = random.Random(1)  # noqa: S311
+
+    def read(query: Callable[..., object], *arguments: object) -> None:
+        query(*arguments)
+        storage.release()  # as a session does before it waits for its client
+
+    def before() -> int | None:
+        return choose.choice((None, choose.randrange(newest)))
+
+    room = time_each(TIMES, lambda: read(storage.history_page, None, before(), None, DEFAULT_PAGE))
+    talk = time_each(TIMES, lambda: read(storage.history_page, choose.choice(talks), before(), None, DEFAULT_PAGE))
+    missed = time_each(
+        TIMES, lambda: read(storage.missed_page, choose.randint(1, generate.USERS), MAX_ID, DEFAULT_PAGE)
+    )
+    since = time_each(TIMES, lambda: _read_since(storage, 1, choose.randrange(newest)))
+    return {
+        "room p50 ms": statistics.median(room),
+        "room p99 ms": p99(room),
+        "talk p50 ms": statistics.median(talk),
+        "talk p99 ms": p99(talk),
+        "missed p50 ms": statistics.median(missed),
+        "since p50 ms": statistics.median(since),
+        "since p99 ms": p99(since),
+    }
+
+
+def _read_since(storage: Storage, user_id: int, after: int) -> None:
+    storage.since_page(user_id, after, DEFAULT_PAGE, rooms=True, deleted_after=FOREVER)
+    storage.release()
 
 
 def searches(path: Path) -> dict[str, float]:
@@ -161,7 +169,7 @@ def searches(path: Path) -> dict[str, float]:
                     storage.search_page(draw(), me, partner, None, DEFAULT_SEARCH_PAGE)
                 storage.release()
 
-            times = _time(SEARCHES, search)
+            times = time_each(SEARCHES, search)
             figures[f"{kind} p50 ms"] = statistics.median(times)
             if kind in ("common", "rare", "hostile"):
                 figures[f"{kind} max ms"] = max(times)
@@ -184,8 +192,8 @@ def logins(path: Path) -> dict[str, float]:
                 users.resume(connection, token, now)
                 connection.execute("COMMIT")
 
-            times = _time(TIMES, log_in)
-            figures |= {f"{unread} p50 ms": statistics.median(times), f"{unread} p99 ms": _p99(times)}
+            times = time_each(TIMES, log_in)
+            figures |= {f"{unread} p50 ms": statistics.median(times), f"{unread} p99 ms": p99(times)}
     return figures
 
 

@@ -36,6 +36,10 @@ class CellError(Exception):
     """A cell could not be measured; the text says how far it got."""
 
 
+class Skipped(Exception):  # noqa: N818 (it is no fault)
+    """A cell needs a program that is not here; the text says which, and how to get it."""
+
+
 class Client:
     """One connection, logged in; then non-blocking."""
 
@@ -148,7 +152,7 @@ class Peer:
 
 
 class Chat(Peer):
-    """This service; its database is chat.db in `folder`, created if missing."""
+    """This service; its database is chat.db in `folder`, created if missing, or `db`."""
 
     name = "chat"
     entered = b'"type":"login_ok"'
@@ -156,9 +160,9 @@ class Chat(Peer):
     direct = b'"type":"direct"'
     joined = b'"type":"room"'
 
-    def __init__(self, folder: Path, *more: str) -> None:
+    def __init__(self, folder: Path, *more: str, db: str = "") -> None:
         """`more` are further options."""
-        options = [*more, "--db", str(folder / "chat.db"), "--bcrypt-cost", "4", "--max-connections", "0"]
+        options = [*more, "--db", db or str(folder / "chat.db"), "--bcrypt-cost", "4", "--max-connections", "0"]
         options += ["--max-per-address", "0", "--login-rate", "0", "--rate", "0"]
         super().__init__([sys.executable, "-m", "service", "0", *options], folder / "chat.log")
         self.port = int(self.await_line(r"listening on .*:(\d+),")[1])

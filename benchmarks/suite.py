@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import bare, history, idle, load, rooms, web
+from benchmarks import bare, history, idle, load, postgres, postgres_history, rooms, web
 from benchmarks.cells import RUNS, medians
 from benchmarks.peers import CORES, Chat, Ngircd, use_all_descriptors
 
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from benchmarks.cells import Cell, Results
 
 PEERS: Final[dict[str, type[Chat | Ngircd]]] = {kind.name: kind for kind in (Chat, Ngircd)}
-CELLS: Final[dict[str, Cell]] = load.CELLS | rooms.CELLS | web.CELLS | bare.CELLS | idle.CELLS | history.CELLS
+CELLS: Final[dict[str, Cell]] = (
+    load.CELLS | rooms.CELLS | web.CELLS | postgres.CELLS | bare.CELLS | idle.CELLS | history.CELLS
+    | postgres_history.CELLS
+)  # fmt: skip
+OVER_POSTGRES: Final = frozenset((*postgres.CELLS, *postgres_history.CELLS))  # skipped where that is not installed
+LONG: Final = frozenset(postgres_history.CELLS)  # what takes many minutes before it is measured
 
 
 def prepare_machine() -> None:

@@ -8,7 +8,7 @@ ChatError
     ├── ConfigError         a setting is invalid, or cannot be met
     ├── SchemaError         the database is of another version, or another program's
     ├── FileError           a database or backup file is in use, damaged, in the way, or cannot be created
-    └── StorageUnavailable  the database cannot be read or written just now; nothing was changed
+    └── StorageUnavailable  the database cannot be read or written just now; nothing was changed, but for `maybe`
         ├── StorageDamaged      because the file is damaged
         └── StorageFull         because no space is left for messages
 """
@@ -97,9 +97,14 @@ class FileError(ServiceError):
 
 
 class StorageUnavailable(ServiceError):  # noqa: N818 (named as its code on the wire)
-    """The database is locked, full, read-only or gone. Nothing was stored, unless `maybe`; another attempt is safe."""
+    """The database is locked, full, read-only or gone. Nothing was stored; another attempt is safe.
 
-    maybe = False  # whether it may have been stored all the same: an answer was lost
+    Where it is `maybe`, a server was lost while it stored this, and nobody knows yet whether it has.
+    """
+
+    def __init__(self, message: str = "", *, maybe: bool = False) -> None:
+        super().__init__(message)
+        self.maybe = maybe
 
 
 class StorageFull(StorageUnavailable):

@@ -7,7 +7,7 @@ once: `Session` holds a lock round it.
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -62,6 +62,8 @@ from service.wire.protocol import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+_UNSURE: Final = "Perhaps sent: the server lost its database just then. It is tried again, and nobody gets it twice: "
 
 
 def _utc_now() -> datetime:
@@ -302,6 +304,8 @@ class Model:
             return []  # the user asked for nothing; the messages stay unseen and are offered again
         lines = self.arrivals.give_up(request) if isinstance(request, Opening) else []
         reason, then = one_line(error.message), self.rooms.next_step(error, request)
+        if isinstance(request, (Pm, Dm)) and error.maybe is True:
+            return [Line(("trouble", _UNSURE), ("", body(_text(request))))]
         if isinstance(request, (Pm, Dm)):
             # EDIT would send the same again, where the server knows no such kind.
             self.unsent = replace(request, kind=UNSET) if error.code == "unknown_kind" else request

@@ -61,6 +61,7 @@ class Limits:
     pending: int = 200  # messages that may wait for their ack; somebody types ahead, nobody piles up
     held: int = 2_000  # events kept back while older messages are fetched; more live messages are fetched, too
     page: int = MAX_PAGE  # messages to fetch at once
+    again: float = 2.0  # seconds until a message is sent again of which the server does not know whether it is stored
 
 
 class State(Enum):
@@ -247,7 +248,7 @@ class Link:
 
     def _transmit(self, message: PendingMessage, connection: Connection) -> None:
         def finish(reply: Future[AnyEvent]) -> None:
-            if reply.exception() is None:
+            if reply.exception() is None and not message.rests:
                 message.reply.set_result(reply.result())
 
         with suppress(ConnectionLostError):  # then it goes with the next connection
@@ -261,7 +262,14 @@ class Link:
     def _receive(self, event: AnyEvent, request: AnyCommand | None) -> None:
         if isinstance(request, (Pm, Dm)):
             with self._lock:  # before it is shown: a message is never pending and stored at once
-                self._pending.remove(request)
+                was_unsure = self._pending.is_unsure(request)
+                is_unsure = self._pending.keep_unsure(request, event)
+                if not is_unsure:
+                    self._pending.remove(request)
+            if is_unsure:
+                self._work.set()  # for the next try
+                if was_unsure:
+                    return  # that was said at the first time
         if self._held is not None and self._hold(event, request):
             return
         if isinstance(event, LoginOkReply):
@@ -329,10 +337,20 @@ class Link:
                 self._finish(ConnectionLostError(str(error)))
 
     def _wait_for_work(self) -> bool:
-        """Waits for a loss or `follow`; False once the owner has left."""
-        self._work.wait()
+        """Waits for a loss or `follow`; False once the owner has left. Meanwhile sends again what rests."""
+        while not self._work.wait(self._limits.again if self._pending.any_rests else None):
+            self._send_again()
         self._work.clear()  # before the look at the state, which `leave` changes first
         return self._state is not State.LEFT
+
+    def _send_again(self) -> None:
+        with self._lock:
+            connection = self._open_connection()
+            if connection is None:
+                return  # they go with the next one
+            resting = self._pending.take_resting()
+        for message in resting:
+            self._transmit(message, connection)
 
     def _pause(self, seconds: float) -> None:
         self._hurry.wait(seconds)

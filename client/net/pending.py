@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from client.net.connection import new_nonce
-from service.wire.protocol import AnyEvent, Dm, Pm
+from service.wire.protocol import AnyEvent, Dm, ErrorReply, Pm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,8 @@ class PendingMessage:
     command: Message
     reply: Future[AnyEvent] = field(default_factory=Future)
     sent_on: Connection | None = None  # the connection that it was last sent on
+    is_unsure: bool = False  # the server may have stored it, and does not know: only an ack or a refusal tells
+    rests: bool = False  # until it is sent again on that connection
 
     @property
     def room(self) -> str:
@@ -65,11 +67,38 @@ class Pending:
         """Lets a message go: its reply is here."""
         self._messages.pop(command.nonce or "", None)
 
+    def is_unsure(self, command: Message) -> bool:
+        """Whether the server did not know, at an earlier try, whether it has stored the message."""
+        message = self._messages.get(command.nonce or "")
+        return message is not None and message.is_unsure
+
+    def keep_unsure(self, command: Message, reply: AnyEvent) -> bool:
+        """Keeps a message whose reply leaves open whether it is stored; returns whether it does.
+
+        Once that is open, a later try of which nothing was stored does not settle it.
+        """
+        message = self._messages.get(command.nonce or "")
+        if message is None or not isinstance(reply, ErrorReply) or reply.code != "storage_unavailable":
+            return False
+        message.is_unsure = message.rests = message.is_unsure or reply.maybe is True
+        return message.is_unsure
+
+    @property
+    def any_rests(self) -> bool:
+        return any(message.rests for message in self._messages.values())
+
+    def take_resting(self) -> list[PendingMessage]:
+        """Those to send again, in their order."""
+        resting = [message for message in self._messages.values() if message.rests]
+        for message in resting:
+            message.rests = False
+        return resting
+
     def move_to(self, connection: Connection) -> list[PendingMessage]:
         """Those not sent on this connection yet; from here on they count as sent on it."""
         moved = [message for message in self._messages.values() if message.sent_on is not connection]
         for message in moved:
-            message.sent_on = connection
+            message.sent_on, message.rests = connection, False
         return moved
 
     def take_stray(self, rooms: Mapping[str, str]) -> list[PendingMessage]:

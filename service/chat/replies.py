@@ -65,11 +65,13 @@ def explain(error: Exception, command: Command | None, peer: str, contact: str =
         reply.retry_after = UNSET if error.retry_after is None else error.retry_after
     elif isinstance(error, StorageUnavailable):
         reply.code = "storage_unavailable"
-        reply.message = (
-            "there is no space left on the server; nothing was stored. Tell who runs it"
-            if isinstance(error, StorageFull)
-            else "the database cannot be used just now; nothing was stored, try again"
-        )
+        reply.maybe = True if error.maybe else UNSET
+        if isinstance(error, StorageFull):
+            reply.message = "there is no space left on the server; nothing was stored. Tell who runs it"
+        elif error.maybe:
+            reply.message = "the database was lost just then, so this may be done or not; look before you do it again"
+        else:
+            reply.message = "the database cannot be used just now; nothing was stored, try again"
     else:
         incident = secrets.token_hex(4)
         _log.error("incident %s: %s %s", incident, reply.command or "connection", peer, exc_info=error)

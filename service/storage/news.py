@@ -123,7 +123,8 @@ class PresenceKnown(Struct, frozen=True, tag="known"):
 class HistoryCut(Struct, frozen=True, tag="cut"):
     """What clients hold may be wrong: the database has lost commits, and with them the messages from one id to another.
 
-    Both are 0 where none was lost, but this service was away from it for so long that it has missed events.
+    There are none of these where `lost_to` is not beyond 0: then this service was away from the database for so long
+    that it has missed events.
     """
 
     lost_from: int = 0

@@ -587,13 +587,17 @@ class PongReply(Reply, tag="pong"):
 
 
 class ErrorReply(Reply, tag="error"):
-    """A refusal. `message` is for people; after a `fatal` one the service closes; `retry_after` is in seconds."""
+    """A refusal. `message` is for people; after a `fatal` one the service closes; `retry_after` is in seconds.
+
+    With `maybe` what was asked for may be stored or not: the service itself does not know.
+    """
 
     code: str
     message: str
     command: str | UnsetType = UNSET
     retry_after: float | UnsetType = UNSET
     fatal: bool | UnsetType = UNSET
+    maybe: bool | UnsetType = UNSET
 
 
 class ByeReply(Reply, tag="bye"):

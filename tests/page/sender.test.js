@@ -169,6 +169,19 @@ test('what the service cannot store just now is sent again by itself', async () 
   assert.equal(sent(socket()).length, 2);
 });
 
+test('what the service may have stored is sent again with the same nonce until its ack', async () => {
+  const { session, socket, clock } = await playIn();
+  session.say('#', 'hi');
+  for (const maybe of [true, undefined]) {
+    socket().answer('pm', { type: 'error', code: 'storage_unavailable', message: 'not known', maybe });
+    clock.pass(5000);
+  }
+  assert.equal(new Set(sent(socket()).map(({ nonce }) => nonce)).size, 1);
+  assert.equal(sent(socket()).length, 3);
+  socket().answer('pm', { type: 'ack', command: 'pm', id: 18, time: TIME });
+  assert.deepEqual(shown(session).pending, []);
+});
+
 test('a text stays with who wrote it where it cannot be taken', async () => {
   const { session } = await playIn();
   assert.match(session.say('#', '')?.text ?? '', /Write something/);

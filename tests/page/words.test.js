@@ -23,6 +23,8 @@ Deno.test('an error is a sentence of the service, with what to do next', () => {
       error('rate_limited', 'too many; try again in 9 seconds', { retry_after: 9 }),
       'Too many; try again in 9 seconds.',
     ],
+    [error('storage_unavailable', 'nothing was stored'), 'Nothing was stored. Try again in a while.'],
+    [error('storage_unavailable', 'this may be done; look', { maybe: true }), 'This may be done; look.'],
     [error('something_new', 'later...'), 'Later.'],
     [error('toString', ''), ''],
   ];

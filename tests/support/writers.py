@@ -6,9 +6,10 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from service.storage.news import Posted
 from service.storage.postgres import address, posting
 from service.storage.postgres.writer import Writer
-from service.storage.records import Post
+from service.storage.records import Post, Stored
 from service.storage.writes import GroupWrite, SqlWrite
 from tests.support.helpers import call_back
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from service.storage.postgres.connection import Connection
+    from tests.support.postgres import Cluster
 
 
 class Service:
@@ -96,3 +98,25 @@ def serving(*urls: str, **arguments: Any) -> Iterator[list[Service]]:
     finally:
         for service in services:
             service.close()
+
+
+def insert(connection: Connection, n: int) -> int:
+    """A work: stores a number in the scratch table."""
+    connection.execute("INSERT INTO scratch VALUES (?)", (n,))
+    return n
+
+
+def stored(cluster: Cluster, url: str) -> list[int]:
+    """What the scratch table has."""
+    return [n for (n,) in cluster.execute("SELECT n FROM chat.scratch ORDER BY n", url.rpartition("/")[2])]
+
+
+def ids_of(told: list[Any]) -> list[int]:
+    """The ids of the messages that a service was told of, as they came."""
+    ids: list[int] = []
+    for item in told:
+        if isinstance(item, Posted):
+            ids.append(item.id)
+        elif isinstance(item, list):
+            ids += [each.id for each in item if isinstance(each, Stored)]
+    return ids

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Clock = FrozenDateTimeFactory | StepTickTimeFactory | TickingDateTimeFactory
 
+pytestmark = pytest.mark.engines
 START: Final = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 BACK, FORWARD = timedelta(hours=-1), timedelta(days=1)
 MOVES: Final = pytest.mark.parametrize("step", [BACK, FORWARD], ids=["back an hour", "forward a day"])

@@ -9,6 +9,8 @@ import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.helpers import PATIENCE, Process, enter
 from tests.support.storage import message, stored
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from tests.support.helpers import Wire
 
+pytestmark = pytest.mark.engines
 SENDERS, KILLS, ACKS_BEFORE_KILL = 4, 5, 150
 
 

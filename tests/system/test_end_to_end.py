@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.engines
+
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Process]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.engines
 ALT_A, ALT_1, ALT_2, CTRL_N, CTRL_U = "\x1ba", "\x1b1", "\x1b2", "\x0e", "\x15"
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.engines
+
 
 @pytest.fixture(name="service")
 def small_service(tmp_path: Path) -> Iterator[Process]:

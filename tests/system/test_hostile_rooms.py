@@ -14,6 +14,9 @@ from tests.support.helpers import Wire, enter, running_server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.engines
+
+
 # Each command with its fields: those that it needs, and those that it may have.
 COMMANDS: Final = {
     "create": ("room", "topic private"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from service.storage.records import Role
     from tests.support.helpers import Line
 
+pytestmark = pytest.mark.engines
 NAMES: Final = ("alice", "bob", "carol")  # alice is a moderator of the main room
 ROOMS: Final = ("dev", "ops")
 RANKS: Final = ("member", "moderator", "owner")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tests.support.doors import Door
 
+pytestmark = pytest.mark.engines
 SECRETS: Final = ("correct horse", "battery staple", "wrong guess", "between us only")
 NEW_PASSWORD: Final = SECRETS[1]
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tests.support.helpers import Line
 
+pytestmark = pytest.mark.engines
 PAPER: Final = PAPERS["docs/protocol.txt"]
 LARGEST: Final = 2**63 - 1
 LISTED: Final = {  # rows of pages, as the paper calls several of them

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from service.server import Server
     from tests.support.helpers import Line, Wire
 
+pytestmark = pytest.mark.engines
 ROUNDS = 25
 OPS = {"room": "ops"}
 

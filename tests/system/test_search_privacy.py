@@ -37,6 +37,7 @@ def ask(storage: Storage, query: str, user: int) -> int:
     return len(storage.search_page(query, user, None, None, 20).messages)
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("guess", ["s", "secret", "secretary", "e-mail", "sécret"])
 def test_words_of_others_do_not_fill_up_a_beginning(tmp_path: Path, guess: str) -> None:
     """Who has written as many words as a beginning may stand for is told the same, whether or not others have more."""
@@ -52,6 +53,7 @@ def test_words_of_others_do_not_fill_up_a_beginning(tmp_path: Path, guess: str) 
 MARKS: Final = ["1x2", "1x2\u00b7", "1\u00b7plan", "\ue0001x2", "\ue0001", "words:plan", "1", "plan"]
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("query", MARKS)
 def test_no_word_tells_who_talks_with_whom(tmp_path: Path, query: str) -> None:
     """How the index marks the words of direct messages opens nothing to who types it, in a text or in a query."""
@@ -97,7 +99,7 @@ questions: st.SearchStrategy[Question] = st.tuples(
 )
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     """The search of an engine, over users and rooms."""
     if request.param == "sqlite":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tests.support.tls import Authority
 
+pytestmark = pytest.mark.engines
 CURL = shutil.which("curl")
 PLAIN = ("Content-Type: text/plain",)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from service.storage.records import Hook
 
 RETRY_AFTER: Final = 5  # seconds, where nobody knows how long: until a locked database is free, or the service is back
+_NOT_KNOWN: Final = "not stored in time; it may still be. Send it again, with the same Idempotency-Key if it had one"
 _JSON: Final = "application/json"
 _UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 _MOST_FIELDS: Final = 20  # of a form; programs that mean one send a few
@@ -59,7 +60,9 @@ class Hooks:
             return refused.answer
         except StorageFull:
             return _unavailable("there is no space left on the server; nothing was stored. Tell who runs it")
-        except StorageUnavailable:
+        except StorageUnavailable as error:
+            if error.maybe:
+                return _unavailable(_NOT_KNOWN)
             return _unavailable("the database cannot be used just now; nothing was stored, send it again")
         except Exception as error:  # noqa: BLE001 (logged)
             incident = secrets.token_hex(4)
@@ -106,8 +109,7 @@ class Hooks:
         except UnknownHook:  # removed just now
             raise _unknown_hook() from None
         except TimeoutError:
-            words = "not stored in time; it may still be. Send it again, with the same Idempotency-Key if it had one"
-            raise _RefusedError(503, words, RETRY_AFTER) from None
+            raise _RefusedError(503, _NOT_KNOWN, RETRY_AFTER) from None
 
 
 def _unknown_hook() -> _RefusedError:

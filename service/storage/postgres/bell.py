@@ -21,6 +21,7 @@ class Bell:
         self._hears, self._rings = os.pipe()
         for end in (self._hears, self._rings):
             os.set_blocking(end, False)
+        self._is_closed = False
         self.socket = -1  # the database's; -1 without one
         self.is_rung_by_socket = False  # whether there was something to read in the last wait
 
@@ -42,10 +43,13 @@ class Bell:
 
     def notify(self) -> None:
         """Ends the wait. Does not wait itself: a full pipe has enough in it."""
-        with suppress(BlockingIOError):
-            os.write(self._rings, b"!")
+        if not self._is_closed:
+            with suppress(BlockingIOError):
+                os.write(self._rings, b"!")
 
     def close(self) -> None:
-        """Gives its descriptors back. Nobody may notify it any more."""
-        os.close(self._hears)
-        os.close(self._rings)
+        """Gives its descriptors back, once. Call it with the lock held, as `notify`."""
+        if not self._is_closed:
+            self._is_closed = True
+            os.close(self._hears)
+            os.close(self._rings)

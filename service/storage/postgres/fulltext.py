@@ -27,7 +27,11 @@ MAX_ENDINGS: Final = 500  # different words that a beginning may match, of one o
 MAX_LOOKED: Final = 200_000  # entries of the index that a search may look at: half a second
 INDEX_MESSAGES: Final = 200  # indexed at once, if they are short: 20 ms
 INDEX_CHARACTERS: Final = 20_000  # of their texts, but one message at least
-_PIECE: Final = 20_000  # entries looked at by one statement, at most
+_PIECE: Final = 5_000  # messages looked at by one statement, at most
+_FEW_WORDS: Final = 16  # the newest entries of so many words are looked at at once, those of more in a stretch of ids
+_WIDTH: Final = 4_096  # ids of the first stretch; each next one is four times as long
+_OWNERS: Final = 32  # whose words are looked up by one statement
+_STEP: Final = 5  # entries that are looked at in the time in which one word is looked up
 _COUNTED: Final = 5_000  # entries of a word, to find the rarest: 1 ms
 # Between an owner and a word. No word has it: docs/protocol.txt has what a word is. The owner of the main room is "".
 _OF: Final = "\u00b7"
@@ -78,7 +82,8 @@ _FIND: Final = """
     WITH entry AS MATERIALIZED (
         SELECT s.id, w.owner FROM unnest(%(owners)s::text[], %(words)s::text[]) AS w (owner, word)
         CROSS JOIN LATERAL (
-            SELECT s.id FROM search_word AS s WHERE s.word = w.owner || w.word AND s.id < %(before)s
+            SELECT s.id FROM search_word AS s
+            WHERE s.word = w.owner || w.word AND s.id >= %(least)s AND s.id < %(before)s
             ORDER BY s.id DESC LIMIT %(piece)s
         ) AS s
     ), newest AS MATERIALIZED (SELECT DISTINCT id, owner FROM entry ORDER BY id DESC LIMIT %(piece)s)
@@ -138,7 +143,7 @@ def search_page(
         owners = _owners(connection, user_id, with_id, room, rooms=rooms)
         if not words:
             return Page([], more=False)
-        asked = _expand(connection, owners, words, endings)
+        asked = _expand(connection, owners, words, endings, most)
         if with_id is not None and not room:
             asked.terms.append({owner: [_mark_talk(with_id)] for owner in asked.owners})
         found = _find(connection, asked, MAX_ID if before is None else before, limit + 1, most)
@@ -175,16 +180,26 @@ def _owners(connection: Connection, user_id: int, with_id: int | None, room: str
     return owners
 
 
-def _expand(connection: Connection, owners: Sequence[str], words: Sequence[_Word], most: int) -> _Query:
-    """Looks up which words the last part of each word is the beginning of; drops owners that lack one."""
+def _expand(
+    connection: Connection, owners: Sequence[str], words: Sequence[_Word], most_endings: int, most: int
+) -> _Query:
+    """Looks up which words the last part of each word is the beginning of; drops owners that lack one.
+
+    Raises SearchTooSlow.
+    """
     beginnings = [word[-1] for word in words]
-    rows = connection.run(_ENDINGS, {"owners": list(owners), "beginnings": beginnings, "most": most + 1}).fetchall()
     endings: dict[str, list[Sequence[str]]] = {owner: [()] * len(words) for owner in owners}
     is_exact = all(len(word) == 1 for word in words)
-    for owner, number, found in rows:
-        is_cut = len(found) > most
-        endings[owner][number - 1] = [beginnings[number - 1]] if is_cut else found
-        is_exact = is_exact and not is_cut
+    looked = 0
+    for some in (owners[n : n + _OWNERS] for n in range(0, len(owners), _OWNERS)):
+        if looked > most:
+            raise SearchTooSlow
+        values = {"owners": list(some), "beginnings": beginnings, "most": most_endings + 1}
+        for owner, number, found in connection.run(_ENDINGS, values).fetchall():
+            is_cut = len(found) > most_endings
+            endings[owner][number - 1] = [beginnings[number - 1]] if is_cut else found
+            is_exact = is_exact and not is_cut
+            looked += _STEP * len(found)
     having = [owner for owner in owners if all(endings[owner])]
     terms: list[_Term] = [{owner: [part] for owner in having} for word in words for part in word[:-1]]
     terms += [{owner: endings[owner][number] for owner in having} for number in range(len(words))]
@@ -208,17 +223,20 @@ def _find(connection: Connection, asked: _Query, before: int, piece: int, most: 
     statement = _FIND.format(" AND ".join(map(_HAS.format, range(len(others)))) or "true")
     values = {f"term{number}": words for number, words in enumerate(others)}
     values |= {"owners": [owner for owner, _ in driver], "words": [word for _, word in driver]}
+    before = min(before, _come_to(connection) + 1)
+    width = MAX_ID if len(driver) < _FEW_WORDS else _WIDTH
     looked = 0
     while looked <= most:
-        piece = max(1, min(piece, _PIECE // len(driver)))
-        entries, count, lowest, found = _one(connection, statement, {**values, "before": before, "piece": piece})
+        least = max(0, before - width)
+        limits = {"least": least, "before": before, "piece": piece}
+        entries, count, lowest, found = _one(connection, statement, {**values, **limits})
         for each in found:
             owner, _, number = each.rpartition(_OF)
             yield int(number), owner + _OF
-        if count < piece:
+        if count < piece and least == 0:
             return
-        looked += entries + count * sum(map(len, others))
-        before, piece = lowest, piece * 4
+        looked += len(driver) + entries + count * sum(map(len, others))
+        before, piece, width = lowest if count == piece else least, min(piece * 4, _PIECE), width * 4
     raise SearchTooSlow
 
 
@@ -272,7 +290,7 @@ def _mark_talk(other_id: int) -> str:
     return f"{_OF}{other_id}"
 
 
-def _entries(row: _Row) -> set[str]:
+def entries(row: _Row) -> set[str]:
     """Returns what the index has of a message: each word, for each owner."""
     _, sender_id, recipient_id, room_id, body = row
     words = set(cut(body))
@@ -298,20 +316,20 @@ def index_some(connection: Connection, count: int = INDEX_MESSAGES, characters: 
 
 def add(connection: Connection, rows: Sequence[_Row]) -> None:
     """Adds the words of these messages."""
-    entries = sorted((word, row[0]) for row in rows for word in _entries(row))
+    pairs = sorted((word, row[0]) for row in rows for word in entries(row))
     connection.run(
         "INSERT INTO search_word SELECT * FROM unnest(%s::text[], %s::int8[])",
-        ([word for word, _ in entries], [number for _, number in entries]),
+        ([word for word, _ in pairs], [number for _, number in pairs]),
     )
 
 
 def remove(connection: Connection, rows: Sequence[_Row]) -> None:
     """Takes the words of messages out; call it while they still have their texts, before or after they were added."""
-    entries = sorted((word, row[0]) for row in rows for word in _entries(row))
+    pairs = sorted((word, row[0]) for row in rows for word in entries(row))
     connection.run(
         "DELETE FROM search_word AS s USING unnest(%s::text[], %s::int8[]) AS e (word, id) "
         "WHERE s.word = e.word AND s.id = e.id",
-        ([word for word, _ in entries], [number for _, number in entries]),
+        ([word for word, _ in pairs], [number for _, number in pairs]),
     )
 
 

@@ -59,7 +59,7 @@ class Writer(WriteQueue):
         *,
         node_name: str = "",
         figures: Callable[[], Mapping[str, float]] | None = None,
-        upkeep: Callable[[Connection], bool] = lambda _: False,
+        upkeep: Callable[[Connection], bool] | None = None,
         capacity: int = QUEUE,
         batch: int = BATCH,
     ) -> None:
@@ -78,7 +78,7 @@ class Writer(WriteQueue):
         self._hurrying = False
         self._is_sent = False  # whether the server may have committed the batch
         self._quiet_at = 0.0  # monotonic; when upkeep holds nobody up
-        self._upkeep_due = True
+        self._upkeep_due = upkeep is not None
         self._trouble = ""  # the error of the last attempt, so that it is logged once, not for each batch
         self._refused = 0  # writes refused since that log line
         self.written = 0  # writes that were stored
@@ -134,14 +134,15 @@ class Writer(WriteQueue):
             self._link.leave()
             self.close()
             self._abandon(batch or [])
-            self._bell.close()
+            with self._lock:
+                self._bell.close()
 
     def _pause(self) -> float:
         """Returns how long the thread may wait for a write, in seconds."""
-        if self._link.is_woken or self._node.is_new:
-            return 0.0
         if self._link.connection is None:
             until = self._link.retry_at
+        elif self._link.is_woken or self._node.is_new:
+            return 0.0
         else:
             until = min(self._node.beat_at, self._quiet_at) if self._upkeep_due else self._node.beat_at
         return max(0.0, until - time.monotonic())
@@ -324,8 +325,9 @@ class Writer(WriteQueue):
             if is_idle and self._upkeep_due and time.monotonic() >= self._quiet_at:
                 self._keep_house()
         except (psycopg.Error, ConfigError, StorageUnavailable) as error:
+            if link.connection is None:
+                link.retry_at = time.monotonic() + RETRY
             link.drop(error)
-            link.retry_at = time.monotonic() + RETRY
             self._note_trouble(as_unavailable(error), "nothing is heard of other services")
 
     def _beat(self, connection: Connection) -> None:
@@ -335,13 +337,14 @@ class Writer(WriteQueue):
             self._commit([SqlWrite(self._node.clear_away, ())])
 
     def _keep_house(self) -> None:
-        piece: SqlWrite[bool] = SqlWrite(self._upkeep, ())
-        self._commit([piece])
-        self._upkeep_due = piece.error is None and piece.result
-        self._quiet_at = 0.0
+        if self._upkeep is not None:
+            piece: SqlWrite[bool] = SqlWrite(self._upkeep, ())
+            self._commit([piece])
+            self._upkeep_due = piece.error is None and piece.result
+            self._quiet_at = 0.0
 
     def _put_upkeep_off(self) -> None:
-        self._upkeep_due = True
+        self._upkeep_due = self._upkeep is not None
         self._quiet_at = time.monotonic() + _QUIET
 
     # -- who is present -----------------------------------------------------------------------------------------------

@@ -287,6 +287,15 @@ def test_whom_a_reply_is_for(model: Model) -> None:
     assert model.people.last_sender == "zoe"
 
 
+def test_a_text_that_may_be_sent_is_not_for_edit(model: Model) -> None:
+    """It is tried again by itself; to send it anew might double it."""
+    error = ErrorReply(code="storage_unavailable", message="the database was lost", maybe=True)
+    (line,) = model.receive(error, Pm(message="hi"))
+    assert line.text.startswith("Perhaps sent: ")
+    assert line.text.endswith("nobody gets it twice: hi")
+    assert model.unsent is None
+
+
 def test_a_refused_text_is_kept(model: Model) -> None:
     """What the service refuses is there to be edited."""
     model.receive(ErrorReply(code="unknown_user", message="no"), Dm(to="bobb", message="a long text"))

@@ -517,6 +517,27 @@ def test_a_message_is_not_pending_any_more_when_its_ack_comes(tmp_path: Path) ->
             assert onlooker.pending == [[]]
 
 
+def test_what_may_be_stored_is_sent_again_until_that_is_known() -> None:
+    """With the same nonce; the listener hears of the first error only, and the reply is what settles it."""
+
+    def script(peer: Peer) -> None:
+        peer.log_in("bob")
+        first = peer.expect("pm")
+        peer.answer(first, type="error", code="storage_unavailable", message="?", maybe=True)
+        second = peer.expect("pm")
+        peer.answer(second, type="error", code="storage_unavailable", message="nothing was stored")
+        third = peer.expect("pm")
+        assert first["nonce"] == second["nonce"] == third["nonce"]
+        peer.ack(third, 20)
+        peer.see_off()
+
+    witness = Witness()
+    with FakeServer(script) as server, linked(server.port, recorder=witness, limits=Limits(again=0.01)) as (link, _):
+        assert isinstance(link.send(Pm(message="hi")).result(PATIENCE), AckReply)
+        assert link.pending() == []
+        assert witness.told == [LoginOkReply, "storage_unavailable", AckReply]
+
+
 def test_only_so_much_can_wait(tmp_path: Path, gate: Gate) -> None:
     """Beyond the limit a message is refused at once, and those that wait are sent."""
     with running_server(tmp_path) as server:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from msgspec import UNSET
 
 from client.net.pending import Pending
-from service.wire.protocol import Dm, Pm
+from service.wire.protocol import Dm, ErrorReply, Pm
 
 if TYPE_CHECKING:
     from client.net.connection import Connection
@@ -42,6 +43,29 @@ def test_a_message_goes_over_each_connection_once() -> None:
     assert [message.command.message for message in pending.move_to(FIRST)] == ["b"]
     assert [message.command.message for message in pending.move_to(SECOND)] == ["a", "b"]
     assert pending.move_to(SECOND) == []
+
+
+def test_what_may_be_stored_stays_until_that_is_known() -> None:
+    """A try of which nothing was stored does not settle an earlier one; it rests between two."""
+    pending = Pending()
+    pm, other = pending.add(Pm(message="a"), FIRST).command, pending.add(Pm(message="b"), FIRST).command
+    nothing, maybe = (ErrorReply(code="storage_unavailable", message="", maybe=maybe) for maybe in (UNSET, True))
+    assert not pending.keep_unsure(other, nothing)
+    for reply in (maybe, nothing, maybe):
+        assert pending.keep_unsure(pm, reply)
+        assert [message.command for message in pending.take_resting()] == [pm]
+        assert not pending.any_rests
+    assert not pending.keep_unsure(pm, ErrorReply(code="muted", message=""))
+    assert not pending.keep_unsure(Pm(message="x", nonce="unknown"), maybe)
+
+
+def test_what_rests_goes_with_the_next_connection() -> None:
+    """Once."""
+    pending = Pending()
+    message = pending.add(Pm(message="a"), FIRST)
+    pending.keep_unsure(message.command, ErrorReply(code="storage_unavailable", message="", maybe=True))
+    assert pending.move_to(SECOND) == [message]
+    assert pending.take_resting() == []
 
 
 def test_at_the_end_all_go() -> None:

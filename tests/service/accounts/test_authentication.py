@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from service.storage.contract import Storage
     from service.storage.records import Login, User
 
+pytestmark = pytest.mark.engines
 PASSWORD = "correct horse"
 HERE, THERE = origin_of("192.0.2.1"), origin_of("192.0.2.2")
 

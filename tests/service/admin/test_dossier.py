@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from service.admin.desk import Work
     from tests.service.admin.conftest import Run
 
+pytestmark = pytest.mark.engines
 MESSAGE: dict[str, Any] = {
     "what": "message",
     "time": "2026-11-21T09:30:00.123Z",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tests.service.admin.conftest import Run
 
+pytestmark = pytest.mark.engines
 TOLD = re.compile(r"(.*); whoever knows this address can have it speak:\n(.*)/hook/([\w-]{43})\n")
 
 

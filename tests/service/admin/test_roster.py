@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from service.admin.desk import Work
     from tests.service.admin.conftest import Run
 
+pytestmark = pytest.mark.engines
 ROSTER = "\ufeffClass,Name\r\n7b,Bob\r\n7b,carol\r\n,\r\n7b,dora\r\n"
 
 

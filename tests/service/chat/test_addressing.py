@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from tests.support.helpers import Line
     from tests.support.wires import Wires
 
+pytestmark = pytest.mark.engines
+
 
 @pytest.mark.parametrize(
     "command",

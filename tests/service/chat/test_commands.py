@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tests.support.helpers import Line
     from tests.support.wires import Wires
 
+pytestmark = pytest.mark.engines
+
 
 def test_the_two_step_form(wires: Wires) -> None:
     """`pm` and `dm` without a text are answered with `ready`, `dm` with who is online."""

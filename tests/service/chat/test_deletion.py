@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.support.helpers import Line, Wire
     from tests.support.wires import Wires
 
+pytestmark = pytest.mark.engines
+
 
 def promote(server: Server, name: str, role: str) -> None:
     rooms.act(server.services.storage, None, name, "role", None, role=role)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from service.storage.records import Post
     from tests.support.wires import Wires
 
+pytestmark = pytest.mark.engines
+
 
 @pytest.mark.parametrize("name", ["pm", "dm", "users", "missed", "seen", "history", "search", "password"])
 def test_most_commands_need_a_login(wires: Wires, name: str) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.support.helpers import Line, Wire
     from tests.support.wires import Wires
 
+pytestmark = pytest.mark.engines
 NOW = "2026-11-30T05:49:47.123Z"
 NODE = 7
 FAR = 9  # the id of an account that has no session here

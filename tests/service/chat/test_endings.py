@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from service.chat import endings
 
 if TYPE_CHECKING:
     from service.server import Server
     from tests.support.wires import Wires
+
+pytestmark = pytest.mark.engines
 
 
 def test_one_session_may_stay(server: Server, wires: Wires) -> None:

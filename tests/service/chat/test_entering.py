@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.support.helpers import Line
     from tests.support.wires import Wires
 
+pytestmark = pytest.mark.engines
+
 
 def test_the_way_in(wires: Wires) -> None:
     """Asking for a name, registering it, and logging in with it answer as the protocol has it."""

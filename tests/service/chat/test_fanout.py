@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+import pytest
+
 from service.storage.sqlite import posting
 from tests.support.wires import said
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.support.wires import Wires
+
+pytestmark = pytest.mark.engines
 
 
 def test_the_assignments_examples_work_as_they_stand(wires: Wires) -> None:

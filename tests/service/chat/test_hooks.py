@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from service.server import Server
 
+pytestmark = pytest.mark.engines
 HERE, THERE = origin_of("192.0.2.1"), origin_of("192.0.2.2")
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from service.server import Server
 
+pytestmark = pytest.mark.engines
+
+
 # A letter of a table: what the one at the left is answered who acts on the one above.
 ANSWERS: Final = {
     ".": "ack",

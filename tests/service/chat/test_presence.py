@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.support.helpers import Wire
     from tests.support.wires import Wires
 
+pytestmark = pytest.mark.engines
 NAMES = {1: "carol", 2: "alice", 3: "bob"}
 # Each session belongs to one account, as it does in the service: session 12 is account 1's.
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.sampled_from([11, 12, 21, 22, 31, 32])))

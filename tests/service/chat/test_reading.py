@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.support.helpers import Line, Wire
     from tests.support.wires import Wires
 
+pytestmark = pytest.mark.engines
+
 
 def test_missed_messages_are_fetched_once(wires: Wires) -> None:
     """Oldest first, page by page; a client that does not confirm has seen what it was sent."""

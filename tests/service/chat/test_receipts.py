@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from service.storage.contract import Storage, Write
 
+pytestmark = pytest.mark.engines
 NAMES = ("alice", "bob", "carol")
 
 

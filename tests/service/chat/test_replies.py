@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.support.wires import Wires
 
+pytestmark = pytest.mark.engines
+
 
 def test_the_greeting_says_what_the_service_allows(wires: Wires) -> None:
     """The first line tells the protocol, the name, the version, whether one may register, and the limits."""
@@ -89,12 +91,18 @@ def test_a_fault_of_the_client_is_told_with_its_code(error: Exception, expected:
 
 
 @pytest.mark.parametrize(
-    ("error", "text"), [(StorageFull("x"), "no space left on the server"), (StorageUnavailable("x"), "try again")]
+    ("error", "text"),
+    [
+        (StorageFull("x"), "no space left on the server"),
+        (StorageUnavailable("x"), "nothing was stored, try again"),
+        (StorageUnavailable("x", maybe=True), "may be done or not"),
+    ],
 )
 def test_a_database_that_fails_is_told_without_its_reason(error: Exception, text: str) -> None:
     """The client learns what to do, not what SQLite said."""
     reply = explain(error, Ping(), "peer")
     assert (reply.code, text in reply.message) == ("storage_unavailable", True)
+    assert reply.maybe is (True if "may be" in text else UNSET)
 
 
 def test_a_refusal_of_the_storage_is_told_as_a_fault_of_the_client(caplog: pytest.LogCaptureFixture) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from service.storage.contract import Storage
 
+pytestmark = pytest.mark.engines
+
 
 def fill(storage: Storage) -> None:
     """A public and a direct message on each of five days."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from service.server import Server
     from tests.support.helpers import Line
 
+pytestmark = pytest.mark.engines
 TOPIC = "x" * 300
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tests.support.helpers import Line, Wire
     from tests.support.wires import Wires
 
+pytestmark = pytest.mark.engines
+
 
 def test_without_confirm_a_live_message_is_seen_and_an_older_one_stays_missed(wires: Wires) -> None:
     """What was written to a client counts as seen; what it has not fetched does not."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from service.server import Server
     from tests.support.wires import Wires
 
+pytestmark = pytest.mark.engines
+
 
 def session_of(server: Server) -> Session:
     """The session of the only client there is."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.support.helpers import Line, Wire
     from tests.support.wires import Wires
 
+pytestmark = pytest.mark.engines
 OPS = {"room": "ops"}
 
 

@@ -64,7 +64,7 @@ class Postgres:
         self._log = log
         self._cluster = Cluster(autovacuum="on", full_page_writes="on")
         self.proxy = PgProxy(str(self._cluster.folder), self._cluster.port)
-        self._direct = self._cluster.create()
+        self._direct = self._cluster.create(empty=True)
         self.db = self._direct.replace(str(self._cluster.port), str(self.proxy.port))
         self._chance = random.Random(f"{seed} proxy")
         self._fates = [Fate.CUT_BEFORE, Fate.CUT_AFTER]

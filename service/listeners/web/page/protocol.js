@@ -128,7 +128,7 @@
  * @typedef {{ type: 'pong', time: string, ref?: string }} PongReply
  * @typedef {{
  *   type: 'error', code: string, message: string, command?: string, retry_after?: number, fatal?: boolean,
- *   ref?: string
+ *   maybe?: boolean, ref?: string
  * }} ErrorReply
  * @typedef {{ type: 'bye', reason: string, ref?: string }} ByeReply
  * @typedef {HelloEvent | PasswordRequiredReply | LoginOkReply | ReadyReply | AckReply | BroadcastEvent | DirectEvent

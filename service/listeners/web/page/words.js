@@ -142,7 +142,7 @@ export function refused(error, hello = null) {
   if (code === 'nonce_reused') return new Refusal(words.nonceReused, code);
   const text = [oneLine(sentence(error.message))];
   if (seconds !== undefined && code !== 'rate_limited') text.push(`It ends in ${spanOf(seconds)}.`);
-  if (Object.hasOwn(NEXT, code)) text.push(NEXT[code]);
+  if (Object.hasOwn(NEXT, code) && !error.maybe) text.push(NEXT[code]);
   if (code === 'registration_closed' && hello?.contact) text.push(`The operator is ${oneLine(hello.contact)}.`);
   return new Refusal(text.join(' '), code, seconds);
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.service.admin.conftest import Run
 
+pytestmark = pytest.mark.engines
 NEW_PASSWORD = "battery staple"
 
 

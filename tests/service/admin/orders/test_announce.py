@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.service.admin.conftest import Run
 
+pytestmark = pytest.mark.engines
+
 
 def test_everyone_hears_it(tmp_path: Path, run: Run) -> None:
     """As a notice from `server` in the main room, which is in the history, too."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.service.admin.conftest import Run
 
+pytestmark = pytest.mark.engines
+
 
 def rows(run: Run, name: str = "alice") -> list[dict[str, Any]]:
     """What comes of it."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tests.service.admin.conftest import Run
 
+pytestmark = pytest.mark.engines
 WORD = "qwmzxnvbalskdjfhgpty"
 
 

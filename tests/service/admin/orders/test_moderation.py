@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.service.admin.conftest import Run
     from tests.support.helpers import Line
 
+pytestmark = pytest.mark.engines
 KICKED = {"type": "bye", "reason": "kicked"}
 # What is typed, what is said of it, and the event for the members.
 ACTS: list[tuple[list[str], str, dict[str, Any]]] = [

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tests.service.admin.conftest import Run
     from tests.support.helpers import Line
 
+pytestmark = pytest.mark.engines
 KICKED = {"type": "bye", "reason": "kicked"}
 OLD = ("rename", "bob", "bobby")
 GONE = ("delete-user", "bob")

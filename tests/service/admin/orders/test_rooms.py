@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.service.admin.conftest import Run
 
+pytestmark = pytest.mark.engines
+
 
 def rows(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]

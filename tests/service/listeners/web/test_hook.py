@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from service.listeners.web.answer import Answer
     from service.server import Server
 
+pytestmark = pytest.mark.engines
 TEXT, JSON, FORM = "text/plain", "application/json", "application/x-www-form-urlencoded"
 
 
@@ -224,6 +225,14 @@ def test_a_webhook_that_was_removed_is_none(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.undo()
         monkeypatch.setattr(statements, "post", Mock(side_effect=UnknownHook))
         assert sender.send("hi").status == 401
+
+
+def test_what_may_be_stored_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends it again without a key might double it."""
+    with sending(tmp_path) as sender:
+        monkeypatch.setattr(statements, "post", Mock(side_effect=StorageUnavailable("lost", maybe=True)))
+        answer = sender.send("hi")
+    assert (answer.status, b"it may still be" in answer.body) == (503, True)
 
 
 @pytest.mark.parametrize("error", [StorageFull("full"), StorageUnavailable("locked")])

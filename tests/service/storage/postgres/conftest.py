@@ -1,20 +1,72 @@
-"""A connection to an empty chat on PostgreSQL, and to one with a long history, for tests of its statements."""
+"""What the tests of the engine over PostgreSQL are run by: `make test-postgres`, or by name. And services for them."""
 
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-
-from service.storage.postgres import address
-from service.storage.postgres.connection import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from service.storage.postgres.connection import Connection
     from tests.support.postgres import Cluster
+    from tests.support.writers import Service
+
+if find_spec("psycopg") is None:
+    collect_ignore_glob = ["test_*.py"]
+
+_MADE = (
+    "CREATE TABLE chat.scratch (n bigint PRIMARY KEY)",
+    "GRANT ALL ON chat.scratch TO chat",
+    "INSERT INTO chat.\"user\" (id, name, look, password_hash, created_at) VALUES (1, 'alice', 'alice', 'x', '')",
+    "INSERT INTO chat.marker (user_id, read_id, read_position, last_seen_at) VALUES (1, 0, 0, '')",
+)
+
+
+def _connect(url: str) -> Connection:
+    """Imports the engine only once a test runs: it may be missing."""
+    from service.storage.postgres import address
+    from service.storage.postgres.connection import connect
+
+    return connect(address.parse(url))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks those in this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.postgres)
+
+
+@pytest.fixture
+def url(database: str, cluster: Cluster) -> str:
+    """A database with a scratch table, and an account of the id 1."""
+    for statement in _MADE:
+        cluster.execute(statement, database.rpartition("/")[2])
+    return database
+
+
+@pytest.fixture
+def service(url: str) -> Iterator[Service]:
+    """One service over it."""
+    from tests.support.writers import serving
+
+    with serving(url) as (service,):
+        yield service
+
+
+@pytest.fixture
+def pair(url: str) -> Iterator[list[Service]]:
+    """Two services over it."""
+    from tests.support.writers import serving
+
+    with serving(url, url) as services:
+        yield services
+
 
 MESSAGES: Final = 20_000
 USERS: Final = 50
@@ -49,7 +101,8 @@ _FILL: Final = f"""
 
 @pytest.fixture
 def connection(database: str) -> Iterator[Connection]:
-    with closing(connect(address.parse(database))) as connection:
+    """A connection to an empty chat."""
+    with closing(_connect(database)) as connection:
         yield connection
 
 
@@ -57,7 +110,7 @@ def connection(database: str) -> Iterator[Connection]:
 def history(cluster: Cluster) -> Iterator[str]:
     """The URL of a database with a history that the tests leave as it is: they end with ROLLBACK."""
     url = cluster.create()
-    with closing(connect(address.parse(url))) as connection:
+    with closing(_connect(url)) as connection:
         for statement in _FILL.split(";\n"):
             connection.raw.execute(statement.encode())
     yield url
@@ -70,7 +123,7 @@ def looked_at(history: str) -> Iterator[Callable[[Callable[[Connection], object]
 
     In functions too, where EXPLAIN tells nothing. A walk of the whole table counts as all of it.
     """
-    with closing(connect(address.parse(history))) as connection:
+    with closing(_connect(history)) as connection:
 
         def count(work: Callable[[Connection], object]) -> int:
             for _ in range(7):  # PostgreSQL takes a plan for all values only after some runs

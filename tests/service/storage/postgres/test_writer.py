@@ -9,61 +9,16 @@ import psycopg
 import pytest
 
 from service.errors import StorageUnavailable
-from service.storage.news import Posted
-from service.storage.records import Stored, UnknownUser
-from tests.support.writers import Service, serving
+from service.storage.records import UnknownUser
+from tests.support.writers import Service, ids_of, insert, stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from service.storage.postgres.connection import Connection
     from tests.support.postgres import Cluster
 
 
-@pytest.fixture
-def url(database: str, cluster: Cluster) -> str:
-    """A database with a scratch table, and an account 1."""
-    name = database.rpartition("/")[2]
-    cluster.execute("CREATE TABLE chat.scratch (n bigint PRIMARY KEY)", name)
-    cluster.execute("GRANT ALL ON chat.scratch TO chat", name)
-    add_user(cluster, name, "alice")
-    return database
-
-
-def add_user(cluster: Cluster, database: str, name: str) -> None:
-    cluster.execute(
-        'WITH made AS (INSERT INTO chat."user" (name, look, password_hash, created_at) '
-        f"VALUES ('{name}', '{name}', 'x', '2026-11-21T09:30:00.000Z') RETURNING id) "
-        "INSERT INTO chat.marker (user_id, read_id, read_position, last_seen_at) SELECT id, 0, 0, '' FROM made",
-        database,
-    )
-
-
-@pytest.fixture
-def service(url: str) -> Iterator[Service]:
-    """One service."""
-    with serving(url) as (service,):
-        yield service
-
-
-@pytest.fixture
-def pair(url: str) -> Iterator[list[Service]]:
-    """Two services over one database."""
-    with serving(url, url) as services:
-        yield services
-
-
-def insert(connection: Connection, n: int) -> int:
-    connection.execute("INSERT INTO scratch VALUES (?)", (n,))
-    return n
-
-
 def refuse(connection: Connection) -> None:
     raise UnknownUser("no")
-
-
-def stored(cluster: Cluster, url: str) -> list[int]:
-    return [n for (n,) in cluster.execute("SELECT n FROM chat.scratch ORDER BY n", url.rpartition("/")[2])]
 
 
 def outcomes(service: Service, kind: type | tuple[type, ...] = int) -> list[Any]:
@@ -129,17 +84,6 @@ def test_each_service_hears_of_the_other_once_in_order(pair: list[Service]) -> N
     for service in pair:
         service.wait_for(lambda told: len(ids_of(told)) >= 300)
         assert ids_of(service.told) == list(range(1, 301))
-
-
-def ids_of(told: list[Any]) -> list[int]:
-    """The ids of the messages that a service was told of, as they came."""
-    ids: list[int] = []
-    for item in told:
-        if isinstance(item, Posted):
-            ids.append(item.id)
-        elif isinstance(item, list):
-            ids += [each.id for each in item if isinstance(each, Stored)]
-    return ids
 
 
 def test_closing_stores_what_was_submitted_and_refuses_the_rest(url: str, cluster: Cluster) -> None:
