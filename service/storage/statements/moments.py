@@ -13,6 +13,7 @@ from service.clock import format_time, utcnow
 if TYPE_CHECKING:
     from service.storage.statements.connection import Connection
 
+# PostgreSQL keeps it in a sequence: postgres/dialect.py has the other forms.
 NOTE: Final = "UPDATE moment SET time = :time WHERE time < :time"
 NEWEST: Final = "SELECT time FROM moment"
 
