@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger("chat.storage")
 _QUIET: Final = 1.0  # seconds without any commit before upkeep, so that no conversation waits for it
+_ATTEMPTS: Final = 5  # of a batch: it may itself be what ends the connections
 # Seconds: a commit of one message takes 0.001 over a fast disk; what has to wait for other services some times that.
 _COMMIT_BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -176,7 +177,7 @@ class Writer(WriteQueue):
         """
         if self._given_up is not None:
             raise self._given_up
-        while True:
+        for _ in range(_ATTEMPTS):
             connection = self._link.reach()
             self._node.batch += 1
             connection.batch = self._node.batch
@@ -189,6 +190,7 @@ class Writer(WriteQueue):
             if broken or own is not None:
                 self.commits.add(time.perf_counter() - began)
                 return broken, own
+        raise StorageUnavailable(f"the connection to the database was lost {_ATTEMPTS} times in a row")
 
     def _transact(self, connection: Connection, batch: Batch) -> tuple[Batch, Own | None]:
         """As `_attempt`, by one connection."""
@@ -248,7 +250,7 @@ class Writer(WriteQueue):
             self._link.drop(error)
         self._note_trouble(unavailable, "writes are refused")
         self._refused += len(batch)
-        self._given_up = unavailable if self._hurrying else None
+        self._given_up = StorageUnavailable(str(unavailable)) if self._hurrying else None
         for write in batch:
             write.error = unavailable
 

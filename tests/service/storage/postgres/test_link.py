@@ -131,6 +131,22 @@ def test_many_losses_under_load_neither_lose_nor_double(proxy: PgProxy, cluster:
     assert count == distinct == 120
 
 
+def test_a_write_that_ends_every_connection_is_refused(service: Service, cluster: Cluster, url: str) -> None:
+    """It is not tried for ever, and those after it are stored."""
+    attempts: list[int] = []
+
+    def end(connection: Connection) -> None:
+        attempts.append(1)
+        select(cluster, url, f"SELECT pg_terminate_backend({connection.raw.info.backend_pid}, 1000)")
+        insert(connection, 1)
+
+    write = service.submit(end)
+    service.writer.wait(write)
+    assert isinstance(write.error, StorageUnavailable)
+    assert (write.error.maybe, len(attempts)) == (False, 5)
+    assert service.call(insert, 2) == 2
+
+
 def test_what_may_be_stored_is_told_as_such(
     far: Service, proxy: PgProxy, monkeypatch: pytest.MonkeyPatch, cluster: Cluster, url: str
 ) -> None:
