@@ -61,7 +61,8 @@ def move_read_markers(connection: Connection, user_ids: Sequence[int], message_i
     Returns whether any has moved.
     """
     ((moved,),) = connection.run(
-        "SELECT chat_read(%s::bigint[], least(%s, pg_sequence_last_value('message_id')))", (list(user_ids), message_id)
+        "SELECT chat_read(%s::bigint[], least(%s, pg_sequence_last_value('message_id')))",
+        (list(user_ids), min(message_id, MAX_ID)),
     ).fetchall()
     return bool(moved)
 
