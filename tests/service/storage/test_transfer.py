@@ -16,7 +16,7 @@ from service.storage.records import Contents
 from service.storage.sqlite import database as sqlite_database
 from service.storage.transfer import TABLES
 from tests.support.copied import log_all_in, make_rich_chat, read_all
-from tests.support.helpers import open_storage
+from tests.support.helpers import call_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -106,9 +106,15 @@ def test_a_chat_is_the_same_after_the_way_there_and_back(tmp_path: Path, databas
         assert rows_of(first, views) == rows_of(second, views) == rows_of(between, views)
         # What is derived is the same, too; a sound file has it right, so this is of what verify does not look at.
         assert rows_of(first, ("user", "member", "room", "era")) == rows_of(second, ("user", "member", "room", "era"))
-    with open_storage(here) as first_storage, open_storage(back) as second_storage:
-        assert read_all(first_storage) == read_all(second_storage)
-        assert log_all_in(first_storage) == log_all_in(second_storage)
+    told = []
+    for name in (here, database, back):
+        with closing(storage.open_storage(name, call_back)) as opened:
+            told.append((read_all(opened), log_all_in(opened)))
+            opened.release()
+    for others in told[1:]:
+        for what, answer in told[0][0].items():
+            assert (what, others[0][what]) == (what, answer)
+        assert others == told[0]
 
 
 def test_each_table_of_a_rich_chat_has_rows(tmp_path: Path) -> None:
