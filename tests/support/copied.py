@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from service.storage.records import Post, Refused, RoomLimits
 from tests.support.helpers import open_storage
-from tests.support.storage import LATER, NOW, add, say, store_posts, token_of
+from tests.support.storage import LATER, NOW, add, say, skip_ids, store_posts, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +50,7 @@ def make_rich_chat(path: Path) -> None:
             store_posts(storage, (alice, bob)[n % 2], Post(None, f"in ops {n}", f"o{n}", room="ops"))
             store_posts(storage, alice, Post(None, f"secret {n}", None, "notice", room="secret"))
             store_posts(storage, alice, Post(None, "once", None, room="gone"))
+        skip_ids(storage, 9_000)  # past complete blocks of ids
         say(storage, carol, "note to self", to="carol")
         newest = say(storage, carol, "last", to="dave")
         run(storage.see_up_to(bob, 60, LATER))
@@ -96,8 +97,8 @@ def read_all(storage: Storage) -> dict[str, Any]:
     note(storage.count_older, "9999", public=True, direct=True)
     note(storage.history_page, None, None, None, 200)
     for user_id in ids.values():
-        note(storage.messages_of, user_id, 0, 999)
-        note(storage.missed_page, user_id, 999, 200)
+        note(storage.messages_of, user_id, 0, 99_999)
+        note(storage.missed_page, user_id, 99_999, 200)
         note(storage.rooms_page, user_id, "", 99)
         for rooms in (False, True):
             since = storage.since_page(user_id, 0, 200, rooms=rooms, deleted_after=NOW)

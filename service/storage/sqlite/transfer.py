@@ -53,7 +53,18 @@ class _File:
 
 
 class _NewFile(_File):
-    """A file that is made: the tables are there, and have nothing in them."""
+    """A file that is made."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Empties the tables. It is quicker to make an index of all rows than to add each row to it."""
+        super().__init__(connection)
+        for table in ("user", "main_room", "moment", "sqlite_sequence"):
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608
+        self._indexes = connection.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'message' AND type = 'index' AND sql IS NOT NULL"
+        ).fetchall()
+        for name, _ in self._indexes:
+            connection.execute(f"DROP INDEX {name}")
 
     def write(self, table: str, rows: Iterable[Row]) -> None:
         columns = TABLES[table].columns
@@ -74,10 +85,13 @@ class _NewFile(_File):
             self.connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, newest))
 
     def derive(self, say: Callable[[str], None]) -> None:
+        for _, definition in self._indexes:
+            say("making the indexes")
+            self.connection.execute(definition)
         self.connection.execute(_DIRECT)
+        posting.find_eras(self.connection)  # the next needs them
         while unread.complete_blocks(self.connection):
             say("counting")
-        posting.find_eras(self.connection)
         done = 0
         while fulltext.index_some(self.connection):
             done += fulltext.INDEX_BATCH
@@ -118,8 +132,6 @@ def writing(path: Path, task: backup.Task) -> Iterator[_NewFile]:
             connection.execute("PRAGMA synchronous = OFF")  # it is synced once, at the end
             connection.execute("PRAGMA cache_size = -65536")
             connection.execute("BEGIN")
-            for table in ("user", "main_room", "moment", "sqlite_sequence"):
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608
             yield _NewFile(connection)
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = DELETE")
