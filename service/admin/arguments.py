@@ -66,6 +66,15 @@ def add_for_restore(parser: argparse.ArgumentParser, settings: Settings) -> None
     add_db(parser, settings)
 
 
+def add_for_copy(parser: argparse.ArgumentParser, _: Settings) -> None:
+    parser.add_argument(
+        "--from", dest="source", required=True, metavar="DB", help="a SQLite file, or a postgresql:// URL"
+    )
+    parser.add_argument(
+        "--to", dest="target", required=True, metavar="DB", help="the other of the two, with nothing in it"
+    )
+
+
 def add_for_certs(parser: argparse.ArgumentParser, _: Settings) -> None:
     parser.add_argument("folder", nargs="?", default="certs", help="where to put them (default %(default)s)")
     parser.add_argument("--name", action="append", default=[], help="a further name or address of this machine")

@@ -86,6 +86,16 @@ def compact(given: argparse.Namespace, _: Settings) -> Work:
     yield Row(values, [f"{given.db}: {now:,} bytes, before {before:,}; {_describe(held)}"])
 
 
+def copy(given: argparse.Namespace, _: Settings) -> Work:
+    begun = time.monotonic()
+    held = yield from attend(lambda task: storage.copy(given.source, given.target, task))
+    line = (
+        f"{given.target}: copied from {given.source}, {_describe(held)}, {time.monotonic() - begun:.1f} s; "
+        "the rows of both are the same"
+    )
+    yield Row({"from": given.source, "to": given.target, **_values(held)}, [line])
+
+
 def certs(given: argparse.Namespace, _: Settings) -> Work:
     lines = certificates.make_pair(Path(given.folder), given.name)
     yield Row({"folder": given.folder}, lines)

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from service import programs
 from service.errors import ConfigError, SchemaError
+from service.storage import transfer
 from service.storage.postgres.advice import advise
 from service.storage.sqlite import backup as copies
 from service.storage.sqlite import integrity, schema
 from service.storage.sqlite import repair as repairs
+from service.storage.sqlite import transfer as sqlite_transfer
 from service.storage.sqlite.backup import Task, time_stamp
 from service.storage.sqlite.engine import SqliteStorage
 from service.storage.sqlite.integrity import REPAIR
@@ -37,6 +39,7 @@ __all__ = [
     "Task",
     "backup",
     "compact",
+    "copy",
     "exists",
     "init_db",
     "is_older",
@@ -159,6 +162,26 @@ def compact(db: str | Path, task: Task) -> tuple[Contents, int, int]:
     Raises ConfigError, SchemaError, FileError, StorageUnavailable, OSError; the database is unchanged then.
     """
     return repairs.compact(Path(db), task)
+
+
+def copy(source: str | Path, target: str | Path, task: Task) -> Contents:
+    """Copies a chat from a file to a database of PostgreSQL, or back, and compares both; returns what was copied.
+
+    Nobody may use either meanwhile, and `target` may hold nothing yet. Raises ConfigError, FileError, SchemaError,
+    StorageUnavailable, OSError; both are unchanged then.
+    """
+    if is_url(source) == is_url(target):
+        raise ConfigError(
+            "copy goes from a file to a postgresql:// URL, or back; "
+            f"`{programs.ADMIN} backup` copies a file, and pg_dump a database of PostgreSQL"
+        )
+    refuse_older(source)
+    if is_url(source):
+        copying = _postgres("transfer").reading(str(source), task), sqlite_transfer.writing(Path(target), task)
+    else:
+        copying = sqlite_transfer.reading(Path(source), task), _postgres("transfer").writing(str(target), task)
+    with copying[0] as read, copying[1] as written:
+        return transfer.copy(read, written, task)
 
 
 def refuse_url(command: str, db: str | Path) -> None:
