@@ -65,9 +65,7 @@ class PostgresStorage(ServerOrders, Sessions[Connection]):
         """
         del keep_free  # a default that is for a file
         if max_db:
-            raise ConfigError(
-                "--max-db and --keep-free are for a file: PostgreSQL's disk is its server's to watch"
-            )
+            raise ConfigError("--max-db and --keep-free are for a file: PostgreSQL's disk is its server's to watch")
         schema.prepare(url)
         place = address.parse(url)
         self._hurrying = False
