@@ -21,6 +21,7 @@ from service.origin import origin_of
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, running_server
 from tests.support.hooks import SECRET, add_hook
 from tests.support.two_services import ALL, MEMBERS, OPS, Cast, Told, said, to
+from tests.support.under_load import put_out_under_load
 from tests.support.wires import Wires, read_users
 
 if TYPE_CHECKING:
@@ -333,3 +334,10 @@ def test_the_seam_of_a_login_is_the_same_at_both(cast: Cast) -> None:
     assert dave.hello["last_id"] == number
     later = cast.say("after")
     assert dave.read_type("broadcast")["id"] == later
+
+
+@pytest.mark.parametrize("action", ["kick", "ban"])
+def test_who_is_put_out_there_gets_what_came_before_and_nothing_after(cast: Cast, action: str) -> None:
+    """Also what was said at either service while it was done at the other one."""
+    cast.bob.ask("leave", **OPS)
+    put_out_under_load(cast.here, cast.there, action)
