@@ -459,11 +459,18 @@ ROWS: Final[dict[str, How]] = {
         re.findall(r"^    (export CHAT.*|chat-service --host 10.0.0.5)$", PAPERS["docs/scaling.txt"], re.MULTILINE),
         is_elsewhere("test_rolling_restart.py runs these"),
     ),
+    **dict.fromkeys(
+        (
+            "chat-service --db postgresql://chat@db.example/chat",
+            "chat-admin init-db postgresql://chat_owner@db.example/chat --service chat --reader chat_reader",
+        ),
+        is_elsewhere("needs another machine; test_postgres_paper.py runs what can be run on one"),
+    ),
     # docs/contributing.txt, docs/security.txt
     **dict.fromkeys(
         (
             *("make lint test", "make format", "make soak MINUTES=10", "make fuzz SECONDS=600", "make screens"),
-            "make soak-postgres",
+            *("make soak-postgres", "make test-postgres", "make postgres"),
             *("make lock", "make bench", "make profile", "make attacks"),
             *("make test-browsers", "make soak-web", "make pictures"),
         ),
