@@ -130,7 +130,6 @@ def test_a_cell_on_websocket_runs() -> None:
     assert {target.metric for target in CELLS["web100"].targets} <= set(figures)
 
 
-@pytest.mark.postgres
 def test_cells_over_postgresql_run(cluster: Cluster) -> None:
     """With few clients, for a moment: alone beside SQLite, and two services."""
     span = load.Span(warm_up=0.1, duration=0.3)
@@ -140,7 +139,6 @@ def test_cells_over_postgresql_run(cluster: Cluster) -> None:
         assert {target.metric for target in CELLS[name].targets} <= set(figures)
 
 
-@pytest.mark.postgres
 def test_a_long_history_over_postgresql_is_measured(cluster: Cluster) -> None:
     """A short one here."""
     figures = postgres_history.measure(20_000)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import pytest
-
 from benchmarks import postgres, scale
 from benchmarks.scale import Measured, compute, render
 from tests.support.postgres import MissingError
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.support.postgres import Cluster
 
 FIGURES: Final = Measured(
@@ -41,7 +41,6 @@ def test_what_breaks_is_said() -> None:
     assert " ".join(busy.splitlines()[0].split()) == "a service: whole users lists 3.33G of 125M bytes/s 2667% BREAKS"
 
 
-@pytest.mark.postgres
 def test_the_figures_are_measured(cluster: Cluster) -> None:
     """Each of them, in a moment."""
     assert all(figure > 0 for figure in scale.measure(0.1))

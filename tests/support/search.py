@@ -90,14 +90,22 @@ class PostgresIndex:
 
     def fill(self, rows: Sequence[Row], step: int = 1_000) -> None:
         self.connection.run_several("DELETE FROM message; DELETE FROM search_word; UPDATE search_cursor SET id = 0")
+        self.store(rows)
+        while self.index_some(step):
+            pass
+
+    def store(self, rows: Sequence[Row]) -> None:
+        """Stores messages beside those that are there, and indexes none."""
         columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)] or [[]] * 5
         self.connection.run(
             "INSERT INTO message (sent_at, id, sender_id, recipient_id, room_id, body) "
             "SELECT %s, * FROM unnest(%s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::text[])",
             (NOW, *columns),
         )
-        while postgres_fulltext.index_some(self.connection, step):
-            pass
+
+    def index_some(self, count: int = postgres_fulltext.INDEX_MESSAGES) -> bool:
+        """Indexes the next messages; returns whether others may remain."""
+        return postgres_fulltext.index_some(self.connection, count)
 
     def search(self, query: str, user_id: int, *arguments: Any, **more: Any) -> Page:
         return postgres_fulltext.search_page(self.connection, query, user_id, *arguments, **more)

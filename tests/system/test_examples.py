@@ -456,8 +456,7 @@ ROWS: Final[dict[str, How]] = {
     **dict.fromkeys(re.findall(r"^    ((?:df .*)?curl --config hook.conf .*)", WEB, re.MULTILINE), sends_to_a_hook),
     # docs/scaling.txt
     **dict.fromkeys(
-        re.findall(r"^    (export CHAT.*|chat-service --host 10.0.0.5)$", PAPERS["docs/scaling.txt"], re.MULTILINE),
-        is_elsewhere("test_rolling_restart.py runs these"),
+        examples("docs/scaling.txt"), is_elsewhere("test_scaling.py and test_rolling_restart.py run these")
     ),
     **dict.fromkeys(
         (
@@ -470,7 +469,7 @@ ROWS: Final[dict[str, How]] = {
     **dict.fromkeys(
         (
             *("make lint test", "make format", "make soak MINUTES=10", "make fuzz SECONDS=600", "make screens"),
-            *("make soak-postgres", "make test-postgres", "make postgres"),
+            *("make soak-postgres", "make scale-model", "make test-postgres"),
             *("make lock", "make bench", "make profile", "make attacks"),
             *("make test-browsers", "make soak-web", "make pictures"),
         ),

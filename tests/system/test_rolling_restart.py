@@ -37,10 +37,7 @@ OPTIONS: Final = (
     *("--web-name", "localhost"),
 )
 
-pytestmark = [
-    pytest.mark.postgres,
-    pytest.mark.skipif(not HAPROXY, reason="no haproxy here: apt install haproxy"),
-]
+pytestmark = pytest.mark.skipif(not HAPROXY, reason="no haproxy here: apt install haproxy")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from service.storage.statements import connection, ids, operators, retries
+from service.storage.statements import connection, ids, moments, operators, retries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,9 @@ _SEEN: Final = ("m.seen_at", "(SELECT seen_at FROM seen WHERE seen.id = m.id)")
 FORMS: Final[Mapping[str, str]] = {
     connection.BEGIN_STATE: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     connection.END_STATE: "COMMIT",
-    ids.NEWEST: "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM message_id",
+    ids.NEWEST: "SELECT last_value FROM message_id",
+    moments.NOTE: "SELECT chat_note_moment(:time)",
+    moments.NEWEST: "SELECT chat_moment()",
     operators.PERSON: operators.PERSON.replace(
         "last_seen_at", "(SELECT last_seen_at FROM marker WHERE user_id = user.id)"
     ),

@@ -117,7 +117,7 @@ class Node:
         if oldest is not None and oldest <= heard.event + 1:
             return None
         _log.warning("the database was away for longer than events are kept: all clients are asked to come again")
-        return HistoryCut(0, 0)
+        return HistoryCut()
 
     def _read_presence(self, connection: Connection) -> PresenceKnown:
         rows = connection.run(

@@ -9,7 +9,6 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
-from psycopg.pq import TransactionStatus
 
 from service.storage.records import Banned, Muted, NonceReused, NotAMember, Stored, UnknownRoom, UnknownUser
 
@@ -21,10 +20,7 @@ if TYPE_CHECKING:
 
     Calls = Sequence[tuple[int, Sequence[Post]]]  # the senders' ids with their messages
 
-_STORE: Final = (
-    "SELECT * FROM chat_store(%s, %s, %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], "
-    "%s::text[])"
-)
+_STORE: Final = "SELECT * FROM chat_store($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _PUT: Final = (
     "SELECT chat_put(pg_sequence_last_value('message_id'), moment, %s::bigint[], NULL, %s::bigint[], %s::text[], "
     "%s::text[], %s::text[]), moment FROM chat_now() AS moment"
@@ -49,12 +45,11 @@ def store_posts(connection: Connection, calls: Calls) -> list[list[Outcome]]:
     """
     posts = list(chain.from_iterable(posts for _, posts in calls))
     senders = [sender_id for sender_id, posts in calls for _ in posts]
-    node = connection.node if connection.raw.info.transaction_status == TransactionStatus.IDLE else None
-    row = connection.run(
+    row = connection.call(
         _STORE,
         (
-            node,
-            connection.batch,
+            str(connection.node) if connection.is_idle else None,
+            str(connection.batch),
             _numbers(senders),
             _numbers([post.recipient_id for post in posts]),
             _texts([post.room for post in posts]),
@@ -63,10 +58,16 @@ def store_posts(connection: Connection, calls: Calls) -> list[list[Outcome]]:
             _texts([post.nonce for post in posts]),
             _texts([post.body for post in posts]),
         ),
-    ).fetchone()
-    assert row is not None  # noqa: S101 (the function returns one)
-    connection.answer = row
-    return outcomes_of(row, calls)
+    )
+    connection.answer = _read_answer(*row)
+    return outcomes_of(connection.answer, calls)
+
+
+def _read_answer(*row: str | None) -> Answer:
+    """Reads the texts of an answer's columns."""
+    place, event, moment, first, outcomes, rooms = row
+    room_ids = None if rooms is None else [None if part == "NULL" else int(part) for part in rooms[1:-1].split(",")]
+    return Answer(int(place or 0), int(event or 0), moment or "", int(first or 0), outcomes, room_ids)
 
 
 def outcomes_of(row: Sequence[Any], calls: Calls) -> list[list[Outcome]]:

@@ -40,6 +40,7 @@ _IN_ROOMS: Final = f"""
         ) AS m WHERE known.id < bound.id
     )
 """  # noqa: S608
+# OFFSET 0 keeps the planner from reading a whole table where it takes that for cheaper.
 _ALL: Final = f"""
     WITH {_IN_ROOMS}, found AS (
         (SELECT id FROM message WHERE recipient_id IS NULL AND room_id IS NULL AND id > %(after)s
@@ -53,7 +54,7 @@ _ALL: Final = f"""
         UNION ALL SELECT id FROM late
     )
     SELECT m.* FROM (SELECT id FROM found ORDER BY id LIMIT %(limit)s) AS first CROSS JOIN LATERAL
-        (SELECT * FROM message WHERE id = first.id) AS m
+        (SELECT * FROM message WHERE id = first.id OFFSET 0) AS m
 """  # noqa: S608
 # Of those that are looked at: the index tells who may read them.
 _DELETED: Final = f"""

@@ -139,10 +139,10 @@ class Writer(WriteQueue):
 
     def _pause(self) -> float:
         """Returns how long the thread may wait for a write, in seconds."""
-        if self._link.is_woken or self._node.is_new:
-            return 0.0
         if self._link.connection is None:
             until = self._link.retry_at
+        elif self._link.is_woken or self._node.is_new:
+            return 0.0
         else:
             until = min(self._node.beat_at, self._quiet_at) if self._upkeep_due else self._node.beat_at
         return max(0.0, until - time.monotonic())
@@ -325,8 +325,9 @@ class Writer(WriteQueue):
             if is_idle and self._upkeep_due and time.monotonic() >= self._quiet_at:
                 self._keep_house()
         except (psycopg.Error, ConfigError, StorageUnavailable) as error:
+            if link.connection is None:
+                link.retry_at = time.monotonic() + RETRY
             link.drop(error)
-            link.retry_at = time.monotonic() + RETRY
             self._note_trouble(as_unavailable(error), "nothing is heard of other services")
 
     def _beat(self, connection: Connection) -> None:

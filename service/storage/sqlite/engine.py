@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from service.config import READERS
 from service.errors import StorageDamaged, StorageUnavailable
-from service.storage.records import DEFAULT_LIFETIME, Figures
+from service.storage.common import Sessions
+from service.storage.records import DEFAULT_LIFETIME, Closed, Figures, RoomChange
 from service.storage.sqlite import (
     database,
     fulltext,
@@ -26,11 +27,11 @@ from service.storage.sqlite import (
     users,
 )
 from service.storage.sqlite.lock import FileLock
-from service.storage.sqlite.orders import Orders
+from service.storage.sqlite.orders import FileOrders
 from service.storage.sqlite.space import Space
 from service.storage.sqlite.upkeep import ChatUpkeep
 from service.storage.sqlite.writer import Limits, Writer
-from service.storage.statements import accounts, hooks, membership, names, retries, room_lists
+from service.storage.statements import hooks, retries
 from service.storage.writes import GroupWrite, SqlWrite
 
 if TYPE_CHECKING:
@@ -39,19 +40,10 @@ if TYPE_CHECKING:
 
     from service.storage.contract import Done, Failed, HandOver, Write
     from service.storage.records import (
-        BanPage,
-        Closed,
-        Hook,
         Login,
-        MemberPage,
-        NonceReused,
         Outcome,
         Page,
         Post,
-        Role,
-        RoomChange,
-        RoomLimits,
-        RoomPage,
         Shown,
         SinceNews,
         Stored,
@@ -62,7 +54,7 @@ Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
 
 
-class SqliteStorage(Orders):
+class SqliteStorage(FileOrders, Sessions["sqlite3.Connection"]):
     """An open database. Owns the thread `chat-writer`."""
 
     engine = f"SQLite {sqlite3.sqlite_version}"
@@ -108,12 +100,6 @@ class SqliteStorage(Orders):
         self._thread.start()
 
     # -- reads --------------------------------------------------------------------------------------------------------
-    def find_login(self, name: str) -> User | None:
-        return self.read(accounts.find_login, name)
-
-    def find_alike(self, looks: Sequence[str], beginning: str) -> list[str]:
-        return self.read(names.find_alike, looks, beginning)
-
     def missed_page(self, user_id: int, up_to: int, limit: int) -> Page:
         return self.read(messages.missed_page, user_id, up_to, limit)
 
@@ -126,9 +112,6 @@ class SqliteStorage(Orders):
     def since_page(self, user_id: int, after: int, limit: int, *, rooms: bool, deleted_after: str | None) -> SinceNews:
         work = partial(since.since_page, rooms=rooms, deleted_after=deleted_after)
         return self.read(work, user_id, after, limit)
-
-    def find_hook(self, secret_hash: bytes) -> Hook | None:
-        return self.read(hooks.find, secret_hash)
 
     def search_page(
         self,
@@ -143,15 +126,6 @@ class SqliteStorage(Orders):
     ) -> Page:
         work = partial(fulltext.search_page, room=room, rooms=rooms)
         return self.read(work, query, user_id, with_id, before, limit)
-
-    def rooms_page(self, user_id: int, after: str, limit: int) -> RoomPage:
-        return self.read(room_lists.rooms_page, user_id, after, limit)
-
-    def members_page(self, user_id: int, room: str | None, after: str, limit: int, online: Sequence[str]) -> MemberPage:
-        return self.read(room_lists.members_page, user_id, room, after, limit, online)
-
-    def bans_page(self, user_id: int, room: str | None, after: str, limit: int) -> BanPage:
-        return self.read(room_lists.bans_page, user_id, room, after, limit)
 
     def read(self, query: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """Reads on this thread's own connection, which it opens when needed. Raises StorageUnavailable."""
@@ -232,24 +206,8 @@ class SqliteStorage(Orders):
     def resume(self, token_hash: bytes, now: str, *, done: Done[Login] = None, refused: Failed = None) -> Write[Login]:
         return self.submit(users.resume, token_hash, now, done=done, refused=refused)
 
-    def log_out(self, token_hash: bytes, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
-        return self.submit(accounts.log_out, token_hash, done=done, refused=refused)
-
-    def find_token_owner(
-        self, token_hash: bytes, *, done: Done[int | None] = None, refused: Failed = None
-    ) -> Write[int | None]:
-        return self.submit(accounts.find_token_owner, token_hash, done=done, refused=refused)
-
-    def change_password(
-        self, user: User, password_hash: str, *, done: Done[None] = None, refused: Failed = None
-    ) -> Write[None]:
-        return self.submit(accounts.change_password, user, password_hash, done=done, refused=refused)
-
     def note_presence(self, user_id: int, now: str, *, done: Done[None] = None, refused: Failed = None) -> Write[None]:
         return self.submit(users.note_presence, user_id, now, done=done, refused=refused)
-
-    def delete_expired_tokens(self, now: str, *, done: Done[int] = None, refused: Failed = None) -> Write[int]:
-        return self.submit(accounts.delete_expired_tokens, now, done=done, refused=refused)
 
     def store_posts(
         self,
@@ -293,7 +251,7 @@ class SqliteStorage(Orders):
     ) -> Write[list[Stored]]:
         write: SqlWrite[list[Stored]] = SqlWrite(
             hooks.post,
-            (secret_hash, posts, beyond, self._if_space(posting.store_together)),
+            (secret_hash, posts, beyond, self.if_space(posting.store_together)),
             done,
             refused,
             size=len(posts),
@@ -301,86 +259,30 @@ class SqliteStorage(Orders):
         self._writer.submit(write, may_wait=False)
         return write
 
-    def _moderate(self, connection: sqlite3.Connection, *arguments: Any) -> RoomChange:
-        actor_id, room, *_ = arguments
-        if actor_id is not None and room is not None:
-            self._check_space(connection)
-        change = super()._moderate(connection, *arguments)
-        if change.room is None:  # their sessions end soon; no login comes until the ban has ended
-            self._perhaps_banned.update(told.user_id for told in change.changes if told.action == "ban")
-        return change
-
     def _check_space(self, connection: sqlite3.Connection) -> None:
         """Raises StorageFull where no message may be stored: whoever makes a room may fill the log of acts there."""
         full = self._disk_space.check(connection)
         if full is not None:
             raise full
 
-    def _if_space(self, work: Callable[[sqlite3.Connection, *Ts], T]) -> Callable[[sqlite3.Connection, *Ts], T]:
+    def if_space(self, work: Callable[[sqlite3.Connection, *Ts], T]) -> Callable[[sqlite3.Connection, *Ts], T]:
         def work_if_space(connection: sqlite3.Connection, *args: *Ts) -> T:
             self._check_space(connection)
             return work(connection, *args)
 
         return work_if_space
 
-    def delete_user(self, name: str, now: str, *, done: Done[Closed] = None, refused: Failed = None) -> Write[Closed]:
-        return self.submit(self._delete_user, name, now, done=done, refused=refused)
+    def noting(self, work: Callable[[sqlite3.Connection, *Ts], T]) -> Callable[[sqlite3.Connection, *Ts], T]:
+        def work_and_note(connection: sqlite3.Connection, *args: *Ts) -> T:
+            result = work(connection, *args)
+            if isinstance(result, Closed):
+                self._perhaps_closed.add(result.user.id)  # only perhaps, as the commit can fail
+            elif isinstance(result, RoomChange) and result.room is None:
+                # Their sessions end soon; no login comes until the ban has ended.
+                self._perhaps_banned.update(told.user_id for told in result.changes if told.action == "ban")
+            return result
 
-    def _delete_user(self, connection: sqlite3.Connection, name: str, now: str) -> Closed:
-        closed = accounts.delete(connection, name, now)
-        self._perhaps_closed.add(closed.user.id)  # only perhaps, as the commit can fail
-        return closed
-
-    def create_room(
-        self,
-        user_id: int,
-        name: str,
-        look: str,
-        topic: str,
-        *,
-        private: bool,
-        least: Role,
-        limits: RoomLimits,
-        done: Done[RoomChange] = None,
-        refused: Failed = None,
-    ) -> Write[RoomChange]:
-        arguments = (user_id, name, look, topic, private, least, limits)
-        return self.submit(self._if_space(membership.create_room), *arguments, done=done, refused=refused)
-
-    def join_room(
-        self,
-        user_id: int,
-        room: str,
-        *,
-        limits: RoomLimits,
-        done: Done[RoomChange] = None,
-        refused: Failed = None,
-    ) -> Write[RoomChange]:
-        return self.submit(membership.join_room, user_id, room, limits, done=done, refused=refused)
-
-    def leave_room(
-        self, user_id: int, room: str, *, done: Done[RoomChange] = None, refused: Failed = None
-    ) -> Write[RoomChange]:
-        return self.submit(membership.leave_room, user_id, room, done=done, refused=refused)
-
-    def set_room(
-        self,
-        user_id: int,
-        room: str | None,
-        *,
-        topic: str | None = None,
-        private: bool | None = None,
-        done: Done[RoomChange] = None,
-        refused: Failed = None,
-    ) -> Write[RoomChange]:
-        # Who sets the main room's topic has a role that an operator gave.
-        work = membership.set_room if room is None else self._if_space(membership.set_room)
-        return self.submit(work, user_id, room, topic, private, done=done, refused=refused)
-
-    def find_stored(
-        self, sender_id: int, post: Post, *, done: Done[Stored | NonceReused | None] = None, refused: Failed = None
-    ) -> Write[Stored | NonceReused | None]:
-        return self.submit(retries.find_stored, sender_id, post, done=done, refused=refused)
+        return work_and_note
 
     def see_up_to(
         self, user_id: int, message_id: int, now: str, *, done: Done[int] = None, refused: Failed = None

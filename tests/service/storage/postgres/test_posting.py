@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
-from service.storage.postgres import address, posting, users
+from service.storage.postgres import address, posting
 from service.storage.postgres.connection import connect
 from service.storage.records import (
     FOREVER,
@@ -23,6 +23,7 @@ from service.storage.records import (
     UnknownRoom,
     UnknownUser,
 )
+from tests.support.pg_statements import add, make_room, rows
 from tests.support.storage import NOW
 
 if TYPE_CHECKING:
@@ -32,29 +33,9 @@ if TYPE_CHECKING:
     from service.storage.records import Outcome
 
 
-def add(connection: Connection, *names: str) -> list[int]:
-    """Makes accounts; returns their ids."""
-    return [connection.run(users.ADD, (name, name, "hash", NOW)).fetchall()[0][0] for name in names]
-
-
-def make_room(connection: Connection, name: str, *members: int, private: bool = False) -> int:
-    ((room_id,),) = connection.run(
-        "INSERT INTO room (name, look, topic, private, created_at, members) VALUES (%s, %s, '', %s, %s, %s) "
-        "RETURNING id",
-        (name, name, private, NOW, len(members)),
-    ).fetchall()
-    for user_id in members:
-        connection.run("INSERT INTO member VALUES (%s, %s, 'member', %s, NULL, 0, 0)", (room_id, user_id, NOW))
-    return int(room_id)
-
-
 def post(connection: Connection, sender: int, *posts: Post) -> list[Outcome]:
     (outcomes,) = posting.store_posts(connection, [(sender, posts)])
     return outcomes
-
-
-def rows(connection: Connection, statement: str) -> list[Any]:
-    return connection.run(statement).fetchall()
 
 
 def ids(outcomes: Sequence[Outcome]) -> list[int]:

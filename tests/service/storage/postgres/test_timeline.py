@@ -1,0 +1,61 @@
+"""service/storage/postgres/timeline.py: what follows when a standby has taken over that lacked the newest commits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from service.storage.news import HistoryCut
+from service.storage.postgres.timeline import GAP, Timeline
+from tests.support.writers import Service, serving
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.support.postgres import Cluster
+
+
+def select(cluster: Cluster, url: str, statement: str) -> list[Any]:
+    return cluster.execute(statement, url.rpartition("/")[2])
+
+
+def lose(cluster: Cluster, url: str, services: list[Service], after: int) -> None:
+    """Makes the database one that lacks the messages after that, of a timeline that none has seen before."""
+    for service in services:
+        service.writer._node._timeline = Timeline(77, 0)
+    select(cluster, url, f"DELETE FROM chat.message WHERE id > {after}")
+    select(cluster, url, f"SELECT setval('chat.message_id', {after})")
+    select(cluster, url, "UPDATE chat.timeline SET number = 77")
+    select(cluster, url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'chat n%'")
+
+
+def test_no_id_is_given_twice_and_all_hear_of_the_loss(
+    pair: list[Service], cluster: Cluster, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first to see it leaves ids out, once. Whoever knows of more than there is says so and logs that."""
+    for number in (1, 2, 3):
+        pair[0].say(1, str(number))
+    for service in pair:
+        service.call(lambda _: None)
+    lose(cluster, url, pair, 1)
+    for service in pair:
+        service.wait_for(lambda told: HistoryCut(2, 3) in told)
+    assert pair[1].say(1, "4") == 1 + GAP + 1
+    pair[0].wait_for(lambda told: any(getattr(item, "id", 0) == GAP + 2 for item in told))
+    assert "lacks messages that were stored and sent: 2 to 3" in caplog.text
+
+
+def test_a_change_without_a_loss_is_told_nobody(service: Service, cluster: Cluster, url: str) -> None:
+    """A standby that had all: the talk goes on, with larger ids."""
+    service.say(1, "a")
+    lose(cluster, url, [service], 1)
+    assert service.say(1, "b") == 1 + GAP + 1
+    assert not [item for item in service.told if isinstance(item, HistoryCut)]
+
+
+def test_a_start_leaves_no_ids_out(url: str, cluster: Cluster) -> None:
+    """The first service notes the timeline; the next finds it."""
+    for _ in range(2):
+        with serving(url):
+            pass
+    assert select(cluster, url, "SELECT count(*) FROM chat.timeline") == [(1,)]
+    assert select(cluster, url, "SELECT last_value FROM chat.message_id") == [(0,)]
