@@ -46,6 +46,14 @@ def add_file_to_look_at(parser: argparse.ArgumentParser, settings: Settings) -> 
 def add_for_init_db(parser: argparse.ArgumentParser, settings: Settings) -> None:
     parser.add_argument("db", metavar="FILE", nargs="?", default=settings.db, help=_DB)
     parser.add_argument("--backup", action="store_true", help="before an upgrade, copy it to the folder backups")
+    for option, may in (("--service", "serve the chat"), ("--reader", "read the views history, users and rooms")):
+        parser.add_argument(
+            option,
+            action="append",
+            default=[],
+            metavar="ROLE",
+            help=f"of PostgreSQL: a role that may {may} from now on",
+        )
 
 
 def add_for_backup(parser: argparse.ArgumentParser, settings: Settings) -> None:

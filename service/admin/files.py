@@ -31,7 +31,7 @@ def init_db(given: argparse.Namespace, _: Settings) -> Work:
     if given.backup and storage.is_older(given.db):
         storage.refuse_url("backup", given.db)
         yield from _copy(given.db, name_backup(given.db), overwrite=False)
-    what, revision = storage.init_db(given.db)
+    what, revision = storage.init_db(given.db, services=given.service, readers=given.reader)
     name = given.db if storage.is_url(given.db) else Path(given.db)
     yield Row({"file": given.db, "done": what, "schema": revision}, [f"{name}: {what}, schema {revision}"])
 

@@ -27,7 +27,7 @@ from service.storage.sqlite.orders import OfflineStorage
 from service.storage.url import is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
     from service.storage.contract import AccountStorage, HandOver, Storage
@@ -100,8 +100,10 @@ def exists(db: str | Path) -> bool:
 
 def is_older(db: str | Path) -> bool:
     """Returns whether the database needs an upgrade. Changes nothing. Raises ConfigError, SchemaError, FileError."""
-    engine, place = _schema_of(db)
-    return engine.read_revision(place) not in {None, engine.revisions()[-1]}
+    if is_url(db):
+        shared = _postgres("schema")
+        return shared.read_revision(str(db)) not in {None, shared.revisions()[-1]}
+    return schema.read_revision(Path(db)) not in {None, schema.revisions()[-1]}
 
 
 def refuse_older(db: str | Path) -> None:
@@ -114,14 +116,19 @@ def refuse_older(db: str | Path) -> None:
         raise SchemaError(f"{db} is of an older version. Type: {programs.ADMIN} init-db {quote(str(db))}{backup}")
 
 
-def init_db(db: str | Path) -> tuple[str, str]:
+def init_db(db: str | Path, *, services: Sequence[str] = (), readers: Sequence[str] = ()) -> tuple[str, str]:
     """Creates or upgrades the database; returns "created", "upgraded" or "current", and its schema's revision.
 
-    It does not touch a current database, because a service may have it open. Raises ConfigError, SchemaError,
-    FileError.
+    It does not touch a current file, because a service may have it open. `services` and `readers` are roles of
+    PostgreSQL's, which get the rights to serve there, and to read the promised views. Raises ConfigError, SchemaError,
+    FileError, StorageUnavailable.
     """
-    engine, place = _schema_of(db)
-    return engine.init_db(place), engine.revisions()[-1]
+    if is_url(db):
+        shared = _postgres("schema")
+        return shared.init_db(str(db), shared.Rights(services, readers)), shared.revisions()[-1]
+    if services or readers:
+        raise ConfigError("--service and --reader name roles of PostgreSQL; of a file the owner alone can read it")
+    return schema.init_db(Path(db)), schema.revisions()[-1]
 
 
 def backup(db: str | Path, target: Path, task: Task, *, overwrite: bool = False) -> Contents:
@@ -200,8 +207,3 @@ def _postgres(module: str) -> ModuleType:
         raise ConfigError(
             f"a database of PostgreSQL needs a package: {sys.executable} -m pip install 'psycopg[binary]'"
         ) from error
-
-
-def _schema_of(db: str | Path) -> tuple[ModuleType, str | Path]:
-    """Returns the module that makes and upgrades such databases, and what it takes for the name. Raises ConfigError."""
-    return (_postgres("schema"), str(db)) if is_url(db) else (schema, Path(db))
