@@ -40,9 +40,12 @@ CONFIG, STATE = Path(_HOME.name) / "config" / "chat", Path(_HOME.name) / "state"
 os.environ |= {"XDG_CONFIG_HOME": str(CONFIG.parent), "XDG_STATE_HOME": str(STATE.parent)}
 
 # The delivery thread measures waits (a peer that lingers, the pace of the users list), not the time of day: these go on
-# while a test has stopped the clock.
+# while a test has stopped the clock. So do those for PostgreSQL.
 freezegun.configure(
-    extend_ignore_list=["service.delivery.loop", "service.listeners", "service.server", "service.net.tls"]
+    extend_ignore_list=[
+        *("service.delivery.loop", "service.listeners", "service.server", "service.net.tls"),
+        *("service.storage.postgres", "psycopg"),
+    ]
 )
 
 # How long an example takes says something of the machine, not of the code: it decides no test.

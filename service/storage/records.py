@@ -554,7 +554,7 @@ class Overview(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """The bytes of the database's files, and those free on its disk."""
+    """The bytes of the database's files, and those free on its disk; 0 if that is not known."""
 
     database: int
     wal: int

@@ -63,9 +63,9 @@ class PostgresStorage(ServerOrders, Sessions[Connection]):
 
         Raises ConfigError, SchemaError, StorageUnavailable.
         """
-        del keep_free  # a default that is for a file
+        del keep_free  # there is a default: so nobody has asked for it
         if max_db:
-            raise ConfigError("--max-db and --keep-free are for a file: PostgreSQL's disk is its server's to watch")
+            raise ConfigError("--max-db is for a file: the disk of PostgreSQL is its server's to watch")
         schema.prepare(url)
         place = address.parse(url)
         self._hurrying = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.storage.postgres import dialect
-from service.storage.statements import connection, ids, operators, retries
+from service.storage.statements import connection, ids, moments, operators, retries
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,8 @@ def test_a_statement_is_translated(ours: str, theirs: str) -> None:
         (connection.BEGIN_STATE, "REPEATABLE READ", "SAVEPOINT"),
         (connection.END_STATE, "COMMIT", "RELEASE"),
         (ids.NEWEST, "FROM message_id", "sqlite_sequence"),
+        (moments.NOTE, "chat_note_moment(%(time)s)", "UPDATE"),
+        (moments.NEWEST, "chat_moment()", "FROM"),
         (f"{operators.PERSON} WHERE name > ?", 'user_id = "user".id), disabled_at', "?"),
         (operators.MARKER, "JOIN marker", ":id"),
         (f"{operators.STORED} WHERE m.id > :after", "FROM seen", "m.seen_at"),

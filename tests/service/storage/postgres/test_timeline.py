@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from service.storage.news import HistoryCut
 from service.storage.postgres.timeline import GAP, Timeline
-from tests.support.writers import Service, serving
+from tests.support.writers import Service, select, serving
 
 if TYPE_CHECKING:
     import pytest
 
     from tests.support.postgres import Cluster
-
-
-def select(cluster: Cluster, url: str, statement: str) -> list[Any]:
-    return cluster.execute(statement, url.rpartition("/")[2])
 
 
 def lose(cluster: Cluster, url: str, services: list[Service], after: int) -> None:
