@@ -39,8 +39,8 @@ _HOME = tempfile.TemporaryDirectory()
 CONFIG, STATE = Path(_HOME.name) / "config" / "chat", Path(_HOME.name) / "state" / "chat"
 os.environ |= {"XDG_CONFIG_HOME": str(CONFIG.parent), "XDG_STATE_HOME": str(STATE.parent)}
 
-# The delivery thread measures waits (a peer that lingers, the pace of the users list), not the time of day, and so do
-# the threads of PostgreSQL's engine: these go on while a test has stopped the clock.
+# The delivery thread measures waits (a peer that lingers, the pace of the users list), not the time of day: these go on
+# while a test has stopped the clock. So do those for PostgreSQL.
 freezegun.configure(
     extend_ignore_list=[
         *("service.delivery.loop", "service.listeners", "service.server", "service.net.tls"),

@@ -46,6 +46,14 @@ def add_file_to_look_at(parser: argparse.ArgumentParser, settings: Settings) -> 
 def add_for_init_db(parser: argparse.ArgumentParser, settings: Settings) -> None:
     parser.add_argument("db", metavar="FILE", nargs="?", default=settings.db, help=_DB)
     parser.add_argument("--backup", action="store_true", help="before an upgrade, copy it to the folder backups")
+    for option, may in (("--service", "serve the chat"), ("--reader", "read the views history, users and rooms")):
+        parser.add_argument(
+            option,
+            action="append",
+            default=[],
+            metavar="ROLE",
+            help=f"of PostgreSQL: a role that may {may} from now on",
+        )
 
 
 def add_for_backup(parser: argparse.ArgumentParser, settings: Settings) -> None:
@@ -64,6 +72,15 @@ def add_for_backup(parser: argparse.ArgumentParser, settings: Settings) -> None:
 def add_for_restore(parser: argparse.ArgumentParser, settings: Settings) -> None:
     parser.add_argument("file", metavar="FILE", help="the backup")
     add_db(parser, settings)
+
+
+def add_for_copy(parser: argparse.ArgumentParser, _: Settings) -> None:
+    parser.add_argument(
+        "--from", dest="source", required=True, metavar="DB", help="a SQLite file, or a postgresql:// URL"
+    )
+    parser.add_argument(
+        "--to", dest="target", required=True, metavar="DB", help="the other of the two, with nothing in it"
+    )
 
 
 def add_for_certs(parser: argparse.ArgumentParser, _: Settings) -> None:

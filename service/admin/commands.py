@@ -203,6 +203,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
         arguments.add_file_to_look_at,
         needs_file=True,
     ),
+    "copy": Command(
+        "copy the whole chat from SQLite to PostgreSQL, or back; no service may run", files.copy, arguments.add_for_copy
+    ),
     "status": Command("say how the service does, and who is connected", _status, arguments.add_db),
     "users": Command("list the accounts", _users, arguments.add_for_users),
     "add": Command("make an account, also where registration is closed", _add, arguments.add_name),

@@ -31,7 +31,7 @@ def init_db(given: argparse.Namespace, _: Settings) -> Work:
     if given.backup and storage.is_older(given.db):
         storage.refuse_url("backup", given.db)
         yield from _copy(given.db, name_backup(given.db), overwrite=False)
-    what, revision = storage.init_db(given.db)
+    what, revision = storage.init_db(given.db, services=given.service, readers=given.reader)
     name = given.db if storage.is_url(given.db) else Path(given.db)
     yield Row({"file": given.db, "done": what, "schema": revision}, [f"{name}: {what}, schema {revision}"])
 
@@ -84,6 +84,16 @@ def compact(given: argparse.Namespace, _: Settings) -> Work:
     held, before, now = yield from attend(lambda task: storage.compact(given.db, task))
     values = {"file": given.db, "bytes": now, "bytes_before": before, **_values(held)}
     yield Row(values, [f"{given.db}: {now:,} bytes, before {before:,}; {_describe(held)}"])
+
+
+def copy(given: argparse.Namespace, _: Settings) -> Work:
+    begun = time.monotonic()
+    held = yield from attend(lambda task: storage.copy(given.source, given.target, task))
+    line = (
+        f"{given.target}: copied from {given.source}, {_describe(held)}, {time.monotonic() - begun:.1f} s; "
+        "the rows of both are the same"
+    )
+    yield Row({"from": given.source, "to": given.target, **_values(held)}, [line])
 
 
 def certs(given: argparse.Namespace, _: Settings) -> Work:

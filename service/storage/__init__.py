@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from service import programs
 from service.errors import ConfigError, SchemaError
+from service.storage import transfer
 from service.storage.postgres.advice import advise
 from service.storage.sqlite import backup as copies
 from service.storage.sqlite import integrity, schema
 from service.storage.sqlite import repair as repairs
+from service.storage.sqlite import transfer as sqlite_transfer
 from service.storage.sqlite.backup import Task, time_stamp
 from service.storage.sqlite.engine import SqliteStorage
 from service.storage.sqlite.integrity import REPAIR
@@ -25,7 +27,7 @@ from service.storage.sqlite.orders import OfflineStorage
 from service.storage.url import is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
     from service.storage.contract import AccountStorage, HandOver, Storage
@@ -37,6 +39,7 @@ __all__ = [
     "Task",
     "backup",
     "compact",
+    "copy",
     "exists",
     "init_db",
     "is_older",
@@ -97,8 +100,10 @@ def exists(db: str | Path) -> bool:
 
 def is_older(db: str | Path) -> bool:
     """Returns whether the database needs an upgrade. Changes nothing. Raises ConfigError, SchemaError, FileError."""
-    engine, place = _schema_of(db)
-    return engine.read_revision(place) not in {None, engine.revisions()[-1]}
+    if is_url(db):
+        shared = _postgres("schema")
+        return shared.read_revision(str(db)) not in {None, shared.revisions()[-1]}
+    return schema.read_revision(Path(db)) not in {None, schema.revisions()[-1]}
 
 
 def refuse_older(db: str | Path) -> None:
@@ -111,14 +116,19 @@ def refuse_older(db: str | Path) -> None:
         raise SchemaError(f"{db} is of an older version. Type: {programs.ADMIN} init-db {quote(str(db))}{backup}")
 
 
-def init_db(db: str | Path) -> tuple[str, str]:
+def init_db(db: str | Path, *, services: Sequence[str] = (), readers: Sequence[str] = ()) -> tuple[str, str]:
     """Creates or upgrades the database; returns "created", "upgraded" or "current", and its schema's revision.
 
-    It does not touch a current database, because a service may have it open. Raises ConfigError, SchemaError,
-    FileError.
+    It does not touch a current file, because a service may have it open. `services` and `readers` are roles of
+    PostgreSQL's, which get the rights to serve there, and to read the promised views. Raises ConfigError, SchemaError,
+    FileError, StorageUnavailable.
     """
-    engine, place = _schema_of(db)
-    return engine.init_db(place), engine.revisions()[-1]
+    if is_url(db):
+        shared = _postgres("schema")
+        return shared.init_db(str(db), shared.Rights(services, readers)), shared.revisions()[-1]
+    if services or readers:
+        raise ConfigError("--service and --reader name roles of PostgreSQL; of a file the owner alone can read it")
+    return schema.init_db(Path(db)), schema.revisions()[-1]
 
 
 def backup(db: str | Path, target: Path, task: Task, *, overwrite: bool = False) -> Contents:
@@ -161,6 +171,26 @@ def compact(db: str | Path, task: Task) -> tuple[Contents, int, int]:
     return repairs.compact(Path(db), task)
 
 
+def copy(source: str | Path, target: str | Path, task: Task) -> Contents:
+    """Copies a chat from a file to a database of PostgreSQL, or back, and compares both; returns what was copied.
+
+    Nobody may use either meanwhile, and `target` may hold nothing yet. Raises ConfigError, FileError, SchemaError,
+    StorageUnavailable, OSError; both are unchanged then.
+    """
+    if is_url(source) == is_url(target):
+        raise ConfigError(
+            "copy goes from a file to a postgresql:// URL, or back; "
+            f"`{programs.ADMIN} backup` copies a file, and pg_dump a database of PostgreSQL"
+        )
+    refuse_older(source)
+    if is_url(source):
+        copying = _postgres("transfer").reading(str(source), task), sqlite_transfer.writing(Path(target), task)
+    else:
+        copying = sqlite_transfer.reading(Path(source), task), _postgres("transfer").writing(str(target), task)
+    with copying[0] as read, copying[1] as written:
+        return transfer.copy(read, written, task)
+
+
 def refuse_url(command: str, db: str | Path) -> None:
     """For an operator's command that needs a file. Raises ConfigError for a URL, with what to type instead."""
     if is_url(db):
@@ -177,8 +207,3 @@ def _postgres(module: str) -> ModuleType:
         raise ConfigError(
             f"a database of PostgreSQL needs a package: {sys.executable} -m pip install 'psycopg[binary]'"
         ) from error
-
-
-def _schema_of(db: str | Path) -> tuple[ModuleType, str | Path]:
-    """Returns the module that makes and upgrades such databases, and what it takes for the name. Raises ConfigError."""
-    return (_postgres("schema"), str(db)) if is_url(db) else (schema, Path(db))

@@ -20,7 +20,7 @@ def make_clone(folder: Path) -> Path:
     python = folder / ".venv" / "bin" / "python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
-    for stamp in ("venv.stamp", "run.stamp"):
+    for stamp in ("venv.stamp", "run.stamp", "postgres.stamp"):
         (folder / ".venv" / stamp).touch()
     return folder
 

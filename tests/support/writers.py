@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from service.storage.postgres.connection import Connection
+    from tests.support.pg_proxy import PgProxy
     from tests.support.postgres import Cluster
 
 
@@ -120,3 +121,13 @@ def ids_of(told: list[Any]) -> list[int]:
         elif isinstance(item, list):
             ids += [each.id for each in item if isinstance(each, Stored)]
     return ids
+
+
+def select(cluster: Cluster, url: str, statement: str) -> list[Any]:
+    """Executes a statement in that database as the superuser; returns its rows."""
+    return cluster.execute(statement, url.rpartition("/")[2])
+
+
+def behind(url: str, proxy: PgProxy) -> str:
+    """The URL of that database by way of a proxy."""
+    return f"postgresql://chat@127.0.0.1:{proxy.port}/{url.rpartition('/')[2]}"

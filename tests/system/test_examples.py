@@ -458,11 +458,18 @@ ROWS: Final[dict[str, How]] = {
     **dict.fromkeys(
         examples("docs/scaling.txt"), is_elsewhere("test_scaling.py and test_rolling_restart.py run these")
     ),
+    **dict.fromkeys(
+        (
+            "chat-service --db postgresql://chat@db.example/chat",
+            "chat-admin init-db postgresql://chat_owner@db.example/chat --service chat --reader chat_reader",
+        ),
+        is_elsewhere("needs another machine; test_postgres_paper.py runs what can be run on one"),
+    ),
     # docs/contributing.txt, docs/security.txt
     **dict.fromkeys(
         (
             *("make lint test", "make format", "make soak MINUTES=10", "make fuzz SECONDS=600", "make screens"),
-            *("make soak-postgres", "make scale-model", "make postgres"),
+            *("make soak-postgres", "make scale-model", "make test-postgres"),
             *("make lock", "make bench", "make profile", "make attacks"),
             *("make test-browsers", "make soak-web", "make pictures"),
         ),

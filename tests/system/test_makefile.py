@@ -103,6 +103,16 @@ def test_init_db_makes_the_database_and_explains_a_refusal(tmp_path: Path) -> No
     assert path.read_text() == "a letter\n"
 
 
+def test_a_url_brings_what_speaks_to_postgresql(fresh: Path) -> None:
+    """To set up .venv for a file installs nothing of it."""
+    for name in ("requirements-postgres.txt", ".venv/venv.stamp", ".venv/run.stamp"):
+        (fresh / name).parent.mkdir(exist_ok=True)
+        (fresh / name).touch()
+    for target in ("run_server", "init-db"):
+        assert "-r requirements-postgres.txt" in make("-n", target, "DB=postgresql://h/chat", cwd=fresh).stdout
+        assert "postgres" not in make("-n", target, cwd=fresh).stdout
+
+
 def test_backup_names_the_copy_by_the_time_or_as_asked(tmp_path: Path) -> None:
     """`make backup DB=… TO=…`; without TO it goes to the folder backups."""
     path, copy = tmp_path / "my chat.db", tmp_path / "folder" / "my copy.db"

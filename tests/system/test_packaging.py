@@ -62,11 +62,12 @@ def test_the_unit_exposes_as_little_as_the_paper_says() -> None:
 
 def test_the_image_is_made_of_what_there_is() -> None:
     """Each source is in the clone, and no user of it is root."""
-    copied = re.findall(r"^COPY (\S+) \S+$", CONTAINERFILE, re.MULTILINE)
-    assert {"requirements.txt", "service", "migrations"} == set(copied)
+    copied = " ".join(re.findall(r"^COPY (.+) \S+$", CONTAINERFILE, re.MULTILINE)).split()
+    assert {"requirements.txt", "requirements-postgres.txt", "service", "migrations"} == set(copied)
     assert all((ROOT / name).exists() for name in copied)
     assert re.findall(r"^USER (.*)$", CONTAINERFILE, re.MULTILINE) == ["chat"]
-    assert "--require-hashes -r requirements.txt" in CONTAINERFILE
+    assert "ARG REQUIREMENTS=requirements.txt\n" in CONTAINERFILE
+    assert "--require-hashes -r ${REQUIREMENTS}" in CONTAINERFILE
 
 
 def test_the_image_starts_the_service_with_options_that_there_are() -> None:

@@ -5,24 +5,21 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
 from service.storage.sqlite.backup import Task, backup
 from tests.support.helpers import running_server
+from tests.support.under_load import OPS, ROUNDS, put_out_under_load, talk
 from tests.support.wires import Wires
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from service.server import Server
-    from tests.support.helpers import Line, Wire
 
 pytestmark = pytest.mark.engines
-ROUNDS = 25
-OPS = {"room": "ops"}
 
 
 @pytest.fixture
@@ -38,68 +35,10 @@ def wires(server: Server) -> Iterator[Wires]:
     wires.close()
 
 
-def talk(wire: Wire, *places: Line) -> Thread:
-    """Starts a client that says much in these places, and reads its answers; the caller joins the thread."""
-
-    def run() -> None:
-        for n in range(ROUNDS):
-            wire.send(*({**place, "message": f"word {n}"} for place in places for _ in range(8)))
-            wire.read_until_pong()
-
-    thread = Thread(target=run, name="talk")
-    thread.start()
-    return thread
-
-
 @pytest.mark.parametrize("action", ["kick", "ban"])
 def test_who_is_put_out_gets_what_came_before_and_nothing_after(wires: Wires, action: str) -> None:
     """Carol, who stays, hears the order of all; bob's lines, his own messages and his pages fit into it."""
-    alice, bob, carol = (wires.enter(name, rooms=True) for name in ("alice", "bob", "carol"))
-    alice.ask("create", **OPS)
-    carol.ask("join", **OPS)
-    talkers = [wires.enter(name) for name in ("dave", "erin")]
-    for talker in talkers:
-        talker.ask("join", **OPS)
-    carol.read_until_pong()
-    threads = [talk(talker, {"command": "pm", **OPS}) for talker in talkers]
-    acts = [{"command": "moderate", **OPS, "username": "bob", "action": act} for act in (action, "unban")]
-    pages: list[Line] = [{"command": "history", **OPS}, {"command": "search", "query": "word"}]
-    pages += [{"command": "since", "id": 0, "limit": 200}]
-    heard: list[Line] = []
-    for n in range(ROUNDS):
-        own = {"command": "pm", **OPS, "message": "mine"}
-        bob.send({"command": "join", **OPS}, own, pages[n % 3], own, pages[(n + 1) % 3])
-        alice.send(*acts)
-        bob.send(own, pages[(n + 2) % 3], own)
-        heard += bob.read_until_pong()
-        alice.read_until_pong()
-    for thread in threads:
-        thread.join()
-    expected, mine = due_to_bob(carol.read_until_pong(), action)
-    live = [line for line in heard if line["type"] == "broadcast" or line.get("action") == action]
-    assert [line.get("id", action) for line in live] == expected
-    assert [line["id"] for line in heard if line["type"] == "ack"] == mine
-    assert expected.count(action) > 1
-    is_in = False
-    for line in heard:
-        if line["type"] in ("room", "member") and line.get("action") in (None, action):
-            is_in = line["type"] == "room"
-        assert is_in or not any(row.get("room") for row in line.get("messages", ()))
-
-
-def due_to_bob(order: list[Line], action: str) -> tuple[list[object], list[int]]:
-    """What bob must have been sent, by the order of all: ids, and the act that puts him out; and his own ids."""
-    is_in, expected, mine = False, list[object](), list[int]()
-    for line in order:
-        if line["type"] == "member" and line["username"] == "bob" and line["action"] in ("join", action):
-            is_in = line["action"] == "join"
-            expected += [] if is_in else [action]
-        elif line["type"] == "broadcast" and line["from"] == "bob":
-            assert is_in
-            mine.append(line["id"])
-        elif line["type"] == "broadcast" and is_in:
-            expected.append(line["id"])
-    return expected, mine
+    put_out_under_load(wires, wires, action)
 
 
 def test_pages_of_everything_miss_nothing(server: Server, wires: Wires) -> None:

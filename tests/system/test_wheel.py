@@ -38,9 +38,9 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     programs.mkdir(parents=True)
     (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     (programs / "python").chmod(0o755)
-    for stamp in ("venv", "run", "dev"):
+    for stamp in ("venv", "run", "postgres", "dev"):
         (folder / ".venv" / f"{stamp}.stamp").touch()
-    for requirements in ("requirements.txt", "requirements-dev.txt"):
+    for requirements in ("requirements.txt", "requirements-postgres.txt", "requirements-dev.txt"):
         (folder / requirements).touch()
         os.utime(folder / requirements, (0, 0))  # older than the stamps
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}

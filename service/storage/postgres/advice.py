@@ -15,7 +15,8 @@ _LINES: Final[Mapping[str, str]] = {
     "backup": "its own program copies it, also while services run: "
     "pg_dump --format=custom --schema={schema} --file=chat.dump {url}",
     "restore": "its own program puts a copy back, while no service runs: "
-    "pg_restore --clean --if-exists --single-transaction --dbname={url} chat.dump",
+    "pg_restore --clean --if-exists --single-transaction --dbname={url} chat.dump && "
+    "psql {url} --command='UPDATE {schema}.timeline SET number = 0'",
     "verify": "its own program checks it, as a superuser: "
     "pg_amcheck --install-missing --heapallindexed --schema={schema} {url}",
     "compact": "while no service runs: psql {url} --command='VACUUM (FULL, ANALYZE)'",

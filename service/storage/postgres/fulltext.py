@@ -30,7 +30,8 @@ INDEX_CHARACTERS: Final = 20_000  # of their texts, but one message at least
 _PIECE: Final = 5_000  # messages looked at by one statement, at most
 _FEW_WORDS: Final = 16  # the newest entries of so many words are looked at at once, those of more in a stretch of ids
 _WIDTH: Final = 4_096  # ids of the first stretch; each next one is four times as long
-_OWNERS: Final = 32  # whose words are looked up by one statement
+_TRIED: Final = 2  # further terms that a message is tried for, about: most of those that fail do so at the first
+_PAIRS: Final = 64  # beginnings, of an owner each, that are looked up by one statement
 _STEP: Final = 5  # entries that are looked at in the time in which one word is looked up
 _COUNTED: Final = 5_000  # entries of a word, to find the rarest: 1 ms
 # Between an owner and a word. No word has it: docs/protocol.txt has what a word is. The owner of the main room is "".
@@ -191,7 +192,8 @@ def _expand(
     endings: dict[str, list[Sequence[str]]] = {owner: [()] * len(words) for owner in owners}
     is_exact = all(len(word) == 1 for word in words)
     looked = 0
-    for some in (owners[n : n + _OWNERS] for n in range(0, len(owners), _OWNERS)):
+    size = max(1, _PAIRS // len(words))
+    for some in (owners[n : n + size] for n in range(0, len(owners), size)):
         if looked > most:
             raise SearchTooSlow
         values = {"owners": list(some), "beginnings": beginnings, "most": most_endings + 1}
@@ -213,13 +215,9 @@ def _find(connection: Connection, asked: _Query, before: int, piece: int, most: 
     """
     if not asked.owners:
         return
-    rarest = _find_rarest(connection, asked.terms, before)
-    driver = [(owner, word) for owner, words in asked.terms[rarest].items() for word in words]
-    others = [
-        sorted({word for words in term.values() for word in words})
-        for number, term in enumerate(asked.terms)
-        if number != rarest
-    ]
+    rarest, *terms = _sort(connection, asked.terms, before)
+    driver = [(owner, word) for owner, words in rarest.items() for word in words]
+    others = [sorted({word for words in term.values() for word in words}) for term in terms]
     statement = _FIND.format(" AND ".join(map(_HAS.format, range(len(others)))) or "true")
     values = {f"term{number}": words for number, words in enumerate(others)}
     values |= {"owners": [owner for owner, _ in driver], "words": [word for _, word in driver]}
@@ -235,19 +233,19 @@ def _find(connection: Connection, asked: _Query, before: int, piece: int, most: 
             yield int(number), owner + _OF
         if count < piece and least == 0:
             return
-        looked += len(driver) + entries + count * sum(map(len, others))
+        looked += len(driver) + entries + count * sum(map(len, others[:_TRIED]))
         before, piece, width = lowest if count == piece else least, min(piece * 4, _PIECE), width * 4
     raise SearchTooSlow
 
 
-def _find_rarest(connection: Connection, terms: Sequence[_Term], before: int) -> int:
-    """Returns the place of the term that the fewest messages have."""
+def _sort(connection: Connection, terms: list[_Term], before: int) -> list[_Term]:
+    """Returns the terms, those first that few messages have."""
     if len(terms) == 1:
-        return 0
+        return terms
     flat = [(n, owner + word) for n, term in enumerate(terms) for owner, words in term.items() for word in words]
     values = {"numbers": [n for n, _ in flat], "words": [word for _, word in flat], "before": before}
-    counts = [count for (count,) in connection.run(_COUNTS, {**values, "last": len(terms) - 1}).fetchall()]
-    return counts.index(min(counts))
+    counts = connection.run(_COUNTS, {**values, "last": len(terms) - 1}).fetchall()
+    return [terms[number] for _, number in sorted((count, number) for number, (count,) in enumerate(counts))]
 
 
 def _look_through(

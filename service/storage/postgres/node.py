@@ -166,15 +166,14 @@ class Node:
         return isinstance(news, Present | Absent | NodeGone) and news.node_id == self.id
 
     # -- writes -------------------------------------------------------------------------------------------------------
-    def clear_away(self, connection: Connection) -> None:
-        """Removes services whose lease has ended, and old events."""
+    def clear_away(self, connection: Connection) -> list[NodeGone]:
+        """Removes services whose lease has ended, which it returns, and old events."""
         connection.run("DELETE FROM event WHERE at < clock_timestamp() - make_interval(secs => %s)", (EVENTS_KEPT,))
         rows = connection.run("SELECT id, name FROM node WHERE lease < clock_timestamp() AND id <> %s", (self.id,))
         dead = rows.fetchall()
         for node_id, name in dead:
             _log.warning("service %d, %s, was not heard of for %g seconds", node_id, name, LEASE)
-        if dead:
-            _remove(connection, [node_id for node_id, _ in dead])
+        return _remove(connection, [node_id for node_id, _ in dead]) if dead else []
 
     def note_presence(self, connection: Connection, changes: Mapping[int, bool]) -> None:
         """Stores who has come and who has left, and tells the others."""
@@ -196,8 +195,10 @@ class Node:
                 connection.tell(Present(self.id, user_id, name))
 
 
-def _remove(connection: Connection, node_ids: list[int]) -> None:
+def _remove(connection: Connection, node_ids: list[int]) -> list[NodeGone]:
     connection.run("DELETE FROM presence WHERE node_id = ANY(%s)", (node_ids,))
     connection.run("DELETE FROM node WHERE id = ANY(%s)", (node_ids,))
-    for node_id in node_ids:
-        connection.tell(NodeGone(node_id))
+    gone = [NodeGone(node_id) for node_id in node_ids]
+    for news in gone:
+        connection.tell(news)
+    return gone

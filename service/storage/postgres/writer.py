@@ -1,7 +1,7 @@
 """The writer thread: the one connection that writes, and the one that hears of others' writes.
 
 It stores all that waits in its queue in one transaction, reads what other services have committed meanwhile, and hands
-both over in the order of the commits. Messages alone are one call of `chat_store`; whatever else, a transaction.
+both over in the order of the commits.
 """
 
 from __future__ import annotations
@@ -12,34 +12,29 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from service.errors import ChatError, ConfigError, StorageUnavailable
-from service.storage.postgres import posting, transaction
+from service.errors import ConfigError, StorageUnavailable
+from service.storage.postgres.batches import Batches
 from service.storage.postgres.bell import Bell
-from service.storage.postgres.connection import Places, is_unavailable
 from service.storage.postgres.feed import Feed, Own
 from service.storage.postgres.link import RETRY, Link, as_unavailable
 from service.storage.postgres.node import Node
 from service.storage.queue import BATCH, QUEUE, WriteQueue
-from service.storage.records import Stored
-from service.storage.writes import SqlWrite, cut_into_pieces
-from service.tally import Histogram
+from service.storage.writes import SqlWrite
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
-    from service.storage.news import News, TakeNews
+    from service.storage.news import News, NodeGone, TakeNews
     from service.storage.postgres.address import Address
     from service.storage.postgres.connection import Connection
-    from service.storage.postgres.feed import Heard
+    from service.storage.postgres.feed import Heard, Own
     from service.storage.write import HandOver
 
     Batch = list[SqlWrite[Any]]
 
 _log: Final = logging.getLogger("chat.storage")
 _QUIET: Final = 1.0  # seconds without any commit before upkeep, so that no conversation waits for it
-# Seconds: a commit of one message takes 0.001 over a fast disk; what has to wait for other services some times that.
-_COMMIT_BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class Writer(WriteQueue):
@@ -73,16 +68,17 @@ class Writer(WriteQueue):
         self._feed = Feed()
         self._node = Node(node_name, figures or dict)
         self._link = Link(place, self._node, self._feed, self._bell, self._tell)
+        self._batches = Batches(self._link, self._node)
         self._changes: dict[int, bool] = {}  # who has come or left, to be stored; guarded by the queue's lock
         self._given_up: StorageUnavailable | None = None  # while hurrying: why no more attempts are made
         self._hurrying = False
-        self._is_sent = False  # whether the server may have committed the batch
         self._quiet_at = 0.0  # monotonic; when upkeep holds nobody up
         self._upkeep_due = upkeep is not None
+        self._own_work: SqlWrite[Any] | None = None  # the newest write that is nobody's but the writer's
         self._trouble = ""  # the error of the last attempt, so that it is logged once, not for each batch
         self._refused = 0  # writes refused since that log line
-        self.written = 0  # writes that were stored
-        self.commits = Histogram(_COMMIT_BOUNDS)  # seconds
+        self.written = 0  # writes that were stored, without the writer's own
+        self.commits = self._batches.commits  # seconds
         try:
             self._link.open()
         except BaseException as error:
@@ -123,8 +119,9 @@ class Writer(WriteQueue):
         try:
             while (batch := self._take(self._pause())) is not None:
                 changes = self._take_changes()
-                if changes:
-                    batch.append(SqlWrite(self._node.note_presence, (changes,)))
+                self._own_work = SqlWrite(self._node.note_presence, (changes,)) if changes else None
+                if self._own_work is not None:
+                    batch.append(self._own_work)
                 if batch:
                     self._commit(batch)
                     if changes and batch[-1].error is not None:
@@ -154,12 +151,14 @@ class Writer(WriteQueue):
         own: Own | None = None
         while pending:
             try:
-                broken, own = self._attempt(pending)
+                if self._given_up is not None:
+                    raise self._given_up
+                broken, own = self._batches.store(pending)
             except (psycopg.Error, StorageUnavailable) as error:
                 self._refuse(pending, error)
                 break
             if own is not None:
-                self._note_success(len(pending))
+                self._note_success(pending)
                 break
             pending = [write for write in pending if write not in broken]
             for write in pending:
@@ -169,86 +168,13 @@ class Writer(WriteQueue):
         else:
             self._finish_among_news(batch, own)
 
-    def _attempt(self, batch: Batch) -> tuple[Batch, Own | None]:
-        """Runs one transaction, again where the connection was lost before it was committed.
-
-        Returns the writes whose bug spoilt it, or where it stands among all. Raises psycopg.Error, StorageUnavailable.
-        """
-        if self._given_up is not None:
-            raise self._given_up
-        while True:
-            connection = self._link.reach()
-            self._node.batch += 1
-            connection.batch = self._node.batch
-            began = time.perf_counter()
-            try:
-                broken, own = self._transact(connection, batch)
-            except psycopg.Error as error:
-                own = self._recover(connection, batch, error)
-                broken = []
-            if broken or own is not None:
-                self.commits.add(time.perf_counter() - began)
-                return broken, own
-
-    def _transact(self, connection: Connection, batch: Batch) -> tuple[Batch, Own | None]:
-        """As `_attempt`, by one connection."""
-        self._is_sent = False
-        pieces = list(cut_into_pieces(batch))
-        if len(pieces) == 1 and batch[0].work is posting.store_posts:
-            connection.place = None
-            self._is_sent = True
-            broken = _run(connection, batch)
-            return broken, None if broken else _own_posts(connection.answer, batch)
-        connection.place = place = transaction.begin(connection)
-        for number, writes in enumerate(pieces):
-            if number:
-                transaction.place_told(connection)
-            broken = _run(connection, writes)
-            if broken:
-                transaction.roll_back(connection)
-                return broken, None
-        self._is_sent = True
-        return [], Own(place, transaction.finish(connection, place))
-
-    def _recover(self, connection: Connection, batch: Batch, error: psycopg.Error) -> Own | None:
-        """After an error: returns where the batch stands, if it was committed all the same; None if it can be repeated.
-
-        Raises psycopg.Error, StorageUnavailable.
-        """
-        was_sent, number = self._is_sent, self._node.batch
-        is_fenced = error.sqlstate == transaction.FENCED
-        if not (connection.is_lost or is_fenced):
-            raise error
-        self._link.drop(error)
-        try:
-            self._link.reach()
-            found = self._node.found
-            if found is None:
-                if was_sent and not is_fenced:
-                    raise StorageUnavailable("this service was taken for dead before it heard what was stored")
-                return None  # by the new row
-            if found.batch >= number and (is_fenced or not was_sent):
-                raise StorageUnavailable("another service writes in the place of this one")
-        except StorageUnavailable as unavailable:
-            unavailable.maybe = was_sent
-            raise
-        if found.batch < number:
-            return None
-        if connection.place is not None:
-            place, told = connection.place, len(connection.told)
-            return Own(place, Places(found.outcome[3], place.event + told))
-        results = posting.outcomes_of(found.outcome, [write.arguments for write in batch])
-        for write, result in zip(batch, results, strict=True):
-            write.result = result
-        return _own_posts(found.outcome, batch)
-
     def _refuse(self, batch: Batch, error: psycopg.Error | StorageUnavailable) -> None:
         unavailable = as_unavailable(error)
         if not isinstance(error, StorageUnavailable):
             self._link.drop(error)
         self._note_trouble(unavailable, "writes are refused")
         self._refused += len(batch)
-        self._given_up = unavailable if self._hurrying else None
+        self._given_up = StorageUnavailable(str(unavailable)) if self._hurrying else None
         for write in batch:
             write.error = unavailable
 
@@ -258,8 +184,8 @@ class Writer(WriteQueue):
             _log.error("storage unavailable, %s: %s", cost, trouble)
         self._trouble = str(trouble)
 
-    def _note_success(self, count: int) -> None:
-        self.written += count
+    def _note_success(self, batch: Batch) -> None:
+        self.written += len(batch) - (self._own_work is not None and self._own_work in batch)
         self._put_upkeep_off()
         if self._refused:
             _log.info("storing again; %d writes were refused", self._refused)
@@ -334,11 +260,16 @@ class Writer(WriteQueue):
         if not self._node.beat(connection):
             raise StorageUnavailable("other services have taken this one for dead")
         if self._node.has_to_clear:
-            self._commit([SqlWrite(self._node.clear_away, ())])
+            cleared: SqlWrite[list[NodeGone]] = SqlWrite(self._node.clear_away, ())
+            self._own_work = cleared
+            self._commit([cleared])
+            if cleared.error is None:
+                self._tell(*cleared.result)  # what this service writes it does not hear
 
     def _keep_house(self) -> None:
         if self._upkeep is not None:
             piece: SqlWrite[bool] = SqlWrite(self._upkeep, ())
+            self._own_work = piece
             self._commit([piece])
             self._upkeep_due = piece.error is None and piece.result
             self._quiet_at = 0.0
@@ -363,34 +294,3 @@ class Writer(WriteQueue):
 
 def _ignore(news: News) -> None:
     """Takes news where nobody wants them."""
-
-
-def _run(connection: Connection, writes: Batch) -> Batch:
-    """Runs one piece of a batch; returns its writes if they have a bug. Raises psycopg.Error."""
-    try:
-        writes[0].run(connection, writes)
-    except ChatError as refusal:
-        for write in writes:
-            write.error = refusal
-    except Exception as error:  # a bug in one work must not stop the writer
-        is_ours = (
-            isinstance(error, psycopg.Error) and error.sqlstate != transaction.FENCED and not is_unavailable(error)
-        )
-        if isinstance(error, psycopg.Error) and (connection.is_lost or not is_ours):
-            raise
-        _log.exception("a write failed: %s", writes[0].work)
-        for write in writes:
-            write.error = error
-        return writes
-    return []
-
-
-def _own_posts(answer: Sequence[Any], batch: Batch) -> Own:
-    """Returns where the messages of a batch stand that is nothing else."""
-    place, event, _, first, others, _ = answer
-    if others is None:
-        newest = first + sum(write.size for write in batch) - 1
-    else:
-        outcomes = [outcome for write in batch if write.error is None for outcome in write.result]
-        newest = max((each.id for each in outcomes if isinstance(each, Stored) and each.fresh), default=place)
-    return Own(Places(place, event), Places(newest, event))

@@ -41,7 +41,7 @@ NEIGHBOURS: Final = (1, 2, 3)  # on either side: with them one exchanges direct 
 STORM_INTERVAL: Final = 20.0  # seconds; none while levels are compared: the writer keeps up to 64 MiB of new pages
 END_TIME: Final = 120.0  # seconds for all of them to do one of the last things
 TABLE_INTERVAL: Final = 10.0  # seconds
-SLACK: Final = READERS + 4  # descriptors: of closed read connections SQLite keeps some for the next ones
+SLACK: Final = READERS + 4  # descriptors of each service: of read connections some are kept for the next ones
 _COLUMNS: Final = "  time online messages     shown  drops slow retries  memory threads files   wal    db"
 
 
@@ -64,7 +64,8 @@ class Soak:
         fleet.start()
         try:
             self._base = fleet.measure()
-            self._monitor.make_hook(store.db)
+            with store.calm():
+                self._monitor.make_hook(store.db)
             await self._all(Visit.acknowledged)  # so that everyone has an account
             lives = [asyncio.create_task(client.live()) for client in self.world.clients]
             lives.append(asyncio.create_task(self._monitor.live()))
@@ -94,11 +95,12 @@ class Soak:
         await self._check_end()
 
     async def _all(self, act: Act, clients: list[Client] | None = None) -> None:
+        self.world.state = ""
         try:
             async with asyncio.timeout(END_TIME):
                 await asyncio.gather(*(client.insist(act) for client in clients or self.world.clients))
         except TimeoutError:
-            self.world.fault(f"not all clients could do this within {END_TIME:g} seconds: {act.__name__}")
+            self.world.fault(f"not all clients could do this within {END_TIME:g} s: {act.__name__}; {self.world.state}")
 
     async def _watch(self) -> None:
         """Strikes when it is time, raises storms, measures."""
@@ -140,7 +142,9 @@ class Soak:
         """When everyone has gone the services are as large as they began."""
         for _ in range(100):
             level = self._fleet.measure()
-            if level.threads <= self._base.threads and level.descriptors <= self._base.descriptors + SLACK:
+            if level.threads <= self._base.threads and level.descriptors <= self._base.descriptors + SLACK * len(
+                self.world.doors
+            ):
                 return
             await asyncio.sleep(0.1)
         self.world.fault(f"after the last client there is {level}, and at the beginning {self._base}")

@@ -15,14 +15,17 @@ async def meet(visit: Visit) -> None:
     """Waits until it sees everyone, and each of them sees everyone."""
     everyone = {client.name for client in visit.world.clients}
     while len(visit.world.met) < len(everyone):
-        if visit.client.name not in visit.world.met and set(await _look(visit)) == everyone:
-            visit.world.met.add(visit.client.name)
+        if visit.client.name not in visit.world.met:
+            if not (lacking := everyone.symmetric_difference(await _look(visit))):
+                visit.world.met.add(visit.client.name)
+            visit.world.state = f"{visit.client.name} sees wrongly {sorted(lacking)}"
         await asyncio.sleep(LOOK)
 
 
 async def be_alone(visit: Visit) -> None:
     """Waits until it sees nobody but itself."""
-    while await _look(visit) != [visit.client.name]:
+    while (names := await _look(visit)) != [visit.client.name]:
+        visit.world.state = f"{visit.client.name} sees {names}"
         await asyncio.sleep(LOOK)
 
 

@@ -46,7 +46,7 @@ class Monitor:
     def make_hook(self, db: str) -> None:
         """Beside the running service."""
         command = [sys.executable, "-m", "service.admin", "hook", "add", NAME, "--json", "--db", db]
-        told = subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+        told = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT)
         self._path = "/hook/" + json.loads(told.stdout)["url"].rpartition("/")[2]
 
     async def live(self) -> None:

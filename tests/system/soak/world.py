@@ -31,6 +31,7 @@ class World:
     clients: list[Client] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    state: str = ""  # at the end, how far they are
     met: set[str] = field(default_factory=set)  # who has seen everyone, at the end
 
     def fault(self, text: str) -> None:

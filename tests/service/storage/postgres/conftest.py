@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from service.storage.postgres.connection import Connection
+    from tests.support.pg_proxy import PgProxy
     from tests.support.postgres import Cluster
     from tests.support.writers import Service
 
@@ -151,3 +152,24 @@ def rolled_back(connection: Connection) -> Iterator[None]:
         yield
     finally:
         connection.run("ROLLBACK")
+
+
+@pytest.fixture
+def proxy(cluster: Cluster) -> Iterator[PgProxy]:
+    """A way to the cluster that can be cut."""
+    from tests.support.pg_proxy import PgProxy
+
+    with PgProxy("127.0.0.1", cluster.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def far(url: str, proxy: PgProxy) -> Iterator[Service]:
+    """A service behind it."""
+    from tests.support.pg_proxy import Fate
+    from tests.support.writers import behind, serving
+
+    with serving(behind(url, proxy)) as (service,):
+        yield service
+        proxy.decide = lambda: Fate.PASS
+        proxy.release()

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from service.storage.news import Absent, HistoryCut, NodeGone, PresenceKnown, Present
 from service.storage.postgres import node
-from tests.support.writers import Service, serving
+from tests.support.writers import Service, select, serving
 
 if TYPE_CHECKING:
     import pytest
 
     from tests.support.postgres import Cluster
-
-
-def select(cluster: Cluster, url: str, statement: str) -> list[Any]:
-    return cluster.execute(statement, url.rpartition("/")[2])
 
 
 def test_who_comes_and_leaves_is_told_to_the_others(pair: list[Service]) -> None:
@@ -48,19 +44,17 @@ def test_a_service_that_ends_is_gone_at_once(pair: list[Service], cluster: Clust
     assert select(cluster, url, "SELECT * FROM chat.presence") == []
 
 
-def test_a_silent_service_is_taken_for_dead(
-    service: Service, cluster: Cluster, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Once its lease has ended, by a service whose own signs of life were in time."""
-    monkeypatch.setattr(node, "BEAT", 0.05)
+def test_a_silent_service_is_taken_for_dead(pair: list[Service], cluster: Cluster, url: str) -> None:
+    """Once its lease has ended, by a service whose own signs of life were in time; all hear of it, also that one."""
     select(cluster, url, "INSERT INTO chat.node (id, name, lease) VALUES (99, 'x', clock_timestamp())")
     select(cluster, url, "INSERT INTO chat.presence VALUES (99, 1)")
-    service.call(lambda _: None)
-    service.writer._node.beat_at = 0.0
-    service.call(lambda _: None)
-    with serving(url) as (late,):
-        late.wait_for(lambda told: NodeGone(99) in told or told[0] == PresenceKnown([]))
+    judge = pair[0].writer._node
+    judge._in_time, judge.beat_at = node._TRUSTED, 0.0
+    pair[0].call(lambda _: None)
+    for service in pair:
+        service.wait_for(lambda told: NodeGone(99) in told)
     assert select(cluster, url, "SELECT * FROM chat.presence") == []
+    assert pair[0].writer.written == 1  # a service's own writes do not count
 
 
 def test_a_late_service_judges_nobody(service: Service, cluster: Cluster, url: str) -> None:
