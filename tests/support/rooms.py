@@ -17,11 +17,12 @@ SOON: Final = "2026-11-21T09:40:00.000Z"
 
 
 def make_ops(storage: SqliteStorage, *, private: bool = False, **roles: Role) -> dict[str, int]:
-    """Makes accounts that are in the room "ops" with these roles, the first longest, and zoe, a stranger; by hand."""
+    """Makes accounts that are in the room "ops" with these roles, the first longest, and zoe, a stranger; by hand.
+
+    It is the first room, and so has the id 1.
+    """
     ids = {name: add(storage, name) for name in (*roles, "zoe")}
-    room = (
-        "INSERT INTO room (id, name, look, topic, private, created_at, members) VALUES (1, 'ops', 'ops', '', ?, ?, ?)"
-    )
+    room = "INSERT INTO room (name, look, topic, private, created_at, members) VALUES ('ops', 'ops', '', ?, ?, ?)"
     run(storage, room, private, NOW, len(roles))
     member = "INSERT INTO member (room_id, user_id, role, joined_at, read_id, read_position) VALUES (1, ?, ?, ?, 0, 0)"
     for n, (name, role) in enumerate(roles.items()):

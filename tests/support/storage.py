@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from service.storage.contract import Storage
     from service.storage.records import Outcome, Page
+    from service.storage.statements.connection import Connection
     from tests.support.helpers import Line
 
 NOW: Final = "2026-11-21T09:30:00.000Z"
@@ -66,24 +67,30 @@ def store(storage: Storage, sender: int, text: str, to: str | None = None, nonce
 def make_room(storage: SqliteStorage, name: str, *members: int, private: bool = False) -> int:
     """Makes a room with these members by hand, as if each had joined before any message; returns its id."""
 
-    def make(connection: sqlite3.Connection) -> int:
-        room_id = connection.execute(
+    def make(connection: Connection) -> int:
+        connection.execute(
             "INSERT INTO room (name, look, topic, private, created_at, members) VALUES (?, ?, '', ?, ?, ?)",
             (name, name, private, NOW, len(members)),
-        ).lastrowid
+        )
+        (room_id,) = connection.execute("SELECT max(id) FROM room").fetchone()
         connection.executemany(
             "INSERT INTO member (room_id, user_id, role, joined_at, read_id, read_position) "
             "VALUES (?, ?, 'member', ?, 0, 0)",
             [(room_id, user_id, NOW) for user_id in members],
         )
-        return room_id or 0
+        return int(room_id)
 
     return storage.call(make)
 
 
 def run(storage: SqliteStorage, statement: str, *values: object) -> list[Any]:
     """Executes a statement as a write; returns its rows."""
-    return storage.call(lambda connection: connection.execute(statement, values).fetchall())
+
+    def execute(connection: Connection) -> list[Any]:
+        cursor: Any = connection.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []  # without rows psycopg has no list of them
+
+    return storage.call(execute)
 
 
 def unread_in(storage: SqliteStorage, user: int, room: int) -> int:
@@ -91,6 +98,28 @@ def unread_in(storage: SqliteStorage, user: int, room: int) -> int:
     counted = "SELECT r.messages - m.read_position - m.own_unread FROM member AS m JOIN room AS r ON r.id = m.room_id"
     ((count,),) = run(storage, f"{counted} WHERE m.room_id = ? AND m.user_id = ?", room, user)
     return int(count)
+
+
+def put_account(connection: Connection, name: str, role: str = "member", muted_until: str | None = None) -> int:
+    """Adds an account by hand, whatever its name looks like; returns its id."""
+    values = {"name": name, "now": NOW, "role": role, "muted": muted_until}
+    columns, places = (
+        "name, look, password_hash, created_at, role, muted_until",
+        ":name, :name, 'x', :now, :role, :muted",
+    )
+    if isinstance(connection, sqlite3.Connection):
+        columns, places = f"{columns}, last_seen_at, read_id, direct_id", f"{places}, :now, 0, 0"
+    connection.execute(f"INSERT INTO user ({columns}) VALUES ({places})", values)
+    (user_id,) = connection.execute("SELECT id FROM user WHERE name = ?", (name,)).fetchone()
+    return int(user_id)
+
+
+def count_changes(connection: Connection) -> int:
+    """Returns how many rows were changed by this connection, of PostgreSQL in this transaction."""
+    if isinstance(connection, sqlite3.Connection):
+        return connection.total_changes
+    changes = "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_xact_user_tables"
+    return int(connection.execute(changes).fetchone()[0])
 
 
 def ids_of(page: Page) -> list[int]:
@@ -106,7 +135,12 @@ def count_readers(storage: Storage) -> int:
 
 def skip_ids(storage: SqliteStorage, count: int) -> None:
     """Skips `count` ids before the next message."""
-    storage.call(lambda c: c.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'message'", (count,)))
+    skip = (
+        "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'message'"
+        if storage.engine.startswith("SQLite")
+        else "SELECT setval('message_id', last_value + ?) FROM message_id"
+    )
+    run(storage, skip, count)
 
 
 def explain(storage: SqliteStorage, work: Callable[..., object], *arguments: Any) -> list[str]:

@@ -127,7 +127,7 @@ def leave_all(connection: Connection, user_id: int, name: str) -> list[RoomChang
     now = format_time(utcnow())
     found = connection.execute(
         "SELECT r.id, r.name, r.created_at, r.private FROM member AS m CROSS JOIN room AS r ON r.id = m.room_id "
-        "WHERE m.user_id = ?",
+        "WHERE m.user_id = ? ORDER BY m.room_id",
         (user_id,),
     ).fetchall()
     left = MemberChange("leave", user_id, name, now, was_member=True)

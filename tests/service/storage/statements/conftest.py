@@ -1,7 +1,8 @@
-"""A storage, for the tests of the statements that both engines run."""
+"""A storage of the engine that the tests run on, for the tests of the statements that both engines run."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +11,15 @@ from tests.support.helpers import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from service.storage.sqlite.engine import SqliteStorage
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks those in this folder: they hold on both engines."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.engines)
 
 
 @pytest.fixture

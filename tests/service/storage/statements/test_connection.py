@@ -5,15 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from service.storage.statements import acts
 from service.storage.statements.connection import Connection, one_state
-from tests.support.storage import add
+from tests.support.storage import NOW, add
 
 if TYPE_CHECKING:
     from service.storage.sqlite.engine import SqliteStorage
 
 
 def count(connection: Connection) -> int:
-    return int(connection.execute("SELECT count(*) FROM message").fetchone()[0])
+    return int(connection.execute("SELECT count(*) FROM moderation").fetchone()[0])
 
 
 def test_what_is_stored_meanwhile_is_not_seen(storage: SqliteStorage) -> None:
@@ -24,14 +25,10 @@ def test_what_is_stored_meanwhile_is_not_seen(storage: SqliteStorage) -> None:
     def read(connection: Connection) -> None:
         with suppress(ZeroDivisionError), one_state(connection):
             seen.append(count(connection))
-            storage._writer.wait(storage.submit(lambda writing: say_by_hand(writing, alice)))
+            storage._writer.wait(storage.submit(lambda writing: acts.note(writing, NOW, alice, "kick")))
             seen.append(count(connection))
             raise ZeroDivisionError
         seen.append(count(connection))
 
     storage.read(read)
     assert seen == [0, 0, 1]
-
-
-def say_by_hand(connection: Connection, sender: int) -> None:
-    connection.execute("INSERT INTO message (sent_at, sender_id, body) VALUES ('2026', ?, 'hi')", (sender,))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from service.storage.sqlite.engine import SqliteStorage
 
 
+@pytest.mark.sqlite
 def test_only_the_hash_is_in_the_file(tmp_path: Path) -> None:
     """Whoever reads a backup cannot speak as the webhook."""
     path = tmp_path / "chat.db"
@@ -59,6 +60,7 @@ def test_pieces_have_nothing_between_them(storage: SqliteStorage, room: str | No
         assert ids == list(range(ids[0], ids[0] + len(posts)))
 
 
+@pytest.mark.sqlite
 def test_the_counts_of_a_room_fit(tmp_path: Path) -> None:
     """What is derived from the messages is as for a member's, before and after a reader's marker."""
     path = tmp_path / "chat.db"
@@ -76,6 +78,7 @@ def test_the_counts_of_a_room_fit(tmp_path: Path) -> None:
     assert integrity.verify(path, lambda _: None).users == 1
 
 
+@pytest.mark.sqlite
 def test_nothing_is_stored_of_what_is_refused(tmp_path: Path) -> None:
     """On a full disk all pieces are refused, but a retry of what is there gets its answer."""
     known = pieces("one", "two", key="k")
@@ -89,6 +92,7 @@ def test_nothing_is_stored_of_what_is_refused(tmp_path: Path) -> None:
         assert run(storage, "SELECT count(*) FROM message") == [(2,)]
 
 
+@pytest.mark.sqlite
 def test_it_does_not_wait_for_a_full_queue(tmp_path: Path) -> None:
     """Whoever sends it is told at once, and sends it again."""
     stands, go = threading.Event(), threading.Event()

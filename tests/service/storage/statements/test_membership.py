@@ -23,13 +23,12 @@ from service.storage.records import (
 )
 from service.storage.statements import membership
 from tests.support.rooms import LIMITS, act, create, join, make_ops, roles_of
-from tests.support.storage import LATER, NOW, add, run, say, store_posts
+from tests.support.storage import LATER, NOW, add, count_changes, run, say, store_posts
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from service.storage.records import Role
     from service.storage.sqlite.engine import SqliteStorage
+    from service.storage.statements.connection import Connection
 
 
 def gone(storage: SqliteStorage) -> list[tuple[str, str | None]]:
@@ -306,13 +305,13 @@ def test_who_may_change_a_room(storage: SqliteStorage, room: str) -> None:
     for name, role in (("main_moderator", "moderator"), ("ranked_member", "moderator"), ("main_owner", "owner")):
         run(storage, "UPDATE user SET role = ? WHERE id = ?", role, ids[name])
 
-    def try_it(connection: sqlite3.Connection, actor: str, topic: str | None, private: bool | None) -> str:
+    def try_it(connection: Connection, actor: str, topic: str | None, private: bool | None) -> str:
         connection.execute("SAVEPOINT trial")
-        before = connection.total_changes
+        before = count_changes(connection)
         try:
             return "+" if membership.set_room(connection, ids[actor], "ops", topic, private).fresh else "="
         except tuple(MARKS) as refused:
-            assert connection.total_changes == before
+            assert count_changes(connection) == before
             return MARKS[type(refused)]
         finally:
             connection.execute("ROLLBACK TO trial")

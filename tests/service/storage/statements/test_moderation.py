@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,15 +21,16 @@ from service.storage.records import (
 )
 from service.storage.sqlite import database, schema
 from service.storage.statements import moderation
+from tests.support.engines import POSTGRES
 from tests.support.rooms import LIMITS, SOON, act, join, make_ops, roles_of
-from tests.support.storage import NOW, add, run
+from tests.support.storage import NOW, add, count_changes, put_account, run
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
     from service.storage.records import Refused
     from service.storage.sqlite.engine import SqliteStorage
+    from service.storage.statements.connection import Connection
 
 
 # -- who may do what --------------------------------------------------------------------------------------------------
@@ -195,19 +196,36 @@ TABLES = {
 }
 
 
+@contextmanager
+def _connect(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Iterator[Connection]:
+    """Yields a connection to an empty chat, of the engine that the tests run on."""
+    if not POSTGRES:
+        path = folders.mktemp("moderation") / "chat.db"
+        schema.prepare(path)
+        with closing(database.connect_writer(path)) as connection:
+            yield connection
+        return
+    from service.storage.postgres import address
+    from service.storage.postgres.connection import connect
+
+    cluster = request.getfixturevalue("cluster")
+    url = cluster.create()
+    with closing(connect(address.parse(url))) as connected:
+        yield connected
+    cluster.drop(url)
+
+
 @pytest.fixture(scope="module")
-def everyone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+def everyone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     """A public and a private room, and of each kind of person one who acts and one on whom others act.
 
     By hand, so that nothing here depends on what is tested.
     """
-    path = tmp_path_factory.mktemp("moderation") / "chat.db"
-    schema.prepare(path)
-    with closing(database.connect_writer(path)) as c:
-        for room_id, name in enumerate(("pub", "priv"), 1):
+    with _connect(request, tmp_path_factory) as c:
+        for name in ("pub", "priv"):
             c.execute(
-                "INSERT INTO room (id, name, look, topic, private, created_at, members) VALUES (?, ?, ?, '', ?, ?, 14)",
-                (room_id, name, name, name == "priv", NOW),
+                "INSERT INTO room (name, look, topic, private, created_at, members) VALUES (?, ?, '', ?, ?, 14)",
+                (name, name, name == "priv", NOW),
             )
         for part in ("actor", "target"):
             for kind in {*COLUMNS, *RANKED_COLUMNS} - {"self", "nobody", "former"}:
@@ -217,15 +235,11 @@ def everyone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Conne
         yield c
 
 
-def _add_person(c: sqlite3.Connection, name: str, kind: str, *, in_main: bool) -> None:
+def _add_person(c: Connection, name: str, kind: str, *, in_main: bool) -> None:
     """Adds an account that is what `kind` says, in both rooms or in the main one."""
     ranks = ("moderator", "owner")
     main_role = kind.split("-")[1] if kind.startswith("main-") else kind if in_main and kind in ranks else "member"
-    (user_id,) = c.execute(
-        "INSERT INTO user (name, look, password_hash, created_at, last_seen_at, read_id, direct_id, role, muted_until) "
-        "VALUES (?1, ?1, 'x', ?2, ?2, 0, 0, ?3, ?4) RETURNING id",
-        (name, NOW, main_role, FOREVER if in_main and kind == "muted" else None),
-    ).fetchone()
+    user_id = put_account(c, name, main_role, FOREVER if in_main and kind == "muted" else None)
     for room_id in [None] if in_main else [1, 2]:
         if kind == "banned":
             c.execute(
@@ -243,7 +257,7 @@ def _add_person(c: sqlite3.Connection, name: str, kind: str, *, in_main: bool) -
             )
 
 
-def outcome(c: sqlite3.Connection, room: str | None, actor: str, act: str, target: str) -> str:
+def outcome(c: Connection, room: str | None, actor: str, act: str, target: str) -> str:
     """What comes of an act, as a mark; it is undone. An act that is a role gives it."""
     in_main = " in main" if room is None else ""
     actor_id = None
@@ -253,13 +267,13 @@ def outcome(c: sqlite3.Connection, room: str | None, actor: str, act: str, targe
     action: Any = "role" if act in ("member", "moderator", "owner") else act
     role: Any = act if action == "role" else None
     c.execute("BEGIN")
-    before = c.total_changes
+    before = count_changes(c)
     try:
         change = moderation.moderate(
             c, actor_id, room, names.get(target, f"target {target}{in_main}"), action, role, None, None, LIMITS
         )
     except tuple(MARKS) as refused:
-        assert c.total_changes == before  # the writer needs no savepoint
+        assert count_changes(c) == before  # the writer needs no savepoint
         return MARKS[type(refused)]
     finally:
         c.execute("ROLLBACK")
@@ -268,7 +282,7 @@ def outcome(c: sqlite3.Connection, room: str | None, actor: str, act: str, targe
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_who_may_do_what(everyone: sqlite3.Connection, table: str) -> None:
+def test_who_may_do_what(everyone: Connection, table: str) -> None:
     """Each cell of the table above."""
     room, columns, text = TABLES[table]
     expected = [line.split() for line in text.splitlines() if line.strip()]
@@ -406,7 +420,7 @@ def test_the_main_room_keeps_an_owner(storage: SqliteStorage) -> None:
     assert [told.role for told in act(storage, alice, "alice", "role", None, role="member").changes] == ["member"]
     with pytest.raises(NotAllowed):
         act(storage, bob, "bob", "role", None, role="moderator")
-    assert run(storage, "SELECT role FROM user WHERE id > 0") == [("member",), ("owner",)]
+    assert run(storage, "SELECT role FROM user WHERE id > 0 ORDER BY id") == [("member",), ("owner",)]
 
 
 def test_a_ban_from_the_main_room_ends_tokens(storage: SqliteStorage) -> None:
@@ -483,7 +497,9 @@ def test_bans_are_limited(storage: SqliteStorage, room: str | None) -> None:
 def test_invitations_are_limited(storage: SqliteStorage, limits: RoomLimits, reached: str) -> None:
     """At the limit one may still be made; one beyond is refused, and the same one again changes nothing."""
     ids = make_ops(storage, alice="owner")
-    run(storage, "INSERT INTO room (name, look, topic, private, created_at) VALUES ('dev', 'dev', '', 0, ?)", NOW)
+    run(
+        storage, "INSERT INTO room (name, look, topic, private, created_at) VALUES ('dev', 'dev', '', ?, ?)", False, NOW
+    )
     add(storage, "yan")
     whom, where = ("yan", "ops") if limits.invitations == 1 else ("zoe", "dev")
     assert act(storage, ids["alice"], "zoe", "invite", limits=limits).fresh

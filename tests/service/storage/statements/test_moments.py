@@ -30,6 +30,6 @@ def test_a_deletion_has_no_earlier_time_than_a_login(storage: SqliteStorage, clo
 
 def test_an_earlier_time_changes_nothing(storage: SqliteStorage) -> None:
     """The newest is kept."""
-    for moment in ("2035", "2034"):
+    for moment in ("2035-01-01T00:00:00.000Z", "2034-01-01T00:00:00.000Z"):
         storage.call(moments.note, moment)
-    assert storage.read(moments.newest) == "2035"
+    assert storage.read(moments.newest) == "2035-01-01T00:00:00.000Z"

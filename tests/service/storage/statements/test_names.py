@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.storage.records import LooksAlike, NameTaken
-from service.storage.sqlite import users
 from service.storage.statements import accounts, names
 from tests.support.rooms import create
-from tests.support.storage import LATER, NOW, add
+from tests.support.storage import LATER, NOW, add, put_account
 
 if TYPE_CHECKING:
     from service.storage.sqlite.engine import SqliteStorage
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 )
 def test_looks_are_compared_by_the_letter(storage: SqliteStorage, there: str, new: str, *, alike: bool) -> None:
     """A `1` is an i or an l, which are not each other; what GLOB takes for a wildcard is a character."""
-    storage.call(users.add, "there", there, "x", NOW)
+    storage.result(storage.add_user("there", there, "x", NOW))
     if alike:
         with pytest.raises(LooksAlike):
             storage.read(names.check_free, "new", new)
@@ -64,16 +63,7 @@ def test_a_former_name_is_as_taken_as_a_present_one(storage: SqliteStorage) -> N
 def test_accounts_with_some_looks_are_found(storage: SqliteStorage) -> None:
     """By the whole look, or by its beginning; a `1` counts as i and l; closed accounts are left out."""
     looks = ["al1", "ali", "all", "all2", "deleted", "de1eted-7", "delete", "deletee", "server7"]
-    rows = [(look, look, NOW, NOW) for look in looks]
-    storage.call(
-        lambda c: (
-            c.executemany(
-                "INSERT INTO user (name, look, password_hash, created_at, last_seen_at, read_id, direct_id) "
-                "VALUES (?, ?, 'x', ?, ?, 0, 0)",
-                rows,
-            ).rowcount
-        )
-    )
+    storage.call(lambda connection: [put_account(connection, look) for look in looks])
     add(storage, "zoe")
     storage.call(accounts.delete, "zoe", LATER)
     found = storage.read(names.find_alike, ["all", "server"], "deleted")

@@ -41,6 +41,7 @@ def test_an_empty_chat_has_no_newest_message(tmp_path: Path) -> None:
         assert storage.overview("")[:4] == (0, 0, 0, 0)
 
 
+@pytest.mark.sqlite
 def test_nothing_looks_at_all_messages(tmp_path: Path) -> None:
     """However many there are, a status takes no longer; and a page of users walks the index of names."""
     with open_storage(tmp_path / "chat.db") as storage:

@@ -73,6 +73,7 @@ def test_a_login_has_the_rooms(storage: SqliteStorage) -> None:
     assert [room for room in storage.rooms_page(ids["bob"], "", 9).rooms if room.name != "public"] == login.rooms
 
 
+@pytest.mark.sqlite
 def test_a_login_reads_all_rooms_at_once(storage: SqliteStorage) -> None:
     """With one statement, however many there are, and one for the invitations."""
     alice = add(storage, "alice")

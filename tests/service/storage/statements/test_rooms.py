@@ -108,6 +108,7 @@ NAMING: dict[str, Callable[[sqlite3.Connection, int, str], object]] = {
 }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("main_role", ["member", "owner"])
 def test_a_private_room_cannot_be_told_from_none(storage: SqliteStorage, main_role: Role) -> None:
     """Each command that names a room runs the same statements, and ends alike; also for who is banned from it."""
