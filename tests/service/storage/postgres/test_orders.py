@@ -1,0 +1,64 @@
+"""service/storage/postgres/orders.py: orders by a program of its own, beside a service or without one."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service.storage import open_offline
+from service.storage.news import SessionsEnded
+from service.storage.postgres.engine import PostgresStorage
+from service.storage.records import Post, Stored, UnknownUser
+from tests.support.helpers import call_back
+from tests.support.storage import NOW, add
+
+if TYPE_CHECKING:
+    from service.storage.news import News
+
+
+def test_a_service_hears_of_an_order(database: str) -> None:
+    """Of what concerns its clients, and of a message, in the order in which they were done."""
+    heard: list[News] = []
+    all_heard = threading.Event()
+
+    def take(news: News) -> None:
+        heard.append(news)
+        if len(heard) == 3:
+            all_heard.set()
+
+    storage = PostgresStorage(database, call_back, take_news=take)
+    alice = add(storage, "alice")
+    with closing(open_offline(database)) as offline:
+        offline.result(offline.ensure_server())
+        offline.result(offline.set_password("alice", "new"))
+        (stored,) = offline.result(offline.store_posts(-1, [Post(None, "soon", None)]))
+        offline.result(offline.disable("alice", NOW))
+    assert isinstance(stored, Stored)
+    assert all_heard.wait(20)
+    storage.close()
+    assert heard[0] == SessionsEnded(alice, "password_changed")
+    assert getattr(heard[1], "body", None) == "soon"
+    assert heard[2] == SessionsEnded(alice, "kicked")
+
+
+def test_what_is_refused_changes_nothing(database: str) -> None:
+    """And the next order is done."""
+    told: list[object] = []
+    with closing(open_offline(database)) as offline:
+        with pytest.raises(UnknownUser):
+            offline.result(offline.enable("alice", done=told.append, refused=told.append))
+        offline.result(offline.add_user("alice", "alice", "hash", NOW, done=told.append))
+        assert offline.find_user("alice") is not None
+    assert [type(one) for one in told] == [UnknownUser, int]
+
+
+def test_what_is_the_servers_is_no_order(database: str) -> None:
+    """Nothing waits to be erased from files, and no backup is known."""
+    with closing(open_offline(database)) as offline:
+        offline.empty_wal()
+        assert (offline.erasure().pending, offline.result(offline.erase_some()).pending) == (0, 0)
+        assert (offline.newest_backup(), offline.nodes()) == (None, [])
+        assert offline.sizes().database > 0
