@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 from contextlib import suppress
@@ -22,20 +23,26 @@ class Bell:
         for end in (self._hears, self._rings):
             os.set_blocking(end, False)
         self._is_closed = False
-        self.socket = -1  # the database's; -1 without one
+        self._socket = -1
+        self._waits = select.poll()
+        self._waits.register(self._hears, select.POLLIN)
         self.is_rung_by_socket = False  # whether there was something to read in the last wait
+
+    def watch(self, socket: int) -> None:
+        """Waits from now on for this socket, too, in place of another; -1 is none."""
+        if self._socket >= 0:
+            self._waits.unregister(self._socket)
+        self._socket = socket
+        if socket >= 0:
+            self._waits.register(socket, select.POLLIN)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits without the lock for a notify or the socket, at most so many seconds; returns False."""
-        waited = select.poll()
-        waited.register(self._hears, select.POLLIN)
-        if self.socket >= 0:
-            waited.register(self.socket, select.POLLIN)
         self._lock.release()
         try:
-            ready = waited.poll(None if timeout is None else max(0, round(timeout * 1000)))
-            self.is_rung_by_socket = any(end == self.socket for end, _ in ready)
-            with suppress(BlockingIOError):
+            ready = [end for end, _ in self._waits.poll(None if timeout is None else math.ceil(timeout * 1000))]
+            self.is_rung_by_socket = self._socket in ready
+            if self._hears in ready:
                 os.read(self._hears, _ALL)
         finally:
             self._lock.acquire()

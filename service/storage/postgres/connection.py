@@ -261,8 +261,9 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def translated(error: psycopg.Error) -> StorageUnavailable:
-    """Returns the service's error, in one line."""
-    return StorageUnavailable("; ".join(line.strip() for line in str(error).splitlines() if line.strip()))
+    """Returns the service's error, in one line: without what libpq guesses, and where in a function it was."""
+    said = str(error).partition("CONTEXT:")[0].splitlines()
+    return StorageUnavailable("; ".join(line for line in said if line.strip() and not line.startswith("\t")))
 
 
 @contextmanager

@@ -31,7 +31,7 @@ _PIECE: Final = 5_000  # messages looked at by one statement, at most
 _FEW_WORDS: Final = 16  # the newest entries of so many words are looked at at once, those of more in a stretch of ids
 _WIDTH: Final = 4_096  # ids of the first stretch; each next one is four times as long
 _TRIED: Final = 2  # further terms that a message is tried for, about: most of those that fail do so at the first
-_OWNERS: Final = 32  # whose words are looked up by one statement
+_PAIRS: Final = 64  # beginnings, of an owner each, that are looked up by one statement
 _STEP: Final = 5  # entries that are looked at in the time in which one word is looked up
 _COUNTED: Final = 5_000  # entries of a word, to find the rarest: 1 ms
 # Between an owner and a word. No word has it: docs/protocol.txt has what a word is. The owner of the main room is "".
@@ -192,7 +192,8 @@ def _expand(
     endings: dict[str, list[Sequence[str]]] = {owner: [()] * len(words) for owner in owners}
     is_exact = all(len(word) == 1 for word in words)
     looked = 0
-    for some in (owners[n : n + _OWNERS] for n in range(0, len(owners), _OWNERS)):
+    size = max(1, _PAIRS // len(words))
+    for some in (owners[n : n + size] for n in range(0, len(owners), size)):
         if looked > most:
             raise SearchTooSlow
         values = {"owners": list(some), "beginnings": beginnings, "most": most_endings + 1}

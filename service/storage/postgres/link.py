@@ -78,7 +78,7 @@ class Link:
             connection.close()
             raise
         self._session, self._pid = tuple(session), session[0]
-        self._bell.socket = connection.raw.fileno()
+        self._bell.watch(connection.raw.fileno())
         self.connection = connection
         if self._hurried.is_set():  # also where that has come just now
             connection.set_answer_timeout(_HURRIED_TIMEOUT)
@@ -118,7 +118,7 @@ class Link:
 
     def close(self) -> None:
         """Closes it; never waits."""
-        self._bell.socket = -1
+        self._bell.watch(-1)
         if self.connection is not None:
             self.connection.close()
             self.connection = None

@@ -56,6 +56,27 @@ def test_backup_verify_restore(path: Path, capsys: pytest.CaptureFixture[str]) -
     assert admin.main(["verify"]) == 0
 
 
+def test_copy_there_and_back(path: Path, database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each way says what went over, and that nothing differs; what may not be is said in a line, and nothing done."""
+    held = f"1 message, 1 user, schema {revisions()[-1]}"
+    assert admin.main(["copy", "--from", "chat.db", "--to", database]) == 0
+    assert admin.main(["copy", "--from", database, "--to", "back.db"]) == 0
+    for told, (source, target) in zip(
+        capsys.readouterr().out.splitlines(), (("chat.db", database), (database, "back.db")), strict=True
+    ):
+        ended = r"\d+\.\d s; the rows of both are the same"
+        assert re.fullmatch(rf"{re.escape(target)}: copied from {re.escape(source)}, {held}, {ended}", told)
+    for source, target in (
+        ("chat.db", database),
+        (database, str(path)),
+        ("none.db", database),
+        ("chat.db", "other.db"),
+    ):
+        assert admin.main(["copy", "--from", source, "--to", target]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not path.with_name("none.db").exists()
+
+
 def test_a_backup_without_a_name_gets_one(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the time, in the folder backups, which others cannot look into."""
     assert admin.main(["backup", "--db", str(path)]) == 0

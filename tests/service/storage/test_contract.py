@@ -12,7 +12,6 @@ from freezegun import freeze_time
 from service.errors import StorageUnavailable
 from service.storage.records import (
     MAX_ID,
-    MAX_SEARCH_WORDS,
     SERVER_ID,
     SERVER_NAME,
     TOKENS_PER_USER,
@@ -26,7 +25,6 @@ from service.storage.records import (
     Post,
     Shown,
     Stored,
-    TooManyWords,
     UnknownMessage,
     UnknownToken,
     UnknownUser,
@@ -407,33 +405,6 @@ def test_a_page_has_all_of_a_message(storage: Storage) -> None:
     assert storage.missed_page(2, MAX_ID, 9).messages == [Message(direct.id, direct.time, "alice", "bob", "you")]
 
 
-def test_a_search_finds_words_that_one_may_read(storage: Storage) -> None:
-    """Newest first, whatever their case and accents, or by their beginning; `before` and `with_id` narrow it."""
-    alice, bob, carol = (add(storage, name) for name in ("alice", "bob", "carol"))
-    public = say(storage, alice, "We deploy at nine")
-    direct = say(storage, alice, "\u00dcber-deployment", to="bob")
-    storage.index_search()
-
-    def find(user: int, query: str, with_id: int | None = None, before: int | None = None) -> list[int]:
-        return ids_of(storage.search_page(query, user, with_id, before, 9))
-
-    assert find(bob, "DEPLOY") == find(bob, "dep") == [direct, public]
-    assert find(bob, "uber") == [direct]
-    assert (find(carol, "deploy"), find(carol, "uber")) == ([public], [])
-    assert (find(bob, "deploy", alice), find(bob, "deploy", None, direct)) == ([direct], [public])
-    assert find(bob, "deploy nine") == [public]
-    assert find(bob, "!!!") == []
-
-
-def test_a_search_has_a_bounded_number_of_words(storage: Storage) -> None:
-    """Repeats do not count; one word too many is refused."""
-    words = [f"w{n}" for n in range(MAX_SEARCH_WORDS)]
-    assert storage.search_page(" ".join(words * 2), 1, None, None, 20).messages == []
-    with pytest.raises(TooManyWords):
-        storage.search_page(" ".join([*words, "more"]), 1, None, None, 20)
-
-
-# -- writes -----------------------------------------------------------------------------------------------------------
 def test_each_write_calls_back_once_in_order(storage: Storage) -> None:
     """`done` with the result, or `refused` with the error; by then it can be read, and `wait` returns after it."""
     told: list[tuple[str, Any]] = []

@@ -53,14 +53,20 @@ def test_the_lock_is_free_while_it_waits(bell: Bell) -> None:
 def test_the_socket_ends_the_wait(bell: Bell) -> None:
     """It is said that it was the socket, until it is read."""
     here, there = socket.socketpair()
+    rung: list[bool] = []
     with closing(here), closing(there):
-        bell.socket = here.fileno()
+        bell.watch(here.fileno())
         there.send(b"!")
         bell.wait(None)
-        assert bell.is_rung_by_socket
+        rung.append(bell.is_rung_by_socket)
         here.recv(1)
         bell.wait(0)
-        assert not bell.is_rung_by_socket
+        rung.append(bell.is_rung_by_socket)
+        there.send(b"!")
+        bell.watch(-1)
+        bell.wait(0)
+        rung.append(bell.is_rung_by_socket)
+    assert rung == [True, False, False]
 
 
 def test_a_closed_bell_is_silent(bell: Bell) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import pytest
 
 from service.storage.news import HistoryCut
 from service.storage.postgres.timeline import GAP, Timeline
+from tests.support.helpers import free_port
+from tests.support.postgres import Cluster, ProgramError
 from tests.support.writers import Service, select, serving
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
 
-    from tests.support.postgres import Cluster
+_PASSED: Final = "SELECT 1 FROM pg_stat_replication WHERE replay_lsn >= '{}'"
 
 
 def lose(cluster: Cluster, url: str, services: list[Service], after: int) -> None:
@@ -55,3 +60,35 @@ def test_a_start_leaves_no_ids_out(url: str, cluster: Cluster) -> None:
             pass
     assert select(cluster, url, "SELECT count(*) FROM chat.timeline") == [(1,)]
     assert select(cluster, url, "SELECT last_value FROM chat.message_id") == [(0,)]
+
+
+@pytest.fixture
+def primary() -> Iterator[Cluster]:
+    """A server that others can follow."""
+    with Cluster(wal_level="replica", max_wal_senders="4") as cluster:
+        yield cluster
+        with suppress(ProgramError):
+            cluster.run("pg_ctl", "stop", "-s", "-D", "standby", "-m", "immediate")
+
+
+def test_a_standby_that_lacks_commits_takes_over(primary: Cluster) -> None:
+    """A true one, by a URL that names both: what it has not heard of is lost, and no id of it is given again."""
+    port = free_port()
+    follow = ("start", "-s", "-w", "-D", "standby", "-l", "log of standby", "-o", f"-p {port}")
+    url = primary.create()
+    select(primary, url, "INSERT INTO chat.\"user\" VALUES (1, 'alice', 'alice', 'x', '')")
+    select(primary, url, "INSERT INTO chat.marker VALUES (1, 0, 0, 0, '')")
+    primary.run("pg_basebackup", "-D", "standby", "-R", "-X", "stream", "-c", "fast")
+    primary.run("pg_ctl", *follow)
+    with serving(url.replace(f":{primary.port}/", f":{primary.port},127.0.0.1:{port}/")) as (service,):
+        heard = service.say(1, "heard of")
+        ((here,),) = primary.execute("SELECT pg_current_wal_lsn()")
+        while not primary.execute(_PASSED.format(here)):
+            pass
+        primary.run("pg_ctl", "stop", "-s", "-D", "standby", "-m", "fast")
+        lost = service.say(1, "lost")
+        primary.stop("immediate")
+        primary.run("pg_ctl", *follow)
+        primary.run("pg_ctl", "promote", "-s", "-w", "-D", "standby")
+        service.wait_for(lambda told: HistoryCut(heard + 1, lost) in told)
+        assert service.say(1, "after") > lost + GAP // 2
