@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.storage import open_offline
-from service.storage.news import SessionsEnded
+from service.storage.news import PresenceKnown, SessionsEnded
 from service.storage.postgres.engine import PostgresStorage
 from service.storage.records import Post, Stored, UnknownUser
 from tests.support.helpers import call_back
@@ -22,26 +22,29 @@ if TYPE_CHECKING:
 def test_a_service_hears_of_an_order(database: str) -> None:
     """Of what concerns its clients, and of a message, in the order in which they were done."""
     heard: list[News] = []
-    all_heard = threading.Event()
+    is_last = threading.Event()
 
     def take(news: News) -> None:
-        heard.append(news)
-        if len(heard) == 3:
-            all_heard.set()
+        if not isinstance(news, PresenceKnown):
+            heard.append(news)
+        if isinstance(news, SessionsEnded) and news.reason == "kicked":
+            is_last.set()
 
-    storage = PostgresStorage(database, call_back, take_news=take)
-    alice = add(storage, "alice")
-    with closing(open_offline(database)) as offline:
-        offline.result(offline.ensure_server())
-        offline.result(offline.set_password("alice", "new"))
-        (stored,) = offline.result(offline.store_posts(-1, [Post(None, "soon", None)]))
-        offline.result(offline.disable("alice", NOW))
+    with closing(PostgresStorage(database, call_back, take_news=take)) as storage:
+        alice = add(storage, "alice")
+        with closing(open_offline(database)) as offline:
+            offline.result(offline.ensure_server())
+            offline.result(offline.set_password("alice", "new"))
+            (stored,) = offline.result(offline.store_posts(-1, [Post(None, "soon", None)]))
+            offline.result(offline.disable("alice", NOW))
+        assert is_last.wait(20)
     assert isinstance(stored, Stored)
-    assert all_heard.wait(20)
-    storage.close()
-    assert heard[0] == SessionsEnded(alice, "password_changed")
-    assert getattr(heard[1], "body", None) == "soon"
-    assert heard[2] == SessionsEnded(alice, "kicked")
+    assert [getattr(news, "reason", None) or getattr(news, "body", None) for news in heard] == [
+        "password_changed",
+        "soon",
+        "kicked",
+    ]
+    assert {news.user_id for news in heard if isinstance(news, SessionsEnded)} == {alice}
 
 
 def test_what_is_refused_changes_nothing(database: str) -> None:
