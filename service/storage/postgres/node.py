@@ -45,6 +45,7 @@ class Node:
     def __init__(self, name: str, figures: Callable[[], Mapping[str, float]] = dict) -> None:
         self.id = 0
         self.batch = 0  # the number of the last transaction
+        self.stored = 0  # of the last that is known to be committed
         self.found: Found | None = None  # at the last `join`; None if there was no row any more
         self.beat_at = 0.0  # monotonic; when to do the next
         self.has_to_clear = False  # whether there are dead services or old events
@@ -66,10 +67,10 @@ class Node:
         line = timeline.settle(connection)
         is_first = self._timeline is None
         self.found = self._renew(connection)
-        if self.found is None:
-            self._enter(connection)
         (here,) = (Places(*row) for row in connection.run(_HERE).fetchall())
         cut = None if is_first else self._find_loss(connection, line, feed.heard, here)
+        if self.found is None:
+            self._enter(connection)
         known = self._read_presence(connection) if self.found is None or cut is not None else None
         connection.run_several("COMMIT")
         if is_first or cut is not None:
@@ -96,21 +97,28 @@ class Node:
             "INSERT INTO node (name, lease) VALUES (%s, clock_timestamp() + make_interval(secs => %s)) RETURNING id",
             (self.name, LEASE),
         ).fetchall()
-        self.batch = 0
+        self.batch = self.stored = 0
         self.is_new = bool(self._present)
 
     def _find_loss(self, connection: Connection, line: Timeline, heard: Places, here: Places) -> HistoryCut | None:
         """Returns what was lost since this service was connected last, if anything was."""
         assert self._timeline is not None  # noqa: S101
-        if line.number != self._timeline.number and heard.message > line.newest:
-            cut = HistoryCut(line.newest + 1, heard.message)
-            _log.critical(
-                "the database that took over lacks messages that were stored and sent: %d to %d. All clients are asked "
-                "to come again",
-                cut.lost_from,
-                cut.lost_to,
-            )
-            return cut
+        if line.number != self._timeline.number:
+            if heard.message > line.newest_message:
+                lost = HistoryCut(line.newest_message + 1, heard.message)
+                _log.critical(
+                    "the database that took over lacks messages that were stored and sent: %d to %d. All clients are "
+                    "asked to come again",
+                    lost.lost_from,
+                    lost.lost_to,
+                )
+                return lost
+            if heard.event > line.newest_event or self.found is None or self.found.batch < self.stored:
+                _log.critical(
+                    "the database that took over may lack what was stored and answered, but no message. All clients "
+                    "are asked to come again"
+                )
+                return HistoryCut()
         if time.monotonic() - self._beaten_at < _AWAY or heard.event == here.event:
             return None
         ((oldest,),) = connection.run("SELECT min(id) FROM event").fetchall()
