@@ -42,7 +42,7 @@ class Found(NamedTuple):
 class Node:
     """This service. Its `id` is another one after it was taken for dead."""
 
-    def __init__(self, name: str, figures: Callable[[], Mapping[str, float]] = dict) -> None:
+    def __init__(self, name: str, figures: Callable[[], Mapping[str, Any]] = dict) -> None:
         self.id = 0
         self.batch = 0  # the number of the last transaction
         self.stored = 0  # of the last that is known to be committed
@@ -94,8 +94,9 @@ class Node:
     def _enter(self, connection: Connection) -> None:
         """Makes a row. The numbers of batches begin anew with it."""
         ((self.id,),) = connection.run(
-            "INSERT INTO node (name, lease) VALUES (%s, clock_timestamp() + make_interval(secs => %s)) RETURNING id",
-            (self.name, LEASE),
+            "INSERT INTO node (name, lease, figures) "
+            "VALUES (%s, clock_timestamp() + make_interval(secs => %s), %s::jsonb) RETURNING id",
+            (self.name, LEASE, json.dumps(dict(self._figures()))),
         ).fetchall()
         self.batch = self.stored = 0
         self.is_new = bool(self._present)
