@@ -69,10 +69,12 @@ class Node:
         self.found = self._renew(connection)
         (here,) = (Places(*row) for row in connection.run(_HERE).fetchall())
         cut = None if is_first else self._find_loss(connection, line, feed.heard, here)
-        if self.found is None:
-            self._enter(connection)
+        entered = self._enter(connection) if self.found is None else self.id
         known = self._read_presence(connection) if self.found is None or cut is not None else None
         connection.run_several("COMMIT")
+        if self.found is None:
+            self.id, self.batch, self.stored = entered, 0, 0
+            self.is_new = bool(self._present)
         if is_first or cut is not None:
             feed.skip_to(here)
         self._timeline = line
@@ -91,15 +93,14 @@ class Node:
         ).fetchone()
         return None if row is None else Found(row[0], tuple(row[1:]))
 
-    def _enter(self, connection: Connection) -> None:
-        """Makes a row. The numbers of batches begin anew with it."""
-        ((self.id,),) = connection.run(
+    def _enter(self, connection: Connection) -> int:
+        """Makes a row; returns its id. The numbers of batches begin anew with it."""
+        ((node_id,),) = connection.run(
             "INSERT INTO node (name, lease, figures) "
             "VALUES (%s, clock_timestamp() + make_interval(secs => %s), %s::jsonb) RETURNING id",
             (self.name, LEASE, json.dumps(dict(self._figures()))),
         ).fetchall()
-        self.batch = self.stored = 0
-        self.is_new = bool(self._present)
+        return int(node_id)
 
     def _find_loss(self, connection: Connection, line: Timeline, heard: Places, here: Places) -> HistoryCut | None:
         """Returns what was lost since this service was connected last, if anything was."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from service.storage.news import Absent, HistoryCut, NodeGone, PresenceKnown, Present
 from service.storage.postgres import node
+from tests.support.pg_proxy import Fate, PgProxy
 from tests.support.writers import Service, select, serving
 
 if TYPE_CHECKING:
@@ -86,6 +87,18 @@ def test_who_was_present_is_told_again_after_a_death(pair: list[Service], cluste
     one.call(lambda _: None)
     two.wait_for(lambda told: Present(one.writer.node_id, 1, "alice") in told)
     assert select(cluster, url, "SELECT node_id FROM chat.presence WHERE node_id IN (SELECT id FROM chat.node)")
+
+
+def test_a_return_whose_answer_is_lost_is_done_anew(far: Service, proxy: PgProxy, cluster: Cluster, url: str) -> None:
+    """Or the service would take the row that it has just made for the one that it has always had."""
+    far.call(lambda _: None)
+    select(cluster, url, "DELETE FROM chat.node")
+    fates = iter([Fate.CUT_AFTER])
+    proxy.decide = lambda: next(fates, Fate.PASS)
+    proxy.cut()
+    far.wait_for(lambda told: sum(isinstance(item, PresenceKnown) for item in told) == 2)
+    assert proxy.counts[Fate.CUT_AFTER] == 1
+    assert far.writer.node_id == select(cluster, url, "SELECT max(id) FROM chat.node")[0][0]
 
 
 def test_missed_events_end_all_sessions(
