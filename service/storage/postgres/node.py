@@ -28,7 +28,6 @@ LEASE: Final = 10.0  # seconds, by the database's clock, after which a service w
 EVENTS_KEPT: Final = 60.0  # seconds
 _LATE: Final = 1.5 * BEAT  # seconds between two beats: whoever was that late judges nobody
 _TRUSTED: Final = round(LEASE / BEAT)  # beats in time after which others that were held up with us have had theirs
-_AWAY: Final = EVENTS_KEPT - LEASE  # seconds after which events may be gone that were not read here
 _HERE: Final = "SELECT m.last_value, e.last_value FROM message_id AS m, event_id AS e"
 
 
@@ -121,7 +120,9 @@ class Node:
                     "are asked to come again"
                 )
                 return HistoryCut()
-        if time.monotonic() - self._beaten_at < _AWAY or heard.event == here.event:
+        # Whoever removes events removes first who could not have read them. No clock of ours tells that: a machine can
+        # be held up with its clocks.
+        if self.found is not None or heard.event == here.event:
             return None
         ((oldest,),) = connection.run("SELECT min(id) FROM event").fetchall()
         if oldest is not None and oldest <= heard.event + 1:
@@ -178,12 +179,13 @@ class Node:
     # -- writes -------------------------------------------------------------------------------------------------------
     def clear_away(self, connection: Connection) -> list[NodeGone]:
         """Removes services whose lease has ended, which it returns, and old events."""
-        connection.run("DELETE FROM event WHERE at < clock_timestamp() - make_interval(secs => %s)", (EVENTS_KEPT,))
         rows = connection.run("SELECT id, name FROM node WHERE lease < clock_timestamp() AND id <> %s", (self.id,))
         dead = rows.fetchall()
         for node_id, name in dead:
             _log.warning("service %d, %s, was not heard of for %g seconds", node_id, name, LEASE)
-        return _remove(connection, [node_id for node_id, _ in dead]) if dead else []
+        gone = _remove(connection, [node_id for node_id, _ in dead]) if dead else []
+        connection.run("DELETE FROM event WHERE at < clock_timestamp() - make_interval(secs => %s)", (EVENTS_KEPT,))
+        return gone
 
     def note_presence(self, connection: Connection, changes: Mapping[int, bool]) -> None:
         """Stores who has come and who has left, and tells the others."""
