@@ -73,7 +73,9 @@ class Batches:
             connection.place = None
             self._is_sent = True
             broken = _run(connection, batch)
-            return broken, None if broken else _own_posts(connection.answer, batch)
+            if broken or batch[0].error is not None:  # nothing was stored: there is no answer
+                return batch, None
+            return [], _own_posts(connection.answer, batch)
         connection.place = place = transaction.begin(connection)
         for number, writes in enumerate(pieces):
             if number:

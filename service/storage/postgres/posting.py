@@ -52,8 +52,8 @@ def store_posts(connection: Connection, calls: Calls) -> list[list[Outcome]]:
             str(connection.batch),
             _numbers(senders),
             _numbers([post.recipient_id for post in posts]),
-            _texts([post.room for post in posts]),
-            _texts([post.created for post in posts]),
+            _texts([_without_nul(post.room) for post in posts]),
+            _texts([_without_nul(post.created) for post in posts]),
             _texts([post.kind for post in posts]),
             _texts([post.nonce for post in posts]),
             _texts([post.body for post in posts]),
@@ -147,6 +147,11 @@ def _texts(values: Sequence[str | None]) -> str | None:
     if all(value is None for value in values):
         return None
     return f"{{{','.join(['NULL' if value is None else _quote(value) for value in values])}}}"
+
+
+def _without_nul(text: str | None) -> str | None:
+    """Of a room that there cannot be: PostgreSQL would refuse NUL, and with it the messages of all senders."""
+    return None if text is None else text.replace("\0", "?")
 
 
 def _quote(text: str) -> str:

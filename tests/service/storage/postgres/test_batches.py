@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from service.errors import StorageUnavailable
+from service.errors import PeerError, StorageUnavailable
 from service.storage.postgres import address, connection, link, posting, transaction
 from service.storage.postgres.transaction import FENCED
 from service.storage.records import Post
@@ -153,3 +153,10 @@ def test_a_service_that_was_taken_for_dead_comes_back_as_another(service: Servic
     assert service.writer.node_id != before
     assert select(cluster, url, "SELECT body FROM chat.message") == [("a",)]
     assert select(cluster, url, "SELECT id FROM chat.node") == [(service.writer.node_id,)]
+
+
+def test_messages_that_cannot_be_sent_to_the_server_are_refused(service: Service) -> None:
+    """Before anything is sent; the writer goes on."""
+    with pytest.raises(PeerError, match="NUL"):
+        service.result(service.post(1, "\0"))
+    assert service.say(1, "x") == 1
