@@ -72,8 +72,8 @@ class Batches:
         if len(pieces) == 1 and batch[0].work is posting.store_posts:
             connection.place = None
             self._is_sent = True
-            broken = _run(connection, batch)
-            if broken or batch[0].error is not None:  # nothing was stored: there is no answer
+            _run(connection, batch)
+            if batch[0].error is not None:  # and so has each: they are one call
                 return batch, None
             return [], _own_posts(connection.answer, batch)
         connection.place = place = transaction.begin(connection)
@@ -146,6 +146,6 @@ def _own_posts(answer: Sequence[Any], batch: Batch) -> Own:
     if others is None:
         newest = first + sum(write.size for write in batch) - 1
     else:
-        outcomes = [outcome for write in batch if write.error is None for outcome in write.result]
+        outcomes = [outcome for write in batch for outcome in write.result]
         newest = max((each.id for each in outcomes if isinstance(each, Stored) and each.fresh), default=place)
     return Own(Places(place, event), Places(newest, event))
