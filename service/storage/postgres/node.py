@@ -42,7 +42,7 @@ class Found(NamedTuple):
 class Node:
     """This service. Its `id` is another one after it was taken for dead."""
 
-    def __init__(self, name: str, figures: Callable[[], Mapping[str, float]] = dict) -> None:
+    def __init__(self, name: str, figures: Callable[[], Mapping[str, Any]] = dict) -> None:
         self.id = 0
         self.batch = 0  # the number of the last transaction
         self.found: Found | None = None  # at the last `join`; None if there was no row any more
@@ -93,8 +93,9 @@ class Node:
     def _enter(self, connection: Connection) -> None:
         """Makes a row. The numbers of batches begin anew with it."""
         ((self.id,),) = connection.run(
-            "INSERT INTO node (name, lease) VALUES (%s, clock_timestamp() + make_interval(secs => %s)) RETURNING id",
-            (self.name, LEASE),
+            "INSERT INTO node (name, lease, figures) "
+            "VALUES (%s, clock_timestamp() + make_interval(secs => %s), %s::jsonb) RETURNING id",
+            (self.name, LEASE, json.dumps(dict(self._figures()))),
         ).fetchall()
         self.batch = 0
         self.is_new = bool(self._present)

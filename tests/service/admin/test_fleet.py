@@ -16,7 +16,7 @@ def fleet(*nodes: NodeView) -> Fleet:
     return Fleet(Mock(nodes=Mock(return_value=list(nodes)), count_present=lambda user_id: user_id == 7))
 
 
-def node(name: str, started: str = STARTED, **figures: float) -> NodeView:
+def node(name: str, started: str = STARTED, **figures: object) -> NodeView:
     return NodeView(1, name, started, 1.25, 3, figures)
 
 
@@ -33,6 +33,13 @@ def test_where_none_runs_there_is_no_load() -> None:
     assert not fleet().is_running
     assert fleet().count_sessions(7) == 0
     assert fleet(node("a")).count_sessions(7) is None
+
+
+def test_what_one_of_them_knows_all_of_them_are() -> None:
+    """The main room's name, and where programs reach the web port of one that has one."""
+    both = fleet(node("a", main_room="hall", web_address=""), node("b", main_room="hall", web_address="http://h:8080"))
+    assert (both.main_room, both.web_address) == ("hall", "http://h:8080")
+    assert (fleet().main_room, fleet().web_address) == ("", "")
 
 
 def test_who_is_online_is_asked_of_the_database() -> None:

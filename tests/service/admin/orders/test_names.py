@@ -15,6 +15,7 @@ from service.admin.orders import names
 from service.errors import StorageUnavailable
 from service.storage.records import UnknownMessage
 from service.storage.sqlite import deletion
+from tests.support.engines import name_database
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, until
 
 if TYPE_CHECKING:
@@ -373,6 +374,6 @@ def test_a_message_that_is_not_deleted_is_no_success(
 
 def break_off(folder: Path) -> None:
     """Ends the order at its first piece."""
-    with closing(ask(str(folder / "chat.db"), names.DeleteUser("bob", with_messages=True))) as work:
+    with closing(ask(name_database(folder / "chat.db"), names.DeleteUser("bob", with_messages=True))) as work:
         while not (isinstance(told := next(work), Progress) and "so far" in told.doing):
             pass
