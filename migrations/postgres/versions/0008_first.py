@@ -266,7 +266,7 @@ STATEMENTS = (
     """,
     """
     CREATE VIEW rooms (name, topic, private, members) AS
-        SELECT name, topic, private::int, members FROM room ORDER BY name
+        SELECT name, topic, private::int, members FROM room ORDER BY name, created_at
     """,
 )
 

@@ -162,6 +162,14 @@ class Connection:
             cursor.execute(statements.encode(), values or None)
         return cursor
 
+    def roll_back(self) -> None:
+        """Ends a transaction. Raises psycopg.Error.
+
+        Not by psycopg, which would have the server forget all prepared statements then.
+        """
+        self.raw.pgconn.send_query(b"ROLLBACK")
+        self._answer()
+
     def tell(self, news: Event) -> None:
         """Has the other services told of it, with the commit of the transaction that is under way."""
         self.told.append((news, None))

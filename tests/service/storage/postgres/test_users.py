@@ -21,7 +21,7 @@ from service.storage.records import (
     UnknownToken,
     User,
 )
-from tests.service.storage.postgres.conftest import MESSAGES, ROOMS
+from tests.support.long_history import MESSAGES, ROOMS
 from tests.support.pg_statements import add, make_room, rows, say
 from tests.support.storage import EXPIRY, LATER, NOW
 
