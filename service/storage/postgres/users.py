@@ -91,7 +91,7 @@ def _log_in(
             raise AccountDisabled(user[1] or "")
         case "banned":
             raise Banned(login.muted_until or "")
-    return login if rooms is None else login._replace(rooms=[RoomView(*row) for row in msgspec.json.decode(rooms)])
+    return login._replace(rooms=[RoomView(*row) for row in msgspec.json.decode(rooms or "[]")])
 
 
 def note_presence(connection: Connection, user_id: int, now: str) -> None:
