@@ -60,6 +60,7 @@ class Batches:
                 own = self._recover(connection, batch, error)
                 broken = []
             if own is not None:
+                self._node.stored = self._node.batch
                 self.commits.add(time.perf_counter() - began)
             if broken or own is not None:
                 return broken, own

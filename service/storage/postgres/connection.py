@@ -48,6 +48,12 @@ _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT * 1000:.0f}",
     "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}",
     "statement_timeout": f"{STATEMENT_TIMEOUT * 1000:.0f}",
+    # The server's own look at us: a session whose host is gone would keep its place there for hours, and the lock of
+    # all for as long as it cannot send. address.py has the same for this end.
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "6000",
 }
 _CHECK: Final = (
     "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), "
