@@ -58,6 +58,7 @@ def running_server(folder: Path, **settings: Any) -> Iterator[Server]:
         yield server
     finally:
         _running.remove(server)
+        server.services.storage.release()  # the test's own thread may have read
         server.stop()
 
 

@@ -202,6 +202,7 @@ def test_a_nonce_is_its_senders_own(tmp_path: Path) -> None:
 
 
 # -- files and words --------------------------------------------------------------------------------------------------
+@pytest.mark.sqlite
 def test_files_are_their_owners_alone(tmp_path: Path) -> None:
     """Under the usual umask the database and what SQLite puts beside it are 0600 while the service runs."""
     old = os.umask(0o022)

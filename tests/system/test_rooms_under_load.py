@@ -69,6 +69,7 @@ def test_pages_of_everything_miss_nothing(tmp_path: Path, wires: Wires) -> None:
     assert len(read) == ROUNDS * 8 * 4
 
 
+@pytest.mark.sqlite
 def test_a_backup_after_a_deletion_has_none_of_the_text(server: Server, wires: Wires, tmp_path: Path) -> None:
     """Made beside the service, while others write; whatever was said between."""
     alice = wires.enter("alice")

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from service.config import READERS
+from service.storage.postgres.connection import IDLE_TIMEOUT, LEAST_VERSION
+from service.storage.postgres.link import RECONNECT
+from service.storage.postgres.node import BEAT, LEASE
 from tests.support.helpers import Wire, enter, free_port
 from tests.support.papers import PAPERS
 from tests.support.postgres import Cluster
@@ -57,8 +61,7 @@ def run_as_postgres(cluster: Cluster, line: str) -> None:
 
 def here(cluster: Cluster, line: str) -> str:
     """The line with this cluster in place of the paper's machine."""
-    line = line.replace("@db.example/", f"@127.0.0.1:{cluster.port}/").replace("host=db.example", "host=127.0.0.1")
-    return line.replace("dbname=chat ", f"dbname=chat port={cluster.port} ")
+    return line.replace("@db.example/", f"@127.0.0.1:{cluster.port}/")
 
 
 def texts(wire: Wire) -> list[str]:
@@ -92,10 +95,24 @@ def test_from_a_file_to_two_services_and_back(own_cluster: Cluster, stage: Stage
         alice.ask("pm", message="over PostgreSQL")
         assert bob.read_type("broadcast")["message"] == "over PostgreSQL"
         assert "2 services running" in stage.run(here(own_cluster, f"chat-admin status --db {serve.split()[2]}"))
-    (dump,) = lines("pg_dump")
-    own_cluster.run(*shlex.split(here(own_cluster, dump)))
     stage.run(here(own_cluster, back), stage.clone)
     (stage.clone / "again.db").rename(stage.clone / "chat.db")
     with stage.serving() as server, enter(server.port, "alice") as alice:
         assert texts(alice) == ["over SQLite", "over PostgreSQL"]
         assert alice.ask("pm", message="again")["id"] == 3
+
+
+def test_the_times_of_the_paper_are_those_of_the_service() -> None:
+    """How long others wait for a service that died, and a service for PostgreSQL."""
+    text = " ".join(PAPER.split())
+    for words in (
+        f"says every {BEAT:g} seconds that it lives",
+        f"after {LEASE:g} seconds without such a word",
+        f"up to {LEASE + BEAT + 0.5:g} seconds after its end",
+        f"does not come back within {RECONNECT:g} seconds",
+        f"the others wait, at most {IDLE_TIMEOUT:g} seconds",
+        f"raise max_connections to {READERS + 1} for each service and some more",
+        f"one connection that writes, and up to {READERS} that read",
+        f"{LEAST_VERSION // 10_000} or newer",
+    ):
+        assert words in text

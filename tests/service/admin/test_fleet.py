@@ -56,18 +56,16 @@ def test_status_has_a_row_for_each_service() -> None:
         overview=Mock(return_value=Mock(schema="0008", newest_id=9, recent=0, users=3, disabled=1, rooms=2)),
         sizes=Mock(return_value=Mock(database=1_500_000, wal=0, free=0)),
     )
-    whole, row = status(Status(), Desk(storage, fleet(node("a", connections=4))))
+    whole, row = status(Status(), Desk(storage, fleet(node("a", connections=4, writer_queue=5, bcrypt_queue=2))))
     assert isinstance(whole, Row)
     assert isinstance(row, Row)
     assert "1 service running, the first since 2026-11-21T09:30Z" in whole.lines[0]
     assert whole.lines[1] == "database     1.5 MB; schema 0008"
     assert row.values == {
         "service": "a",
-        "started": STARTED,
-        "heard_of": "1.2 s ago",
+        "since": STARTED,
+        "heard_of": "1 s ago",
         "users": 3,
         "connections": 4,
-        "writer_queue": 0,
-        "delivery_queue": 0,
-        "bcrypt_queue": 0,
+        "waiting": 7,
     }

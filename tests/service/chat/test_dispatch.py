@@ -62,7 +62,8 @@ def test_a_failure_of_ours_is_answered_and_logged(
 ) -> None:
     """A bug in a command is `internal` with an incident id that the log has too; the connection goes on."""
     alice = wires.enter("alice")
-    monkeypatch.setattr("service.storage.sqlite.messages.history_page", lambda *_: 1 / 0)
+    for engine in ("postgres", "sqlite"):
+        monkeypatch.setattr(f"service.storage.{engine}.messages.history_page", lambda *_: 1 / 0)
     error = alice.ask("history")
     assert (error["code"], error["command"]) == ("internal", "history")
     assert error["message"].rpartition(" ")[2] in caplog.text

@@ -316,6 +316,7 @@ def test_what_is_done_to_who_is_away_holds_at_the_next_login(wires: Wires, actio
         assert (told, heard) == (("member", True) if action == "mute" else ("moderator", False), ["hi"])
 
 
+@pytest.mark.sqlite
 def test_for_a_private_room_the_same_statements_run_as_for_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

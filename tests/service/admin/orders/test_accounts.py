@@ -11,7 +11,7 @@ import pytest
 from service.accounts.passwords import make_hash
 from service.admin.asking import ask
 from service.admin.orders.accounts import Add
-from tests.support.engines import name_database, select
+from tests.support.engines import POSTGRES, name_database, select
 from tests.support.helpers import PASSWORD, Wire, enter, running_server
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def test_what_cannot_be_done_is_one_line(
     assert (result[0], result[1], words in result[2], len(result[2].splitlines())) == (1, "", True, 1)
 
 
+@pytest.mark.sqlite
 def test_no_database_is_made_by_a_typing_error(tmp_path: Path, run: Run) -> None:
     """An order for a database that is not there says so."""
     assert "there is no database" in run("disable", "alice")[2]
@@ -127,6 +128,7 @@ def test_who_is_kicked_may_come_again(tmp_path: Path, run: Run, is_running: bool
     """All sessions of the account end; its token opens a new one."""
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "alice") as other:
         if is_running:
+            told = "its sessions have ended, on every service" if POSTGRES else told
             assert run("kick", "Alice") == (0, f"alice: {told}\n", "")
             for wire in (alice, other):
                 assert wire.read_to_end()[-1] == {"type": "bye", "reason": "kicked"}
@@ -153,6 +155,7 @@ def test_an_account_gets_a_role(tmp_path: Path, run: Run, is_running: bool) -> N
     assert noted == [(None, "role", 1, "owner")]
 
 
+@pytest.mark.sqlite
 def test_an_order_is_logged_without_its_password(tmp_path: Path, run: Run, caplog: pytest.LogCaptureFixture) -> None:
     """The log says what was done to whom."""
     caplog.set_level(logging.DEBUG)

@@ -8,9 +8,8 @@ import pytest
 from freezegun import freeze_time
 
 from service.errors import StorageUnavailable
-from service.storage.records import Post, Stored
 from service.storage.sqlite import deletion
-from tests.support.storage import add, explain, make_room, say, store_posts, unread_in
+from tests.support.storage import add, explain, say
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,29 +22,6 @@ def row(storage: SqliteStorage, columns: str, message_id: int) -> tuple[object, 
     statement = f"SELECT {columns} FROM message WHERE id = ?"
     found: tuple[object, ...] = storage.read(lambda c: c.execute(statement, (message_id,)).fetchone())
     return found
-
-
-def say_in_room(storage: SqliteStorage, private: bool = False) -> tuple[int, int, int]:
-    """Returns the ids of a message by bob, of its room, and of alice, the other member."""
-    alice, bob = add(storage, "alice"), add(storage, "bob")
-    room = make_room(storage, "ops", alice, bob, private=private)
-    (said,) = store_posts(storage, bob, Post(None, "secret", "n", room="ops"))
-    assert isinstance(said, Stored)
-    return said.id, room, alice
-
-
-def test_a_deleted_message_of_a_room_goes_on_counting(storage: SqliteStorage) -> None:
-    """As unread, until the marker passes it. No search finds it, a page has it without text, a retry its id."""
-    said, room, alice = say_in_room(storage)
-    storage.index_search()
-    storage.result(storage.delete_message(2, said, None))
-    assert unread_in(storage, alice, room) == 1
-    assert storage.search_page("secret", alice, None, None, 9, rooms=True).messages == []
-    (left,) = storage.room_page(alice, "ops", None, None, 9).messages
-    assert (left.body, left.deleted is None) == ("", False)
-    assert store_posts(storage, 2, Post(None, "other", "n", room="ops"))[0].id == said  # type: ignore[union-attr]
-    storage.result(storage.see_room_up_to(alice, "ops", said))
-    assert unread_in(storage, alice, room) == 0
 
 
 def test_the_row_stays_without_its_text(storage: SqliteStorage) -> None:

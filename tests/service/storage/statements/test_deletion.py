@@ -1,4 +1,4 @@
-"""service/storage/statements/deletion.py: who may delete in a room, and what is noted of it."""
+"""service/storage/statements/deletion.py: who may delete what in a room, and what is noted of it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.storage.records import NotAllowed, Post, RoomRef, Stored, UnknownMessage
-from tests.support.storage import NOW, add, make_room, run, say, store_posts
+from tests.support.storage import NOW, add, make_room, run, say, store_posts, unread_in
 
 if TYPE_CHECKING:
     from service.storage.records import Role
     from service.storage.sqlite.engine import SqliteStorage
+
 
 # The actor's role in the main room, and in the room; the sender's; whether the room is private; the refusal.
 IN_ROOMS: list[tuple[Role, Role | None, Role, Role | None, bool, type[Exception] | None]] = [
@@ -81,7 +82,22 @@ def test_senders_and_operators_delete_in_a_room_that_is_gone(storage: SqliteStor
     first = storage.result(storage.delete_message(2, said, None))
     assert first.fresh
     assert storage.result(storage.delete_message(None, said, None)) == first._replace(fresh=False)
-    assert run(storage, "SELECT body, room_id, position FROM message WHERE id = ?", said) == [("", room, 1)]
+    kept = run(storage, "SELECT body, room_id, position FROM message WHERE id = ?", said)
+    assert kept == [("", room, 1)]
+
+
+def test_a_deleted_message_of_a_room_goes_on_counting(storage: SqliteStorage) -> None:
+    """As unread, until the marker passes it. No search finds it, a page has it without text, a retry its id."""
+    said, room, alice = say_in_room(storage)
+    storage.index_search()
+    storage.result(storage.delete_message(2, said, None))
+    assert unread_in(storage, alice, room) == 1
+    assert storage.search_page("secret", alice, None, None, 9, rooms=True).messages == []
+    (left,) = storage.room_page(alice, "ops", None, None, 9).messages
+    assert (left.body, left.deleted is None) == ("", False)
+    assert store_posts(storage, 2, Post(None, "other", "n", room="ops"))[0].id == said  # type: ignore[union-attr]
+    storage.result(storage.see_room_up_to(alice, "ops", said))
+    assert unread_in(storage, alice, room) == 0
 
 
 @pytest.mark.parametrize(("actor", "reason", "noted"), [(1, None, 0), (1, "why", 1), (None, None, 1)])
