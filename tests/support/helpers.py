@@ -53,6 +53,7 @@ def running_server(folder: Path, **settings: Any) -> Iterator[Server]:
     try:
         yield server
     finally:
+        server.services.storage.release()  # where the test itself has read
         server.stop()
 
 

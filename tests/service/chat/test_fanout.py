@@ -95,6 +95,7 @@ def test_a_note_to_self_waits(wires: Wires) -> None:
     assert said(again.read_until_pong()) == [("milk", note["id"])]
 
 
+@pytest.mark.sqlite
 def test_messages_that_are_not_stored_are_answered_one_by_one(wires: Wires, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each with its `ref`; nobody else hears of them, and the next is stored."""
 

@@ -185,6 +185,7 @@ def test_what_is_refused_is_raised(tmp_path: Path) -> None:
             hooks.say(server.services, hook, HERE, ["hi"], None, time.monotonic() + PATIENCE)
 
 
+@pytest.mark.sqlite
 def test_a_storage_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing was stored then, and the next one is."""
     with running_server(tmp_path) as server:
