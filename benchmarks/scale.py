@@ -143,6 +143,7 @@ def measure(seconds: float = SECONDS) -> Measured:
             other.execute("INSERT INTO chat.node (name, lease) VALUES ('other', clock_timestamp())")
             other.execute("SELECT format('LISTEN %I', chat.chat_channel())")
             turn = _turn(url, seconds)
+            single = _median(lambda: other.execute(_STORE, _posts(1), prepare=True), seconds)
             whole = _median(lambda: other.execute(_STORE, _posts(BATCH), prepare=True), seconds)
         with closing(connection.connect(address.parse(url), read_only=True, name="scale")) as reader:
             newest = reader.run("SELECT last_value FROM message_id").fetchall()[0][0]
@@ -160,7 +161,7 @@ def measure(seconds: float = SECONDS) -> Measured:
         return Measured(
             fsync=_fsync(cluster, seconds),
             turn=turn,
-            post=max(whole - turn, 0.0) / BATCH,
+            post=max(whole - single, 0.0) / BATCH,
             wake=wake,
             read=max(page - wake, 0.0) / BATCH,
             login=login,

@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
 from socket import gethostname
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import asdict
 
@@ -33,7 +33,7 @@ from service.accounts.names import look_of, map_name, reserved_looks
 from service.accounts.shares import Shares
 from service.admin.control import Control
 from service.admin.desk import Desk
-from service.admin.live import LiveService
+from service.admin.live import LiveService, find_web_address
 from service.chat.elsewhere import Elsewhere
 from service.chat.presence import Roster, take_snapshot
 from service.chat.receipts import Receipts
@@ -123,7 +123,7 @@ class Server:
                 keep_free=settings.keep_free,
                 take_news=elsewhere.take,
                 node_name=f"{gethostname()}:{listening.getsockname()[1]}",
-                figures=self._figures,
+                figures=partial(self._figures, settings),
             )
             undo.callback(storage.close)
             _check_no_room(storage, settings.main_room)
@@ -259,12 +259,12 @@ class Server:
     def _purge_tokens(self) -> None:
         self.services.storage.delete_expired_tokens(format_time(utcnow()))
 
-    def _figures(self) -> dict[str, float]:
-        """Returns what this service has to do, for who asks for the status of all; nothing before it accepts."""
-        if self._live is None:
-            return {}
-        load = self._live.load()
-        return {name: value for name, value in asdict(load).items() if isinstance(value, int)}
+    def _figures(self, settings: Settings) -> dict[str, Any]:
+        """Returns what orders that are carried out elsewhere have to know of this service, and what it has to do."""
+        known = {"main_room": settings.main_room, "web_address": find_web_address(settings)}
+        if self._live is None:  # nothing before it accepts
+            return known
+        return {**asdict(self._live.load()), **known}
 
 
 def _make_services(

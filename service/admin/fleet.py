@@ -25,6 +25,12 @@ class Fleet(NoService):
         self._storage = storage
         self._nodes = storage.nodes()
         self.is_running = bool(self._nodes)
+        self.main_room = self._ask("main_room")
+        self.web_address = self._ask("web_address")
+
+    def _ask(self, what: str) -> str:
+        """Returns what any of them knows; empty where none does."""
+        return next((str(node.figures[what]) for node in self._nodes if node.figures.get(what)), "")
 
     def nodes(self) -> list[NodeView]:
         return self._nodes

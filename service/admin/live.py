@@ -45,7 +45,7 @@ class LiveService:
         self._connections = connections
         self._started = format_time(utcnow())
         self.main_room = services.settings.main_room
-        self.web_address = _find_web_address(services.settings)
+        self.web_address = find_web_address(services.settings)
 
     def run(self, function: Callable[[], T]) -> T:
         """Raises StorageUnavailable if the delivery thread could not do it."""
@@ -106,7 +106,7 @@ class LiveService:
         telling.tell(self._services, change)
 
 
-def _find_web_address(settings: Settings) -> str:
+def find_web_address(settings: Settings) -> str:
     """Returns where programs reach the web port, as far as the settings tell: of a proxy in front they do not."""
     if not settings.web_port:
         return ""

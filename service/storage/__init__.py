@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from service import programs
 from service.errors import ConfigError, SchemaError
@@ -63,7 +63,7 @@ def open_storage(
     keep_free: int = 0,
     take_news: TakeNews | None = None,
     node_name: str = "",
-    figures: Callable[[], Mapping[str, float]] | None = None,
+    figures: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Storage:
     """Opens the database for a service; creates or upgrades it first if needed.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence  # noqa: TC003 (news.py decodes these records, by their annotations)
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -441,7 +441,7 @@ class NodeView(NamedTuple):
     started: str
     beat_age: float  # seconds since it was last heard of
     users: int  # that are in its own list of users online
-    figures: Mapping[str, float]  # what it had to do then, by the names of the fields of `Load` in admin/desk.py
+    figures: Mapping[str, Any]  # by the names of the fields of `Load` in admin/desk.py; main_room, web_address
 
 
 class Closed(NamedTuple):

@@ -48,12 +48,12 @@ class Person:
             made.set_default_timeout(PATIENCE * 1_000)
             person = cls(made, url)
             yield person
-            assert person.faults == []
+            assert person.faults == [], person.faults
 
     def open_tab(self, url: str) -> Page:
         """Returns a further tab of theirs."""
         page = self.context.new_page()
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("pageerror", lambda error: self.faults.append(error.stack or str(error)))
         page.on("console", lambda told: self.faults.extend([told.text] * bool(_POLICY.search(told.text))))
         page.goto(url)
         return page

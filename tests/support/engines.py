@@ -7,6 +7,7 @@ own, which is dropped at the end, and whose time stands still where freezegun's 
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
@@ -86,3 +87,14 @@ def _followed(move: Any, databases: _Databases) -> Any:
 def name_database(path: Path) -> str:
     """Returns what --db is for the database that a test means by that path."""
     return _now[0].name(path) if _now else str(path)
+
+
+def select(path: Path, query: str) -> list[tuple[Any, ...]]:
+    """Returns the rows of a query, beside a service that may run; it is SQL that both engines take."""
+    if not _now:
+        with closing(sqlite3.connect(path)) as connection:
+            return connection.execute(query).fetchall()
+    import psycopg
+
+    with closing(psycopg.connect(_now[0].name(path), options="-c search_path=chat")) as raw:
+        return raw.execute(query.encode()).fetchall()

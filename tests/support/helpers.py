@@ -46,15 +46,28 @@ def make_settings(folder: Path, **more: Any) -> Settings:
     return Settings(**{"port": 0, "db": name_database(folder / "chat.db"), "bcrypt_cost": 4, **unlimited, **more})
 
 
+_running: Final[list[Server]] = []
+
+
 @contextmanager
 def running_server(folder: Path, **settings: Any) -> Iterator[Server]:
     """Yields a server in this process; stops it at the end."""
     server = Server(make_settings(folder, **settings), seconds)
+    _running.append(server)
     try:
         yield server
     finally:
-        server.services.storage.release()  # where the test itself has read
+        _running.remove(server)
+        server.services.storage.release()  # the test's own thread may have read
         server.stop()
+
+
+def hear_orders() -> None:
+    """Returns once the servers here have told their clients of all that others have committed so far."""
+    for server in _running:
+        told = threading.Event()
+        server.services.storage.probe(done=lambda _: told.set(), refused=lambda _: told.set())  # noqa: B023
+        assert told.wait(PATIENCE)
 
 
 def call_back(told: Iterable[tuple[Callable[[Any], None], Any]]) -> None:

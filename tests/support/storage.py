@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from service.storage.records import Post, Stored
 from service.storage.sqlite.engine import SqliteStorage
+from tests.support.engines import POSTGRES, select
 from tests.support.helpers import open_storage
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def message(nonce: str) -> Line:
 
 
 def stored(path: Path) -> list[tuple[str, int]]:
-    """The nonce and id of every message, from a file that is sound."""
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        return connection.execute("SELECT nonce, id FROM message ORDER BY id").fetchall()
+    """The nonce and id of every message; a file is sound."""
+    if not POSTGRES:
+        assert select(path, "PRAGMA integrity_check") == [("ok",)]
+    return select(path, "SELECT nonce, id FROM message ORDER BY id")

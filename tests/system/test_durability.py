@@ -82,6 +82,7 @@ def test_twins_on_two_connections_are_one_message(tmp_path: Path) -> None:
     assert len(stored(tmp_path / "chat.db")) == 50
 
 
+@pytest.mark.sqlite
 def test_a_locked_database_is_an_answer_and_passes(tmp_path: Path) -> None:
     """While another program holds the database, messages and logins are refused; then all works by itself."""
     with Process(tmp_path) as service, enter(service.port, "alice") as alice, enter(service.port, "bob") as bob:
@@ -96,6 +97,7 @@ def test_a_locked_database_is_an_answer_and_passes(tmp_path: Path) -> None:
         assert bob.read_type("broadcast")["message"] == "hi"
 
 
+@pytest.mark.sqlite
 def test_a_locked_database_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """With thousands of messages waiting for the lock the service still ends, with 0, after a word to its clients."""
     with Process(tmp_path) as service, enter(service.port, "alice") as alice:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import termios
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.engines import select
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Process, enter
 from tests.support.terminal import ENVIRONMENT, terminal
 
@@ -90,9 +89,7 @@ def test_a_first_chat(service: Process, tmp_path: Path) -> None:
             assert back.wait_for_end() == 0
         alice.enter("ex")
         assert alice.wait_for_end() == 0
-    with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
-        rows = connection.execute("SELECT sender, recipient, message FROM history").fetchall()
-    assert rows == [
+    assert select(tmp_path / "chat.db", "SELECT sender, recipient, message FROM history") == [
         ("alice", None, "Hello, everyone!"),
         ("bob", "alice", "only for you"),
         ("alice", "bob", "until tomorrow"),

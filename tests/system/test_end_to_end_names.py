@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.engines import name_database
 from tests.support.helpers import ROOT, Process, enter
 from tests.support.terminal import terminal
 
@@ -27,7 +28,7 @@ def service(tmp_path: Path) -> Iterator[Process]:
 
 
 def rename(folder: Path, old: str, new: str) -> None:
-    command = [sys.executable, "-m", "service.admin", "rename", old, new, "--db", str(folder / "chat.db")]
+    command = [sys.executable, "-m", "service.admin", "rename", old, new, "--db", name_database(folder / "chat.db")]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 

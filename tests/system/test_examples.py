@@ -332,6 +332,11 @@ ROWS: Final[dict[str, How]] = {
     ),
     "make run_client SERVER=<its address> TLS=1": chats("Type yes to trust it", tls=True, there="clone"),
     **dict.fromkeys(re.findall(r"^    (sqlite3 .*)", PAPERS["README.txt"], re.MULTILINE), queries),
+    **dict.fromkeys(re.findall(r"^    (make .*DB=postgresql://.*)", PAPERS["README.txt"], re.MULTILINE), is_known),
+    **dict.fromkeys(
+        re.findall(r"^    (\.venv/.* copy .*)", PAPERS["README.txt"], re.MULTILINE),
+        is_elsewhere("test_scaling.py copies a file"),
+    ),
     # docs/client.txt
     "chat 127.0.0.1 12000 alice": chats(),
     "chat 127.0.0.1 12000 alice --notify osc": chats(),

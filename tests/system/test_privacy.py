@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import stat
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +17,7 @@ from service.accounts.authentication import NewToken
 from service.storage.records import Message, Post, User
 from service.wire import protocol
 from tests.support.doors import at
+from tests.support.engines import POSTGRES, select
 from tests.support.helpers import PASSWORD, PATIENCE, ROOT, Line, Process, Wire, enter, running_server
 
 if TYPE_CHECKING:
@@ -32,11 +32,14 @@ NEW_PASSWORD: Final = SECRETS[1]
 
 def dump(path: Path) -> list[tuple[Any, ...]]:
     """All that is stored about messages, and what each user has seen and read."""
-    with closing(sqlite3.connect(path)) as connection:
-        return [
-            *connection.execute("SELECT * FROM message ORDER BY id"),
-            *connection.execute("SELECT id, name, read_id, direct_id FROM user WHERE name != 'mallory' ORDER BY id"),
-        ]
+    users = "SELECT id, name, read_id, direct_id FROM user WHERE name != 'mallory' ORDER BY id"
+    markers = [
+        "SELECT id, name, read_id FROM marker JOIN \"user\" ON id = user_id WHERE name <> 'mallory' ORDER BY id",
+        "SELECT * FROM unseen ORDER BY recipient_id, id",
+        "SELECT * FROM seen ORDER BY id",
+    ]
+    queries = ["SELECT * FROM message ORDER BY id", *(markers if POSTGRES else [users])]
+    return [row for query in queries for row in select(path, query)]
 
 
 # -- forgery ----------------------------------------------------------------------------------------------------------
@@ -134,8 +137,7 @@ def test_older_queries_show_no_private_room(tmp_path: Path, room: str) -> None:
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob"):
         alice.ask("create", room=room, private=True)
         alice.ask("pm", room=room, message="hello, between us only")
-        with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
-            found = {name: connection.execute(query).fetchall() for name, query in OLDER_QUERIES.items()}
+        found = {name: select(tmp_path / "chat.db", query) for name, query in OLDER_QUERIES.items()}
     assert (found["public"], found["talk"]) == ([], [])
     assert found["counts"] == [("alice", 1)]
     assert [row[1:] for row in found["word"]] == [("alice", f"#{room}", "hello, between us only")]
@@ -200,6 +202,7 @@ def test_a_nonce_is_its_senders_own(tmp_path: Path) -> None:
 
 
 # -- files and words --------------------------------------------------------------------------------------------------
+@pytest.mark.sqlite
 def test_files_are_their_owners_alone(tmp_path: Path) -> None:
     """Under the usual umask the database and what SQLite puts beside it are 0600 while the service runs."""
     old = os.umask(0o022)

@@ -51,7 +51,16 @@ def haproxy(folder: Path, doors: list[Door]) -> Iterator[Door]:
         here = here.replace(f"{address}:8080", f"127.0.0.1:{door.web_port}")
     here = re.sub(r"(server \w+ .*)", r"\1 source 127.0.0.9", here)
     with running_haproxy(folder, here):
+        until(lambda: is_well(front))
         yield front
+
+
+def is_well(door: Door) -> bool:
+    """Whether what is there answers, and can store."""
+    try:
+        return ask(door.web_port, "/healthz").status == 200
+    except OSError:
+        return False
 
 
 class Service:
@@ -69,7 +78,7 @@ class Service:
         """Ends when it has told everybody; it is back when it is well."""
         assert self._process.stop(signal.SIGTERM) == 0, self._process.log
         self.start()
-        until(lambda: ask(self.door.web_port, "/healthz").status == 200)
+        until(lambda: is_well(self.door))
 
     def close(self) -> None:
         self._process.__exit__()

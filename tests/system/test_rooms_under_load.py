@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.storage.sqlite.backup import Task, backup
+from tests.support.engines import select
 from tests.support.helpers import running_server
 from tests.support.under_load import OPS, ROUNDS, put_out_under_load, talk
 from tests.support.wires import Wires
@@ -41,7 +42,7 @@ def test_who_is_put_out_gets_what_came_before_and_nothing_after(wires: Wires, ac
     put_out_under_load(wires, wires, action)
 
 
-def test_pages_of_everything_miss_nothing(server: Server, wires: Wires) -> None:
+def test_pages_of_everything_miss_nothing(tmp_path: Path, wires: Wires) -> None:
     """Read while others write in the main room, in rooms and directly: each id once, and as the database has it."""
     alice, bob = wires.enter("alice"), wires.enter("bob", rooms=True)
     for room in ("ops", "dev", "private"):
@@ -62,13 +63,13 @@ def test_pages_of_everything_miss_nothing(server: Server, wires: Wires) -> None:
             more = page["more"]
     for thread in threads:
         thread.join()
-    with closing(sqlite3.connect(server.services.settings.db)) as database:
-        visible = "SELECT id FROM history WHERE room IN ('ops', 'dev') OR room IS NULL AND (recipient IS NULL OR "
-        stored = database.execute(f"{visible} recipient = 'bob' OR sender = 'bob') ORDER BY id").fetchall()
+    visible = "SELECT id FROM history WHERE room IN ('ops', 'dev') OR room IS NULL AND (recipient IS NULL OR "
+    stored = select(tmp_path / "chat.db", f"{visible} recipient = 'bob' OR sender = 'bob') ORDER BY id")
     assert read == [row[0] for row in stored]
     assert len(read) == ROUNDS * 8 * 4
 
 
+@pytest.mark.sqlite
 def test_a_backup_after_a_deletion_has_none_of_the_text(server: Server, wires: Wires, tmp_path: Path) -> None:
     """Made beside the service, while others write; whatever was said between."""
     alice = wires.enter("alice")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.listeners import visitors
+from tests.support.engines import name_database
 from tests.support.helpers import PATIENCE, ROOT, Process, enter, free_port, until
 from tests.support.hooks import SECRET, add_hook
 from tests.support.storage import stored
@@ -49,7 +50,8 @@ def curl(config: Path, arguments: Sequence[str], body: bytes) -> tuple[int, Any]
 
 def make_hook(db: Path, *options: str) -> str:
     """Makes a webhook beside the running service; returns the address that the operator is shown."""
-    command = [sys.executable, "-m", "service.admin", "hook", "add", "monitor", *options, "--json", "--db", str(db)]
+    command = [sys.executable, "-m", "service.admin", "hook", "add", "monitor", *options, "--json"]
+    command += ["--db", name_database(db)]
     told = subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     return str(json.loads(told.stdout)["url"])
 

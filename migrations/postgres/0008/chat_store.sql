@@ -22,8 +22,7 @@ DECLARE
     is_heard bool;
 BEGIN
     -- Is anybody of them muted, banned from the main room or closed? The server's account, -1, is closed and speaks.
-    SELECT rooms IS NULL
-            AND NOT EXISTS (SELECT FROM "user" WHERE muted_until > now AND id = ANY (senders))
+    SELECT NOT EXISTS (SELECT FROM "user" WHERE muted_until > now AND id = ANY (senders))
             AND NOT EXISTS (SELECT FROM "user" WHERE password_hash = '' AND id = ANY (senders || recipients) AND id > 0)
             AND NOT EXISTS (SELECT FROM ban
                 WHERE coalesce(room_id, 0) = 0 AND until > now AND user_id = ANY (senders)),
@@ -33,9 +32,17 @@ BEGIN
     done.place_event := pg_sequence_last_value('event_id');
     done.moment := now;
     done.first_id := last_id + 1;
+    IF is_plain AND rooms IS NOT NULL THEN  -- are all of them members, who may write there?
+        SELECT array_agg(room.id ORDER BY i), bool_and(place IS NULL OR (user_id IS NOT NULL
+                AND coalesce(muted_until <= now, true) AND coalesce(created = created_at, true)))
+            INTO done.room_ids, is_plain
+            FROM unnest(senders, rooms, created) WITH ORDINALITY AS post (sender, place, created, i)
+            LEFT JOIN room ON name = place AND gone_at IS NULL
+            LEFT JOIN member ON room_id = room.id AND user_id = sender;
+    END IF;
     IF is_plain THEN
         BEGIN
-            last_id := chat_put(last_id, now, senders, recipients, NULL, kinds, nonces, bodies);
+            last_id := chat_put(last_id, now, senders, recipients, done.room_ids, kinds, nonces, bodies);
         EXCEPTION WHEN unique_violation THEN  -- a nonce; all of the above is undone
             is_plain := false;
         END;

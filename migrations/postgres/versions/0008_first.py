@@ -248,8 +248,8 @@ STATEMENTS = (
         at      timestamptz NOT NULL DEFAULT clock_timestamp()
     )
     """,
-    # The server's timeline, and the newest message with which it began: another one may have lost the newest commits.
-    "CREATE TABLE timeline (number bigint NOT NULL, newest bigint NOT NULL)",
+    # The server's timeline, and the newest ids with which it began: another one may have lost the newest commits.
+    "CREATE TABLE timeline (number bigint NOT NULL, newest_message bigint NOT NULL, newest_event bigint NOT NULL)",
     """
     CREATE VIEW history (id, time, sender, recipient, message, kind, room) AS
         SELECT m.id, m.sent_at, s.name, coalesce(r.name, '#' || o.name), m.body, coalesce(m.kind, 'text'), o.name
@@ -266,7 +266,7 @@ STATEMENTS = (
     """,
     """
     CREATE VIEW rooms (name, topic, private, members) AS
-        SELECT name, topic, private::int, members FROM room ORDER BY name
+        SELECT name, topic, private::int, members FROM room ORDER BY name, created_at
     """,
 )
 

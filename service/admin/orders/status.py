@@ -135,7 +135,7 @@ def _describe_shared(whole: dict[str, Any], nodes: list[NodeView]) -> _Words:
     return _Words(
         running=running,
         files=f"{whole['database_bytes'] / 1_000_000:,.1f} MB",
-        erasure="out of every answer; from the files with VACUUM, see docs/security.txt",
+        erasure="out of every answer; docs/security.txt says what of the files",
         online="",
         logged_in="",
         backup="by pg_dump, which notes nothing",
@@ -194,9 +194,10 @@ def _node(node: NodeView) -> Row:
     return Row(
         {
             "service": node.name,
-            "started": node.started,
-            "heard_of": f"{node.beat_age:.1f} s ago",
+            "since": node.started,
+            "heard_of": f"{node.beat_age:.0f} s ago",
             "users": node.users,
-            **figures,
+            "connections": figures.pop("connections"),
+            "waiting": sum(figures.values()),
         }
     )

@@ -60,6 +60,7 @@ class Batches:
                 own = self._recover(connection, batch, error)
                 broken = []
             if own is not None:
+                self._node.stored = self._node.batch
                 self.commits.add(time.perf_counter() - began)
             if broken or own is not None:
                 return broken, own
@@ -72,8 +73,10 @@ class Batches:
         if len(pieces) == 1 and batch[0].work is posting.store_posts:
             connection.place = None
             self._is_sent = True
-            broken = _run(connection, batch)
-            return broken, None if broken else _own_posts(connection.answer, batch)
+            _run(connection, batch)
+            if batch[0].error is not None:  # and so has each: they are one call
+                return batch, None
+            return [], _own_posts(connection.answer, batch)
         connection.place = place = transaction.begin(connection)
         for number, writes in enumerate(pieces):
             if number:
@@ -144,6 +147,6 @@ def _own_posts(answer: Sequence[Any], batch: Batch) -> Own:
     if others is None:
         newest = first + sum(write.size for write in batch) - 1
     else:
-        outcomes = [outcome for write in batch if write.error is None for outcome in write.result]
+        outcomes = [outcome for write in batch for outcome in write.result]
         newest = max((each.id for each in outcomes if isinstance(each, Stored) and each.fresh), default=place)
     return Own(Places(place, event), Places(newest, event))

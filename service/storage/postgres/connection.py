@@ -48,6 +48,12 @@ _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT * 1000:.0f}",
     "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}",
     "statement_timeout": f"{STATEMENT_TIMEOUT * 1000:.0f}",
+    # The server's own look at us: a session whose host is gone would keep its place there for hours, and the lock of
+    # all for as long as it cannot send. address.py has the same for this end.
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "6000",
 }
 _CHECK: Final = (
     "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), "
@@ -161,6 +167,14 @@ class Connection:
         with _refused_text():
             cursor.execute(statements.encode(), values or None)
         return cursor
+
+    def roll_back(self) -> None:
+        """Ends a transaction. Raises psycopg.Error.
+
+        Not by psycopg, which would have the server forget all prepared statements then.
+        """
+        self.raw.pgconn.send_query(b"ROLLBACK")
+        self._answer()
 
     def tell(self, news: Event) -> None:
         """Has the other services told of it, with the commit of the transaction that is under way."""

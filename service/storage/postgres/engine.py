@@ -57,7 +57,7 @@ class PostgresStorage(ServerOrders, Sessions[Connection]):
         keep_free: int = 0,
         take_news: TakeNews | None = None,
         node_name: str = "",
-        figures: Callable[[], Mapping[str, float]] | None = None,
+        figures: Callable[[], Mapping[str, Any]] | None = None,
     ) -> None:
         """Creates or upgrades the schema; the arguments are those of `open_storage`.
 

@@ -39,6 +39,13 @@ _NOW_SEEN: Final = """
     WITH now_seen AS (DELETE FROM unseen WHERE recipient_id = %(user)s AND {} RETURNING id)
     INSERT INTO seen (id, seen_at) SELECT id, %(now)s FROM now_seen
 """
+_ALL_NOW_SEEN: Final = """
+    WITH now_seen AS (
+        DELETE FROM unseen AS w USING unnest(%s::bigint[], %s::bigint[]) AS shown (user_id, message_id)
+        WHERE w.recipient_id = user_id AND w.id = message_id RETURNING w.id
+    )
+    INSERT INTO seen (id, seen_at) SELECT id, %s FROM now_seen
+"""
 
 
 # -- what was seen ----------------------------------------------------------------------------------------------------
@@ -55,6 +62,12 @@ def mark_seen(connection: Connection, user_id: int, message_ids: Sequence[int], 
     """As `Storage.mark_seen`; returns whether any of them was unseen."""
     values = {"user": user_id, "ids": list(message_ids), "now": now}
     return connection.run(_NOW_SEEN.format("id = ANY (%(ids)s::bigint[])"), values).rowcount > 0
+
+
+def mark_all_seen(connection: Connection, shown: Sequence[tuple[int, int]], now: str) -> None:
+    """Marks direct messages to many users as seen, in one round trip: each user's id with a message's."""
+    user_ids, message_ids = zip(*shown, strict=True)
+    connection.run(_ALL_NOW_SEEN, (list(user_ids), list(message_ids), now))
 
 
 def move_read_markers(connection: Connection, user_ids: Sequence[int], message_id: int) -> bool:

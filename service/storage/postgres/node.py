@@ -28,7 +28,6 @@ LEASE: Final = 10.0  # seconds, by the database's clock, after which a service w
 EVENTS_KEPT: Final = 60.0  # seconds
 _LATE: Final = 1.5 * BEAT  # seconds between two beats: whoever was that late judges nobody
 _TRUSTED: Final = round(LEASE / BEAT)  # beats in time after which others that were held up with us have had theirs
-_AWAY: Final = EVENTS_KEPT - LEASE  # seconds after which events may be gone that were not read here
 _HERE: Final = "SELECT m.last_value, e.last_value FROM message_id AS m, event_id AS e"
 
 
@@ -42,9 +41,10 @@ class Found(NamedTuple):
 class Node:
     """This service. Its `id` is another one after it was taken for dead."""
 
-    def __init__(self, name: str, figures: Callable[[], Mapping[str, float]] = dict) -> None:
+    def __init__(self, name: str, figures: Callable[[], Mapping[str, Any]] = dict) -> None:
         self.id = 0
         self.batch = 0  # the number of the last transaction
+        self.stored = 0  # of the last that is known to be committed
         self.found: Found | None = None  # at the last `join`; None if there was no row any more
         self.beat_at = 0.0  # monotonic; when to do the next
         self.has_to_clear = False  # whether there are dead services or old events
@@ -66,12 +66,14 @@ class Node:
         line = timeline.settle(connection)
         is_first = self._timeline is None
         self.found = self._renew(connection)
-        if self.found is None:
-            self._enter(connection)
         (here,) = (Places(*row) for row in connection.run(_HERE).fetchall())
         cut = None if is_first else self._find_loss(connection, line, feed.heard, here)
+        entered = self._enter(connection) if self.found is None else self.id
         known = self._read_presence(connection) if self.found is None or cut is not None else None
         connection.run_several("COMMIT")
+        if self.found is None:
+            self.id, self.batch, self.stored = entered, 0, 0
+            self.is_new = bool(self._present)
         if is_first or cut is not None:
             feed.skip_to(here)
         self._timeline = line
@@ -90,28 +92,37 @@ class Node:
         ).fetchone()
         return None if row is None else Found(row[0], tuple(row[1:]))
 
-    def _enter(self, connection: Connection) -> None:
-        """Makes a row. The numbers of batches begin anew with it."""
-        ((self.id,),) = connection.run(
-            "INSERT INTO node (name, lease) VALUES (%s, clock_timestamp() + make_interval(secs => %s)) RETURNING id",
-            (self.name, LEASE),
+    def _enter(self, connection: Connection) -> int:
+        """Makes a row; returns its id. The numbers of batches begin anew with it."""
+        ((node_id,),) = connection.run(
+            "INSERT INTO node (name, lease, figures) "
+            "VALUES (%s, clock_timestamp() + make_interval(secs => %s), %s::jsonb) RETURNING id",
+            (self.name, LEASE, json.dumps(dict(self._figures()))),
         ).fetchall()
-        self.batch = 0
-        self.is_new = bool(self._present)
+        return int(node_id)
 
     def _find_loss(self, connection: Connection, line: Timeline, heard: Places, here: Places) -> HistoryCut | None:
         """Returns what was lost since this service was connected last, if anything was."""
         assert self._timeline is not None  # noqa: S101
-        if line.number != self._timeline.number and heard.message > line.newest:
-            cut = HistoryCut(line.newest + 1, heard.message)
-            _log.critical(
-                "the database that took over lacks messages that were stored and sent: %d to %d. All clients are asked "
-                "to come again",
-                cut.lost_from,
-                cut.lost_to,
-            )
-            return cut
-        if time.monotonic() - self._beaten_at < _AWAY or heard.event == here.event:
+        if line.number != self._timeline.number:
+            if heard.message > line.newest_message:
+                lost = HistoryCut(line.newest_message + 1, heard.message)
+                _log.critical(
+                    "the database that took over lacks messages that were stored and sent: %d to %d. All clients are "
+                    "asked to come again",
+                    lost.lost_from,
+                    lost.lost_to,
+                )
+                return lost
+            if heard.event > line.newest_event or self.found is None or self.found.batch < self.stored:
+                _log.critical(
+                    "the database that took over may lack what was stored and answered, but no message. All clients "
+                    "are asked to come again"
+                )
+                return HistoryCut()
+        # Whoever removes events removes first who could not have read them. No clock of ours tells that: a machine can
+        # be held up with its clocks.
+        if self.found is not None or heard.event == here.event:
             return None
         ((oldest,),) = connection.run("SELECT min(id) FROM event").fetchall()
         if oldest is not None and oldest <= heard.event + 1:
@@ -168,12 +179,13 @@ class Node:
     # -- writes -------------------------------------------------------------------------------------------------------
     def clear_away(self, connection: Connection) -> list[NodeGone]:
         """Removes services whose lease has ended, which it returns, and old events."""
-        connection.run("DELETE FROM event WHERE at < clock_timestamp() - make_interval(secs => %s)", (EVENTS_KEPT,))
         rows = connection.run("SELECT id, name FROM node WHERE lease < clock_timestamp() AND id <> %s", (self.id,))
         dead = rows.fetchall()
         for node_id, name in dead:
             _log.warning("service %d, %s, was not heard of for %g seconds", node_id, name, LEASE)
-        return _remove(connection, [node_id for node_id, _ in dead]) if dead else []
+        gone = _remove(connection, [node_id for node_id, _ in dead]) if dead else []
+        connection.run("DELETE FROM event WHERE at < clock_timestamp() - make_interval(secs => %s)", (EVENTS_KEPT,))
+        return gone
 
     def note_presence(self, connection: Connection, changes: Mapping[int, bool]) -> None:
         """Stores who has come and who has left, and tells the others."""

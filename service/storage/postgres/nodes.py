@@ -17,7 +17,7 @@ _NODES: Final = """
     SELECT n.id, n.name, to_char(n.started AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
         %s - extract(epoch FROM n.lease - clock_timestamp())::float8,
         (SELECT count(*) FROM presence AS p WHERE p.node_id = n.id), n.figures
-    FROM node AS n ORDER BY n.name, n.id
+    FROM node AS n WHERE n.lease > clock_timestamp() ORDER BY n.name, n.id
 """
 _PRESENT: Final = """
     SELECT count(*) FROM presence AS p JOIN node AS n ON n.id = p.node_id

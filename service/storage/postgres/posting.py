@@ -53,7 +53,7 @@ def store_posts(connection: Connection, calls: Calls) -> list[list[Outcome]]:
             _numbers(senders),
             _numbers([post.recipient_id for post in posts]),
             _texts([post.room for post in posts]),
-            _texts([post.created for post in posts]),
+            _texts([_without_nul(post.created) for post in posts]),
             _texts([post.kind for post in posts]),
             _texts([post.nonce for post in posts]),
             _texts([post.body for post in posts]),
@@ -133,6 +133,11 @@ def store_together(connection: Connection, sender_id: int, room_id: int | None, 
     newest, moment = row
     ids = range(newest - len(posts) + 1, newest + 1)
     return [Stored(number, moment, fresh=True, seen=False, room_id=room_id) for number in ids]
+
+
+def _without_nul(created: str | None) -> str | None:
+    """A peer's word for when a room was made may have NUL, which PostgreSQL cannot hold: that is when none was made."""
+    return created and created.replace("\0", "\ufffd")
 
 
 # -- arrays: psycopg takes five times as long to make one of a list ----------------------------------------------------

@@ -12,26 +12,36 @@ if TYPE_CHECKING:
 
 GAP: Final = 1_000_000  # ids left out on a new timeline: more than the old server can have given unheard of
 _NUMBER: Final = "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
+# Events are removed, but the newest one last.
+_NEWEST: Final = """
+    SELECT coalesce((SELECT max(id) FROM message), 0), coalesce((SELECT max(id) FROM event), last_value) FROM event_id
+"""
+# Also those of accounts and services: who has got an id of which this server has not heard may still be there.
+_LEAVE_OUT: Final = """
+    SELECT setval(c.oid::regclass, coalesce(pg_sequence_last_value(c.oid::regclass), 0) + %s) FROM pg_class AS c
+    WHERE c.relkind = 'S' AND c.relnamespace = current_schema()::regnamespace AND c.relname <> 'moment'
+"""
 
 
 class Timeline(NamedTuple):
     """A history of the server."""
 
     number: int
-    newest: int  # the newest message that there was when it was first seen
+    newest_message: int  # the newest that there was when it was first seen
+    newest_event: int
 
 
 def settle(connection: Connection) -> Timeline:
     """Returns the present one; the first to see it leaves ids out. Within a write transaction. Raises psycopg.Error."""
     ((number,),) = connection.run(_NUMBER).fetchall()
-    row = connection.run("SELECT number, newest FROM timeline").fetchone()
+    row = connection.run("SELECT number, newest_message, newest_event FROM timeline").fetchone()
     if row is not None and row[0] == number:
         return Timeline(*row)
-    ((newest,),) = connection.run("SELECT coalesce(max(id), 0) FROM message").fetchall()
+    ((message, event),) = connection.run(_NEWEST).fetchall()
+    line = Timeline(number, message, event)
     if row is None:
-        connection.run("INSERT INTO timeline VALUES (%s, %s)", (number, newest))
+        connection.run("INSERT INTO timeline VALUES (%s, %s, %s)", line)
     else:
-        connection.run("UPDATE timeline SET number = %s, newest = %s", (number, newest))
-        for name in ("message_id", "event_id"):
-            connection.run(f"SELECT setval('{name}', last_value + %s) FROM {name}", (GAP,))  # noqa: S608
-    return Timeline(number, newest)
+        connection.run("UPDATE timeline SET number = %s, newest_message = %s, newest_event = %s", line)
+        connection.run(_LEAVE_OUT, (GAP,))
+    return line

@@ -54,7 +54,7 @@ def roll_back(connection: Connection) -> None:
     """Undoes it, if the connection is still there."""
     connection.told.clear()
     with suppress(psycopg.Error):
-        connection.run_several("ROLLBACK")
+        connection.roll_back()
 
 
 @contextmanager

@@ -91,7 +91,7 @@ def _log_in(
             raise AccountDisabled(user[1] or "")
         case "banned":
             raise Banned(login.muted_until or "")
-    return login if rooms is None else login._replace(rooms=[RoomView(*row) for row in msgspec.json.decode(rooms)])
+    return login._replace(rooms=[RoomView(*row) for row in msgspec.json.decode(rooms or "[]")])
 
 
 def note_presence(connection: Connection, user_id: int, now: str) -> None:
@@ -107,11 +107,12 @@ def see_up_to(connection: Connection, user_id: int, message_id: int, now: str) -
 
 def store_receipts(connection: Connection, shown: Sequence[Shown], now: str) -> None:
     markers: dict[int, list[int]] = {}  # usually one entry: all users were sent the same messages
-    for user_id, public_id, direct_ids in shown:
+    for user_id, public_id, _ in shown:
         if public_id:
             markers.setdefault(public_id, []).append(user_id)
-        if direct_ids:
-            messages.mark_seen(connection, user_id, direct_ids, now)
+    direct = [(user_id, message_id) for user_id, _, direct_ids in shown for message_id in direct_ids]
+    if direct:
+        messages.mark_all_seen(connection, direct, now)
     for public_id, user_ids in markers.items():
         messages.move_read_markers(connection, user_ids, public_id)
 

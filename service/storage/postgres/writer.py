@@ -53,7 +53,7 @@ class Writer(WriteQueue):
         take_news: TakeNews | None = None,
         *,
         node_name: str = "",
-        figures: Callable[[], Mapping[str, float]] | None = None,
+        figures: Callable[[], Mapping[str, Any]] | None = None,
         upkeep: Callable[[Connection], bool] | None = None,
         capacity: int = QUEUE,
         batch: int = BATCH,

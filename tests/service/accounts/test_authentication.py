@@ -152,6 +152,7 @@ def test_no_password_opens_an_unknown_name(storage: Storage, monkeypatch: pytest
     assert refusal.value.code == "bad_credentials"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("password", [PASSWORD, "another one"])
 @pytest.mark.parametrize("name", ["alice", "former", "deleted-3", "server"])
 def test_a_name_that_is_nobodys_any_more_is_a_wrong_password(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.admin import __main__ as admin
-from tests.support.engines import name_database
+from tests.support.engines import POSTGRES, name_database
+from tests.support.helpers import hear_orders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         monkeypatch.setattr("sys.stdin", io.StringIO(f"{stdin}\n"))
         monkeypatch.setenv("CHAT_BCRYPT_COST", "4")
         status = admin.main([*arguments, "--db", name_database(tmp_path / "chat.db")])
+        if POSTGRES:
+            hear_orders()
         return status, *capsys.readouterr()
 
     return run

@@ -14,6 +14,7 @@ from service.admin.desk import Progress, Row
 from service.admin.roster import import_users, make_password, read_roster
 from service.errors import ServiceError
 from service.storage import init_db
+from tests.support.engines import name_database
 from tests.support.helpers import enter, make_settings, open_storage, running_server
 from tests.support.storage import make_chat
 
@@ -35,7 +36,7 @@ def write(folder: Path, text: str | bytes = ROSTER) -> str:
 
 def importing(folder: Path) -> Work:
     """The work, piece by piece."""
-    given = argparse.Namespace(file=write(folder), db=str(folder / "chat.db"))
+    given = argparse.Namespace(file=write(folder), db=name_database(folder / "chat.db"))
     return import_users(given, make_settings(folder))
 
 
@@ -47,7 +48,7 @@ def names(folder: Path) -> list[str]:
 @pytest.mark.parametrize("is_running", [True, False])
 def test_each_name_gets_an_account_and_a_password(tmp_path: Path, run: Run, is_running: bool) -> None:
     """The password is in the same line, and logs in."""
-    init_db(tmp_path / "chat.db")
+    init_db(name_database(tmp_path / "chat.db"))
     if is_running:
         with running_server(tmp_path, registration="closed"):
             status, out, err = run("import-users", write(tmp_path))
@@ -63,7 +64,7 @@ def test_each_name_gets_an_account_and_a_password(tmp_path: Path, run: Run, is_r
 
 def test_given_again_it_makes_the_rest(tmp_path: Path, run: Run) -> None:
     """Who is there keeps the password, and is said."""
-    init_db(tmp_path / "chat.db")
+    init_db(name_database(tmp_path / "chat.db"))
     run("import-users", write(tmp_path, "name\nbob\n"))
     status, out, err = run("import-users", write(tmp_path))
     assert (status, out.count("\n"), err) == (0, 2, "chat admin: bob: is there already\n")
@@ -81,7 +82,7 @@ def test_a_name_like_another_is_passed_over(tmp_path: Path, run: Run) -> None:
 
 def test_nothing_is_made_of_a_file_with_bad_names(tmp_path: Path, run: Run) -> None:
     """All of them are said first, with their lines."""
-    init_db(tmp_path / "chat.db")
+    init_db(name_database(tmp_path / "chat.db"))
     status, out, err = run("import-users", write(tmp_path, "name\nbob\ntwo words\nx\x1b#\n"))
     assert (status, out) == (1, "")
     assert "line 3, two words: a name has" in err
@@ -92,7 +93,7 @@ def test_nothing_is_made_of_a_file_with_bad_names(tmp_path: Path, run: Run) -> N
 
 def test_a_password_is_out_before_its_account_is_made(tmp_path: Path) -> None:
     """Broken off between the two there is no account, and the next time its name gets another line."""
-    init_db(tmp_path / "chat.db")
+    init_db(name_database(tmp_path / "chat.db"))
     with closing(importing(tmp_path)) as work:
         assert next(work) == Progress("making accounts, 1 of 3")
         row = next(work)
@@ -106,7 +107,7 @@ def test_a_password_is_out_before_its_account_is_made(tmp_path: Path) -> None:
 
 def test_ctrl_c_says_what_is_made(tmp_path: Path) -> None:
     """The accounts before it stay."""
-    init_db(tmp_path / "chat.db")
+    init_db(name_database(tmp_path / "chat.db"))
     with closing(importing(tmp_path)) as work:
         while next(work) != Progress("making accounts, 2 of 3"):
             pass
@@ -115,9 +116,10 @@ def test_ctrl_c_says_what_is_made(tmp_path: Path) -> None:
     assert names(tmp_path) == ["bob"]
 
 
+@pytest.mark.sqlite
 def test_an_account_that_cannot_be_stored_voids_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And ends the work: so would the next ones."""
-    init_db(tmp_path / "chat.db")
+    init_db(name_database(tmp_path / "chat.db"))
 
     def fail(*_: object) -> None:
         raise ServiceError("disk I/O error")

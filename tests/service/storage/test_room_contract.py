@@ -89,6 +89,16 @@ def test_a_name_of_a_room_is_used_once(storage: Storage) -> None:
     assert create(storage, alice, "alice").fresh
 
 
+@pytest.mark.parametrize(("room", "created"), [("ops", "\0"), ("o\0ps", None), ("ops", "x" * 2_000), ("'; --", "{}\\")])
+def test_a_room_that_cannot_be_costs_others_nothing(storage: Storage, room: str, created: str | None) -> None:
+    """It is unknown; what others say in the same transaction is stored."""
+    alice = add(storage, "alice")
+    create(storage, alice, "ops")
+    posts = [Post(None, "hi", None), Post(None, "hi", None, room=room, created=created), Post(None, "ho", None)]
+    first, odd, last = store_posts(storage, alice, *posts)
+    assert (type(first), type(odd), type(last)) == (Stored, UnknownRoom, Stored)
+
+
 def test_a_private_room_is_unknown_to_others(storage: Storage) -> None:
     """For whatever they ask; the invited may join, and others may after a ban no more than before."""
     alice, bob, carol = (add(storage, name) for name in ("alice", "bob", "carol"))

@@ -218,6 +218,9 @@ export class List {
     const isUp = scrollTop < this.top || scrollTop <= 0;
     this.top = scrollTop;
     this.judge();
+    if (source.find(this.first) < 0 || source.find(this.last) < 0) {
+      this.update(); // what waited at an end is stored since it was drawn: it has another key
+    }
     const start = source.find(this.first);
     const end = source.find(this.last) + 1;
     if ((isUp || scrollHeight < clientHeight + NEAR) && scrollTop < NEAR && start >= 0) {

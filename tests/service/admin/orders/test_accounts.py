@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from service.accounts.passwords import make_hash
 from service.admin.asking import ask
 from service.admin.orders.accounts import Add
+from tests.support.engines import POSTGRES, name_database, select
 from tests.support.helpers import PASSWORD, Wire, enter, running_server
 
 if TYPE_CHECKING:
@@ -117,6 +116,7 @@ def test_what_cannot_be_done_is_one_line(
     assert (result[0], result[1], words in result[2], len(result[2].splitlines())) == (1, "", True, 1)
 
 
+@pytest.mark.sqlite
 def test_no_database_is_made_by_a_typing_error(tmp_path: Path, run: Run) -> None:
     """An order for a database that is not there says so."""
     assert "there is no database" in run("disable", "alice")[2]
@@ -128,6 +128,7 @@ def test_who_is_kicked_may_come_again(tmp_path: Path, run: Run, is_running: bool
     """All sessions of the account end; its token opens a new one."""
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "alice") as other:
         if is_running:
+            told = "its sessions have ended, on every service" if POSTGRES else told
             assert run("kick", "Alice") == (0, f"alice: {told}\n", "")
             for wire in (alice, other):
                 assert wire.read_to_end()[-1] == {"type": "bye", "reason": "kicked"}
@@ -150,11 +151,11 @@ def test_an_account_gets_a_role(tmp_path: Path, run: Run, is_running: bool) -> N
     assert run("role", "alice", "owner")[0] == 0
     assert json.loads(run("users", "--json")[1])["role"] == "owner"
     assert run("role", "nobody", "owner")[0] == 1
-    with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
-        noted = connection.execute("SELECT actor_id, action, user_id, role FROM moderation").fetchall()
+    noted = select(tmp_path / "chat.db", "SELECT actor_id, action, user_id, role FROM moderation")
     assert noted == [(None, "role", 1, "owner")]
 
 
+@pytest.mark.sqlite
 def test_an_order_is_logged_without_its_password(tmp_path: Path, run: Run, caplog: pytest.LogCaptureFixture) -> None:
     """The log says what was done to whom."""
     caplog.set_level(logging.DEBUG)
@@ -187,7 +188,7 @@ def test_a_mark_through_a_letter_is_for_older_accounts(tmp_path: Path, run: Run)
         refused = wire.ask("register", username=name, password=PASSWORD)
         assert (refused["code"], "through a letter" in refused["message"]) == ("invalid_username", True)
         assert run("add", name, stdin=PASSWORD)[0] == 1
-        list(ask(str(tmp_path / "chat.db"), Add(name, make_hash(PASSWORD, 4))))
+        list(ask(name_database(tmp_path / "chat.db"), Add(name, make_hash(PASSWORD, 4))))
         assert bob.ask("dm", to=name, message="hi")["type"] == "ack"
         assert wire.ask("register", username="alice", password=PASSWORD)["code"] == "username_taken"
         assert wire.ask("login", username=name, password=PASSWORD)["missed"] == 1

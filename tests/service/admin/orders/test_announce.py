@@ -90,6 +90,7 @@ def test_bytes_that_are_no_text_are_refused(run: Run) -> None:
     assert "is no UTF-8" in run("announce", "a\udcff")[2]
 
 
+@pytest.mark.sqlite
 def test_a_user_of_that_name_is_in_the_way(tmp_path: Path, run: Run) -> None:
     """It would seem to have said it. Where the name is free again, the account is made."""
     with open_storage(tmp_path / "chat.db") as storage:
@@ -101,6 +102,7 @@ def test_a_user_of_that_name_is_in_the_way(tmp_path: Path, run: Run) -> None:
     assert run("announce", "hi")[0] == 0
 
 
+@pytest.mark.sqlite
 def test_a_full_disk_takes_none(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator is told why, and nobody hears it."""
     full = StorageFull("no space is left for messages")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from service.admin.orders import export
-from tests.support.helpers import enter, running_server
+from tests.support.helpers import enter, open_storage, running_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,13 +58,16 @@ def test_it_has_former_names_and_what_moderators_did(tmp_path: Path, run: Run) -
     with running_server(tmp_path) as server, enter(server.port, "alice"):
         pass
     run("role", "alice", "moderator")
-    with closing(sqlite3.connect(tmp_path / "chat.db")) as connection, connection:
-        connection.execute("INSERT INTO former_name VALUES ('ally', 'ally', 1, '2026-11-21T09:30:00.000Z')")
-        secrets = [row[0] for row in connection.execute("SELECT password_hash FROM user WHERE id = 1")]
+    values = "('ally', 'ally', 1, '2026-11-21T09:30:00.000Z')"
+    with open_storage(tmp_path / "chat.db") as storage:
+        statement = f"INSERT INTO former_name (name, look, user_id, ended_at) VALUES {values}"
+        storage.call(lambda connection: connection.execute(statement))
+        user = storage.find_user("alice")
     _, former, _, act = rows(run)
     assert (former["what"], former["name"]) == ("former_name", "ally")
     assert (act["what"], act["action"], act["user"], act["actor"]) == ("moderation", "role", "alice", None)
-    assert secrets[0] not in run("export", "alice")[1]
+    assert user is not None
+    assert user.password_hash not in run("export", "alice")[1]
 
 
 def test_it_has_what_it_is_in_rooms(tmp_path: Path, run: Run) -> None:

@@ -115,6 +115,7 @@ def test_a_purge_needs_a_day_and_one_kind_at_most(run: Run, arguments: tuple[str
         run("purge", *arguments)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("is_running", [True, False])
 def test_after_erase_no_byte_is_left(tmp_path: Path, run: Run, is_running: bool) -> None:
     """It returns when it is done, and says so; `status` tells whether anything is left."""
@@ -131,6 +132,7 @@ def test_after_erase_no_byte_is_left(tmp_path: Path, run: Run, is_running: bool)
         assert "deleted      all is gone from the files" in run("status")[1]
 
 
+@pytest.mark.sqlite
 def test_status_tells_of_what_is_left(tmp_path: Path, run: Run) -> None:
     """Without a service nothing is erased until the next one runs, or `erase` is given."""
     make_chat(tmp_path / "chat.db")
@@ -139,6 +141,7 @@ def test_status_tells_of_what_is_left(tmp_path: Path, run: Run) -> None:
     assert json.loads(run("status", "--json")[1])["erasures_pending"] == 3
 
 
+@pytest.mark.sqlite
 def test_repair_and_compact_say_what_they_did(tmp_path: Path, run: Run) -> None:
     """In one line each; beside a service they refuse."""
     make_chat(tmp_path / "chat.db")

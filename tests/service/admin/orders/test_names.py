@@ -13,8 +13,10 @@ from service.admin.asking import ask
 from service.admin.desk import Progress
 from service.admin.orders import names
 from service.errors import StorageUnavailable
+from service.storage.postgres import deletion as postgres_deletion
 from service.storage.records import UnknownMessage
 from service.storage.sqlite import deletion
+from tests.support.engines import POSTGRES, name_database
 from tests.support.helpers import PASSWORD, Wire, enter, running_server, until
 
 if TYPE_CHECKING:
@@ -129,6 +131,7 @@ def test_the_running_services_main_room_gives_nobody_its_name(tmp_path: Path, ru
         assert run("rename", "bob", "lab2")[0] == 0
 
 
+@pytest.mark.sqlite
 def test_what_was_under_way_bears_the_new_name(tmp_path: Path, run: Run) -> None:
     """A message committed after the rename is told after it, by the new name: from the account, and to it."""
     with running_server(tmp_path) as server, ExitStack() as stack:
@@ -198,6 +201,7 @@ def test_the_rooms_of_a_deleted_user_see_it_leave(tmp_path: Path, run: Run) -> N
         assert [room["room"] for room in alice.ask("rooms")["rooms"]] == ["ops"]
 
 
+@pytest.mark.sqlite
 def test_a_message_under_way_to_a_deleted_user_is_refused(tmp_path: Path, run: Run) -> None:
     """The writer does it, in its order; and one that the user had under way is not stored."""
     with running_server(tmp_path) as server, enter(server.port, "alice") as alice, enter(server.port, "bob") as bob:
@@ -234,6 +238,7 @@ def test_a_retry_to_a_former_name_gets_its_ack(tmp_path: Path, run: Run, order: 
         assert alice.ask("dm", to="zed", message="hi", nonce="n")["code"] == "unknown_user"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("order", "resumed"), [(OLD, "bobby"), (GONE, "bad_token")])
 def test_who_is_logging_in_does_not_enter_by_a_name_that_ends(
     tmp_path: Path, run: Run, order: tuple[str, ...], resumed: str
@@ -356,23 +361,25 @@ def test_a_message_that_is_not_deleted_is_no_success(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, error: ChatError, status: int
 ) -> None:
     """Unless it is gone already; others of the same piece may be deleted."""
-    delete = deletion.delete
+    engine = postgres_deletion if POSTGRES else deletion
+    delete = engine.delete
 
     def fail_once(connection: sqlite3.Connection, actor_id: int | None, message_id: int, reason: str | None) -> Deleted:
         if message_id == 1:
             raise error
-        return delete(connection, actor_id, message_id, reason)
+        deleted: Deleted = delete(connection, actor_id, message_id, reason)
+        return deleted
 
     with running_server(tmp_path) as server, enter(server.port, "bob") as bob:
         for text in ("one", "two"):
             bob.ask("pm", message=text)
-    monkeypatch.setattr(deletion, "delete", fail_once)
+    monkeypatch.setattr(engine, "delete", fail_once)
     done = run(*GONE, "--with-messages")
     assert (done[0], ": 1 message deleted\n" in done[1]) == (status, status == 0)
 
 
 def break_off(folder: Path) -> None:
     """Ends the order at its first piece."""
-    with closing(ask(str(folder / "chat.db"), names.DeleteUser("bob", with_messages=True))) as work:
+    with closing(ask(name_database(folder / "chat.db"), names.DeleteUser("bob", with_messages=True))) as work:
         while not (isinstance(told := next(work), Progress) and "so far" in told.doing):
             pass

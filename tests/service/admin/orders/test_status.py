@@ -28,6 +28,7 @@ def rows(text: str) -> list[dict[str, Any]]:
 
 
 # -- status -----------------------------------------------------------------------------------------------------------
+@pytest.mark.sqlite
 def test_status_counts_what_is_there(tmp_path: Path, run: Run) -> None:
     """A line for the whole, and one for each session."""
     with running_server(tmp_path) as server, enter(server.port, "bob") as bob, enter(server.port, "alice"):
@@ -57,6 +58,7 @@ def test_status_counts_what_is_there(tmp_path: Path, run: Run) -> None:
         assert min(whole["database_bytes"], whole["wal_bytes"], whole["free_bytes"]) > 0
 
 
+@pytest.mark.sqlite
 def test_status_says_who_came_from_where_and_how(tmp_path: Path, run: Run) -> None:
     """In a table, below the lines for the whole."""
     authority = Authority(tmp_path)
@@ -71,6 +73,7 @@ def test_status_says_who_came_from_where_and_how(tmp_path: Path, run: Run) -> No
         assert f"service      version {__version__}, running since " in out
 
 
+@pytest.mark.sqlite
 def test_status_without_a_service_says_so(tmp_path: Path, run: Run) -> None:
     """And what the file holds all the same."""
     make_chat(tmp_path / "chat.db")
@@ -81,6 +84,7 @@ def test_status_without_a_service_says_so(tmp_path: Path, run: Run) -> None:
     assert (whole["running"], whole["started"], whole["users"]) == (False, None, 1)
 
 
+@pytest.mark.sqlite
 def test_status_knows_the_last_backup(tmp_path: Path, run: Run) -> None:
     """The newest that was made of this database, and where it is."""
     make_chat(tmp_path / "chat.db")
@@ -91,6 +95,7 @@ def test_status_knows_the_last_backup(tmp_path: Path, run: Run) -> None:
     assert f"last backup  {whole['last_backup'][:16]}Z to {tmp_path / 'copy.db'}" in run("status")[1]
 
 
+@pytest.mark.sqlite
 def test_the_lines_of_status_fit_a_screen(tmp_path: Path, run: Run) -> None:
     """Of 80 columns: times are to the minute, and sizes in MB."""
     with running_server(tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from service.errors import StorageUnavailable
+from service.errors import PeerError, StorageUnavailable
 from service.storage.postgres import address, connection, link, posting, transaction
 from service.storage.postgres.transaction import FENCED
 from service.storage.records import Post
@@ -153,3 +153,11 @@ def test_a_service_that_was_taken_for_dead_comes_back_as_another(service: Servic
     assert service.writer.node_id != before
     assert select(cluster, url, "SELECT body FROM chat.message") == [("a",)]
     assert select(cluster, url, "SELECT id FROM chat.node") == [(service.writer.node_id,)]
+
+
+def test_messages_that_cannot_be_sent_end_nothing(service: Service) -> None:
+    """They are refused, and the writer goes on: also where there is no earlier answer, and where there is one."""
+    for number in (1, 2):
+        with pytest.raises(PeerError):
+            service.say(1, "\0")
+        assert service.say(1, "a") == number

@@ -48,6 +48,12 @@ def test_what_the_promises_need_is_set(open_one: Connection, cluster: Cluster, d
         assert [show(opened, f"{kind}_timeout") for kind in ("lock", "statement")] == ["3s", "4s"]
 
 
+def test_the_server_too_notices_a_host_that_is_gone(open_one: Connection) -> None:
+    """Else its session holds what it holds, and its place among the connections, for hours."""
+    assert [show(open_one, f"tcp_{name}") for name in ("user_timeout", "keepalives_idle")] == ["6000", "5"]
+    assert [show(open_one, f"tcp_keepalives_{name}") for name in ("interval", "count")] == ["2", "3"]
+
+
 def test_a_reader_cannot_write(database: str) -> None:
     """Not even by a mistake in a statement."""
     opened = connect(address.parse(database), read_only=True)

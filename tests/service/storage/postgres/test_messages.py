@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.storage.postgres import messages
-from tests.service.storage.postgres.conftest import MESSAGES, USERS
+from tests.support.long_history import MESSAGES, USERS
 from tests.support.pg_statements import add, say
 from tests.support.storage import LATER, NOW, ids_of
 

@@ -220,3 +220,13 @@ def test_a_reader_by_id_neither_skips_nor_doubles(database: str) -> None:
     for thread in threads:
         thread.join()
     assert seen == list(range(1, 1 + writers * sum(1 + turn % 3 for turn in range(each))))
+
+
+def test_nul_in_the_time_of_a_room_spares_the_others(connection: Connection) -> None:
+    """A client may send it as any text: no room was made then. Other messages of the batch are stored."""
+    alice, bob = add(connection, "alice", "bob")
+    make_room(connection, "den", alice)
+    bad = Post(None, "a", None, room="den", created="\0")
+    refused, stored = posting.store_posts(connection, [(alice, [bad]), (bob, [Post(None, "b", None)])])
+    assert [type(outcome) for outcome in refused] == [UnknownRoom]
+    assert ids(stored) == [1]

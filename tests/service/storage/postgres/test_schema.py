@@ -11,9 +11,13 @@ import psycopg
 import pytest
 
 from service.errors import SchemaError
+from service.storage import open_storage
 from service.storage.postgres import address, schema
+from service.storage.records import FOREVER
 from service.storage.sqlite import schema as of_files
+from tests.support.helpers import call_back
 from tests.support.postgres import ROLE
+from tests.support.storage import NOW, add, say, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,12 +160,18 @@ def test_a_role_that_may_not_make_it_is_told_what_to_type(empty: str, service: s
 
 
 def test_a_role_without_rights_is_told_what_to_type(database: str, service: str, cluster: Cluster) -> None:
-    """A current schema that its owner has opened to nobody; then it is opened."""
+    """A current schema that its owner has opened to nobody; then it is opened, and all can be done."""
     own = as_role(database, service)
     with pytest.raises(SchemaError, match=rf"role {service} lacks rights .*--service {service}"):
         schema.prepare(own)
     schema.init_db(database, schema.Rights([service]))
     assert schema.prepare(own) == "current"
+    with closing(open_storage(own, call_back)) as storage:
+        alice = add(storage, "alice")
+        assert say(storage, alice, "stored") == 1
+        assert storage.result(storage.resume(token_of("alice"), NOW)).last_id == 1
+        assert storage.result(storage.purge_some(FOREVER, 0, public=True, direct=True)).removed == 1
+        storage.release()
     cluster.execute(f"DROP OWNED BY {service}", database.rpartition("/")[2])
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from service.storage.postgres import deletion, messages, posting, since
 from service.storage.records import MAX_DELETED, NotAMember, Post, UnknownRoom
-from tests.service.storage.postgres.conftest import MESSAGES, ROOMS
+from tests.support.long_history import MESSAGES, ROOMS
 from tests.support.pg_statements import add, make_room
 from tests.support.storage import NOW, ids_of
 

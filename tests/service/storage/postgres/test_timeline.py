@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from service.storage.news import HistoryCut
+from service.storage.news import HistoryCut, Present
 from service.storage.postgres.timeline import GAP, Timeline
 from tests.support.helpers import free_port
 from tests.support.postgres import Cluster, ProgramError
-from tests.support.writers import Service, select, serving
+from tests.support.writers import Service, insert, select, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ _PASSED: Final = "SELECT 1 FROM pg_stat_replication WHERE replay_lsn >= '{}'"
 def lose(cluster: Cluster, url: str, services: list[Service], after: int) -> None:
     """Makes the database one that lacks the messages after that, of a timeline that none has seen before."""
     for service in services:
-        service.writer._node._timeline = Timeline(77, 0)
+        service.writer._node._timeline = Timeline(77, 0, 0)
     select(cluster, url, f"DELETE FROM chat.message WHERE id > {after}")
     select(cluster, url, f"SELECT setval('chat.message_id', {after})")
     select(cluster, url, "UPDATE chat.timeline SET number = 77")
@@ -51,6 +51,37 @@ def test_a_change_without_a_loss_is_told_nobody(service: Service, cluster: Clust
     lose(cluster, url, [service], 1)
     assert service.say(1, "b") == 1 + GAP + 1
     assert not [item for item in service.told if isinstance(item, HistoryCut)]
+
+
+def test_writes_that_were_lost_without_a_message_end_all_sessions(
+    service: Service, cluster: Cluster, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as an account's making: who was told of it is not in the database any more."""
+    service.call(insert, 1)
+    select(cluster, url, "UPDATE chat.node SET batch = batch - 1")
+    lose(cluster, url, [service], 0)
+    service.wait_for(lambda told: HistoryCut() in told)
+    assert "lack what was stored and answered" in caplog.text
+
+
+def test_events_that_were_lost_end_all_sessions(pair: list[Service], cluster: Cluster, url: str) -> None:
+    """Whoever heard of them knows more than the database."""
+    pair[0].writer.set_present(1, present=True)
+    pair[1].wait_for(lambda told: Present(pair[0].writer.node_id, 1, "alice") in told)
+    select(cluster, url, "DELETE FROM chat.event")
+    select(cluster, url, "SELECT setval('chat.event_id', 0)")
+    lose(cluster, url, pair, 0)
+    pair[1].wait_for(lambda told: HistoryCut() in told)
+
+
+def test_no_account_gets_the_id_of_one_that_was_lost(service: Service, cluster: Cluster, url: str) -> None:
+    """Its sessions may still be there."""
+    lose(cluster, url, [service], 0)
+    service.call(lambda _: None)
+    added = (
+        "INSERT INTO chat.\"user\" (name, look, password_hash, created_at) VALUES ('bob', 'bob', '', '') RETURNING id"
+    )
+    assert select(cluster, url, added)[0][0] > GAP
 
 
 def test_a_start_leaves_no_ids_out(url: str, cluster: Cluster) -> None:

@@ -80,6 +80,15 @@ def test_a_copy_that_fails_changes_nothing(tmp_path: Path, database: str, connec
     assert connection.run('SELECT count(*) FROM "user"').fetchone() == (1,)
 
 
+def test_the_owner_alone_copies(cluster: Cluster, database: str) -> None:
+    """A service's role may not: it can make no index. It is told who can."""
+    cluster.execute("CREATE ROLE copier LOGIN")
+    schema.init_db(database, schema.Rights(services=["copier"]))
+    url = cluster.url(database.rpartition("/")[2], "copier")
+    with pytest.raises(ConfigError, match="copy as the owner of the schema"), writing(url, Task()):
+        pass
+
+
 def test_a_copy_can_be_stopped(database: str) -> None:
     """In the midst of a statement, too: the server is told to give it up."""
     task = Task()

@@ -21,7 +21,7 @@ from service.storage.records import (
     UnknownToken,
     User,
 )
-from tests.service.storage.postgres.conftest import MESSAGES, ROOMS
+from tests.support.long_history import MESSAGES, ROOMS
 from tests.support.pg_statements import add, make_room, rows, say
 from tests.support.storage import EXPIRY, LATER, NOW
 
@@ -50,7 +50,7 @@ def test_a_login_tells_what_waits(connection: Connection) -> None:
     connection.run("UPDATE main_room SET topic = 'the topic'")
     connection.run("""UPDATE "user" SET role = 'owner', muted_until = %s WHERE id = %s""", (FOREVER, alice.id))
     login = users.log_in(connection, alice, None, NOW, 60)
-    assert login == (alice.id, "alice", 1, 2, 4, "owner", 0, FOREVER, "the topic", ())
+    assert login == (alice.id, "alice", 1, 2, 4, "owner", 0, FOREVER, "the topic", [])
     assert rows(connection, "SELECT last_seen FROM users WHERE name = 'alice'") == [(NOW,)]
     assert rows(connection, "SELECT chat_moment()") == [(NOW,)]
     assert users.log_in(connection, alice, None, FOREVER, 60).muted_until is None

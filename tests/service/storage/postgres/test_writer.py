@@ -67,6 +67,14 @@ def test_a_bug_in_one_write_spares_the_others(
     assert "a write failed" in caplog.text
 
 
+def test_statements_stay_prepared_after_a_bug(service: Service) -> None:
+    """A transaction that is rolled back costs its own writes only."""
+    service.say(1, "a")
+    with pytest.raises(ZeroDivisionError):
+        service.call(lambda _: 1 / 0)
+    assert service.say(1, "b") == 2
+
+
 def test_each_service_hears_of_the_other_once_in_order(pair: list[Service]) -> None:
     """Under load each sees all messages, its own as outcomes and the other's as news, in the order of their ids."""
 
