@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.delivery import Peer, StillDelivery, still_delivery
 from tests.support.doors import Door, open_door
-from tests.support.engines import POSTGRES, on_postgres
+from tests.support.engines import POSTGRES, is_on_postgres, on_postgres
 from tests.support.postgres import Cluster, MissingError
 from tests.support.tls import Authority, Pair
 
@@ -89,7 +89,7 @@ def no_thread_left() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def engine_under_test(request: pytest.FixtureRequest) -> Iterator[None]:
     """With ENGINE=postgres the databases of a test that is marked `engines` are on PostgreSQL."""
-    if not POSTGRES or request.node.get_closest_marker("engines") is None:
+    if not POSTGRES or is_on_postgres() or request.node.get_closest_marker("engines") is None:
         yield
         return
     with on_postgres(request.getfixturevalue("cluster")):

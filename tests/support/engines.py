@@ -75,6 +75,11 @@ def on_postgres(cluster: Cluster) -> Iterator[None]:
                 cluster.drop(url)
 
 
+def is_on_postgres() -> bool:
+    """Returns whether the databases are there now, such as those of a module's own fixture."""
+    return bool(_now)
+
+
 def _followed(move: Any, databases: _Databases) -> Any:
     def moved(*arguments: Any, **named: Any) -> Any:
         result = move(*arguments, **named)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tests.support.helpers import Line, Wire, enter, running_server
@@ -25,12 +24,12 @@ class Hall(NamedTuple):
     mallory: Wire
     others: tuple[Wire, Wire]
 
-    def stored(self) -> tuple[int, ...]:
-        """How many rows each table has that a client can add to."""
-        with closing(sqlite3.connect(self.server.services.settings.db)) as connection:
-            return tuple(
-                connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("message", "user")
-            )
+    def stored(self) -> tuple[int, int]:
+        """How many messages and accounts there are: what a client can add to."""
+        storage = self.server.services.storage
+        held = storage.overview("")
+        storage.release()
+        return held.recent, held.users
 
     def attack(self, data: bytes) -> list[Line]:
         """What the attacker is told for these bytes, while the others talk; they lose nothing."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from tests.support.engines import POSTGRES, on_postgres
 from tests.support.hall import ROUNDS, Hall, open_hall
 from tests.support.helpers import PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+pytestmark = pytest.mark.engines
 
 BREAKS: Final = ["\n", "\r\n", "\u2028", "\u2029", "\u0085", "\x0b", "\x0c", "\x1c", "\x1e"]  # str.splitlines cuts here
 DIGITS: Final = "9" * 5_000
@@ -43,9 +47,10 @@ NUMBERS: Final = [
 
 
 @pytest.fixture(scope="module", name="hall")
-def shared_hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
+def shared_hall(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
     """One for the whole table: what a row breaks, the next one finds broken."""
-    with open_hall(tmp_path_factory.mktemp("hall")) as hall:
+    on_engine = on_postgres(request.getfixturevalue("cluster")) if POSTGRES else nullcontext()
+    with on_engine, open_hall(tmp_path_factory.mktemp("hall")) as hall:
         hall.others[0].ask("dm", to="bob", message="readers secret plan")
         hall.others[0].ask("pm", message="open plan")
         yield hall

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CLIENTS: Final = 24
-DRAIN: Final = 4  # seconds; HAProxy looks each second, and needs two bad answers
+DRAIN: Final = 6  # seconds; HAProxy looks each second, and needs two bad answers
 PAPER: Final = block(PAPERS["docs/scaling.txt"], "For HAProxy, on 10.0.0.2:")
 OPTIONS: Final = (
     *("--trusted-proxy", "127.0.0.9", "--proxy-protocol", "yes", "--web-tls", "no", "--drain", str(DRAIN)),

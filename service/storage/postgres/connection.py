@@ -66,6 +66,7 @@ _UNAVAILABLE: Final = (
     psycopg.InternalError,  # read-only, idle for too long, damaged
     errors.InsufficientPrivilege,
 )
+_UNPREPARED: Final = (errors.InvalidSqlStatementName, errors.FeatureNotSupported)
 
 
 class Places(NamedTuple):
@@ -111,14 +112,14 @@ class Connection:
         Raises PeerError for text with NUL, which PostgreSQL cannot hold.
         """
         cursor = psycopg.ClientCursor(self.raw)
-        with _refused_text():
+        with self._guarded():
             cursor.execute(dialect.translate(statement), values)
         return cursor
 
     def executemany(self, statement: str, rows: Iterable[Values]) -> None:
         """As `execute`, for each of the rows."""
         cursor = psycopg.ClientCursor(self.raw)
-        with _refused_text():
+        with self._guarded():
             translated = dialect.translate(statement)
             together = "; ".join([cursor.mogrify(translated, values) for values in rows])
             if together:
@@ -130,7 +131,7 @@ class Connection:
         Raises PeerError as `execute` does.
         """
         cursor = psycopg.Cursor(self.raw)
-        with _refused_text():
+        with self._guarded():
             cursor.execute(statement.encode(), values, prepare=True)
         return cursor
 
@@ -158,13 +159,30 @@ class Connection:
         result: PGresult
         (result,) = self.raw.wait(generators.execute(self.raw.pgconn))
         if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
-            raise errors.error_from_result(result, "utf-8")
+            with self._guarded():
+                raise errors.error_from_result(result, "utf-8")
         return result
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Raises PeerError for text with NUL, which psycopg refuses before it sends anything.
+
+        Closes the connection where its prepared statements have gone, or fit no more as the schema was changed.
+        """
+        try:
+            yield
+        except psycopg.DataError as error:
+            if error.sqlstate is None:
+                raise PeerError("bad_request", _NO_NUL) from None
+            raise
+        except _UNPREPARED:
+            self.close()
+            raise
 
     def run_several(self, statements: str, values: Values = ()) -> psycopg.Cursor[Any]:
         """Runs several in one round trip, its values put in here; `nextset` of the cursor leads to the next answer."""
         cursor = psycopg.ClientCursor(self.raw)
-        with _refused_text():
+        with self._guarded():
             cursor.execute(statements.encode(), values or None)
         return cursor
 
@@ -278,14 +296,3 @@ def translated(error: psycopg.Error) -> StorageUnavailable:
     """Returns the service's error, in one line: without what libpq guesses, and where in a function it was."""
     said = str(error).partition("CONTEXT:")[0].splitlines()
     return StorageUnavailable("; ".join(line for line in said if line.strip() and not line.startswith("\t")))
-
-
-@contextmanager
-def _refused_text() -> Iterator[None]:
-    """For text with NUL: psycopg refuses it before it sends anything, and it is nowhere in the database."""
-    try:
-        yield
-    except psycopg.DataError as error:
-        if error.sqlstate is None:
-            raise PeerError("bad_request", _NO_NUL) from None
-        raise

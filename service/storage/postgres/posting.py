@@ -52,7 +52,7 @@ def store_posts(connection: Connection, calls: Calls) -> list[list[Outcome]]:
             str(connection.batch),
             _numbers(senders),
             _numbers([post.recipient_id for post in posts]),
-            _texts([post.room for post in posts]),
+            _texts([_without_nul(post.room) for post in posts]),
             _texts([_without_nul(post.created) for post in posts]),
             _texts([post.kind for post in posts]),
             _texts([post.nonce for post in posts]),
@@ -135,11 +135,6 @@ def store_together(connection: Connection, sender_id: int, room_id: int | None, 
     return [Stored(number, moment, fresh=True, seen=False, room_id=room_id) for number in ids]
 
 
-def _without_nul(created: str | None) -> str | None:
-    """A peer's word for when a room was made may have NUL, which PostgreSQL cannot hold: that is when none was made."""
-    return created and created.replace("\0", "\ufffd")
-
-
 # -- arrays: psycopg takes five times as long to make one of a list ----------------------------------------------------
 def _numbers(values: Sequence[int | None]) -> str | None:
     """Writes an array as PostgreSQL reads it; None if it has no value."""
@@ -152,6 +147,11 @@ def _texts(values: Sequence[str | None]) -> str | None:
     if all(value is None for value in values):
         return None
     return f"{{{','.join(['NULL' if value is None else _quote(value) for value in values])}}}"
+
+
+def _without_nul(text: str | None) -> str | None:
+    """Of a room that there cannot be: PostgreSQL would refuse NUL, and with it the messages of all senders."""
+    return None if text is None else text.replace("\0", "?")
 
 
 def _quote(text: str) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MIGRATIONS: Final = Path(__file__).resolve().parents[3] / "migrations"
 UPGRADE_TIMEOUT: Final = 3_600.0  # seconds; an upgrade of ten million messages takes minutes
+TABLE_TIMEOUT: Final = 10.0  # seconds to wait for a table that somebody reads, as pg_dump does: all services wait, too
 
 # In one row: whether there is the schema, may be made, and may be changed; whether its tables are the chat's.
 _LOOK: Final = """
@@ -180,6 +181,7 @@ def _upgrade(connection: Connection, place: address.Address, migrations: Path, k
         connection.run("BEGIN")
         # Whoever stores messages waits meanwhile: they take the same lock.
         connection.run("SELECT pg_advisory_xact_lock(%s)", (place.key,))
+        connection.run(f"SET LOCAL lock_timeout = {TABLE_TIMEOUT * 1000:.0f}")
 
     config = alembic.config.Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))

@@ -15,7 +15,7 @@ import psycopg
 from service.errors import ConfigError, StorageUnavailable
 from service.storage.postgres.batches import Batches
 from service.storage.postgres.bell import Bell
-from service.storage.postgres.feed import Feed, Own
+from service.storage.postgres.feed import Feed
 from service.storage.postgres.link import RETRY, Link, as_unavailable
 from service.storage.postgres.node import Node
 from service.storage.queue import BATCH, QUEUE, WriteQueue

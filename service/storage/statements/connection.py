@@ -23,7 +23,7 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """Executes SQLite's SQL; Connection is one as it is.
+    """Executes SQLite's SQL; sqlite3.Connection is one as it is.
 
     What both engines understand has no `lastrowid` (nor RETURNING: with foreign keys SQLite would scan tables for it),
     True and False as values, not 1 and 0, CASE instead of max() of two values, no GLOB, no `?1`, and no name of a

@@ -161,3 +161,10 @@ def test_messages_that_cannot_be_sent_end_nothing(service: Service) -> None:
         with pytest.raises(PeerError):
             service.say(1, "\0")
         assert service.say(1, "a") == number
+
+
+def test_prepared_statements_that_are_gone_cost_nothing(service: Service) -> None:
+    """Whatever has taken them away: messages are stored by another connection."""
+    assert service.say(1, "a") == 1
+    service.call(lambda connection: connection.raw.execute("DEALLOCATE ALL"))
+    assert service.say(1, "b") == 2

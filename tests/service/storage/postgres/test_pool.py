@@ -138,3 +138,12 @@ def test_a_stop_ends_reads(pool: Pool) -> None:
     assert errors == ["the database does not answer"]
     with pytest.raises(StorageUnavailable, match="stopping"):
         pool.read(pid)
+
+
+def test_a_changed_schema_is_read_anew(pool: Pool, cluster: Cluster, database: str) -> None:
+    """What is prepared fits no more: that costs a connection, not every read from then on."""
+    name = database.rpartition("/")[2]
+    statement = "SELECT * FROM search_cursor"
+    assert pool.read(lambda connection: connection.run(statement).fetchall()) == [(0,)]
+    cluster.execute("ALTER TABLE chat.search_cursor ADD more bigint", name)
+    assert pool.read(lambda connection: connection.run(statement).fetchall()) == [(0, None)]

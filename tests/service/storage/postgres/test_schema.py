@@ -153,6 +153,19 @@ def test_a_failed_migration_changes_nothing(empty: str, newer_migrations: Path) 
     assert schema.read_revision(empty) == schema.revisions()[-1]
 
 
+def test_a_reader_holds_an_upgrade_up_for_a_moment_only(
+    empty: str, newer_migrations: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pg_dump may take hours, and all writes wait for the upgrade: it gives up, and changes nothing."""
+    monkeypatch.setattr(schema, "TABLE_TIMEOUT", 0.1)
+    schema.prepare(empty)
+    with closing(psycopg.connect(empty)) as reader:
+        reader.execute("SELECT FROM chat.users")
+        with pytest.raises(SchemaError, match="due to lock timeout; it was left as it was"):
+            schema.prepare(empty, newer_migrations)
+    assert schema.prepare(empty, newer_migrations) == "upgraded"
+
+
 def test_a_role_that_may_not_make_it_is_told_what_to_type(empty: str, service: str) -> None:
     """The service's own role has no right to change the schema; its owner has, by chat-admin."""
     with pytest.raises(SchemaError, match=rf"no schema chat yet.*init-db postgresql://OWNER@.* --service {service}"):
