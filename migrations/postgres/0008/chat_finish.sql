@@ -1,5 +1,4 @@
 -- Ends a write, before its COMMIT: stores what other services are to be told, and wakes them if there is anything.
--- The node's batch says after a lost connection whether there was a COMMIT; an earlier try of it cannot commit any more.
 -- my_node is 0 for an order without a service. An event whose place is NULL comes after all messages.
 CREATE FUNCTION chat_finish(
     my_node bigint, my_batch bigint, place_message bigint, place_event bigint, bodies text[], places bigint[],
@@ -9,12 +8,9 @@ BEGIN
     SELECT last_value INTO end_message FROM message_id;
     end_event := place_event + cardinality(bodies);
     IF my_node <> 0 THEN
-        UPDATE node
-            SET batch = my_batch, outcome = ROW(place_message, place_event, NULL, end_message, NULL, NULL)::posted
-            WHERE id = my_node AND batch < my_batch;
-        IF NOT FOUND THEN
-            RAISE 'another has written in the place of this service' USING ERRCODE = 'CHAT1';
-        END IF;
+        PERFORM chat_note_batch(
+            my_node, my_batch, ROW(place_message, place_event, NULL, end_message, NULL, NULL)::posted
+        );
     END IF;
     IF end_event > place_event THEN
         PERFORM setval('event_id', end_event);

@@ -20,6 +20,7 @@ DECLARE
     done posted;
     is_plain bool;
     is_heard bool;
+    is_noted bool;
 BEGIN
     -- Is anybody of them muted, banned from the main room or closed? The server's account, -1, is closed and speaks.
     SELECT NOT EXISTS (SELECT FROM "user" WHERE muted_until > now AND id = ANY (senders))
@@ -63,14 +64,8 @@ BEGIN
             last_id := chat_put(last_id, now, senders, recipients, room_ids, kinds, nonces, bodies);
         END IF;
     END IF;
-    -- A lost session of this service may still be at work here when its next one repeats the batch.
-    UPDATE node SET batch = number, outcome = done WHERE id = node_id AND batch < number;
-    IF NOT FOUND AND node_id <> 0 THEN
-        RAISE EXCEPTION 'this batch was done, or other services take this one for dead' USING ERRCODE = 'CHAT1';
-    END IF;
-    IF is_heard AND pg_notify('chat_$CHANNEL', '') IS NULL THEN
-        NULL;
-    END IF;
+    is_noted := CASE WHEN node_id > 0 THEN chat_note_batch(node_id, number, done) END;
+    is_heard := is_heard AND pg_notify('chat_$CHANNEL', '') IS NULL;
     RETURN done;
 END
 $$;

@@ -32,7 +32,7 @@ _HERE: Final = "SELECT m.last_value, e.last_value FROM message_id AS m, event_id
 
 
 class Found(NamedTuple):
-    """What the row of this service said when it came back: the number of its last commit, and what that returned."""
+    """What was noted of this service when it came back: the number of its last commit, and what that returned."""
 
     batch: int
     outcome: tuple[Any, ...]
@@ -84,13 +84,12 @@ class Node:
         return [news for news in (cut, known) if news is not None]
 
     def _renew(self, connection: Connection) -> Found | None:
-        row = connection.run(
-            "UPDATE node SET lease = clock_timestamp() + make_interval(secs => %s) WHERE id = %s "
-            "RETURNING batch, (outcome).place_message, (outcome).place_event, (outcome).moment, (outcome).first_id, "
-            "(outcome).outcomes, (outcome).room_ids",
-            (LEASE, self.id),
-        ).fetchone()
-        return None if row is None else Found(row[0], tuple(row[1:]))
+        lease = "UPDATE node SET lease = clock_timestamp() + make_interval(secs => %s) WHERE id = %s"
+        if not connection.run(lease, (LEASE, self.id)).rowcount:
+            return None
+        newest = "SELECT number, (outcome).* FROM batch WHERE node_id = %s ORDER BY number DESC LIMIT 1"
+        number, *outcome = connection.run(newest, (self.id,)).fetchone() or (0,)
+        return Found(number, tuple(outcome))
 
     def _enter(self, connection: Connection) -> int:
         """Makes a row; returns its id. The numbers of batches begin anew with it."""
@@ -209,6 +208,7 @@ class Node:
 
 def _remove(connection: Connection, node_ids: list[int]) -> list[NodeGone]:
     connection.run("DELETE FROM presence WHERE node_id = ANY(%s)", (node_ids,))
+    connection.run("DELETE FROM batch WHERE node_id = ANY(%s)", (node_ids,))
     connection.run("DELETE FROM node WHERE id = ANY(%s)", (node_ids,))
     gone = [NodeGone(node_id) for node_id in node_ids]
     for news in gone:

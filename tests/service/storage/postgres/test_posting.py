@@ -166,7 +166,7 @@ def test_a_batch_is_done_once(connection: Connection) -> None:
     connection.batch = 7
     calls = [(alice, [Post(None, "hi", None)])]
     outcomes = posting.store_posts(connection, calls)
-    ((batch, *answer),) = rows(connection, "SELECT batch, (outcome).* FROM node")
+    ((batch, *answer),) = rows(connection, "SELECT number, (outcome).* FROM batch")
     assert batch == 7
     assert posting.outcomes_of(answer, calls) == posting.outcomes_of(connection.answer, calls) == outcomes
     with pytest.raises(psycopg.Error) as refused:

@@ -58,7 +58,7 @@ def test_writes_that_were_lost_without_a_message_end_all_sessions(
 ) -> None:
     """Such as an account's making: who was told of it is not in the database any more."""
     service.call(insert, 1)
-    select(cluster, url, "UPDATE chat.node SET batch = batch - 1")
+    select(cluster, url, "UPDATE chat.batch SET number = number - 1")
     lose(cluster, url, [service], 0)
     service.wait_for(lambda told: HistoryCut() in told)
     assert "lack what was stored and answered" in caplog.text
