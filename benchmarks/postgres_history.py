@@ -140,29 +140,33 @@ def make(cluster: Cluster, count: int) -> str:
 
 
 def measure(count: int = generate.MESSAGES) -> dict[str, float]:
-    """Makes the history and measures pages, and logins of who has read all, and of who has read nothing."""
+    """Makes the history, and measures over it."""
+    with running_postgres(**_SETTINGS) as cluster:
+        return measure_over(make(cluster, count), count)
+
+
+def measure_over(url: str, count: int) -> dict[str, float]:
+    """Measures pages, and logins of who has read all, and of who has read nothing."""
     import psycopg  # noqa: PLC0415
 
-    with running_postgres(**_SETTINGS) as cluster:
-        url = make(cluster, count)
-        with psycopg.connect(url) as connection:
-            talks = connection.execute(
-                "SELECT sender_id, recipient_id FROM chat.message WHERE recipient_id IS NOT NULL AND id > %s LIMIT %s",
-                (count // 2, TIMES),
-            ).fetchall()
-        with closing(open_storage(url, call_back)) as storage:
-            figures = read_pages(storage, count, talks)
-            for user_id, unread in ((1, "0 unread"), (generate.USERS, "8M unread")):
-                user, token, now = storage.find_user(f"user{user_id}"), new_token(), format_time(utcnow())
-                storage.release()
-                assert user is not None
-                storage.result(storage.log_in(user, token.hash, now, lifetime=DEFAULT_LIFETIME))
+    with psycopg.connect(url) as connection:
+        talks = connection.execute(
+            "SELECT sender_id, recipient_id FROM chat.message WHERE recipient_id IS NOT NULL AND id > %s LIMIT %s",
+            (count // 2, TIMES),
+        ).fetchall()
+    with closing(open_storage(url, call_back)) as storage:
+        figures = read_pages(storage, count, talks)
+        for user_id, unread in ((1, "0 unread"), (generate.USERS, "8M unread")):
+            user, token, now = storage.find_user(f"user{user_id}"), new_token(), format_time(utcnow())
+            storage.release()
+            assert user is not None
+            storage.result(storage.log_in(user, token.hash, now, lifetime=DEFAULT_LIFETIME))
 
-                def log_in(token_hash: bytes = token.hash, now: str = now) -> None:
-                    storage.result(storage.resume(token_hash, now))
+            def log_in(token_hash: bytes = token.hash, now: str = now) -> None:
+                storage.result(storage.resume(token_hash, now))
 
-                times = time_each(TIMES, log_in)
-                figures |= {f"{unread} p50 ms": statistics.median(times), f"{unread} p99 ms": p99(times)}
+            times = time_each(TIMES, log_in)
+            figures |= {f"{unread} p50 ms": statistics.median(times), f"{unread} p99 ms": p99(times)}
     return figures
 
 

@@ -165,7 +165,7 @@ class _Figures(Collector):
         yield GaugeMetricFamily("chat_sessions", "Clients that are logged in", len(accounts))
         yield GaugeMetricFamily(
             "chat_users_online",
-            "Users in the list of those online",
+            "Users with a session at this service",
             len({account.id for account in accounts if not account.quiet}),
         )
         yield GaugeMetricFamily("chat_outbox_bytes", "Bytes that wait for clients to read", waiting)

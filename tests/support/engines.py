@@ -103,3 +103,12 @@ def select(path: Path, query: str) -> list[tuple[Any, ...]]:
 
     with closing(psycopg.connect(_now[0].name(path), options="-c search_path=chat")) as raw:
         return raw.execute(query.encode()).fetchall()
+
+
+def await_end(path: Path) -> None:
+    """Returns once nothing is done any more that killed services have asked for: PostgreSQL finishes it."""
+    from tests.support.helpers import until  # which names its databases by this module
+
+    others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    if _now:
+        until(lambda: not select(path, f"{others} AND backend_type = 'client backend'"))

@@ -252,6 +252,7 @@ def _find_place() -> Path:
 
 def serve(folder: Path) -> None:
     """Runs a cluster for a developer until Ctrl-C, with a database for the chat. It stays in the folder."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})  # for the wait below
     with Cluster(keep=folder) as cluster:
         if not cluster.execute("SELECT 1 FROM pg_database WHERE datname = 'chat'"):
             cluster.execute(f"CREATE DATABASE chat OWNER {ROLE}")
@@ -261,7 +262,6 @@ def serve(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         serve(Path(".postgres").resolve())
     except PermissionError as error:

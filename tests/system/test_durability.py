@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.engines import await_end
 from tests.support.helpers import PATIENCE, Process, enter
 from tests.support.storage import message, stored
 
@@ -59,6 +60,7 @@ def test_every_ack_survives_a_kill(tmp_path: Path) -> None:
             service.stop(signal.SIGKILL)
             for sender in senders:
                 sender.join()
+        await_end(tmp_path / "chat.db")
         rows = stored(tmp_path / "chat.db")
         assert len(dict(rows)) == len(rows)
         assert acked.items() <= dict(rows).items()

@@ -6,18 +6,19 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
+from pathlib import Path
 from shlex import split
-from typing import TYPE_CHECKING
 
 import pexpect
+import psycopg
 import pytest
 
 from service.storage.sqlite.schema import revisions
 from tests.support.clone import environment, make_clone
-from tests.support.helpers import PATIENCE, ROOT, running_server
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.helpers import PATIENCE, ROOT, free_port, running_server
+from tests.support.postgres import MissingError, find_programs
 
 
 def make(*arguments: str, cwd: Path = ROOT, **more: str) -> subprocess.CompletedProcess[str]:
@@ -111,6 +112,30 @@ def test_a_url_brings_what_speaks_to_postgresql(fresh: Path) -> None:
     for target in ("run_server", "init-db"):
         assert "-r requirements-postgres.txt" in make("-n", target, "DB=postgresql://h/chat", cwd=fresh).stdout
         assert "postgres" not in make("-n", target, cwd=fresh).stdout
+
+
+@pytest.mark.postgres
+def test_postgres_for_a_developer_keeps_what_it_has() -> None:
+    """From one start to the next; Ctrl-C ends it, with all its processes."""
+    try:
+        find_programs()
+    except MissingError as missing:
+        pytest.skip(str(missing))
+    run = "import sys, tests.support.postgres as p; p._STANDING_PORT = int(sys.argv[2]); p.serve(p.Path(sys.argv[1]))"
+    with tempfile.TemporaryDirectory() as folder:  # not pytest's, into which another user cannot look
+        Path(folder).chmod(0o755)
+        place, port = Path(folder) / ".postgres", free_port()
+        for expected in ([], [("kept",)]):
+            command = [sys.executable, "-c", run, str(place), str(port)]
+            with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
+                assert program.stdout is not None
+                url = program.stdout.readline().split("DB=")[1].strip()
+                with psycopg.connect(url) as connection:
+                    connection.execute("CREATE TABLE IF NOT EXISTS mine (word text)")
+                    assert connection.execute("SELECT word FROM mine").fetchall() == expected
+                    connection.execute("INSERT INTO mine VALUES ('kept')")
+                program.send_signal(signal.SIGINT)
+        assert not (place / "data" / "postmaster.pid").exists()
 
 
 def test_backup_names_the_copy_by_the_time_or_as_asked(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
 from tests.support.doors import door_for_models
+from tests.support.engines import POSTGRES
 from tests.support.helpers import Wire, running_server
 from tests.support.rooms import act
 
@@ -80,9 +81,10 @@ class Client:
 
 
 class Chat(RuleBasedStateMachine):
-    """Three people in two rooms and the main one."""
+    """Three people in two rooms and the main one, at one service or several."""
 
     clients: Bundle[Client] = Bundle("clients")
+    service_count = 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,13 +98,15 @@ class Chat(RuleBasedStateMachine):
     def start(self) -> None:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         self.door = door_for_models()
-        self.server = self._stack.enter_context(running_server(folder, **self.door.settings))
+        self.servers = [
+            self._stack.enter_context(running_server(folder, **self.door.settings)) for _ in range(self.service_count)
+        ]
         for name in NAMES:
-            with self.door.enter(self.server, name) as wire:
+            with self.door.enter(self.servers[0], name) as wire:
                 wire.ask("ex")
                 wire.read_to_end()
         for name, role in MAIN.items():
-            act(self.server.services.storage, None, name, "role", None, role=role)
+            act(self.servers[0].services.storage, None, name, "role", None, role=role)
 
     def teardown(self) -> None:
         for client in self.online:
@@ -144,9 +148,14 @@ class Chat(RuleBasedStateMachine):
             self.tell(room.roles, ("member", room.name, heir, "role"))
 
     # -- sessions -----------------------------------------------------------------------------------------------------
-    @rule(target=clients, name=st.sampled_from(NAMES), rooms=st.sampled_from([True, True, False]))
-    def log_in(self, name: str, rooms: bool) -> Client:
-        wire = self.door.enter(self.server, name, rooms=rooms, confirm=True)
+    @rule(
+        target=clients,
+        name=st.sampled_from(NAMES),
+        rooms=st.sampled_from([True, True, False]),
+        where=st.integers(min_value=0, max_value=1),
+    )
+    def log_in(self, name: str, rooms: bool, where: int) -> Client:
+        wire = self.door.enter(self.servers[where % len(self.servers)], name, rooms=rooms, confirm=True)
         if rooms:
             mine = {room.name: room for room in self.rooms.values() if name in room.roles or name in room.invited}
             assert wire.hello["role"] == MAIN[name]
@@ -435,14 +444,37 @@ class Chat(RuleBasedStateMachine):
                 (member, room.roles[member], member in there) for member in sorted(room.roles)
             ]
 
+    def settle(self) -> None:
+        """Waits until all has come to where it is to be sent."""
+
     # -- what must hold -----------------------------------------------------------------------------------------------
     @invariant()
     def everyone_got_exactly_what_they_should(self) -> None:
         """In this order; and as everyone reads after every step, what was sent has been written by the next."""
+        self.settle()
         for client in self.online:
             got = [event for line in client.wire.read_until_pong() if (event := _event(line))]
             assert got == client.expected, client.name
             client.expected.clear()
+
+
+class ChatOverTwoServices(Chat):
+    """Each session is at one of two services over one database."""
+
+    service_count = 2
+
+    @initialize()
+    def start(self) -> None:
+        super().start()
+        self._marks = [self._stack.enter_context(self.door.enter(one, "mark", quiet=True)) for one in self.servers]
+
+    def settle(self) -> None:
+        """By two notes of somebody to himself: what comes with the first, such as who has come, is told after it."""
+        for here, there in (self._marks, self._marks[::-1]):
+            for _ in range(2):
+                self.newest = here.ask("dm", to="mark", message="heard?")["id"]
+            while there.read_type("direct")["id"] != self.newest:
+                pass
 
 
 def _event(line: Line) -> Event | None:
@@ -466,3 +498,6 @@ TestRooms = Chat.TestCase
 TestRooms.settings = settings(
     max_examples=15, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+if POSTGRES:
+    TestRoomsOverTwoServices = ChatOverTwoServices.TestCase
+    TestRoomsOverTwoServices.settings = settings(TestRooms.settings, max_examples=8)

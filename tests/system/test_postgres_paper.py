@@ -49,6 +49,7 @@ def ask(cluster: Cluster, role: str, statement: str) -> str:
 
 def test_each_role_may_do_its_own_part(roles: Cluster) -> None:
     """The service changes rows, the reader reads the views; neither makes a table, nor does the reader see others."""
+    assert "(0 rows)" in run(roles, LINES[1])
     assert ask(roles, "chat", "UPDATE chat.room SET topic = ''") == "UPDATE 0"
     for view in VIEWS:
         assert ask(roles, "chat_reader", f"SELECT count(*) FROM chat.{view}") == "0"
@@ -64,7 +65,7 @@ def test_each_role_may_do_its_own_part(roles: Cluster) -> None:
 
 def test_a_dump_comes_back_and_no_id_is_given_twice(roles: Cluster) -> None:
     """Of the database as it was; the next service leaves ids out."""
-    dump, restore, settle, verify = LINES[1:]
+    dump, restore, settle, verify = LINES[2:]
     ask(
         roles,
         "chat_owner",
@@ -81,7 +82,7 @@ def test_a_dump_comes_back_and_no_id_is_given_twice(roles: Cluster) -> None:
 
 def test_the_lines_are_those_that_the_commands_name() -> None:
     """`backup`, `restore` and `verify` are refused with them."""
-    dump, restore, settle, verify = LINES[1:]
+    dump, restore, settle, verify = LINES[2:]
     url = "postgresql://chat_owner@db.example/chat"
     assert dump in advise("backup", url)
     assert f"{restore} && {settle}" in advise("restore", url)

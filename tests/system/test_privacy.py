@@ -131,6 +131,7 @@ OLDER_QUERIES: Final = {
 }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("room", ["secret", "bob"])
 def test_older_queries_show_no_private_room(tmp_path: Path, room: str) -> None:
     """Neither its text nor its name, also where that is a user's; but those that were over everything are so still."""

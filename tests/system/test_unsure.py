@@ -12,8 +12,8 @@ from client.net.connection import connect
 from client.net.link import Limits, Link
 from service.storage.postgres import link as way
 from service.wire.protocol import AckReply, Login, Pm
-from tests.client.net.test_link import Witness
 from tests.support.helpers import PASSWORD, PATIENCE, running_server, until
+from tests.support.link import Witness
 from tests.support.pg_proxy import Fate, PgProxy
 from tests.support.wires import Wires
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
 
 from service.storage.common import Orders, do_at_once
 from service.storage.postgres import (
@@ -18,7 +18,7 @@ from service.storage.postgres import (
     transaction,
     users,
 )
-from service.storage.postgres.connection import Connection, all_translated, connect
+from service.storage.postgres.connection import ANSWER_TIMEOUT, Connection, all_translated, connect
 from service.storage.records import Erasure, Sizes
 from service.storage.statements import hooks
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
 
+READ_TIMEOUT: Final = 600.0  # seconds of an order's statement that only reads; ten million messages are counted in some
 _ERASED = Erasure(pending=0, wal_is_next=False)  # the bytes go with VACUUM and the server's own WAL
 
 
@@ -119,11 +120,16 @@ class OfflineStorage(ServerOrders):
     def __init__(self, url: str) -> None:
         """Connects, and creates the schema if need be. Raises ConfigError, SchemaError, StorageUnavailable."""
         schema.prepare(url)
-        self._connection = connect(address.parse(url), name="chat-admin")
+        place = address.parse(url)
+        self._connection = connect(place, name="chat-admin")
+        # Nobody waits for a read but the operator, who may have all messages counted.
+        self._reader = connect(place, read_only=True, name="chat-admin")
+        self._reader.set_answer_timeout(READ_TIMEOUT + ANSWER_TIMEOUT)
+        self._reader.run(f"SET statement_timeout = {READ_TIMEOUT * 1000:.0f}")
 
     def read(self, query: Callable[[Connection, *Ts], T], *args: *Ts) -> T:
         with all_translated():
-            return query(self._connection, *args)
+            return query(self._reader, *args)
 
     def submit(
         self, work: Callable[[Connection, *Ts], T], *args: *Ts, done: Done[T] = None, refused: Failed = None
@@ -146,7 +152,7 @@ class OfflineStorage(ServerOrders):
         return self.submit(_store_posts, sender_id, posts, done=done, refused=refused)
 
     def release(self) -> None:
-        """No place is held: there is one connection, for one thread."""
+        """No place is held: the connections are for one thread."""
 
     def result(self, write: Write[T]) -> T:
         if write.error is not None:
@@ -154,6 +160,7 @@ class OfflineStorage(ServerOrders):
         return write.result
 
     def close(self) -> None:
+        self._reader.close()
         self._connection.close()
 
 

@@ -58,12 +58,11 @@ def test_replies_come_in_the_order_of_the_commands(wires: Wires) -> None:
 
 
 def test_a_failure_of_ours_is_answered_and_logged(
-    wires: Wires, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: Server, wires: Wires, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A bug in a command is `internal` with an incident id that the log has too; the connection goes on."""
     alice = wires.enter("alice")
-    for engine in ("postgres", "sqlite"):
-        monkeypatch.setattr(f"service.storage.{engine}.messages.history_page", lambda *_: 1 / 0)
+    monkeypatch.setattr(server.services.storage, "history_page", lambda *_: 1 / 0)
     error = alice.ask("history")
     assert (error["code"], error["command"]) == ("internal", "history")
     assert error["message"].rpartition(" ")[2] in caplog.text

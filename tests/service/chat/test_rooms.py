@@ -9,6 +9,7 @@ import pytest
 
 from service.storage.sqlite import database
 from tests.support.cast import act, make_room
+from tests.support.engines import POSTGRES
 from tests.support.helpers import running_server
 from tests.support.wires import Wires
 
@@ -316,12 +317,7 @@ def test_what_is_done_to_who_is_away_holds_at_the_next_login(wires: Wires, actio
         assert (told, heard) == (("member", True) if action == "mute" else ("moderator", False), ["hi"])
 
 
-@pytest.mark.sqlite
-def test_for_a_private_room_the_same_statements_run_as_for_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever a stranger asks, on all connections of the service; only the values differ."""
-    statements: list[str] = []
+def trace_sqlite(monkeypatch: pytest.MonkeyPatch, statements: list[str]) -> None:
     connect = database.connect
 
     def connect_traced(*args: Any, **more: Any) -> sqlite3.Connection:
@@ -330,6 +326,31 @@ def test_for_a_private_room_the_same_statements_run_as_for_none(
         return connection
 
     monkeypatch.setattr(database, "connect", connect_traced)
+
+
+def trace_postgres(monkeypatch: pytest.MonkeyPatch, statements: list[str]) -> None:
+    """But for what the writer does by itself now and then."""
+    from service.storage.postgres import fulltext, node
+    from service.storage.postgres.connection import Connection
+
+    monkeypatch.setattr(node, "BEAT", 1e5)
+    monkeypatch.setattr(fulltext, "index_some", lambda _: False)
+    for name in ("call", "execute", "executemany", "run", "run_several"):
+        method = getattr(Connection, name)
+
+        def traced(self: Connection, statement: str, *rest: Any, method: Any = method) -> Any:
+            statements.append(statement)
+            return method(self, statement, *rest)
+
+        monkeypatch.setattr(Connection, name, traced)
+
+
+def test_for_a_private_room_the_same_statements_run_as_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a stranger asks, on all connections of the service; only the values differ."""
+    statements: list[str] = []
+    (trace_postgres if POSTGRES else trace_sqlite)(monkeypatch, statements)
     with running_server(tmp_path) as server:
         wires = Wires(server.port)
         alice, bob = wires.enter("alice"), wires.enter("bob", rooms=True)

@@ -1,6 +1,6 @@
 """service/storage/contract.py: what every engine does about rooms. The tests know an engine's methods only, no SQL.
 
-tests/service/storage/sqlite has the same in more detail: each rank, each limit, and what is stored.
+tests/service/storage/statements has the same in more detail: each rank, each limit, and what is stored.
 """
 
 from __future__ import annotations

@@ -4,34 +4,22 @@
  * @module
  */
 
-const MAIN_BUTTON = 0;
-
 export class Hold {
-  /** @param {EventTarget} page @param {(deed: () => void) => void} later does it behind the click that a press ends with */
-  constructor(page, later) {
-    /** @private @type {Node | null} */
-    this.pressed = null;
-    /** @private */
-    this.count = 0; // of presses
-    /** @private @type {Set<() => void>} */
-    this.due = new Set();
-    const press = (/** @type {any} */ { target, button = MAIN_BUTTON, key = ' ' }) => {
-      if (button === MAIN_BUTTON && key === ' ') { // other keys press as they go down
-        this.count++;
-        this.pressed = target.closest?.('a, button') ?? null;
-      }
-    };
+  /** @param {EventTarget} page */
+  constructor(page) {
+    /** @private @type {any} the event that it began with */
+    this.press = null;
+    /** @private @type {(() => void) | null} one view has what is pressed */
+    this.due = null;
+    page.addEventListener('pointerdown', (event) => this.press = event, true);
     const letGo = () => {
-      const { count } = this;
-      later(() => count === this.count && this.end()); // else the next press has begun meanwhile
+      const { press } = this;
+      setTimeout(() => press === this.press && this.end(), 0); // behind the click, unless the next press has begun by then
     };
-    for (const name of ['pointerdown', 'keydown']) {
-      page.addEventListener(name, press, true);
+    // Behind a menu, or in another window, nobody says that it was let go. An element's loss of the focus is none of these.
+    for (const name of ['pointerup', 'pointercancel', 'contextmenu', 'blur']) {
+      page.addEventListener(name, letGo, name !== 'blur');
     }
-    for (const name of ['pointerup', 'pointercancel', 'keyup', 'contextmenu']) { // a menu may take the end of the press
-      page.addEventListener(name, letGo, true);
-    }
-    page.addEventListener('blur', letGo); // of the window: that of an element, which a press brings about, stays there
   }
 
   /**
@@ -40,16 +28,15 @@ export class Hold {
    * @param {() => void} deed
    */
   has(root, deed) {
-    const isHeld = this.pressed !== null && root.contains(this.pressed);
-    if (isHeld) this.due.add(deed);
+    const isHeld = root.contains(this.press?.target.closest?.('a, button') ?? null);
+    if (isHeld) this.due = deed;
     return isHeld;
   }
 
   /** @private */
   end() {
-    this.pressed = null;
-    const due = [...this.due];
-    this.due.clear();
-    for (const deed of due) deed();
+    const { due } = this;
+    this.press = this.due = null;
+    due?.();
   }
 }

@@ -36,7 +36,7 @@ export class App {
     this.at = location.hash;
     this.view = '';
     this.patience = 0;
-    this.hold = new Hold(window, (deed) => setTimeout(deed, 0));
+    this.hold = new Hold(window);
     this.talk = new Talk(this);
     this.side = new Sidebar(this);
     this.head = new Head(this);

@@ -55,7 +55,8 @@ def test_status_counts_what_is_there(tmp_path: Path, run: Run) -> None:
         )
         assert [whole[name] for name in counted] == [1, 1, 3, 0, 1, 2, 3, 3]
         assert [whole[f"{queue}_queue"] for queue in ("writer", "delivery", "bcrypt")] == [0, 0, 0]
-        assert min(whole["database_bytes"], whole["wal_bytes"], whole["free_bytes"]) > 0
+        assert min(whole["database_bytes"], whole["free_bytes"]) > 0
+        assert whole["wal_bytes"] >= 0  # the writer empties it when it has nothing to do
 
 
 @pytest.mark.sqlite

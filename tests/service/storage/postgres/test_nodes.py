@@ -23,13 +23,14 @@ def enter(connection: Connection, number: int, name: str, lease: float, *present
 
 
 def test_services_are_told_by_name(connection: Connection) -> None:
-    """With how many users are in the list of each, the age of the last sign of life, and its figures."""
+    """With how many users are in the list of each, the age of the last sign of life, and its figures; no dead one."""
     enter(connection, 1, "west", 7.5, 1, 2)
-    enter(connection, 2, "east", -20)
+    enter(connection, 2, "east", 10)
+    enter(connection, 3, "dead", -1)
     east, west = nodes.views(connection)
     assert (east.name, west.name) == ("east", "west")
     assert (west.id, west.started, west.users, west.figures) == (1, "2026-11-21T09:30:00.125Z", 2, {"queued": 2})
-    assert (round(west.beat_age - 2.5), round(east.beat_age - 30)) == (0, 0)
+    assert (round(west.beat_age - 2.5), round(east.beat_age)) == (0, 0)
 
 
 def test_who_is_at_a_dead_service_is_not_online(connection: Connection) -> None:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from service.errors import StorageUnavailable
 from service.storage import open_offline
 from service.storage.news import PresenceKnown, SessionsEnded
+from service.storage.postgres import connection
 from service.storage.postgres.engine import PostgresStorage
+from service.storage.postgres.orders import OfflineStorage
 from service.storage.records import Post, Stored, UnknownUser
 from tests.support.helpers import call_back
 from tests.support.storage import NOW, add
@@ -65,3 +68,14 @@ def test_what_is_the_servers_is_no_order(database: str) -> None:
         assert (offline.erasure().pending, offline.result(offline.erase_some()).pending) == (0, 0)
         assert (offline.newest_backup(), offline.nodes()) == (None, [])
         assert offline.sizes().database > 0
+
+
+def test_an_order_may_read_for_long_and_writes_as_briefly_as_a_service(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All services wait for a write, and for a count of all messages only the operator."""
+    monkeypatch.setitem(connection._SETTINGS, "statement_timeout", "50ms")
+    with closing(OfflineStorage(database)) as offline:
+        assert offline.read(lambda reader: reader.run("SELECT pg_sleep(0.1), 1").fetchall()[0][1]) == 1
+        with pytest.raises(StorageUnavailable, match="statement timeout"):
+            offline.result(offline.submit(lambda writer: writer.run("SELECT pg_sleep(0.1)")))
