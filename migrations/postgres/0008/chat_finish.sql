@@ -3,7 +3,7 @@
 CREATE FUNCTION chat_finish(
     my_node bigint, my_batch bigint, place_message bigint, place_event bigint, bodies text[], places bigint[],
     OUT end_message bigint, OUT end_event bigint
-) LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+) LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT $PLANS AS $$
 BEGIN
     SELECT last_value INTO end_message FROM message_id;
     end_event := place_event + cardinality(bodies);

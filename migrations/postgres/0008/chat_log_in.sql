@@ -7,7 +7,7 @@ CREATE FUNCTION chat_log_in(
     most_tokens bigint,
     OUT refusal text, OUT id bigint, OUT name text, OUT missed bigint, OUT unread bigint, OUT last_id bigint,
     OUT role text, OUT read_id bigint, OUT muted_until text, OUT topic text, OUT rooms text
-) LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+) LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT $PLANS AS $$
 #variable_conflict use_variable
 DECLARE
     is_told bool;

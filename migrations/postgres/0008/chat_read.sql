@@ -3,7 +3,7 @@ CREATE FUNCTION chat_head() RETURNS bigint LANGUAGE sql VOLATILE SET search_path
 
 -- Moves the users' markers in the main room to an id that was given, never back; returns how many it has moved.
 CREATE FUNCTION chat_read(users bigint[], up_to bigint) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT $PLANS AS $$
 #variable_conflict use_column
 DECLARE
     place bigint;

@@ -9,7 +9,7 @@
 CREATE FUNCTION chat_store(
     node_id bigint, number bigint, senders bigint[], recipients bigint[], rooms text[], created text[], kinds text[],
     nonces text[], bodies text[]
-) RETURNS posted LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+) RETURNS posted LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT $PLANS AS $$
 #variable_conflict use_column
 DECLARE
     -- Expressions like these take a microsecond, statements ten.

@@ -285,6 +285,10 @@ HEAD = """coalesce(
     (SELECT r.removed FROM main_room AS r)
 )"""
 
+# One plan of each statement for all values and whatever the statistics say: to think of one anew takes as long as all
+# the rest of a call. Where a table has no index the cost of reading it seems great, and worth compiling for: it is not.
+PLANS = "SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off"
+
 
 def upgrade() -> None:
     """Makes all in the schema that the connection's search_path begins with."""
@@ -295,6 +299,6 @@ def upgrade() -> None:
     key = hashlib.sha256(f"chat {schema}".encode()).digest()[:8]  # of the lock, and of the channel
     for path in sorted(FUNCTIONS.glob("*.sql")):
         text = path.read_text(encoding="utf-8").replace("$KEY", str(int.from_bytes(key, "big", signed=True)))
-        text = text.replace("$CHANNEL", key.hex()).replace("$HEAD", HEAD)
+        text = text.replace("$CHANNEL", key.hex()).replace("$HEAD", HEAD).replace("$PLANS", PLANS)
         bind.exec_driver_sql(text.replace("%", "%%"))
     bind.exec_driver_sql(f'REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA "{schema}" FROM PUBLIC')
