@@ -213,8 +213,8 @@ def look(path: Path, url: str) -> bool:
     """Compares the views; returns whether there is anything in each."""
     with closing(sqlite3.connect(path)) as file, closing(psycopg.connect(url)) as server:
         for view in VIEWS:
-            ours = file.execute(f"SELECT * FROM {view}")
-            theirs = server.execute(f"SELECT * FROM chat.{view}".encode())
+            ours = file.execute(f"SELECT * FROM {view} ORDER BY 1")
+            theirs = server.execute(f"SELECT * FROM chat.{view} ORDER BY 1".encode())
             assert [column[0] for column in ours.description] == [column.name for column in theirs.description or ()]
             rows = ours.fetchall()
             assert rows == theirs.fetchall(), view
