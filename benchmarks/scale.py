@@ -37,6 +37,7 @@ MAX_CONNECTIONS: Final = 100  # PostgreSQL's own setting, unless it is raised
 NETWORK: Final = 125e6  # bytes a second that a service's machine sends: one gigabit
 MEMORY: Final = 4 << 30  # bytes that a service may take
 THREADS: Final = 30_000  # on one machine; Linux's own limit is near that
+_SHOWN: Final = 0.05  # the least share that is printed
 _BEAT: Final = 2.5  # seconds between two of a service
 _NAME: Final = 10  # bytes of a name in a list, with its quotes and comma
 _STORE: Final = "SELECT chat.chat_store(0, 0, %s::bigint[], NULL, NULL, NULL, NULL, NULL, %s::text[])"
@@ -103,7 +104,7 @@ def compute(m: Measured, services: int, clients: int, h: Habits = Habits()) -> l
 
 
 def render(measured: Measured, plans: tuple[tuple[int, int], ...] = PLANS) -> str:
-    """Returns what was measured, and what follows for each plan. No line is empty."""
+    """Returns what was measured, and of each plan what takes more than a small share. No line is empty."""
     m, h = measured, Habits()
     lines = [
         f"fsync {m.fsync * 1e3:.2f} ms, turn of the lock {m.turn * 1e3:.2f} ms, a login {m.login * 1e3:.2f} ms,",
@@ -113,7 +114,7 @@ def render(measured: Measured, plans: tuple[tuple[int, int], ...] = PLANS) -> st
     ]
     for services, clients in plans:
         lines.append(f"{services} services, {clients:,} clients:")
-        for limit in compute(measured, services, clients):
+        for limit in (limit for limit in compute(measured, services, clients) if limit.share >= _SHOWN):
             verdict = "BREAKS" if limit.share > 1 else ""
             amount = f"{_short(limit.need)} of {_short(limit.there_is)} {limit.unit}".rstrip()
             lines.append(f"  {limit.name:42} {amount:32} {limit.share:8.0%} {verdict}".rstrip())
