@@ -119,3 +119,14 @@ def test_old_events_are_removed(service: Service, cluster: Cluster, url: str) ->
     )
     service.call(service.writer._node.clear_away)
     assert select(cluster, url, "SELECT id FROM chat.event") == [(2,)]
+
+
+def test_a_sign_of_life_has_old_events_removed(service: Service, cluster: Cluster, url: str) -> None:
+    """What came less than a minute ago stays."""
+    event = "INSERT INTO chat.event VALUES ({0}, 99, 0, '{{}}', clock_timestamp() - make_interval(secs => {1}))"
+    for age, left in ((10, [(1,)]), (61, [])):
+        select(cluster, url, f"DELETE FROM chat.event; {event.format(1, age)}")
+        service.writer._node._in_time, service.writer._node.beat_at = node._TRUSTED, 0.0
+        service.call(lambda _: None)
+        service.call(lambda _: None)  # the sign of life follows the first
+        assert select(cluster, url, "SELECT id FROM chat.event") == left
